@@ -1,0 +1,14 @@
+"""Make mock SQuAD 2.0 data from built-in domains, for quick starts and tests.
+
+python mock_dataset.py --output_dir DIR [--domain NAME] [--num_examples N] [--unanswerable_fraction F] [--seed S]
+"""
+
+from __future__ import annotations
+
+import sys
+
+from qa_pipeline.errors import run_script
+from qa_pipeline.mock.command import main
+
+if __name__ == "__main__":
+    sys.exit(run_script(main))

@@ -1,0 +1,73 @@
+"""Extractive question answering on transformers 5: data, windows, LoRA training, decoding, metrics.
+
+Importing the package imports nothing heavy; each public name is loaded when it is first used.
+"""
+
+from __future__ import annotations
+
+import importlib
+import logging
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from qa_pipeline.arguments import (
+        Arguments,
+        DataArguments,
+        LoRAArguments,
+        ModelArguments,
+        TrainingArguments,
+        parse_arguments,
+    )
+    from qa_pipeline.data import load_examples
+    from qa_pipeline.errors import ConfigError, DataError, ModelError, QAError
+    from qa_pipeline.postprocess import Postprocess
+    from qa_pipeline.preprocess import Preprocess
+    from qa_pipeline.process import Process
+    from qa_pipeline.run.run import run_qa
+
+__version__ = "0.1.0"
+
+# Whenever it is imported (PEFT imports it) bitsandbytes would advertise optional kernels.
+logging.getLogger("bitsandbytes.backends.cpu.ops").setLevel(logging.ERROR)
+
+_HOMES = {
+    "Arguments": "arguments",
+    "DataArguments": "arguments",
+    "LoRAArguments": "arguments",
+    "ModelArguments": "arguments",
+    "TrainingArguments": "arguments",
+    "parse_arguments": "arguments",
+    "load_examples": "data",
+    "ConfigError": "errors",
+    "DataError": "errors",
+    "ModelError": "errors",
+    "QAError": "errors",
+    "Postprocess": "postprocess",
+    "Preprocess": "preprocess",
+    "Process": "process",
+    "run_qa": "run.run",
+}
+
+__all__ = [
+    "Arguments",
+    "ConfigError",
+    "DataArguments",
+    "DataError",
+    "LoRAArguments",
+    "ModelArguments",
+    "ModelError",
+    "Postprocess",
+    "Preprocess",
+    "Process",
+    "QAError",
+    "TrainingArguments",
+    "load_examples",
+    "parse_arguments",
+    "run_qa",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f".{_HOMES[name]}", __name__), name)

@@ -1,0 +1,205 @@
+"""Turns what a user wrote into a value of a setting's type, with one rule for files and command lines.
+
+A text is read as it would be on a command line, so that "2e-5", "true" and '{"a": 1}' mean the same in both places.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+import types
+import typing
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+
+from qa_pipeline.arguments.config_files import found, nearest
+
+TRUE_WORDS = frozenset({"yes", "true", "t", "y", "1", "on"})
+FALSE_WORDS = frozenset({"no", "false", "f", "n", "0", "off"})
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One field of one group.
+
+    Attributes:
+        name: its key.
+        kinds: the alternatives of its type, without None.
+        optional: None is allowed.
+        default: its default.
+        choices: the texts that are allowed, or None for any.
+        bare: what `--name` without a value means, or None when a value is needed.
+    """
+
+    name: str
+    kinds: tuple[Any, ...]
+    optional: bool
+    default: Any = None
+    choices: tuple[str, ...] | None = None
+    bare: Any = None
+
+    @property
+    def takes_list(self) -> bool:
+        """Several values may follow the flag."""
+        return any(get_origin(kind) is list for kind in self.kinds)
+
+
+def make_setting(name: str, annotation: Any, default: Any = None, metadata: Any = None) -> Setting:
+    """Describes a setting by its type annotation and HfArgumentParser metadata."""
+    metadata = metadata or {}
+    is_union = get_origin(annotation) in (Union, types.UnionType)
+    alternatives = get_args(annotation) if is_union else (annotation,)
+    kinds = tuple(kind for kind in alternatives if kind is not types.NoneType)
+    enums = [kind for kind in kinds if isinstance(kind, type) and issubclass(kind, Enum)]
+    choices: tuple[str, ...] | None = tuple(metadata["choices"]) if "choices" in metadata else None
+    if enums:  # "IntervalStrategy | str" means the values of the enumeration
+        choices = tuple(member.value for member in enums[0])
+        kinds = (str,)
+    for kind in kinds:
+        if get_origin(kind) is Literal and all(isinstance(choice, str) for choice in get_args(kind)):
+            choices, kinds = get_args(kind), (str,)
+    bare = True if bool in kinds else metadata.get("const")
+    return Setting(name, kinds, types.NoneType in alternatives, default, choices, bare)
+
+
+def settings_of(*groups: type) -> dict[str, Setting]:
+    """The settings of dataclasses, by key."""
+    result: dict[str, Setting] = {}
+    for group in groups:
+        hints = get_type_hints(group)
+        for field in dataclasses.fields(group):
+            if field.init:
+                default = field.default if field.default is not dataclasses.MISSING else None
+                if field.default_factory is not dataclasses.MISSING:
+                    default = field.default_factory()
+                result[field.name] = make_setting(field.name, hints[field.name], default, field.metadata)
+    return result
+
+
+def convert(setting: Setting, value: Any, secret: bool = False) -> Any:
+    """The value in the setting's type.
+
+    Raises:
+        ValueError: with "expected ..., found ..." as its message.
+    """
+    if value is None and setting.optional:
+        return None
+    if isinstance(value, str) and setting.optional and str not in setting.kinds and value.lower() in ("none", "null"):
+        return None
+    if setting.bare is True and bool not in setting.kinds and _as_bool(value) is not _NO:
+        return _as_bool(value)  # a text setting that also takes a bare flag, such as fsdp
+    for kind in sorted(setting.kinds, key=_precedence):
+        converted = _as_kind(kind, value)
+        if converted is not _NO:
+            if setting.choices is not None and isinstance(converted, str) and converted not in setting.choices:
+                break
+            return converted
+    message = f"expected {_expected(setting)}, found {found(value, secret)}"
+    if isinstance(value, str) and setting.choices and (near := nearest(value, setting.choices)):
+        message += f' (nearest: "{near}")'
+    elif setting.kinds == (str,) and not setting.choices and isinstance(value, (int, float)) and value is not None:
+        message += "; put it in quotes"
+    raise ValueError(message)
+
+
+def split_names(names: str | list[str]) -> list[str]:
+    """The names in a list or a comma separated text."""
+    texts = [names] if isinstance(names, str) else names
+    return [name.strip() for text in texts for name in text.split(",") if name.strip()]
+
+
+def _precedence(kind: Any) -> int:
+    """Orders kinds: "true" is a truth value before it is a text, and a text is no list of one."""
+    return 0 if kind is bool else 2 if get_origin(kind) is list else 1
+
+
+_NO = object()
+
+
+def _as_kind(kind: Any, value: Any) -> Any:
+    """`value` as `kind`, or `_NO`."""
+    if kind is bool:
+        return _as_bool(value)
+    if kind is int or kind is float:
+        return _as_number(value, whole=kind is int)
+    if kind is str:
+        return value if isinstance(value, str) else _NO
+    if kind is dict or get_origin(kind) is dict:
+        return _as_dict(value)
+    if get_origin(kind) is list:
+        return _as_list(get_args(kind)[0], value)
+    if get_origin(kind) is Literal:
+        same = [choice for choice in get_args(kind) if type(choice) is type(value) and choice == value]
+        return same[0] if same else _NO
+    return _NO
+
+
+def _as_bool(value: Any) -> Any:
+    if isinstance(value, bool):
+        return value
+    word = value.lower() if isinstance(value, str) else None
+    return True if word in TRUE_WORDS else False if word in FALSE_WORDS else _NO
+
+
+def _as_number(value: Any, whole: bool) -> Any:
+    if isinstance(value, str):
+        for kind in (int, float):
+            try:
+                value = kind(value)
+                break
+            except ValueError:
+                continue
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return _NO
+    try:
+        if not math.isfinite(value):
+            return _NO
+    except OverflowError:
+        return _NO
+    if whole:
+        return int(value) if value == int(value) else _NO
+    return value
+
+
+def _as_dict(value: Any) -> Any:
+    if isinstance(value, str) and value.lstrip().startswith("{"):
+        try:
+            value = json.loads(value)
+        except (ValueError, RecursionError):
+            return _NO
+    return value if isinstance(value, dict) else _NO
+
+
+def _as_list(kind: Any, value: Any) -> Any:
+    values = [value] if isinstance(value, str) else value
+    if not isinstance(values, (list, tuple)) or not all(isinstance(item, str) for item in values):
+        return _NO
+    if isinstance(kind, type) and issubclass(kind, Enum):
+        try:
+            return [kind(item) for item in values]
+        except ValueError:
+            return _NO
+    return list(values)
+
+
+def _expected(setting: Setting) -> str:
+    if setting.choices:
+        text = "one of " + ", ".join(setting.choices)
+    else:
+        text = " or ".join(dict.fromkeys(_name(kind) for kind in setting.kinds)) or "nothing"
+    return text + (" or null" if setting.optional else "")
+
+
+def _name(kind: Any) -> str:
+    names = {bool: "true or false", int: "a whole number", float: "a number", str: "text"}
+    if kind in names:
+        return names[kind]
+    if kind is dict or get_origin(kind) is dict:
+        return "a JSON object"
+    if get_origin(kind) is list:
+        return "a list of texts"
+    if get_origin(kind) is Literal:
+        return " or ".join(json.dumps(choice) for choice in typing.get_args(kind))
+    return f"a {getattr(kind, '__name__', kind)}, which only Python code can give"

@@ -1,0 +1,55 @@
+"""What a script shows in a terminal: log lines and the closing table."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from typing import Any
+
+logger = logging.getLogger(__name__)
+
+
+def log_to_console(args: Any) -> None:
+    """Log lines to stderr: ours from INFO on the first process, warnings elsewhere; libraries as `log_level` says.
+
+    Args:
+        args: training arguments (`log_level`, `process_index`).
+    """
+    import datasets
+    import transformers
+
+    level = args.get_process_log_level()
+    logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s", datefmt="%H:%M:%S", stream=sys.stderr)
+    logging.getLogger("qa_pipeline").setLevel(logging.INFO if args.process_index == 0 else logging.WARNING)
+    libraries = max(level, logging.WARNING) if args.log_level == "passive" else level
+    transformers.utils.logging.set_verbosity(libraries)
+    datasets.utils.logging.set_verbosity(libraries)
+    if args.process_index == 0:
+        logger.info("%s on %s, %d process(es)", args.bf16_reason, args.device, args.world_size)
+    if os.environ.get("ACCELERATE_USE_CPU") == "True" and "MASTER_PORT" in os.environ and args.world_size == 1:
+        logger.warning(
+            "accelerate was asked for several CPU processes and started one (its --cpu needs mpirun for more); use: "
+            "accelerate launch --config_file configs/accelerate/cpu.yaml run_qa.py CONFIG"
+        )
+
+
+def results_table(results: dict[str, Any], output_dir: str | None) -> str:
+    """A short table of what was measured: base, validation and test, in percent."""
+    lines = [f"{'':<22}{'exact match':>12}{'F1':>9}   95% interval of F1"]
+    for prefix, title in (("base", "base (untrained head)"), ("eval", "tuned, validation"), ("predict", "tuned, test")):
+        if f"{prefix}_f1" in results:
+            bounds = results.get(f"{prefix}_f1_interval")
+            interval = f"   {bounds[0]:.1f} to {bounds[1]:.1f}" if bounds else ""
+            lines.append(
+                f"{title:<22}{results[f'{prefix}_exact_match']:>12.2f}{results[f'{prefix}_f1']:>9.2f}{interval}"
+            )
+        if results.get(f"{prefix}_NoAns_total"):
+            parts = [f"{kind} {results[f'{prefix}_{kind}_f1']:.2f}" for kind in ("HasAns", "NoAns")]
+            lines.append(f"{'':<22}{'':>12}         F1 of {', '.join(parts)}")
+    if len(lines) == 1:
+        lines = []
+    if "train_loss" in results:
+        lines.append(f"train loss {results['train_loss']:.4f}, {results.get('train_runtime', 0):.0f} s of training")
+    lines.append(f"run folder: {output_dir}")
+    return "\n".join(lines)

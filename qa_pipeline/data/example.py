@@ -1,0 +1,28 @@
+"""The one canonical row that every stage speaks.
+
+Invariant past `qa_pipeline.data`: `context[start:start + len(text)] == text` for every answer, ids are unique,
+impossible rows have no answers and answers are never empty. Nobody checks again.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NotRequired, TypedDict
+
+
+class Answers(TypedDict):
+    """Parallel lists: the answer texts and where they start in the context (characters)."""
+
+    text: list[str]
+    answer_start: list[int]
+
+
+class Example(TypedDict):
+    """One question about one context."""
+
+    id: str
+    context: str
+    question: str
+    answers: Answers
+    is_impossible: bool
+    title: NotRequired[str]
+    metadata: NotRequired[dict[str, Any]]

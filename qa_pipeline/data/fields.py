@@ -1,0 +1,142 @@
+"""The fields of the first rows: their dotted paths, their values, and which names suit which role.
+
+Holds what names mean; decides nothing between fields that suit equally.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from qa_pipeline.data.literals import parse_structure
+from qa_pipeline.data.loose import RawRow
+from qa_pipeline.data.paths import is_path
+
+# Names by role, best tier first. Compared in lower case without anything but letters and digits.
+NAMES: dict[str, tuple[tuple[str, ...], ...]] = {
+    "context": (
+        ("context",),
+        ("contexttext", "passage", "paragraph", "passagetext", "paragraphtext", "document", "documenttext", "article",
+         "articletext", "review", "story", "storytext", "evidence", "doc", "ctx", "sourcetext", "reference"),
+        ("text", "content", "body", "abstract", "sentence", "background", "source", "input"),
+    ),
+    "question": (
+        ("question",),
+        ("query", "questiontext", "querytext", "q", "prompt", "frage", "pregunta"),
+    ),
+    "id": (("id", "qid", "questionid"), ("queryid", "exampleid", "uid", "guid", "uuid", "qreviewid", "idx"),),
+    "title": (("title",), ("documenttitle", "articletitle", "doctitle", "documentid", "docid", "storyid"),),
+    "answers": (
+        ("answers",),
+        ("detectedanswers", "goldanswers", "goldenanswers", "shortanswers", "referenceanswers", "annotations"),
+        ("answer", "label", "labels", "references", "response", "target", "output"),
+    ),
+    "answers.text": (
+        ("answerstext", "answertext", "answertexts", "texts"),
+        ("answer", "answers", "ans", "answerspan", "answerspantext", "spantext", "humanansspans", "goldanswer",
+         "shortanswer", "correctanswer"),
+        ("response", "target", "output", "label"),
+    ),
+    "answers.start": (
+        ("answerstart", "answersanswerstart", "answersstart"),
+        ("start", "startchar", "charstart", "answerstartchar", "startindex", "startidx", "startoffset", "begin",
+         "ansstart", "answerbegin", "answeroffset", "offset", "spanstart", "answerstarts", "starts", "startposition"),
+    ),
+    "answers.end": (
+        ("answerend", "answersanswerend", "answersend"),
+        ("end", "endchar", "charend", "answerendchar", "endindex", "endidx", "endoffset", "ansend", "spanend",
+         "answerends", "ends", "stop", "endposition"),
+    ),
+    "answers.length": (("answerlength", "answerslength"), ("length", "len", "spanlength"),),
+    "answers.span": (
+        ("answerspan", "answersspan", "answerspans", "answersspans", "humanansindices"),
+        ("span", "spans", "charspan", "charspans", "answerindices", "answeroffsets", "indices", "offsets",
+         "answercharranges"),
+    ),
+    "is_impossible": (
+        ("isimpossible",), ("impossible", "unanswerable", "isunanswerable", "noanswer", "isanswerabsent"),
+    ),
+    "answerable": (("answerable", "isanswerable", "hasanswer"),),
+}  # fmt: skip
+
+_GENERIC = {"text", "content", "body", "value", "string"}
+
+
+class Fields:
+    """The fields of the first rows: path -> values, in order of appearance; objects give dotted paths too."""
+
+    def __init__(self, rows: Sequence[RawRow]):
+        self.rows = rows
+        self.values: dict[str, list[Any]] = {}
+        for row in rows:
+            self._add(row.value, "", 0)
+
+    def _add(self, value: dict[str, Any], prefix: str, depth: int) -> None:
+        for key, inner in value.items():
+            path = f"{prefix}{key}"
+            if not is_path(path):  # a broken header; no mapping could name it
+                continue
+            self.values.setdefault(path, []).append(inner)
+            if isinstance(inner, dict) and depth < 2 and not re.search(r"[.\[\]]", key):
+                self._add(inner, path + ".", depth + 1)
+
+    def texts(self, path: str) -> list[str]:
+        """The values of a field that are text."""
+        return [value for value in self.values.get(path, []) if isinstance(value, str)]
+
+    def candidates(self, role: str) -> list[str]:
+        """Fields of the best tier of names that is present, in order of the tier's names."""
+        for tier in NAMES[role]:
+            found = [path for name in tier for path in self.values if _plain_name(path) == name]
+            found = [path for path in found if self._plausible(role, path)]
+            if found:
+                return found
+        return []
+
+    def _plausible(self, role: str, path: str) -> bool:
+        values = [value for value in self.values[path] if value is not None]
+        if role in ("context", "question"):
+            return sum(isinstance(value, str) for value in values) * 2 > len(values)
+        if role in ("id", "title"):
+            return bool(values) and all(isinstance(value, (str, int)) for value in values[:20])
+        if role == "answers":
+            return any(isinstance(read_cell(value), (list, dict)) for value in values)
+        if role == "answers.text":
+            return any(isinstance(value, (str, int, float, list)) for value in values)
+        if role in ("answers.start", "answers.end", "answers.length"):
+            return any(_number_like(value) for value in values)
+        if role == "answers.span":
+            return any(
+                isinstance(read_cell(value), (list, dict))
+                or (isinstance(value, str) and re.match(r"\d+\s*[:,-]\s*\d+", value))
+                for value in values
+            )
+        return True
+
+
+def read_cell(value: Any) -> Any:
+    """The list or object that a cell of text holds, or the value itself."""
+    if isinstance(value, str):
+        parsed = parse_structure(value)
+        return value if parsed is None else parsed
+    return value
+
+
+def _number_like(value: Any) -> bool:
+    value = read_cell(value)
+    if isinstance(value, (list, tuple)):
+        return all(_number_like(element) for element in value)
+    if isinstance(value, str):
+        return bool(re.fullmatch(r"\s*-?\d+(\.0+)?\s*", value))
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def _plain_name(path: str) -> str:
+    """`Answer_Start` -> answerstart; `question.text` -> question, since "text" says nothing there."""
+    parts = path.split(".")
+    if len(parts) > 1 and parts[-1].lower() in _GENERIC and parts[-2].lower() not in ("answers", "answer"):
+        parts = parts[:-1]
+    elif len(parts) > 1 and parts[0].lower() not in ("answers", "answer"):
+        parts = parts[-1:]
+    return re.sub(r"[^a-z0-9]", "", "".join(parts).lower())

@@ -1,0 +1,132 @@
+"""Folds text so that spellings of the same words become equal, and maps the result back to the source.
+
+Folded away: runs of white space, Unicode compatibility forms (NFKD), case, the many quote and dash characters, and
+invisible formatting characters. Every folded character knows the source characters that it came from.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from array import array
+from dataclasses import dataclass
+
+_QUOTES = "\"'`\u00ab\u00b4\u00bb\u02b9\u02ba\u02bb\u02bc\u02bd\u02ca\u02cb\u055a\u05f3\u05f4\u2018\u2019\u201a\u201b"
+_QUOTES += (
+    "\u201c\u201d\u201e\u201f\u2032\u2033\u2034\u2035\u2036\u2039\u203a\u2057\u300c\u300d\u300e\u300f\uff02\uff07"
+)
+_MINUS = "\u2212\u02d7\u2043"
+# A run of one of these counts as one: "--" for a long dash, `` and '' for quotes in tokenised text.
+_RUNS = frozenset(" -'")
+
+# Scripts that do not put spaces between words, or that glue particles on (Korean): any cut may be a word's edge.
+_UNSPACED = (
+    (0x0E00, 0x0EFF),  # Thai, Lao
+    (0x1000, 0x109F),  # Myanmar
+    (0x1100, 0x11FF),  # Hangul jamo
+    (0x1780, 0x17FF),  # Khmer
+    (0x3005, 0x30FF),  # kana
+    (0x3130, 0x318F),  # Hangul compatibility jamo
+    (0x31F0, 0xA4CF),  # Han, Yi
+    (0xAC00, 0xD7FF),  # Hangul
+    (0xF900, 0xFAFF),  # Han compatibility
+    (0xFF65, 0xFFDC),  # half-width kana and Hangul
+    (0x1B000, 0x1B16F),  # kana supplement
+    (0x20000, 0x3FFFF),  # Han extensions
+)
+
+
+@dataclass(slots=True, frozen=True)
+class Folded:
+    """Folded text with its character map.
+
+    Attributes:
+        text: the folded text.
+        starts: for each folded character, the first source character of the unit that it came from.
+        ends: the same unit's end, exclusive.
+    """
+
+    text: str
+    starts: array[int]
+    ends: array[int]
+
+    def source_span(self, begin: int, end: int) -> tuple[int, int] | None:
+        """Source characters of `text[begin:end]`, or None where that would cut a unit such as a ligature in two."""
+        if begin > 0 and self.starts[begin - 1] == self.starts[begin]:
+            return None
+        if end < len(self.text) and self.starts[end] == self.starts[end - 1]:
+            return None
+        return self.starts[begin], self.ends[end - 1]
+
+
+def fold(text: str, keep_spaces: bool = True) -> Folded:
+    """Folds `text`; with `keep_spaces` a run of white space becomes one space, else it goes. Spaces at the ends go.
+
+    Linear in the text. A unit is one character with the combining marks after it, so that composed and decomposed
+    accents agree. Folding a slice that `source_span` returns gives the folded text of that slice.
+    """
+    units = _units(text)
+    pieces = {unit: _fold_unit(unit, keep_spaces) for unit in set(units)}
+    out: list[str] = []
+    starts, ends = array("l"), array("l")
+    position, previous = 0, " "  # as if a space came before, so that a leading one is dropped
+    for unit in units:
+        piece = pieces[unit]
+        end = position + len(unit)
+        if piece:
+            if piece == previous and piece in _RUNS:
+                if ends:
+                    ends[-1] = end
+            else:
+                out.append(piece)
+                for _ in piece:
+                    starts.append(position)
+                    ends.append(end)
+            previous = piece
+        position = end
+    if out and out[-1] == " ":
+        out.pop(), starts.pop(), ends.pop()
+    return Folded("".join(out), starts, ends)
+
+
+def is_whole(text: str, begin: int, end: int) -> bool:
+    """Whether `text[begin:end]` cuts no word of a script that writes spaces between words."""
+    return not (
+        (begin > 0 and _joined(text[begin - 1], text[begin])) or (end < len(text) and _joined(text[end - 1], text[end]))
+    )
+
+
+def _joined(left: str, right: str) -> bool:
+    return left.isalnum() and right.isalnum() and not _unspaced(left) and not _unspaced(right)
+
+
+def _unspaced(character: str) -> bool:
+    code = ord(character)
+    return code >= 0x0E00 and any(low <= code <= high for low, high in _UNSPACED)
+
+
+def _units(text: str) -> list[str]:
+    """`text` cut before every character that is not a combining mark."""
+    marks = "" if text.isascii() else "".join(c for c in set(text) if unicodedata.combining(c))
+    if not marks:
+        return list(text)
+    return re.findall(f"(?s:.)[{re.escape(marks)}]*", text)
+
+
+def _fold_unit(unit: str, keep_spaces: bool) -> str:
+    if unit.isspace():
+        return " " if keep_spaces else ""
+    if unit in _QUOTES:  # before NFKD, which takes some of these apart into a space and a mark
+        return "'"
+    folded = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", unit).casefold())
+    return "".join(_fold_character(c) for c in folded)
+
+
+def _fold_character(character: str) -> str:
+    if character in _QUOTES:
+        return "'"
+    category = unicodedata.category(character)
+    if category == "Pd" or character in _MINUS:
+        return "-"
+    # Cf: zero-width characters, soft hyphens, direction marks. Zs: spaces inside a compatibility form.
+    return "" if category in ("Cf", "Zs") else character

@@ -1,0 +1,265 @@
+"""Infers a field mapping from the first rows: by layout, by the columns of known datasets, then by names and content.
+
+A choice that the rows do not settle is an error that prints the mapping to paste; nothing is guessed between equals.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from qa_pipeline.data.field_mapping import FieldMapping
+from qa_pipeline.data.fields import Fields, read_cell
+from qa_pipeline.data.inclusive_end import ends_are_inclusive
+from qa_pipeline.data.loose import BadRow, RawRow
+from qa_pipeline.data.mapping_spec import mapping_from_dict
+from qa_pipeline.data.nested import FLAT
+from qa_pipeline.data.paths import MISSING, find
+from qa_pipeline.data.presets import PRESETS
+from qa_pipeline.errors import DataError
+
+SENTINELS = ("ANSWERNOTFOUND", "CANNOTANSWER", "NO_ANSWER", "NOANSWER", "UNANSWERABLE", "NO ANSWER", "[NO ANSWER]")
+
+_SIGNATURES = {
+    "subjqa": {"review", "question", "human_ans_spans", "human_ans_indices"},
+    "mrqa": {"context", "question", "detected_answers"},
+}
+_QUESTION_WORDS = re.compile(
+    r"(who|what|when|where|which|why|how|whose|whom|is|are|was|were|do|does|did|can|could|will|would|should|has|have)\b",
+    re.IGNORECASE,
+)
+
+
+def infer_mapping(
+    rows: Sequence[RawRow], layout: str, source: str, first: Sequence[RawRow | BadRow] = ()
+) -> FieldMapping:
+    """The mapping that the rows themselves show.
+
+    Args:
+        rows: the first good rows.
+        layout: the stream's format, such as "squad" or "csv".
+        source: name for messages.
+        first: the first rows of any kind, to say what is wrong where none is good.
+
+    Raises:
+        DataError: there is no good row, or a role fits no field or several.
+    """
+    if not rows:
+        bad = next((row for row in first if isinstance(row, BadRow)), None)
+        shown = f"; the first: {bad.where}: {bad.reason} ({bad.detail})" if bad else ""
+        raise DataError(f"{source}: none of the first {len(first)} rows can be read{shown}")
+    fields = Fields(rows)
+    for name, columns in _SIGNATURES.items():
+        if columns <= fields.values.keys():
+            return _preset(name, fields)
+    preset = layout if layout in PRESETS and layout != FLAT else None
+    if preset is not None and _fits(PRESETS[preset], rows):
+        return _preset(preset, fields)
+    return _by_names(fields, source)
+
+
+def check_against_rows(mapping: FieldMapping, rows: Sequence[RawRow], source: str) -> None:
+    """Raises DataError where no row has a mapped context, question or answer field, with the fields that there are."""
+    if not rows:
+        return
+    roles = {"context": mapping.context, "question": mapping.question}
+    answer_paths = (*mapping.answers, *mapping.text, *mapping.span, *mapping.start)
+    problems = []
+    available = list(Fields(rows).values)
+    for role, paths in roles.items():
+        if all(find(row.value, path) is MISSING for row in rows for path in paths):
+            near = difflib.get_close_matches(paths[0], available, n=1, cutoff=0.6)
+            hint = f'; did you mean "{near[0]}"?' if near else ""
+            problems.append(
+                f"{role} -> {' or '.join(map(json.dumps, paths))} is in none of the first {len(rows)} rows{hint}"
+            )
+    # Answers may be absent from data that is only predicted on, but a user who names one path means it.
+    if len(answer_paths) == 1 and not mapping.name.startswith("preset"):
+        path = answer_paths[0]
+        if all(find(row.value, path) is MISSING for row in rows):
+            near = difflib.get_close_matches(path, available, n=1, cutoff=0.6)
+            problems.append(
+                f'answers -> "{path}" is in none of the first {len(rows)} rows'
+                + (f'; did you mean "{near[0]}"?' if near else "")
+            )
+    if problems:
+        raise DataError(
+            f"{source}: {mapping.name} does not fit the rows: {'; '.join(problems)}. Fields: {_listed(available)}"
+        )
+
+
+def own_id(rows: Sequence[RawRow]) -> str | None:
+    """The field that a mapping without "id" may take for it: present in every row and different in each."""
+    for path in ("id", "qid"):
+        values = [row.value.get(path) for row in rows]
+        if values and all(isinstance(v, (str, int)) for v in values) and len(set(map(str, values))) == len(values):
+            return path
+    return None
+
+
+def _by_names(fields: Fields, source: str) -> FieldMapping:
+    chosen: dict[str, Any] = {}
+    answer = _answer_roles(fields)
+    question = _one(fields, "question", fields.candidates("question"), answer, chosen, source)
+    chosen["question"] = question
+    context = _one(
+        fields, "context", [p for p in fields.candidates("context") if p != question], answer, chosen, source
+    )
+    chosen["context"] = context
+    spec: dict[str, Any] = {"context": context, "question": question}
+    spec |= {role: path for role, path in answer.items() if path not in (context, question)}
+    for role in ("id", "title", "is_impossible", "answerable"):
+        found = [path for path in fields.candidates(role) if path not in spec.values()]
+        if found and (role != "id" or _mostly_unique(fields, found[0])):
+            spec[role] = found[0]
+    spec = dict(sorted(spec.items(), key=lambda item: list(_ORDER).index(item[0])))
+    return _finished(spec, fields, "names and content")
+
+
+_ORDER = ("id", "title", "context", "question", "answers", "answers.text", "answers.start", "answers.end",
+          "answers.length", "answers.span", "is_impossible", "answerable")  # fmt: skip
+
+
+def _answer_roles(fields: Fields) -> dict[str, str]:
+    """The answer fields: one container, or texts with starts, ends or spans beside them."""
+    roles: dict[str, str] = {}
+    containers = fields.candidates("answers")
+    if containers and _self_contained(fields.values[containers[0]]):
+        return {"answers": containers[0]}
+    for role in ("answers.span", "answers.start", "answers.end", "answers.length", "answers.text"):
+        found = [path for path in fields.candidates(role) if path not in roles.values()]
+        if found:
+            roles[role] = found[0]
+    if "answers.start" not in roles:
+        roles.pop("answers.end", None)
+        roles.pop("answers.length", None)
+    if "answers.end" in roles:
+        roles.pop("answers.length", None)
+    if "answers.span" in roles:
+        for role in ("answers.start", "answers.end", "answers.length"):
+            roles.pop(role, None)
+    if not roles and containers:
+        return {"answers": containers[0]}
+    return roles
+
+
+def _self_contained(values: list[Any]) -> bool:
+    """True where a container's values are objects, or lists of them, with positions or texts of their own."""
+    read = [read_cell(value) for value in values if value is not None]
+    return any(isinstance(v, dict) or (isinstance(v, list) and any(isinstance(e, dict) for e in v)) for v in read)
+
+
+def _one(
+    fields: Fields, role: str, candidates: list[str], answer: dict[str, str], chosen: dict[str, Any], source: str
+) -> str:
+    """The one field for a role: by name, by content among equal names, else by content alone."""
+    if len(candidates) == 1:
+        return candidates[0]
+    among = candidates or [p for p in fields.values if p not in {*chosen.values(), *answer.values()} and "." not in p]
+    score = _context_score if role == "context" else _question_score
+    scores = {path: score(fields, path, answer) for path in among}
+    best = [path for path in among if scores[path] >= 0.5]
+    if len(best) == 1:
+        return best[0]
+    problem = (
+        f"several fields may be the {role}: {_listed(best or among)}"
+        if best or candidates
+        else f"no field is named or reads like the {role}"
+    )
+    guess = {role: (best or candidates or ["PATH"])[0]}
+    context = next((p for p in fields.candidates("context") if p not in guess.values()), "PATH")
+    paste = {"context": context, "question": "PATH", **answer, **chosen, **guess}
+    raise DataError(
+        f"{source}: {problem}. Fields: {_listed(list(fields.values))}. Choose with a field mapping, for example:\n"
+        f"  --field_mapping '{json.dumps(paste, ensure_ascii=False)}'"
+    )
+
+
+def _context_score(fields: Fields, path: str, answer: dict[str, str]) -> float:
+    """Share of answers that are in the field, where answers are known; else whether it is long prose."""
+    texts = fields.texts(path)
+    if not texts:
+        return 0.0
+    mean = sum(map(len, texts)) / len(texts)
+    answer_path = answer.get("answers.text") or answer.get("answers")
+    pairs = [(find(row.value, path), find(row.value, answer_path)) for row in fields.rows] if answer_path else []
+    known = [(c, a) for c, a in ((c, _any_text(a)) for c, a in pairs) if isinstance(c, str) and a]
+    if known:
+        share = sum(a.lower() in c.lower() and len(c) > len(a) for c, a in known) / len(known)
+        return share if mean > 20 else 0.0
+    return 1.0 if mean >= 100 and mean > 2 * _other_mean(fields, path) else 0.0
+
+
+def _question_score(fields: Fields, path: str, answer: dict[str, str]) -> float:
+    texts = fields.texts(path)
+    if not texts:
+        return 0.0
+    if sum(map(len, texts)) / len(texts) > 400:
+        return 0.0
+    marks = sum(text.rstrip().endswith(("?", "\uff1f", "\u061f")) for text in texts)
+    words = sum(bool(_QUESTION_WORDS.match(text.strip())) for text in texts)
+    return max(marks, words) / len(texts)
+
+
+def _other_mean(fields: Fields, path: str) -> float:
+    means = [sum(map(len, t)) / len(t) for p in fields.values if p != path and "." not in p and (t := fields.texts(p))]
+    return max(means, default=0.0)
+
+
+def _finished(spec: dict[str, Any], fields: Fields, how: str) -> FieldMapping:
+    """Adds what content tells beyond the fields: the sentinel for "no answer", and whether ends are inclusive."""
+    spec = dict(spec)
+    if "no_answer_value" not in spec and (sentinel := _sentinel(spec, fields)):
+        spec["no_answer_value"] = sentinel
+    if "inclusive_end" not in spec and ends_are_inclusive(mapping_from_dict(spec, how), fields.rows):
+        spec["inclusive_end"] = True
+    return mapping_from_dict(spec, how)
+
+
+def _preset(name: str, fields: Fields) -> FieldMapping:
+    return _finished(PRESETS[name], fields, f'preset "{name}"')
+
+
+def _fits(spec: dict[str, Any], rows: Sequence[RawRow]) -> bool:
+    def present(role: str) -> bool:
+        paths = spec[role] if isinstance(spec[role], list) else [spec[role]]
+        return any(isinstance(find(row.value, path), str) for row in rows for path in paths)
+
+    return present("context") and present("question")
+
+
+def _sentinel(spec: dict[str, Any], fields: Fields) -> str | None:
+    paths = [spec.get("answers.text"), spec.get("answers")]
+    found = [find(row.value, path) for row in fields.rows for path in paths if isinstance(path, str)]
+    texts = {text.strip() for value in found for text in _all_texts(value)}
+    return next((sentinel for sentinel in SENTINELS if sentinel in texts), None)
+
+
+def _all_texts(value: Any) -> list[str]:
+    value = read_cell(value)
+    if isinstance(value, str):
+        return [value]
+    if isinstance(value, dict):
+        value = [value.get(name) for name in ("text", "answer") if name in value]
+    if isinstance(value, (list, tuple)):
+        return [text for element in value if element is not value for text in _all_texts(element)]
+    return []
+
+
+def _any_text(value: Any) -> str | None:
+    texts = [text.strip() for text in _all_texts(value) if text.strip() and text.strip() not in SENTINELS]
+    return texts[0] if texts else None
+
+
+def _mostly_unique(fields: Fields, path: str) -> bool:
+    """Ids that repeat in most rows are the ids of something else, such as the document."""
+    values = [value for value in fields.values[path] if isinstance(value, (str, int))]
+    return len(set(values)) * 2 > len(values)
+
+
+def _listed(names: Sequence[str]) -> str:
+    shown = ", ".join(f'"{name[:60]}"' for name in names[:20])
+    return shown + (f" and {len(names) - 20} more" if len(names) > 20 else "") if names else "none"

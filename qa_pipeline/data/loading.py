@@ -1,0 +1,144 @@
+"""The main path of data: read, map, verify, repair, report. Past this point nobody checks a row again.
+
+`load_examples` gives canonical examples that keep the invariant of `example.py`, and a report of everything that was
+not as it should be. Rows come one at a time and identical contexts become one string, so memory holds little more than
+the examples themselves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from qa_pipeline.artifacts import write_json
+from qa_pipeline.data.example import Example
+from qa_pipeline.data.loose import BadRow
+from qa_pipeline.data.mapping import apply
+from qa_pipeline.data.readers import read_rows
+from qa_pipeline.data.report import DataReport
+from qa_pipeline.data.resolving import resolve_mapping
+from qa_pipeline.data.verification import POLICIES, Verifier
+from qa_pipeline.errors import ConfigError, DataError
+
+
+def load_examples(
+    source: str | Path,
+    *,
+    field_mapping: str | Path | dict[str, Any] | None = None,
+    split: str | None = None,
+    on_bad_data: str = "repair",
+    max_bad_fraction: float = 0.2,
+    require_answers: bool = True,
+    max_samples: int | None = None,
+    dataset_config_name: str | None = None,
+    cache_dir: str | None = None,
+    token: str | None = None,
+) -> tuple[list[Example], DataReport]:
+    """Reads labelled (or, for prediction, unlabelled) questions from nearly any source.
+
+    Args:
+        source: a file, a folder saved by `datasets`, or the name of a Hub dataset.
+        field_mapping: preset name, mapping file or inline mapping; None infers the roles.
+        split: split of a folder or Hub dataset.
+        on_bad_data: "repair" mends what can be mended and drops the rest; "drop" mends nothing; "error" stops at the
+            first bad row.
+        max_bad_fraction: more dropped rows than this share of those read is an error, in [0, 1].
+        require_answers: False keeps rows that have no usable answer, for prediction.
+        max_samples: stop after this many examples.
+        dataset_config_name: configuration of a Hub dataset.
+        cache_dir: where Hub data is cached.
+        token: Hub token; never logged.
+
+    Returns:
+        The examples, in the order of the source, and the report on them.
+
+    Raises:
+        ConfigError: an argument is out of range or the mapping is wrong.
+        DataError: the source cannot be read, has no usable row, has too many bad ones, or (on_bad_data="error") any.
+    """
+    _check_arguments(on_bad_data, max_bad_fraction, max_samples)
+    stream = read_rows(source, split=split, dataset_config_name=dataset_config_name, cache_dir=cache_dir, token=token)
+    mapping = resolve_mapping(field_mapping, stream, source)
+    report = DataReport(str(source), stream.format, on_bad_data, field_mapping=mapping.to_dict())
+    verifier = Verifier(report, on_bad_data, require_answers)
+    examples: list[Example] = []
+    for row in stream.rows:
+        example = verifier.verify(row if isinstance(row, BadRow) else apply(mapping, row))
+        if example is not None:
+            examples.append(example)
+            if len(examples) == max_samples:
+                break
+    if not require_answers and not verifier.marks_impossible:
+        _unlabel_empty(examples, report)
+    report.contexts = len({example["context"] for example in examples})
+    report.titles = len({example["title"] for example in examples if "title" in example})
+    _check_enough(report, max_bad_fraction)
+    return examples, report
+
+
+def to_squad(examples: Iterable[Example]) -> dict[str, Any]:
+    """SQuAD 2.0 nested JSON: articles by title, paragraphs by context, in the order of first appearance."""
+    articles: dict[str, dict[str, list[dict[str, Any]]]] = {}
+    for example in examples:
+        paragraphs = articles.setdefault(example.get("title", ""), {})
+        answers = example["answers"]
+        question: dict[str, Any] = {
+            "id": example["id"],
+            "question": example["question"],
+            "answers": [
+                {"text": text, "answer_start": start}
+                for text, start in zip(answers["text"], answers["answer_start"], strict=True)
+            ],
+            "is_impossible": example["is_impossible"],
+        }
+        if "metadata" in example:
+            question["metadata"] = example["metadata"]
+        paragraphs.setdefault(example["context"], []).append(question)
+    data = [
+        {"title": title, "paragraphs": [{"context": context, "qas": qas} for context, qas in paragraphs.items()]}
+        for title, paragraphs in articles.items()
+    ]
+    return {"version": "v2.0", "data": data}
+
+
+def write_squad(path: str | Path, examples: Iterable[Example]) -> Path:
+    """Writes `examples` as SQuAD 2.0 JSON on one line, atomically."""
+    return write_json(path, to_squad(examples), indent=None)
+
+
+def _check_arguments(on_bad_data: str, max_bad_fraction: float, max_samples: int | None) -> None:
+    problems = []
+    if on_bad_data not in POLICIES:
+        problems.append(f"on_bad_data must be one of {', '.join(POLICIES)}; found {on_bad_data!r}")
+    if not 0 <= max_bad_fraction <= 1:
+        problems.append(f"max_bad_fraction must be between 0 and 1; found {max_bad_fraction!r}")
+    if max_samples is not None and max_samples < 1:
+        problems.append(f"max_samples must be at least 1; found {max_samples!r}")
+    if problems:
+        raise ConfigError("load_examples", problems)
+
+
+def _unlabel_empty(examples: list[Example], report: DataReport) -> None:
+    """Where no row has an answer and none is marked impossible, empty answers mean a file for prediction."""
+    if report.answerable:
+        return
+    for example in examples:
+        example["is_impossible"] = False
+    report.unanswerable, report.unlabelled = 0, report.rows_kept
+
+
+def _check_enough(report: DataReport, max_bad_fraction: float) -> None:
+    """Raises DataError where nothing, or too little, is left."""
+    if report.rows_kept and report.bad_fraction <= max_bad_fraction:
+        return
+    reasons = "\n".join(report.reason_lines(report.dropped))
+    hint = "check the field mapping and the answer offsets"
+    if report.dropped.get("answers_missing", 0) == report.rows_dropped:
+        hint = "data without answers can be predicted on, not trained or scored on (require_answers=False)"
+    if not report.rows_kept:
+        raise DataError(f"{report.source}: none of {report.rows_read:,} rows can be used; {hint}:\n{reasons}")
+    raise DataError(
+        f"{report.source}: {report.rows_dropped:,} of {report.rows_read:,} rows ({report.bad_fraction:.1%}) cannot be "
+        f"used, more than max_bad_fraction={max_bad_fraction}; {hint}, or raise max_bad_fraction:\n{reasons}"
+    )

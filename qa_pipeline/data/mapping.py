@@ -1,0 +1,204 @@
+"""Turns raw rows into loose examples by a field mapping: where in a row the canonical fields are.
+
+Nothing is verified against the context here.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from qa_pipeline.data.answer_shapes import (
+    MISSING_PART,
+    ShapeError,
+    answers_from_container,
+    answers_from_parts,
+)
+from qa_pipeline.data.field_mapping import FieldMapping, Paths
+from qa_pipeline.data.loose import BadRow, LooseAnswer, LooseExample, RawRow
+from qa_pipeline.data.nested import describe
+from qa_pipeline.data.paths import MISSING, find
+
+_LONE_SURROGATE = re.compile("[\ud800-\udfff]")
+_SENTINEL = re.compile(r"[A-Z][A-Z_]{7,}")
+
+
+def apply(mapping: FieldMapping, raw: RawRow | BadRow) -> LooseExample | BadRow:
+    """Reads one row by the mapping. Never raises for what a row holds: a row that cannot be used is a BadRow."""
+    if isinstance(raw, BadRow):
+        return raw
+    row, where = raw.value, raw.where
+    identifier = _identifier(row, mapping)
+    if mapping.drop_if and _flag(_first(row, mapping.drop_if)) is True:
+        return BadRow(where, "row marked as bad by the source", "", identifier)
+    texts: dict[str, str] = {}
+    for name, paths in (("context", mapping.context), ("question", mapping.question)):
+        value = _first(row, paths)
+        if isinstance(value, list) and len(value) == 1:
+            value = value[0]
+        if not isinstance(value, str):
+            problem = "missing" if value is None or value is MISSING else "not text"
+            found = f"no field {' or '.join(paths)}" if value is MISSING else f"{paths[0]}: found {describe(value)}"
+            return BadRow(where, f"{name} is {problem}", found, identifier)
+        texts[name] = _clean(value)
+    try:
+        answers, given = _answers(row, mapping, texts["context"])
+        impossible = _impossible(row, mapping)
+        metadata = _metadata(row, mapping)
+    except (ShapeError, RecursionError) as error:
+        return BadRow(where, "answers are not readable", str(error), identifier)
+    answers, marked = _without_markers(answers, mapping, texts["context"])
+    if impossible is None and marked and not answers:
+        impossible = True
+    title = _first(row, mapping.title)
+    return LooseExample(
+        where=where,
+        id=identifier,
+        context=_without_sentinel(texts["context"], mapping),
+        question=texts["question"],
+        answers=answers,
+        is_impossible=impossible,
+        answers_given=given or marked or impossible is not None,
+        title=_clean(str(title)) if isinstance(title, (str, int)) and str(title).strip() else None,
+        metadata=metadata,
+    )
+
+
+def _first(row: dict[str, Any], paths: Paths) -> Any:
+    """The first of the paths that holds something; else null where a field is there, else MISSING."""
+    result = MISSING
+    for path in paths:
+        value = find(row, path)
+        if value is not MISSING and value is not None:
+            return value
+        if value is None:
+            result = None
+    return result
+
+
+def _part(row: dict[str, Any], paths: Paths) -> Any:
+    value = _first(row, paths)
+    return MISSING_PART if value is MISSING or value is None else value
+
+
+def _answers(row: dict[str, Any], mapping: FieldMapping, context: str) -> tuple[list[LooseAnswer], bool]:
+    """(answers, whether the row has an answer field at all)."""
+    if mapping.answers:
+        value = _first(row, mapping.answers)
+        if value is not MISSING and value is not None:
+            return answers_from_container(value, mapping.inclusive_end, context), True
+    parts = [_part(row, paths) for paths in (mapping.text, mapping.span, mapping.start, mapping.end, mapping.length)]
+    if all(part is MISSING_PART for part in parts[:3]):
+        return [], False
+    texts, spans, starts, ends, lengths = parts
+    answers = answers_from_parts(texts, spans, starts, ends, lengths, mapping.inclusive_end, context)
+    return answers, True
+
+
+def _without_markers(answers: list[LooseAnswer], mapping: FieldMapping, context: str) -> tuple[list[LooseAnswer], bool]:
+    """Takes out what stands for "no answer": sentinels, empty texts, and spans that begin at -1."""
+    kept: list[LooseAnswer] = []
+    marked = False
+    for answer in answers:
+        text, start, end = answer.text, answer.start, answer.end
+        if text is not None:
+            text = _clean(text)
+            stripped = text.strip()
+            if stripped in mapping.no_answer_values:
+                marked = True
+                continue
+            if not stripped:
+                if start is None or start < 0 or end is None or end <= start:
+                    marked = True
+                    continue
+                text = None
+        if start is not None and start < 0:
+            if text is None:
+                marked = True
+                continue
+            start, end = -1, None  # kept: a text that is nowhere then means "no answer"
+        if text is None and start is not None and end is not None:
+            if start == end == 0:
+                marked = True
+                continue
+            if mapping.no_answer_values and context[start:end].strip() in mapping.no_answer_values:
+                marked = True
+                continue
+        kept.append(LooseAnswer(text, start, end))
+    return kept, marked
+
+
+def _impossible(row: dict[str, Any], mapping: FieldMapping) -> bool | None:
+    if mapping.is_impossible:
+        flag = _flag(_first(row, mapping.is_impossible))
+        if flag is not None:
+            return flag
+    if mapping.answerable:
+        flag = _flag(_first(row, mapping.answerable))
+        if flag is not None:
+            return not flag
+    return None
+
+
+def _flag(value: Any) -> bool | None:
+    """True or False from the ways that flags are written; None for null and for what is no flag."""
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, (int, float)):
+        return None if value != value else value != 0
+    if isinstance(value, str):
+        word = value.strip().lower()
+        if word in ("true", "yes", "y", "t", "1", "1.0", "impossible", "unanswerable"):
+            return True
+        if word in ("false", "no", "n", "f", "0", "0.0", "answerable", "possible"):
+            return False
+    return None
+
+
+def _identifier(row: dict[str, Any], mapping: FieldMapping) -> str | None:
+    value = _first(row, mapping.id)
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    if isinstance(value, bool) or not isinstance(value, (str, int)):
+        return None
+    return _clean(str(value)).strip() or None
+
+
+def _metadata(row: dict[str, Any], mapping: FieldMapping) -> dict[str, Any] | None:
+    kept = {name: find(row, path) for name, path in mapping.metadata.items()}
+    kept = {name: value for name, value in kept.items() if value is not MISSING}
+    own = row.get("metadata")
+    if isinstance(own, dict):
+        kept = {**{str(key): value for key, value in own.items()}, **kept}
+    return {name: _plain(value) for name, value in kept.items()} or None
+
+
+def _plain(value: Any) -> Any:
+    """A value that JSON can hold: dates, bytes and decimals from Parquet become text."""
+    if value is None or isinstance(value, (bool, int)):
+        return value
+    if isinstance(value, float):
+        return value if value - value == 0 else None
+    if isinstance(value, str):
+        return _clean(value)
+    if isinstance(value, (list, tuple)):
+        return [_plain(element) for element in value]
+    if isinstance(value, dict):
+        return {str(key): _plain(element) for key, element in value.items()}
+    return str(value)
+
+
+def _clean(text: str) -> str:
+    """Half a character (a lone surrogate, which JSON can write) becomes the replacement mark; offsets stay."""
+    return text if text.isascii() else _LONE_SURROGATE.sub("\ufffd", text)
+
+
+def _without_sentinel(context: str, mapping: FieldMapping) -> str:
+    """Cuts a sentinel that annotation appended to every context, as SubjQA's " ANSWERNOTFOUND"; earlier offsets hold.
+
+    Only a sentinel in capitals: a context may well end in a word such as "no".
+    """
+    for value in mapping.no_answer_values:
+        if context.endswith(value) and _SENTINEL.fullmatch(value):
+            return context[: -len(value)].rstrip()
+    return context

@@ -1,0 +1,154 @@
+"""Reads and writes field mappings as users write them. Never sees a row.
+
+Keys: context, question, id, title, answers, answers.text, answers.start (or answers.answer_start), answers.end,
+answers.length, answers.span, is_impossible, answerable, drop_if: a path, or a list of paths to try in order;
+no_answer_value: a text or a list of texts; inclusive_end: true or false; metadata: a list of paths or an object name ->
+path; preset: the name of a preset to start from.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+from pathlib import Path
+from typing import Any
+
+from qa_pipeline.data.field_mapping import PATH_KEYS, FieldMapping
+from qa_pipeline.data.nested import describe
+from qa_pipeline.data.paths import is_path
+from qa_pipeline.data.presets import PRESETS, preset_name
+from qa_pipeline.errors import ConfigError
+
+_SYNONYMS = {
+    "answers.answer_start": "answers.start",
+    "answers.answer_end": "answers.end",
+    "no_answer_values": "no_answer_value",
+    "answer": "answers",
+    "answer.text": "answers.text",
+    "answer_text": "answers.text",
+    "answer_start": "answers.start",
+    "answer_end": "answers.end",
+}
+_OTHER_KEYS = ("no_answer_value", "inclusive_end", "metadata", "preset")
+_MAX_FILE_BYTES = 2**20
+
+
+def read_mapping(spec: Any) -> FieldMapping:
+    """The mapping that a user wrote: an object, its JSON text, the name of a preset, or a JSON or YAML file.
+
+    Raises:
+        ConfigError: it is none of these, or its content is wrong; all faults together.
+    """
+    if isinstance(spec, FieldMapping):
+        return spec
+    if isinstance(spec, dict):
+        return mapping_from_dict(spec, "field_mapping")
+    if not isinstance(spec, (str, Path)):
+        raise ConfigError("field_mapping", f"expected a preset name, a file or an object, found {describe(spec)}")
+    text = str(spec).strip()
+    if text.startswith("{"):
+        return mapping_from_dict(_parse(text, "field_mapping", yaml_too=False), "field_mapping")
+    name = preset_name(text)
+    if name is not None:
+        return mapping_from_dict(PRESETS[name], f'preset "{name}"')
+    try:
+        path = Path(text)
+        if text and path.is_file():
+            return mapping_from_dict(_read_file(path), text)
+    except (OSError, ValueError) as error:
+        raise ConfigError("field_mapping", f"cannot read {text[:200]!r}: {error}") from error
+    near = difflib.get_close_matches(text.lower(), PRESETS, n=1, cutoff=0.5)
+    hint = f'; did you mean "{near[0]}"?' if near else ""
+    raise ConfigError("field_mapping", f"no preset or file {text[:200]!r}{hint} Presets: {', '.join(sorted(PRESETS))}")
+
+
+def mapping_from_dict(spec: Any, source: str) -> FieldMapping:
+    """Builds a mapping from a user's object, or from a preset's.
+
+    Raises:
+        ConfigError: with every fault: unknown keys, values that are no paths, missing context or question.
+    """
+    if not isinstance(spec, dict):
+        raise ConfigError(source, f"expected an object from canonical field to source path, found {describe(spec)}")
+    problems: list[str] = []
+    merged = _with_preset(_unnested(spec), problems)
+    values: dict[str, Any] = {}
+    for key, value in merged.items():
+        if key in PATH_KEYS:
+            paths = value if isinstance(value, (list, tuple)) else [value]
+            if paths and all(is_path(path) for path in paths):
+                values[PATH_KEYS[key]] = tuple(paths)
+            elif value is not None:
+                problems.append(f'"{key}": expected a path such as "document.text", found {describe(value)}')
+        elif key == "no_answer_value":
+            texts = value if isinstance(value, list) else [value]
+            if all(isinstance(text, (str, int)) for text in texts):
+                values["no_answer_values"] = frozenset(str(text).strip() for text in texts)
+            elif value is not None:
+                problems.append(f'"{key}": expected a text or a list of texts, found {describe(value)}')
+        elif key == "inclusive_end":
+            if isinstance(value, bool):
+                values["inclusive_end"] = value
+            else:
+                problems.append(f'"{key}": expected true or false, found {describe(value)}')
+        elif key == "metadata":
+            kept = {path: path for path in value} if isinstance(value, list) and all(map(is_path, value)) else value
+            if isinstance(kept, dict) and all(is_path(path) for path in kept.values()):
+                values["metadata"] = {str(name): path for name, path in kept.items()}
+            else:
+                problems.append(f'"{key}": expected a list of paths or an object of paths, found {describe(value)}')
+        else:
+            near = difflib.get_close_matches(str(key), [*PATH_KEYS, *_SYNONYMS, *_OTHER_KEYS], n=1)
+            problems.append(f'unknown key "{key}"' + (f'; did you mean "{near[0]}"?' if near else ""))
+    for name in ("context", "question"):
+        if name not in values:
+            problems.append(f'"{name}" is missing; give the path of the {name}')
+    if problems:
+        raise ConfigError(source, problems)
+    return FieldMapping(**values, name=source)
+
+
+def _unnested(spec: dict[Any, Any]) -> dict[str, Any]:
+    """`{"answers": {"text": ...}}` means `{"answers.text": ...}`; synonyms become the one name."""
+    flat: dict[str, Any] = {}
+    for key, value in spec.items():
+        if key in ("answers", "answer") and isinstance(value, dict):
+            flat |= {f"answers.{name}": path for name, path in value.items()}
+        else:
+            flat[str(key)] = value
+    return {_SYNONYMS.get(key, key): value for key, value in flat.items()}
+
+
+def _with_preset(spec: dict[str, Any], problems: list[str]) -> dict[str, Any]:
+    base = spec.pop("preset", None)
+    if base is None:
+        return spec
+    name = preset_name(base) if isinstance(base, str) else None
+    if name is None:
+        problems.append(f'"preset": no preset {base!r}; presets: {", ".join(sorted(PRESETS))}')
+        return spec
+    return {**PRESETS[name], **spec}
+
+
+def _read_file(path: Path) -> Any:
+    if path.stat().st_size > _MAX_FILE_BYTES:
+        raise ConfigError("field_mapping", f"{path} is too large for a mapping; is it the data?")
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise ConfigError(str(path), "expected UTF-8 text") from error
+    return _parse(text, str(path), yaml_too=path.suffix.lower() != ".json")
+
+
+def _parse(text: str, source: str, yaml_too: bool) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as error:
+        if not yaml_too:
+            raise ConfigError(source, f"not valid JSON: {error}") from error
+    import yaml
+
+    try:
+        return yaml.safe_load(text)
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        raise ConfigError(source, f"not valid YAML: {' '.join(str(error).split())}") from error

@@ -1,0 +1,291 @@
+"""Turns one loose row into one canonical example, or says why not. Sees a row at a time, never a file.
+
+What is remembered between rows is what uniqueness needs: ids, contexts (one string object for each) and which question
+was asked of which context before.
+"""
+
+from __future__ import annotations
+
+import re
+
+from qa_pipeline.data import alignment
+from qa_pipeline.data.alignment import Aligned, align_answer
+from qa_pipeline.data.example import Example
+from qa_pipeline.data.loose import BadRow, LooseAnswer, LooseExample
+from qa_pipeline.data.report import DataReport
+from qa_pipeline.errors import DataError
+
+REPAIR, DROP, ERROR = "repair", "drop", "error"
+POLICIES = (REPAIR, DROP, ERROR)
+
+_SURROGATES = re.compile("[\ud800-\udfff]")
+_HTML = re.compile(
+    r"</?(?:a|abbr|b|blockquote|body|br|center|code|div|em|font|form|h[1-6]|head|hr|html|i|iframe|img|input|li|link|meta"
+    r"|ol|p|pre|script|small|span|strong|style|sub|sup|table|tbody|td|th|thead|title|tr|u|ul)(?:\s[^<>]*)?/?>"
+    r"|<!--|&(?:amp|lt|gt|quot|apos|nbsp|#\d{1,6}|#x[0-9a-f]{1,5});",
+    re.IGNORECASE,
+)
+
+
+class _Unusable(Exception):
+    """A row that cannot be kept."""
+
+    def __init__(self, reason: str, detail: str):
+        super().__init__(detail)
+        self.reason = reason
+        self.detail = detail
+
+
+class Verifier:
+    """Verifies rows one by one, mending what `policy` allows, and counts everything in `report`.
+
+    Args:
+        report: where facts are counted.
+        policy: `REPAIR` mends, `DROP` drops what would need mending, `ERROR` raises DataError at the first fault.
+        require_answers: False keeps rows without usable answers, as unlabelled.
+    """
+
+    def __init__(self, report: DataReport, policy: str = REPAIR, require_answers: bool = True):
+        self.report = report
+        self.policy = policy
+        self.require_answers = require_answers
+        self.marks_impossible = False  # whether any row says outright that it has no answer
+        self._ids: set[str] = set()
+        self._endings: dict[str, int] = {}
+        self._rows: set[int] = set()
+        self._asked: dict[int, Example] = {}
+        self._contexts: dict[str, str] = {}
+        self._contexts_with_html: set[str] = set()
+        self._titles: dict[str, str] = {}
+
+    def verify(self, row: LooseExample | BadRow) -> Example | None:
+        """Returns the canonical example, or None where the row is dropped.
+
+        Raises:
+            DataError: the policy is `ERROR` and the row has a fault.
+        """
+        report = self.report
+        report.rows_read += 1
+        mended: dict[str, None] = {}  # reasons, in the order in which they were met
+        try:
+            if isinstance(row, BadRow):
+                raise _Unusable(row.reason, f"{row.reason}: {row.detail}" if row.detail else row.reason)
+            example = self._example(row, mended)
+        except _Unusable as fault:
+            if self.policy == ERROR:
+                raise DataError(f"{_place(row)}: {fault.detail}") from None
+            report.count(report.dropped, fault.reason, row.id or row.where)
+            return None
+        if example is None:
+            return None
+        for reason in mended:
+            report.count(report.repaired, reason, row.id or row.where)
+        report.rows_repaired += bool(mended)
+        self._count_kept(example)
+        return example
+
+    def _example(self, row: LooseExample, mended: dict[str, None]) -> Example | None:
+        context = self._context(row, mended)
+        if not context or context.isspace():
+            raise _Unusable("empty_context", "the context has no text; fill it in or remove the row")
+        question = self._clean(row.question, mended)
+        if not question or question.isspace():
+            raise _Unusable("empty_question", "the question has no text; fill it in or remove the row")
+        found, is_impossible = self._answers(row, context, mended)
+        texts = [answer.text for answer in found]
+        starts = [answer.start for answer in found]
+        identity = hash((context, question, is_impossible, *texts, *starts))
+        row_id = self._unique_id(row, identity, mended)
+        if row_id is None:
+            return None
+        example: Example = {
+            "id": row_id,
+            "context": context,
+            "question": question,
+            "answers": {"text": texts, "answer_start": starts},
+            "is_impossible": is_impossible,
+        }
+        if row.title:
+            title = self._clean(row.title, mended)
+            example["title"] = self._titles.setdefault(title, title)
+        if row.metadata:
+            example["metadata"] = row.metadata
+        return example
+
+    def _context(self, row: LooseExample, mended: dict[str, None]) -> str:
+        """The one string object for this context; looked into only when it is new."""
+        context = self._contexts.get(row.context)
+        if context is not None:
+            return context
+        context = self._clean(row.context, mended)
+        context = self._contexts.setdefault(context, context)
+        if _has_html(context):
+            self._contexts_with_html.add(context)
+        return context
+
+    def _clean(self, text: str, mended: dict[str, None]) -> str:
+        """Replaces lone surrogates, which no file or tokenizer takes, one for one, so that offsets stay."""
+        if text.isascii() or not _SURROGATES.search(text):
+            return text
+        self._mend("invalid_characters", "the text holds lone surrogates, which are not characters", mended)
+        return _SURROGATES.sub("\ufffd", text)
+
+    def _mend(self, reason: str, detail: str, mended: dict[str, None]) -> None:
+        """Notes a repair, or refuses the row where the policy does not repair."""
+        if self.policy != REPAIR:
+            raise _Unusable(reason, f"{detail}; set on_bad_data=repair or mend the row")
+        mended[reason] = None
+
+    def _answers(self, row: LooseExample, context: str, mended: dict[str, None]) -> tuple[list[Aligned], bool]:
+        """The verified references, and whether the question is known to have no answer."""
+        if row.is_impossible:
+            self.marks_impossible = True
+            if any(_says_something(answer) for answer in row.answers):
+                self._mend("impossible_with_answers", "the row is marked impossible but has answers", mended)
+            return [], True
+        if not row.answers_given:
+            if self.require_answers:
+                raise _Unusable("answers_missing", "the row has no answer field")
+            return [], False
+
+        found: list[Aligned] = []
+        lost: list[tuple[str, LooseAnswer]] = []
+        for answer in row.answers:
+            if answer.text is not None:
+                answer.text = self._clean(answer.text, mended)
+            result = align_answer(context, answer)
+            if isinstance(result, Aligned) and (self.policy == REPAIR or result.how in alignment.AS_GIVEN):
+                found.append(result)
+                self._note_located(row, result)
+                if result.how not in alignment.AS_GIVEN:
+                    mended[result.how] = None
+            else:
+                lost.append(("needs_repair" if isinstance(result, Aligned) else result.reason, answer))
+        if lost:
+            return self._without_lost(row, context, found, lost)
+        if not found and row.is_impossible is False and self.require_answers:
+            raise _Unusable("answerable_without_answer", "the row is marked answerable but has no answer")
+        return found, not found and row.is_impossible is None
+
+    def _without_lost(
+        self, row: LooseExample, context: str, found: list[Aligned], lost: list[tuple[str, LooseAnswer]]
+    ) -> tuple[list[Aligned], bool]:
+        """A row some or all of whose references cannot be used."""
+        telling = [(reason, answer) for reason, answer in lost if reason != alignment.EMPTY_ANSWER]
+        if not found and not telling and row.is_impossible is None:
+            return [], True  # an empty text is the usual mark of an unanswerable question
+        unplaced = all(answer.start is not None and answer.start < 0 for _, answer in telling)
+        if not found and telling and unplaced and row.is_impossible is None:
+            self.report.count(self.report.noticed, "unplaced_unanswerable", row.id or row.where)
+            return [], True
+        reason, answer = (telling or lost)[0]
+        if self.policy == ERROR or (not found and self.require_answers):
+            if reason == alignment.EMPTY_ANSWER and not found:
+                reason = "answerable_without_answer"
+            raise _Unusable(reason, _describe(reason, context, answer))
+        for reason, _ in lost:
+            self.report.count(self.report.dropped_answers, reason, row.id or row.where)
+        return found, False
+
+    def _note_located(self, row: LooseExample, answer: Aligned) -> None:
+        self.report.located += answer.how == alignment.LOCATED
+        if answer.ambiguous:
+            self.report.count(self.report.noticed, "located_ambiguous", row.id or row.where)
+
+    def _unique_id(self, row: LooseExample, identity: int, mended: dict[str, None]) -> str | None:
+        """The row's id, a new one where it is taken or absent, or None for the same row again."""
+        wanted = self._clean(row.id, mended) if row.id else f"row-{self.report.rows_read}"
+        key = hash((wanted, identity))
+        if wanted in self._ids:
+            again = key in self._rows
+            if self.policy == ERROR:
+                detail = "the same row was read before" if again else "another row has this id with other content"
+                raise _Unusable("duplicate_id", f"duplicate id: {detail}; ids must be unique")
+            if again:
+                self.report.count(self.report.noticed, "identical_duplicate", wanted)
+                return None
+            if row.id:
+                self._mend_id(mended)
+        self._rows.add(key)
+        unique = wanted
+        while unique in self._ids:
+            ending = self._endings[wanted] = self._endings.get(wanted, 1) + 1
+            unique = f"{wanted}-{ending}"
+        self._ids.add(unique)
+        return unique
+
+    def _mend_id(self, mended: dict[str, None]) -> None:
+        if self.policy == DROP:
+            raise _Unusable("duplicate_id", "another row has this id with other content")
+        mended["new_id"] = None
+
+    def _count_kept(self, example: Example) -> None:
+        report, where = self.report, example["id"]
+        report.rows_kept += 1
+        references = len(example["answers"]["text"])
+        report.answers_kept += references
+        report.answerable += references > 0
+        report.unanswerable += example["is_impossible"]
+        report.unlabelled += not references and not example["is_impossible"]
+        if example["context"] in self._contexts_with_html or _has_html(example["question"]):
+            report.count(report.noticed, "html", where)
+        key = hash((example["context"], " ".join(example["question"].casefold().split())))
+        first = self._asked.setdefault(key, example)
+        if first is not example:
+            reason = _compare(first, example)
+            if reason is not None:
+                report.count(report.noticed, reason, where)
+
+
+def _compare(first: Example, second: Example) -> str | None:
+    """What to say about two rows with the same question and context."""
+    if first["answers"] == second["answers"]:
+        return "duplicate_row" if first["is_impossible"] == second["is_impossible"] else "contradictory_answerability"
+    if first["is_impossible"] != second["is_impossible"]:
+        return "contradictory_answerability"
+    ours = {text.casefold() for text in first["answers"]["text"]}
+    theirs = {text.casefold() for text in second["answers"]["text"]}
+    return "contradictory_answers" if ours and theirs and not ours & theirs else None
+
+
+def _has_html(text: str) -> bool:
+    # The two scans are many times faster than the pattern, and most texts end there.
+    return ("<" in text or "&" in text) and _HTML.search(text) is not None
+
+
+def _says_something(answer: LooseAnswer) -> bool:
+    if answer.text is not None:
+        return bool(answer.text.strip()) and (answer.start is None or answer.start >= 0)
+    return answer.start is not None and answer.end is not None and 0 <= answer.start < answer.end
+
+
+def _place(row: LooseExample | BadRow) -> str:
+    return f'{row.where} ("{row.id}")' if row.id else row.where
+
+
+def _describe(reason: str, context: str, answer: LooseAnswer) -> str:
+    """Says what was expected, what was found and how to mend it."""
+    if answer.text is None:
+        if reason == "needs_repair":
+            return "the answer span has spaces around it; set on_bad_data=repair or fix the offsets"
+        if reason == alignment.BAD_SPAN:
+            return f"answer span {answer.start} to {answer.end} is not within the context of {len(context)} characters"
+        return "the answer has neither a text nor a span; fill it in or remove the row"
+    text = _short(answer.text)
+    if reason == alignment.NOT_FOUND:
+        return f"answer {text} is not in the context; mend the answer or remove the row"
+    if reason == "needs_repair" and answer.start is not None and answer.start >= 0:
+        there = context[answer.start : answer.start + len(answer.text)]
+        if there == answer.text:
+            return f"answer {text} has spaces around it; set on_bad_data=repair or trim it"
+        return (
+            f"answer {text} is not at answer_start {answer.start} (found {_short(there)}); "
+            "set on_bad_data=repair or fix the offset"
+        )
+    if reason == "needs_repair":
+        return f"answer {text} is not literally in the context; set on_bad_data=repair or fix the text"
+    return "the answer is empty; mark the row impossible, or mend the answer"
+
+
+def _short(text: str, limit: int = 60) -> str:
+    return '"' + (text if len(text) <= limit else text[: limit - 3] + "...").replace("\n", " ") + '"'

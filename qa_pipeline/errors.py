@@ -1,0 +1,71 @@
+"""The few ways in which a user's input can be wrong.
+
+Everything a user can mend ends in one of these. The scripts print the message alone and exit with code 2; `--debug`
+shows the traceback. A message says where, what was expected, what was found and how to mend it.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+
+
+class QAError(Exception):
+    """Base of every error that a user can mend."""
+
+
+class ConfigError(QAError):
+    """Arguments or a configuration file are wrong.
+
+    Args:
+        source: file name, or "command line".
+        problems: one readable line for each fault; all faults of one configuration are reported together.
+    """
+
+    def __init__(self, source: str, problems: str | Sequence[str]):
+        self.source = source
+        self.problems = [problems] if isinstance(problems, str) else list(problems)
+        if len(self.problems) == 1:
+            message = f"{source}: {self.problems[0]}"
+        else:
+            message = f"{len(self.problems)} problems in {source}:\n" + "\n".join(f"  - {p}" for p in self.problems)
+        super().__init__(message)
+
+
+class DataError(QAError):
+    """A data file cannot be read, or its rows cannot be used."""
+
+
+class ModelError(QAError):
+    """A model, tokenizer or adapter cannot be loaded, or cannot do question answering."""
+
+
+class BackendError(QAError):
+    """A language-model backend refused, failed or is not installed."""
+
+
+_DEBUG_SETTINGS = (["underflow_overflow"], ["tpu_metrics_debug"])
+
+
+def run_script(main: Callable[[list[str]], int], argv: list[str] | None = None) -> int:
+    """Calls `main(argv)` and turns a QAError into one message on stderr and exit code 2.
+
+    `--debug` anywhere in argv is taken out and lets the traceback through. (With one of its own values after it, it is
+    the setting of transformers and stays.)
+    """
+    argv = list(sys.argv[1:] if argv is None else argv)
+    bare = [i for i, a in enumerate(argv) if a == "--debug" and argv[i + 1 : i + 2] not in _DEBUG_SETTINGS]
+    debug = bool(bare)
+    argv = [a for i, a in enumerate(argv) if i not in bare]
+    try:
+        return main(argv)
+    except QAError as error:
+        if debug:
+            raise
+        print(f"{type(error).__name__}: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        if debug:
+            raise
+        print("Interrupted. What was written stays; the same command goes on from there.", file=sys.stderr)
+        return 130

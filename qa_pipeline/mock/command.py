@@ -1,0 +1,154 @@
+"""The command behind `mock_dataset.py`: reads arguments, makes the data, checks it and writes one file a split."""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import re
+from pathlib import Path
+from typing import Any, NoReturn
+
+from qa_pipeline.artifacts import write_json
+from qa_pipeline.data.schema import validate
+from qa_pipeline.errors import ConfigError, DataError
+from qa_pipeline.mock.dataset import DEFAULT_EXAMPLES, DEFAULT_UNANSWERABLE, argument_problems, make_dataset
+from qa_pipeline.mock.domains import DOMAINS
+
+COMMAND_LINE = "command line"
+NUMBERS: dict[str, int | float] = {
+    "num_examples": DEFAULT_EXAMPLES,
+    "unanswerable_fraction": DEFAULT_UNANSWERABLE,
+    "seed": 0,
+}
+OUR_ID = re.compile(rf'"id": "(?:{"|".join(DOMAINS)})-[0-9a-f]{{20}}"')
+
+
+def main(argv: list[str]) -> int:
+    """Writes train.json, validation.json and test.json and prints what they hold.
+
+    Raises:
+        ConfigError: wrong arguments, or the folder cannot be written or holds files of another origin.
+    """
+    arguments = parse(argv)
+    folder = Path(arguments.output_dir)
+    dataset = make_dataset(arguments.domain, arguments.num_examples, arguments.unanswerable_fraction, arguments.seed)
+    for path in write_dataset(dataset, folder):
+        paragraphs = [paragraph for document in dataset[path.stem]["data"] for paragraph in document["paragraphs"]]
+        questions = [question for paragraph in paragraphs for question in paragraph["qas"]]
+        print(
+            f"{path}: {len(dataset[path.stem]['data'])} documents, {len(paragraphs)} contexts, "
+            f"{len(questions)} questions, {sum(question['is_impossible'] for question in questions)} unanswerable"
+        )
+    return 0
+
+
+def write_dataset(dataset: dict[str, dict[str, Any]], folder: Path) -> list[Path]:
+    """Checks every split, then writes `folder/{split}.json`.
+
+    Files of an earlier run are replaced; a file of the same name that this command did not write is left alone.
+
+    Raises:
+        ConfigError: the folder cannot be written, or holds such a file.
+        DataError: a split breaks the SQuAD schema or the alignment invariant.
+    """
+    paths = {split: folder / f"{split}.json" for split in dataset}
+    for split, value in dataset.items():
+        validate(value, "squad", str(paths[split]))
+        check_alignment(value, str(paths[split]))
+    try:
+        foreign = [path for path in paths.values() if path.exists() and not _is_ours(path)]
+        if foreign:
+            raise ConfigError(
+                COMMAND_LINE,
+                [
+                    f"output_dir: {path} exists and is no mock data; move it or choose another folder"
+                    for path in foreign
+                ],
+            )
+        for split, value in dataset.items():
+            write_json(paths[split], value, indent=1)
+    except OSError as error:
+        raise ConfigError(COMMAND_LINE, f"output_dir: cannot write to {folder}: {error.strerror or error}") from error
+    return list(paths.values())
+
+
+def check_alignment(value: dict[str, Any], source: str) -> None:
+    """Holds a SQuAD value against the invariant of `qa_pipeline.data.example`.
+
+    Raises:
+        DataError: an answer is not at its place, an id is used twice, or `is_impossible` contradicts the answers.
+    """
+    seen: set[str] = set()
+    for document in value["data"]:
+        for paragraph in document["paragraphs"]:
+            for question in paragraph["qas"]:
+                where = f'{source}, "{question["id"]}"'
+                if question["id"] in seen:
+                    raise DataError(f"{where}: id used twice")
+                seen.add(question["id"])
+                if question["is_impossible"] == bool(question["answers"]):
+                    raise DataError(f"{where}: is_impossible is {question['is_impossible']}, answers say otherwise")
+                for answer in (*question["answers"], *question.get("plausible_answers", [])):
+                    start, text = answer["answer_start"], answer["text"]
+                    found = paragraph["context"][start : start + len(text)]
+                    if found != text or text != text.strip() or not text:
+                        raise DataError(f'{where}: answer "{text}" is not at answer_start {start} (found "{found}")')
+
+
+def parse(argv: list[str]) -> argparse.Namespace:
+    """Reads the command line.
+
+    Raises:
+        ConfigError: names every fault at once, each with its flag and the nearest valid name.
+    """
+    parser = _Parser(
+        prog="mock_dataset.py",
+        description="Writes mock SQuAD 2.0 data: train.json, validation.json and test.json.",
+        epilog="domains: " + "; ".join(f"{domain.name} ({domain.description})" for domain in DOMAINS.values()),
+        allow_abbrev=False,
+    )
+    parser.add_argument("--output_dir", required=True, help="folder for the three files; made if missing")
+    parser.add_argument("--domain", help="one of the domains below; all of them in equal parts if not given")
+    parser.add_argument(
+        "--num_examples",
+        default=DEFAULT_EXAMPLES,
+        help="questions over all splits, 80%% train and 10%% each validation and test (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--unanswerable_fraction",
+        default=DEFAULT_UNANSWERABLE,
+        help="share of questions that their context does not answer, 0 to 1 (default: %(default)s)",
+    )
+    parser.add_argument("--seed", default=0, help="the same seed gives the same bytes (default: %(default)s)")
+    arguments, unknown = parser.parse_known_args(argv)
+    problems = [_unknown_flag(flag, parser) for flag in unknown if flag.startswith("--")]
+    problems += [f'unexpected argument "{text}"' for text in unknown if not text.startswith("--") and not problems]
+    for name, default in NUMBERS.items():
+        text = getattr(arguments, name)
+        try:
+            setattr(arguments, name, type(default)(text))
+        except ValueError:
+            wanted = "a whole number" if isinstance(default, int) else "a number"
+            problems.append(f'{name}: must be {wanted}, found "{text}"')
+            setattr(arguments, name, default)  # so that the other arguments are still checked
+    problems += argument_problems(arguments.domain, arguments.num_examples, arguments.unanswerable_fraction)
+    if problems:
+        raise ConfigError(COMMAND_LINE, problems)
+    return arguments
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise ConfigError(COMMAND_LINE, f"{message}; --help lists the arguments")
+
+
+def _unknown_flag(flag: str, parser: argparse.ArgumentParser) -> str:
+    name = flag.split("=")[0]
+    known = [option for action in parser._actions for option in action.option_strings]
+    near = difflib.get_close_matches(name.replace("-", "_").replace("__", "--", 1), known, n=1, cutoff=0.4)
+    return f"{name} is unknown" + (f"; did you mean {near[0]}?" if near else "")
+
+
+def _is_ours(path: Path) -> bool:
+    with open(path, encoding="utf-8", errors="replace") as handle:
+        return bool(OUR_ID.search(handle.read(20000)))

@@ -1,0 +1,131 @@
+"""Loads one plain pre-trained model with a question-answering head, and judges what its files held."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+import torch
+from transformers import AutoConfig, AutoModelForQuestionAnswering, PretrainedConfig, PreTrainedModel
+
+from qa_pipeline.arguments import ModelArguments
+from qa_pipeline.errors import ModelError
+from qa_pipeline.modeling import checks, quantization
+from qa_pipeline.modeling.faults import as_model_error, quiet_loading
+from qa_pipeline.modeling.head import find_qa_head, in_head
+from qa_pipeline.modeling.paths import resolve_model_path
+
+logger = logging.getLogger(__name__)
+
+Device = str | torch.device
+Dtype = str | torch.dtype
+
+
+def load_base(
+    name: str,
+    path: str,
+    model_args: ModelArguments,
+    dtype: Dtype | None,
+    device: Device | None,
+    quantize: dict[str, Any] | None,
+) -> tuple[PreTrainedModel, list[str]]:
+    """Loads a plain model and makes sure that it can do the task. Returns it and the head weights made anew."""
+    options = hub_options(model_args)
+    config = _load_config(name, path, model_args, options)
+    extra: dict[str, Any] = {}
+    if model_args.attn_implementation is not None:
+        extra["attn_implementation"] = model_args.attn_implementation
+    if quantize is not None:
+        with as_model_error(f"model {name}"):
+            heads = _head_of(config, options)
+        extra |= quantization.quantization_options(quantize, heads, device)
+    with as_model_error(f"model {name}"), quiet_loading():
+        model, info = AutoModelForQuestionAnswering.from_pretrained(
+            path,
+            config=config,
+            dtype=torch_dtype(dtype),
+            output_loading_info=True,
+            ignore_mismatched_sizes=True,  # judged in _check_weights, with names and sizes
+            **extra,
+            **options,
+        )
+    # The name as the user gave it: libraries write this attribute into cards and configurations.
+    model.name_or_path = model.config._name_or_path = name
+    heads = find_qa_head(model)
+    if quantize is not None:
+        quantization.settle_quantized(model)
+        return model, _check_weights(name, heads, {key for key, _ in model.named_parameters()}, info)
+    return model, _check_weights(name, heads, checks.check_output(model, name), info)
+
+
+def _load_config(name: str, path: str, model_args: ModelArguments, options: dict[str, Any]) -> PretrainedConfig:
+    config_name = model_args.config_name or name
+    source = resolve_model_path(config_name) if config_name != name else path
+    with as_model_error(f"configuration of {config_name}"):
+        config = AutoConfig.from_pretrained(source, **options)
+    checks.check_architecture(config, name, trust_remote_code=options["trust_remote_code"])
+    if getattr(config, "num_labels", 2) != 2:
+        # A classifier's base (NLI has 3 labels) would get a head with that many outputs.
+        logger.info("%s: num_labels %d set to 2 (start and end)", name, config.num_labels)
+        config.num_labels = 2
+    return config
+
+
+def _check_weights(name: str, heads: list[str], used: set[str], info: dict[str, Any]) -> list[str]:
+    """Judges what transformers' load report would say. Returns the head weights that were made anew."""
+    missing = sorted(info["missing_keys"])
+    mismatched = {key: (tuple(found), tuple(expected)) for key, found, expected in info["mismatched_keys"]}
+    wrong = [key for key in mismatched if not in_head(key, heads)]
+    if wrong:
+        found, expected = mismatched[wrong[0]]
+        raise ModelError(
+            f"{name}: the weights do not fit config.json: {wrong[0]} is {found} in the file and {expected} by the "
+            f"configuration ({len(wrong)} such weights); use the configuration that the weights were saved with"
+        )
+    body = [key for key in missing if not in_head(key, heads) and key in used]
+    used_body = sum(not in_head(key, heads) for key in used)
+    if body and len(body) * 2 > used_body:
+        raise ModelError(
+            f"{name}: {len(body)} of {used_body} encoder weights are not in the file (for example {body[0]}): "
+            "it holds another architecture than config.json says"
+        )
+    if body:
+        logger.warning("%s: encoder weights missing in the file, made anew: %s", name, _some(body))
+    # A weight of the head with another shape belongs to another task, as ModernBERT's classifier of three classes.
+    return [key for key in [*missing, *mismatched] if in_head(key, heads)]
+
+
+def torch_dtype(dtype: Dtype | None) -> torch.dtype:
+    """The torch type of a name such as "bfloat16"; None is float32.
+
+    Raises:
+        ModelError: no floating point type has that name.
+    """
+    if dtype is None:
+        return torch.float32
+    found = getattr(torch, dtype.removeprefix("torch."), None) if isinstance(dtype, str) else dtype
+    if not isinstance(found, torch.dtype) or not found.is_floating_point:
+        raise ModelError(f"dtype {dtype!r}: expected float32, bfloat16 or float16")
+    return found
+
+
+def _head_of(config: PretrainedConfig, options: dict[str, Any]) -> list[str]:
+    """Names the head of a model that is only known by its configuration, without allocating weights."""
+    with torch.device("meta"):
+        model = AutoModelForQuestionAnswering.from_config(config, trust_remote_code=options["trust_remote_code"])
+    return find_qa_head(model)
+
+
+def hub_options(model_args: ModelArguments) -> dict[str, Any]:
+    """Arguments of every from_pretrained."""
+    return {
+        "cache_dir": model_args.cache_dir,
+        "revision": model_args.model_revision,
+        "token": model_args.token,
+        "trust_remote_code": model_args.trust_remote_code,
+    }
+
+
+def _some(names: list[str], count: int = 5) -> str:
+    more = f" and {len(names) - count} more" if len(names) > count else ""
+    return ", ".join(names[:count]) + more

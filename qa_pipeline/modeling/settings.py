@@ -1,0 +1,95 @@
+"""Decoding settings stored beside the weights: what a predictor needs to answer as the run's evaluation did."""
+
+from __future__ import annotations
+
+import json
+import types
+import typing
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from qa_pipeline import artifacts
+from qa_pipeline.errors import ModelError
+
+FORMAT_VERSION = 1
+
+
+@dataclass
+class QASettings:
+    """How windows are cut and answers decoded, and what the weights were made from.
+
+    Attributes:
+        max_seq_length, doc_stride, max_question_length, max_answer_length: tokens; doc_stride is the overlap.
+        null_score_diff_threshold: no answer is given where null score minus best span score exceeds it (logits).
+        best_f1_threshold, best_exact_threshold: the thresholds tuned on validation; None where none was tuned.
+        base_model_name_or_path: Hub id, folder or package:MODULE/FOLDER that training began from.
+        quantization: keyword arguments of BitsAndBytesConfig under which an adapter was trained; None: not quantised.
+    """
+
+    max_seq_length: int = 384
+    doc_stride: int = 128
+    max_question_length: int = 64
+    max_answer_length: int = 30
+    n_best_size: int = 20
+    version_2_with_negative: bool = False
+    null_score_diff_threshold: float = 0.0
+    best_f1_threshold: float | None = None
+    best_exact_threshold: float | None = None
+    answer_normalization: str = "squad"
+    base_model_name_or_path: str | None = None
+    quantization: dict[str, Any] | None = None
+    format_version: int = FORMAT_VERSION
+
+
+def write_settings(settings: QASettings, folder: str | Path) -> Path:
+    """Writes the settings into a model folder (atomically) and returns the file."""
+    return artifacts.write_json(Path(folder) / artifacts.QA_CONFIG, asdict(settings))
+
+
+def read_settings(folder: str | Path) -> QASettings | None:
+    """Reads the settings of a model folder; None where the folder has none (a model trained elsewhere).
+
+    Raises:
+        ModelError: the file is not JSON, is of a newer format, or a value has the wrong type.
+    """
+    path = Path(folder) / artifacts.QA_CONFIG
+    if not path.is_file():
+        return None
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ModelError(f"{path} cannot be read: {error}") from error
+    if not isinstance(value, dict):
+        raise ModelError(f"{path}: expected an object, found {type(value).__name__}")
+    version = value.get("format_version")
+    if isinstance(version, int) and version > FORMAT_VERSION:
+        raise ModelError(
+            f"{path}: format_version {version} is newer than this program knows ({FORMAT_VERSION}); upgrade qa-pipeline"
+        )
+    kinds = typing.get_type_hints(QASettings)
+    known = {f.name: value[f.name] for f in fields(QASettings) if f.name in value}
+    problems = [
+        f"{name}: expected {_words(kinds[name])}, found {found!r}"
+        for name, found in known.items()
+        if not _fits(found, kinds[name])
+    ]
+    if problems:
+        raise ModelError(f"{path}: " + "; ".join(problems))
+    return QASettings(**known)
+
+
+def _options(kind: Any) -> list[Any]:
+    options = typing.get_args(kind) if isinstance(kind, types.UnionType) else (kind,)
+    return [typing.get_origin(option) or option for option in options]
+
+
+def _fits(value: Any, kind: Any) -> bool:
+    options = _options(kind)
+    if isinstance(value, bool):  # a bool is an int to Python, not to a reader of the file
+        return bool in options
+    return any(isinstance(value, (int, float) if option is float else option) for option in options)
+
+
+def _words(kind: Any) -> str:
+    return " or ".join("null" if option is type(None) else option.__name__ for option in _options(kind))

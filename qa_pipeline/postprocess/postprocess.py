@@ -1,0 +1,281 @@
+"""Turns candidates into answers: merges the windows of an example, decides on no answer, states a confidence.
+
+Sees arrays, offsets and texts; never a model, a tokenizer or a file.
+
+How windows are made comparable: the score of a span is its *gap*, its logits less those of the null token of its own
+window. A window that holds nothing of interest says so by a high null score, which pushes its own spans down and leaves
+the other windows as they are. (The transformers example compares the best span of any window with the lowest null score
+of any window, so that the more windows a text has, the more often it is answered.)
+
+How confidence is made: with softmax over everything the model could have said, that is over all valid spans of all
+windows and, where questions may have no answer, "no answer" with gap 0. It does not depend on n_best_size, and the
+confidences of different spans never add up to more than 1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+
+from qa_pipeline.metrics import best_thresholds, score_rows
+from qa_pipeline.postprocess.decoding import Candidates, NonFiniteLogitsError, top_spans
+
+if TYPE_CHECKING:
+    import torch
+
+NO_SPAN_NULL_ODDS = float(np.finfo(np.float32).max)
+"""The null odds of a question without a single valid span: larger than all others, and still a number in JSON."""
+
+
+class WindowTable(Protocol):
+    """What is read of the windows; `qa_pipeline.preprocess.Windows` has it.
+
+    Attributes:
+        example_index: (num_windows,) which example a window is of.
+        offset_begin: (num_windows,) row of `offsets` of the window's first context token.
+        offsets: (num_context_tokens, 2) characters of a context token, end exclusive.
+    """
+
+    example_index: np.ndarray
+    offset_begin: np.ndarray
+    offsets: np.ndarray
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """One possible answer.
+
+    Attributes:
+        text: `context[start:end]`.
+        start, end: characters of the context, end exclusive.
+        score: the gap, in logits: how far the span is above "no answer" in its window. May be negative.
+        confidence: 0 to 1, see the module.
+    """
+
+    text: str
+    start: int
+    end: int
+    score: float
+    confidence: float
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """The answer to one question.
+
+    Attributes:
+        id: the example's.
+        text: the answer; "" for no answer.
+        start, end: characters of the context, end exclusive; None for no answer.
+        confidence: of this answer (of there being none, where there is none), 0 to 1.
+        score: the answer's gap in logits; 0 for no answer.
+        null_odds: minus the best span's gap; the larger, the more "no answer". NO_SPAN_NULL_ODDS without any span.
+        num_windows: into how many windows the context was cut.
+        nbest: the best spans, best first, whether or not the answer is one of them; no two have the same characters.
+    """
+
+    id: str
+    text: str
+    start: int | None
+    end: int | None
+    confidence: float
+    score: float
+    null_odds: float
+    num_windows: int
+    nbest: list[Span] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Postprocess:
+    """From logits to answers, in two steps: `reduce` every batch as it comes, then `predictions` once.
+
+    Args:
+        n_best_size: how many spans to keep of a window and of an example.
+        max_answer_length: longest answer in tokens.
+        version_2_with_negative: whether "no answer" is an answer.
+        null_score_diff_threshold: with the former, the answer is "" when null_odds is larger than this.
+    """
+
+    n_best_size: int = 20
+    max_answer_length: int = 30
+    version_2_with_negative: bool = False
+    null_score_diff_threshold: float = 0.0
+
+    def __post_init__(self) -> None:
+        if self.n_best_size < 1 or self.max_answer_length < 1:
+            raise ValueError(
+                "n_best_size and max_answer_length must be at least 1, "
+                f"found {self.n_best_size} and {self.max_answer_length}"
+            )
+
+    def reduce(
+        self,
+        start_logits: torch.Tensor,
+        end_logits: torch.Tensor,
+        batch: Mapping[str, torch.Tensor],
+        *,
+        windows: WindowTable | None = None,
+        examples: Sequence[Mapping[str, Any]] | None = None,
+    ) -> Candidates:
+        """Keeps the best spans of a batch, so that its logits can be let go.
+
+        Args:
+            start_logits: (batch, seq_len).
+            end_logits: (batch, seq_len).
+            batch: has (batch,) tensors `context_begin`, `context_end`, `null_index` and `window_index`.
+            windows: when given with the examples, an error names the question.
+            examples: those that the windows are of.
+
+        Raises:
+            NonFiniteLogitsError: a logit is NaN or infinite.
+        """
+        try:
+            return top_spans(
+                start_logits,
+                end_logits,
+                *(batch[name] for name in ("context_begin", "context_end", "null_index", "window_index")),
+                n_best_size=self.n_best_size,
+                max_answer_length=self.max_answer_length,
+            )
+        except NonFiniteLogitsError as error:
+            if windows is None or examples is None:
+                raise
+            ids = [examples[windows.example_index[i]]["id"] for i in error.window_indices]
+            raise NonFiniteLogitsError(error.window_indices, ids) from None
+
+    def predictions(
+        self, examples: Sequence[Mapping[str, Any]], windows: WindowTable, candidates: Candidates
+    ) -> list[Prediction]:
+        """Merges the windows of every example into one prediction, in the order of the examples.
+
+        Args:
+            examples: canonical rows; of each `id` and `context` are read.
+            windows: all windows of these examples.
+            candidates: of all windows, in any order. Rows of a window that is already there are left out: distributed
+                evaluation repeats some to fill the last batch.
+
+        Raises:
+            ValueError: a window has no candidates, or candidates are of a window that does not exist.
+        """
+        candidates = _one_row_per_window(candidates, len(windows.example_index))
+        example_of_window = np.asarray(windows.example_index, dtype=np.int64)
+        gaps = candidates.score.astype(np.float64) - candidates.null_score.astype(np.float64)[:, None]
+        spans = _merge(gaps, candidates, windows, len(examples), self.n_best_size)
+        totals = self._log_totals(candidates, example_of_window, len(examples))
+        num_windows = np.bincount(example_of_window, minlength=len(examples)).tolist()
+        with np.errstate(under="ignore"):
+            confidence = np.minimum(np.exp(spans.gap - totals[spans.example]), 1.0).tolist()
+            silence = (
+                np.minimum(np.exp(-totals), 1.0).tolist() if self.version_2_with_negative else [0.0] * len(examples)
+            )
+        starts, ends, scores = spans.start.tolist(), spans.end.tolist(), spans.gap.tolist()
+
+        result = []
+        for row, example in enumerate(examples):
+            begin, stop = spans.splits[row], spans.splits[row + 1]
+            nbest = [
+                Span(example["context"][starts[i] : ends[i]], starts[i], ends[i], scores[i], confidence[i])
+                for i in range(begin, stop)
+            ]
+            null_odds = -nbest[0].score if nbest else NO_SPAN_NULL_ODDS
+            silent = not nbest or (self.version_2_with_negative and null_odds > self.null_score_diff_threshold)
+            answer = Span("", -1, -1, 0.0, float(silence[row])) if silent else nbest[0]
+            result.append(
+                Prediction(
+                    id=example["id"],
+                    text=answer.text,
+                    start=None if silent else answer.start,
+                    end=None if silent else answer.end,
+                    confidence=answer.confidence,
+                    score=answer.score,
+                    null_odds=null_odds,
+                    num_windows=num_windows[row],
+                    nbest=nbest,
+                )
+            )
+        return result
+
+    def _log_totals(self, candidates: Candidates, example_of_window: np.ndarray, num_examples: int) -> np.ndarray:
+        """(num_examples,) log of the sum of exp(gap) over all valid spans of all windows, and of "no answer"."""
+        values = candidates.log_partition - candidates.null_score.astype(np.float64)
+        owner = example_of_window
+        if self.version_2_with_negative:
+            values = np.concatenate([values, np.zeros(num_examples)])
+            owner = np.concatenate([owner, np.arange(num_examples)])
+        # Sorted, so that the sum's rounding does not depend on the order of the windows either.
+        order = np.lexsort((values, owner))
+        values, owner = values[order], owner[order]
+        highest = np.full(num_examples, -np.inf)
+        np.maximum.at(highest, owner, values)
+        safe = np.where(np.isfinite(highest), highest, 0.0)
+        with np.errstate(under="ignore", divide="ignore"):
+            return safe + np.log(np.bincount(owner, np.exp(values - safe[owner]), minlength=num_examples))
+
+
+def tune_threshold(
+    predictions: Sequence[Prediction],
+    examples: Sequence[Mapping[str, Any]],
+    normalization: str = "squad",
+    language: str | None = None,
+) -> dict[str, float]:
+    """Finds the `null_score_diff_threshold` with the best exact match and the one with the best F1.
+
+    Every threshold is judged on what it would have answered: the best span, whatever `text` says now. Applying a
+    threshold to the same predictions gives exactly the score that is returned with it.
+
+    Returns:
+        best_exact, best_exact_thresh, best_f1, best_f1_thresh; scores in percent, thresholds in logits.
+
+    Raises:
+        DataError: a question has no prediction.
+    """
+    best_text = {p.id: p.nbest[0].text if p.nbest else "" for p in predictions}
+    odds = {p.id: p.null_odds for p in predictions}
+    scores = score_rows(best_text, examples, normalization, language=language)
+    return best_thresholds(np.array([odds[i] for i in scores.ids]), scores, attainable=True).to_dict()
+
+
+@dataclass
+class _Spans:
+    """Distinct spans, sorted by example and then best first; `splits` (num_examples + 1,) says where each begins."""
+
+    example: np.ndarray
+    start: np.ndarray
+    end: np.ndarray
+    gap: np.ndarray
+    splits: list[int]
+
+
+def _one_row_per_window(candidates: Candidates, num_windows: int) -> Candidates:
+    """The candidates sorted by window, each window once."""
+    found, first = np.unique(candidates.window_index, return_index=True)
+    if not np.array_equal(found, np.arange(num_windows)):
+        raise ValueError(
+            f"expected candidates of each of the windows 0 to {num_windows - 1}, found {len(found)} different ones "
+            f"between {found.min(initial=0)} and {found.max(initial=0)}"
+        )
+    return Candidates.from_arrays({name: values[first] for name, values in candidates.to_arrays().items()})
+
+
+def _merge(gaps: np.ndarray, candidates: Candidates, windows: WindowTable, num_examples: int, limit: int) -> _Spans:
+    """Gathers the spans of all windows by example: each character span once, with its highest gap, at most `limit`."""
+    window, rank = np.nonzero(candidates.score > -np.inf)
+    offset = np.asarray(windows.offset_begin, dtype=np.int64)[window]
+    start = windows.offsets[offset + candidates.start[window, rank], 0].astype(np.int64)
+    end = windows.offsets[offset + candidates.end[window, rank], 1].astype(np.int64)
+    example = np.asarray(windows.example_index, dtype=np.int64)[window]
+    gap = gaps[window, rank]
+    # A token may stand for no character (a bare sentencepiece space); it is no answer.
+    keep = np.nonzero(end > start)[0]
+    keep = keep[np.lexsort((-gap[keep], end[keep], start[keep], example[keep]))]
+    same = np.zeros(len(keep), dtype=bool)
+    same[1:] = np.all([np.diff(column[keep]) == 0 for column in (example, start, end)], axis=0)
+    keep = keep[~same]
+    keep = keep[np.lexsort((end[keep], start[keep], -gap[keep], example[keep]))]
+    first = np.searchsorted(example[keep], np.arange(num_examples))
+    keep = keep[np.arange(len(keep)) - first[example[keep]] < limit]
+    splits = np.searchsorted(example[keep], np.arange(num_examples + 1)).tolist()
+    return _Spans(example[keep], start[keep], end[keep], gap[keep], splits)

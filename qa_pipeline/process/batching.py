@@ -1,0 +1,123 @@
+"""Groups windows of similar length into batches. Sees lengths only, never tokens or models.
+
+Lengths are rounded up to a few sizes, so that a batch is padded very little and the device sees few shapes (kernels
+and memory are cached by shape). Within one size windows are drawn at random in every epoch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from qa_pipeline.preprocess.windows import PAD_MULTIPLE
+
+
+def padded_lengths(lengths: np.ndarray, multiple: int = PAD_MULTIPLE, longest: int | None = None) -> np.ndarray:
+    """Rounds lengths (tokens) up to the next multiple, never above `longest` where that still holds them all."""
+    rounded = -(-np.asarray(lengths, dtype=np.int64) // multiple) * multiple
+    if longest is not None and len(rounded) and longest >= int(np.max(lengths)):
+        rounded = np.minimum(rounded, longest)
+    return rounded
+
+
+def cut(padded: np.ndarray, batch_size: int | None, batch_tokens: int | None) -> list[slice]:
+    """Cuts windows that are sorted by padded length into batches.
+
+    Args:
+        padded: (num_windows,) padded lengths in tokens, ascending.
+        batch_size: most windows in a batch, or None for no such bound.
+        batch_tokens: most padded tokens in a batch (a window longer than this is alone), or None for no such bound.
+    """
+    batches = []
+    begin = 0
+    for position, length in enumerate(padded.tolist()):
+        count = position - begin
+        full = batch_size is not None and count >= batch_size
+        heavy = batch_tokens is not None and (count + 1) * length > batch_tokens
+        if count and (full or heavy):
+            batches.append(slice(begin, position))
+            begin = position
+    if len(padded) > begin:
+        batches.append(slice(begin, len(padded)))
+    return batches
+
+
+class LengthGroupedBatches:
+    """Batch sampler for training: indices of windows of one size, batches in random order.
+
+    The number of batches is the same in every epoch, which the learning-rate schedule and resuming rely on. With
+    several processes each step gives every process a batch of about the same length; the last step is filled up with
+    batches drawn again (as torch's DistributedSampler does with rows).
+
+    Args:
+        lengths: (num_windows,) tokens.
+        batch_size, batch_tokens: bounds of a batch, see `cut`. One of them must be given.
+        seed: with the epoch, decides the order.
+        rank, world_size: which share of each step this process takes.
+        order: "group_by_length"; "random" draws windows over all lengths; "sequential" keeps their order.
+    """
+
+    def __init__(
+        self,
+        lengths: np.ndarray,
+        *,
+        batch_size: int | None = None,
+        batch_tokens: int | None = None,
+        seed: int = 0,
+        rank: int = 0,
+        world_size: int = 1,
+        order: str = "group_by_length",
+        longest: int | None = None,
+    ):
+        if batch_size is None and batch_tokens is None:
+            raise ValueError("one of batch_size and batch_tokens must be given")
+        self.padded = padded_lengths(lengths, longest=longest)
+        if order != "group_by_length" and batch_tokens is not None:
+            # Any window may be beside the longest one, so a fixed count keeps every batch under the bound.
+            fitting = max(1, batch_tokens // int(self.padded.max(initial=1)))
+            batch_size, batch_tokens = min(batch_size or fitting, fitting), None
+        self.slices = cut(np.sort(self.padded), batch_size, batch_tokens)
+        self.seed, self.epoch = seed, 0
+        self.rank, self.world_size, self.order = rank, world_size, order
+
+    def set_epoch(self, epoch: int) -> None:
+        """Decides the order of the next iteration."""
+        self.epoch = epoch
+
+    def __len__(self) -> int:
+        """Batches that this process sees in an epoch."""
+        return -(-len(self.slices) // self.world_size)
+
+    def __iter__(self) -> Iterator[list[int]]:
+        rng = np.random.default_rng([self.seed, self.epoch])
+        windows = np.arange(len(self.padded)) if self.order == "sequential" else rng.permutation(len(self.padded))
+        if self.order == "group_by_length":
+            windows = windows[np.argsort(self.padded[windows], kind="stable")]
+        steps = [self.slices[i : i + self.world_size] for i in range(0, len(self.slices), self.world_size)]
+        if steps and len(steps[-1]) < self.world_size:
+            missing = self.world_size - len(steps[-1])
+            steps[-1] = steps[-1] + [self.slices[i % len(self.slices)] for i in range(missing)]
+        for step in range(len(steps)) if self.order == "sequential" else rng.permutation(len(steps)):
+            yield windows[steps[step][self.rank]].tolist()
+
+
+def inference_batches(
+    lengths: np.ndarray,
+    batch_tokens: int | None,
+    rank: int = 0,
+    world_size: int = 1,
+    longest: int | None = None,
+    batch_size: int | None = None,
+) -> Sequence[list[int]]:
+    """Batches that hold every window once, longest first (an out-of-memory error comes at once, not after an hour).
+
+    Args:
+        lengths: (num_windows,) tokens.
+        batch_tokens, batch_size: bounds of a batch, see `cut`.
+        rank, world_size: this process takes every `world_size`-th batch from `rank` on.
+    """
+    padded = padded_lengths(lengths, longest=longest)
+    order = np.argsort(padded, kind="stable")
+    slices = cut(padded[order], batch_size, batch_tokens)
+    return [order[s].tolist() for s in reversed(slices)][rank::world_size]

@@ -1,0 +1,80 @@
+"""Finds the checkpoint to go on from. A checkpoint counts only once its manifest is written, which happens last.
+
+The manifest lists every file of the checkpoint with its size, so a folder that a kill (or a full disk) left half
+written is told from a whole one.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+import shutil
+from pathlib import Path
+
+from qa_pipeline import artifacts
+
+logger = logging.getLogger(__name__)
+
+_NAME = re.compile(r"^checkpoint-(\d+)$")
+
+
+def seal(folder: str | Path) -> None:
+    """Writes the manifest of a complete checkpoint folder."""
+    folder = Path(folder)
+    sizes = {
+        str(path.relative_to(folder)): path.stat().st_size
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and path.name != artifacts.CHECKPOINT_MANIFEST and not path.name.endswith(".tmp")
+    }
+    artifacts.write_json(folder / artifacts.CHECKPOINT_MANIFEST, {"files": sizes})
+
+
+def fault(folder: str | Path) -> str | None:
+    """Says what is wrong with a checkpoint folder, or None when it is whole."""
+    folder = Path(folder)
+    try:
+        files = json.loads((folder / artifacts.CHECKPOINT_MANIFEST).read_text(encoding="utf-8"))["files"]
+    except FileNotFoundError:
+        return f"it has no {artifacts.CHECKPOINT_MANIFEST}, which is written last"
+    except (OSError, ValueError, KeyError, TypeError):
+        return f"its {artifacts.CHECKPOINT_MANIFEST} cannot be read"
+    for name, size in files.items():
+        path = folder / name
+        if not path.is_file():
+            return f"{name} is missing"
+        if path.stat().st_size != size:
+            return f"{name} has {path.stat().st_size} bytes, expected {size}"
+    return None
+
+
+def list_checkpoints(output_dir: str | Path) -> list[Path]:
+    """Checkpoint folders of a run, oldest step first, whole or not."""
+    output_dir = Path(output_dir)
+    if not output_dir.is_dir():
+        return []
+    found = [(int(m.group(1)), p) for p in output_dir.iterdir() if p.is_dir() and (m := _NAME.match(p.name))]
+    return [path for _, path in sorted(found)]
+
+
+def last_whole_checkpoint(output_dir: str | Path) -> Path | None:
+    """The newest whole checkpoint; newer broken ones are named in a warning."""
+    for path in reversed(list_checkpoints(output_dir)):
+        problem = fault(path)
+        if problem is None:
+            return path
+        logger.warning("Skipping checkpoint %s: %s. The one before it is used.", path, problem)
+    return None
+
+
+def remove_broken(output_dir: str | Path) -> None:
+    """Deletes checkpoints that are not whole, so that rotation never keeps one in place of a whole one."""
+    for path in list_checkpoints(output_dir):
+        if fault(path) is not None:
+            shutil.rmtree(path, ignore_errors=True)
+
+
+def remove_all(output_dir: str | Path) -> None:
+    """Deletes every checkpoint of a run."""
+    for path in list_checkpoints(output_dir):
+        shutil.rmtree(path, ignore_errors=True)

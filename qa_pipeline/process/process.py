@@ -1,0 +1,106 @@
+"""Trains a question-answering model on windows and resumes by itself. Never reads data, never decides an answer."""
+
+from __future__ import annotations
+
+import json
+import logging
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import EarlyStoppingCallback, PreTrainedTokenizerBase
+
+from qa_pipeline.arguments import TrainingArguments
+from qa_pipeline.errors import ModelError
+from qa_pipeline.preprocess import Windows
+from qa_pipeline.process import checkpoints
+from qa_pipeline.process.trainer import MODEL_INPUTS, Evaluation, QATrainer
+
+logger = logging.getLogger(__name__)
+
+
+class Process:
+    """Checkpoint-resuming training and evaluation.
+
+    Args:
+        model: from `modeling.load_model`, LoRA already attached where wanted.
+        tokenizer: decides padding; saved with every checkpoint.
+        args: training arguments; `args.output_dir` holds the checkpoints.
+        train_windows: labelled windows, or None to evaluate only.
+        evaluation: what `eval_strategy` evaluates during training.
+        pad_to: lengths (tokens) that a batch may have; None pads to a few sizes by itself.
+    """
+
+    def __init__(
+        self,
+        model: Any,
+        tokenizer: PreTrainedTokenizerBase,
+        args: TrainingArguments,
+        train_windows: Windows | None = None,
+        evaluation: Evaluation | None = None,
+        pad_to: Sequence[int] | None = None,
+    ):
+        self.args = args
+        self.trainer = QATrainer(model, args, tokenizer, train_windows, evaluation, pad_to)
+        if args.early_stopping_patience is not None:
+            stopping = EarlyStoppingCallback(args.early_stopping_patience, args.early_stopping_threshold)
+            self.trainer.add_callback(stopping)
+
+    def train(self) -> dict[str, float]:
+        """Trains, going on from the newest whole checkpoint of `output_dir`.
+
+        Returns:
+            `train_loss`, `train_runtime` (seconds), `train_samples_per_second` and the like. The model in memory is
+            then the last one, or the best one with `load_best_model_at_end`.
+        """
+        checkpoint = self._checkpoint_to_resume()
+        if self.trainer.is_world_process_zero():
+            checkpoints.remove_broken(str(self.args.output_dir))
+        self.trainer.accelerator.wait_for_everyone()
+        if checkpoint is None:
+            return dict(self.trainer.train().metrics)
+        logger.info("Going on from %s.", checkpoint)
+        if _training_had_ended(checkpoint, self.args):
+            self.trainer.restore_finished(checkpoint)
+            return {}
+        return dict(self.trainer.train(resume_from_checkpoint=str(checkpoint)).metrics)
+
+    def evaluate(self, evaluation: Evaluation, prefix: str = "eval") -> tuple[dict[str, float], Any]:
+        """Evaluates once.
+
+        Returns:
+            Metrics with `prefix` (loss, score, seconds) and the candidates of all windows, on every process.
+        """
+        return self.trainer.evaluate_windows(evaluation, prefix)
+
+    def probe(self, windows: Windows, count: int = 4) -> dict[str, torch.Tensor]:
+        """Model inputs of a few windows, for comparing a saved model with memory."""
+        batch = self.trainer.collate_windows(windows, list(range(min(count, len(windows)))))
+        return {name: batch[name] for name in MODEL_INPUTS if name in batch}
+
+    def _checkpoint_to_resume(self) -> Path | None:
+        wanted = self.args.resume_from_checkpoint
+        if wanted in (None, True, "True", "true"):
+            return checkpoints.last_whole_checkpoint(str(self.args.output_dir))
+        if wanted in (False, "False", "false"):
+            return None
+        problem = checkpoints.fault(str(wanted))
+        if problem is not None:
+            raise ModelError(
+                f"resume_from_checkpoint {wanted}: {problem}. Leave resume_from_checkpoint out to use the newest whole "
+                f"checkpoint of {self.args.output_dir}."
+            )
+        return Path(str(wanted))
+
+
+def _training_had_ended(checkpoint: Path, args: TrainingArguments) -> bool:
+    """Whether the run stopped by itself at this checkpoint (all steps done, or early stopping), with today's length."""
+    state = json.loads((checkpoint / "trainer_state.json").read_text(encoding="utf-8"))
+    control = state.get("stateful_callbacks", {}).get("TrainerControl", {}).get("args", {})
+    if args.max_steps > 0:
+        same_length = state.get("max_steps") == args.max_steps
+    else:
+        same_length = state.get("num_train_epochs") == math.ceil(args.num_train_epochs)
+    return bool(control.get("should_training_stop", False)) and same_length

@@ -1,0 +1,347 @@
+"""One run from arguments to a measured, reloadable model: data, windows, training, evaluation, prediction, card.
+
+The main path of `run_qa.py`; `run(arguments)` reads top to bottom. Every stage stands in a room of its own, this file
+only joins them.
+"""
+
+from __future__ import annotations
+
+import functools
+import logging
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from qa_pipeline import artifacts, modeling
+from qa_pipeline.arguments import Arguments, TrainingArguments, public_dict
+from qa_pipeline.data import Example
+from qa_pipeline.metrics import bootstrap_interval, score_rows, squad_metrics
+from qa_pipeline.metrics.breakdown import breakdowns
+from qa_pipeline.postprocess import Candidates, Postprocess, Prediction, tune_threshold
+from qa_pipeline.preprocess import Preprocess
+from qa_pipeline.preprocess.windows import Windows
+from qa_pipeline.process import Evaluation, Process
+from qa_pipeline.run.folder import RunFolder, fingerprint, write_results
+from qa_pipeline.run.hub import push_run
+from qa_pipeline.run.model_card import model_card
+from qa_pipeline.run.splits import Split, load_splits, report_data
+
+logger = logging.getLogger(__name__)
+
+
+def run_qa(arguments: Arguments) -> dict[str, Any]:
+    """Trains, evaluates and predicts as the arguments say.
+
+    Returns:
+        What all_results.json holds.
+
+    Raises:
+        ConfigError, DataError, ModelError: something that the user can mend; nothing of an earlier run is lost.
+    """
+    args, lora = arguments.training, arguments.lora
+    # Both are done here, once, and not by Trainer: it would repeat the first at every resume and push checkpoints.
+    compare_to_base, args.eval_on_start = args.eval_on_start, False
+    push, args.push_to_hub = args.push_to_hub, False
+    is_main = args.process_index == 0
+    folder = RunFolder(str(args.output_dir), overwrite=args.overwrite_output_dir, is_main=is_main)
+    with args.main_process_first(local=False, desc="run folder"):
+        if is_main:
+            folder.claim()
+
+    tokenizer = modeling.load_tokenizer(arguments.model)
+    splits = load_splits(arguments)
+    folder.write_json(artifacts.DATA_REPORT, report_data(splits, tokenizer, arguments))
+
+    preprocess = make_preprocess(tokenizer, arguments)  # for training; every window is kept elsewhere
+    plain_preprocess = make_preprocess(tokenizer, arguments, training=False)
+    postprocess = make_postprocess(arguments)
+    model = modeling.load_model(arguments.model, lora, seed=args.seed, device=args.device)
+    modeling.check_fits(model, tokenizer, arguments.data.max_seq_length)
+    with args.main_process_first(local=False, desc="run.json"):
+        if is_main:
+            begin(folder, arguments, splits, model)
+
+    rng = np.random.default_rng(args.seed)
+    train_windows = preprocess.labelled_windows(splits["train"].examples, rng) if args.do_train else None
+    if train_windows is not None:
+        counts = {name: count for name, count in asdict(preprocess.stats).items() if count}
+        logger.info("Training windows: %s", ", ".join(f"{count:,} {name}" for name, count in counts.items()))
+    validation = None
+    if args.do_eval:
+        validation = Evaluator(splits["validation"].examples, plain_preprocess, postprocess, arguments)
+    process = Process(
+        model,
+        tokenizer,
+        args,
+        train_windows,
+        validation.evaluation if validation else None,
+        pad_to=[arguments.data.max_seq_length] if arguments.data.pad_to_max_length else None,
+    )
+
+    results: dict[str, Any] = {}
+    if args.do_train:
+        if validation is not None and compare_to_base:
+            results |= evaluate_base(folder, process, validation)
+        results |= train(folder, process)
+    settings = decoding_settings(arguments)
+    if validation is not None:
+        results |= evaluate(folder, process, validation, settings)
+    if args.do_train:
+        save(folder, process, tokenizer, settings, arguments, train_windows)
+    if args.do_predict:
+        results |= predict(folder, process, splits["test"], plain_preprocess, postprocess, settings, arguments)
+    if is_main and args.do_train:
+        finish(folder, results, args if push else None)
+    process.trainer.accelerator.wait_for_everyone()
+    return results
+
+
+# Rooms set up from the arguments
+
+
+def make_preprocess(tokenizer: Any, arguments: Arguments, training: bool = True) -> Preprocess:
+    """Preprocess with the window settings of the arguments; outside training every window is there exactly once."""
+    data = arguments.data
+    return Preprocess(
+        tokenizer,
+        max_seq_length=data.max_seq_length,
+        doc_stride=data.doc_stride,
+        max_question_length=data.max_question_length,
+        straddle=data.straddle,
+        answer_choice=data.answer_choice if training else "first",
+        negative_window_ratio=data.negative_window_ratio if training else None,
+    )
+
+
+def make_postprocess(arguments: Arguments) -> Postprocess:
+    """Postprocess with the decoding settings of the arguments; the threshold may be tuned later."""
+    data = arguments.data
+    return Postprocess(
+        n_best_size=data.n_best_size,
+        max_answer_length=data.max_answer_length,
+        version_2_with_negative=data.version_2_with_negative,
+        null_score_diff_threshold=first_threshold(arguments),
+    )
+
+
+def first_threshold(arguments: Arguments) -> float:
+    """The no-answer threshold before any tuning: as given, else as stored with the model, else 0."""
+    if arguments.data.null_score_diff_threshold is not None:
+        return arguments.data.null_score_diff_threshold
+    path = modeling.resolve_model_path(str(arguments.model.model_name_or_path))
+    stored = modeling.read_settings(path) if Path(path).is_dir() else None
+    return stored.null_score_diff_threshold if stored is not None else 0.0
+
+
+def scoring_settings(arguments: Arguments) -> dict[str, Any]:
+    """How answers are normalised before they are scored."""
+    return {"normalization": arguments.data.answer_normalization, "language": arguments.data.answer_language}
+
+
+class Evaluator:
+    """Scores one labelled split: gives `Process` its evaluation, and turns candidates into predictions."""
+
+    def __init__(
+        self, examples: Sequence[Example], preprocess: Preprocess, postprocess: Postprocess, arguments: Arguments
+    ):
+        self.examples, self.postprocess, self.data = examples, postprocess, arguments.data
+        self.scoring = scoring_settings(arguments)
+        self.windows = preprocess.labelled_windows(examples, None)
+        self.evaluation = evaluation_of(self.examples, self.windows, postprocess, self.score)
+
+    def predictions(self, candidates: Candidates) -> list[Prediction]:
+        """One prediction a question, in the order of the examples."""
+        return self.postprocess.predictions(self.examples, self.windows, candidates)
+
+    def score(self, candidates: Candidates) -> dict[str, float]:
+        """exact_match, f1, total, and HasAns_/NoAns_ where questions without an answer exist; percent."""
+        texts = {p.id: p.text for p in self.predictions(candidates)}
+        metrics = squad_metrics(texts, self.examples, **self.scoring)
+        if not self.data.version_2_with_negative:
+            metrics = {name: value for name, value in metrics.items() if not name.startswith(("HasAns_", "NoAns_"))}
+        return metrics
+
+    def full_report(self, predictions: list[Prediction]) -> dict[str, Any]:
+        """95% bootstrap intervals over questions, and breakdowns."""
+        scores = score_rows({p.id: p.text for p in predictions}, self.examples, **self.scoring)
+        return {
+            "exact_match_interval": bootstrap_interval(100 * scores.exact, np.random.default_rng(0)),
+            "f1_interval": bootstrap_interval(100 * scores.f1, np.random.default_rng(0)),
+            "breakdown": breakdowns(
+                scores, self.examples, num_windows={p.id: p.num_windows for p in predictions}, **self.scoring
+            ),
+        }
+
+
+def evaluation_of(
+    examples: Sequence[Example], windows: Windows, postprocess: Postprocess, score: Any = None
+) -> Evaluation:
+    """Joins windows and decoding; a logit that is no number is reported with its question."""
+    reduce = functools.partial(postprocess.reduce, windows=windows, examples=examples)
+    return Evaluation(windows=windows, reduce=reduce, join=Candidates.concatenate, score=score)
+
+
+# Stages
+
+
+def begin(folder: RunFolder, arguments: Arguments, splits: dict[str, Split], model: Any) -> None:
+    """Writes run.json, or refuses a resume whose model, data or LoRA shape changed."""
+    data = arguments.data
+    identity = {
+        "model": {"name": arguments.model.model_name_or_path, "revision": arguments.model.model_revision},
+        "lora": {k: v for k, v in asdict(arguments.lora).items() if k != "merge_adapter"},
+        "data": {name: fingerprint(split.examples) for name, split in splits.items() if name == "train"},
+        "windows": {
+            k: getattr(data, k)
+            for k in ("max_seq_length", "doc_stride", "max_question_length", "straddle", "answer_choice")
+        },
+        "version_2_with_negative": data.version_2_with_negative,
+        "seed": arguments.training.seed,
+    }
+    folder.begin(
+        public_dict(arguments.model, arguments.data, arguments.lora, arguments.training),
+        identity,
+        data={
+            name: {"source": s.source, "questions": len(s.examples), "fingerprint": fingerprint(s.examples)}
+            for name, s in splits.items()
+        },
+        model=modeling.describe(model),
+        device=str(arguments.training.device),
+        processes=arguments.training.world_size,
+        bf16=bool(arguments.training.bf16),
+    )
+
+
+def evaluate_base(folder: RunFolder, process: Process, validation: Evaluator) -> dict[str, Any]:
+    """Scores the model before training, once a run folder."""
+    args = process.args
+    known = [folder.finished_stage("base")]
+    if args.world_size > 1:
+        import torch.distributed
+
+        torch.distributed.broadcast_object_list(known)
+    metrics = known[0]
+    if metrics is None:
+        metrics, _ = process.evaluate(validation.evaluation, prefix="base")
+        folder.stage("base", **metrics)
+    write_results(folder, "base", metrics)
+    return metrics
+
+
+def train(folder: RunFolder, process: Process) -> dict[str, Any]:
+    """Trains (or goes on training) and writes train_results.json."""
+    begin_time = time.perf_counter()
+    metrics = process.train()
+    metrics = {k if k.startswith("train_") else f"train_{k}": v for k, v in metrics.items() if k != "epoch"}
+    if not metrics:  # the run in this folder had ended; what it measured and was trained with stays on record
+        logger.info("Training had ended at step %d: nothing is left to train.", process.trainer.state.global_step)
+        return folder.results("train")
+    folder.trained(seconds=round(time.perf_counter() - begin_time, 1), steps=process.trainer.state.global_step)
+    write_results(folder, "train", metrics)
+    return metrics
+
+
+def evaluate(
+    folder: RunFolder, process: Process, validation: Evaluator, settings: modeling.QASettings
+) -> dict[str, Any]:
+    """Scores the trained model, tunes the no-answer threshold, and writes results and predictions."""
+    metrics, candidates = process.evaluate(validation.evaluation)
+    predictions = validation.predictions(candidates)
+    metrics |= {f"eval_{k}": v for k, v in validation.full_report(predictions).items()}
+    metrics["eval_samples"] = len(validation.examples)
+    data = validation.data
+    if data.version_2_with_negative:
+        tuned = tune_threshold(predictions, validation.examples, **validation.scoring)
+        metrics |= {f"eval_{k}": v for k, v in tuned.items()}
+        settings.best_f1_threshold = tuned["best_f1_thresh"]
+        settings.best_exact_threshold = tuned["best_exact_thresh"]
+        if data.null_score_diff_threshold is None:
+            settings.null_score_diff_threshold = tuned["best_f1_thresh"]
+    write_predictions(folder, "eval", predictions, data.version_2_with_negative)
+    folder.stage("eval", exact_match=metrics["eval_exact_match"], f1=metrics["eval_f1"])
+    write_results(folder, "eval", metrics)
+    return metrics
+
+
+def predict(
+    folder: RunFolder,
+    process: Process,
+    test: Split,
+    preprocess: Preprocess,
+    postprocess: Postprocess,
+    settings: modeling.QASettings,
+    arguments: Arguments,
+) -> dict[str, Any]:
+    """Answers the test questions; scores them where the file has answers."""
+    postprocess = replace(postprocess, null_score_diff_threshold=settings.null_score_diff_threshold)
+    windows = preprocess.windows(test.examples)
+    evaluation = evaluation_of(test.examples, windows, postprocess)
+    metrics, candidates = process.evaluate(evaluation, prefix="predict")
+    predictions = postprocess.predictions(test.examples, windows, candidates)
+    if not test.report.unlabelled:
+        scores = squad_metrics({p.id: p.text for p in predictions}, test.examples, **scoring_settings(arguments))
+        metrics |= {f"predict_{k}": v for k, v in scores.items()}
+    metrics["predict_samples"] = len(test.examples)
+    write_predictions(folder, "predict", predictions, arguments.data.version_2_with_negative)
+    folder.stage("predict", questions=len(predictions))
+    write_results(folder, "predict", metrics)
+    return metrics
+
+
+def save(
+    folder: RunFolder,
+    process: Process,
+    tokenizer: Any,
+    settings: modeling.QASettings,
+    arguments: Arguments,
+    probe_windows: Any,
+) -> None:
+    """Saves model and settings, reloads them and compares logits; merges the adapter where that was asked for."""
+    process.trainer.accelerator.wait_for_everyone()
+    if not folder.is_main:
+        return
+    model = process.trainer.accelerator.unwrap_model(process.trainer.model, keep_torch_compile=False)
+    modeling.save_model(model, tokenizer, settings, folder.path, arguments.model.model_name_or_path)
+    probe = process.probe(probe_windows)
+    difference = modeling.check_reload(model, folder.path, probe, model_args=arguments.model)
+    logger.info("Saved to %s and loaded again: logits differ by at most %.2g.", folder.path, difference)
+    folder.stage("saved", reload_logit_difference=difference)
+    if arguments.lora.merge_adapter:
+        merged = modeling.merge_adapter(folder.path, folder.path / artifacts.MERGED_FOLDER, model_args=arguments.model)
+        folder.stage("merged", logit_difference=modeling.check_reload(model, merged, probe, model_args=arguments.model))
+
+
+def decoding_settings(arguments: Arguments) -> modeling.QASettings:
+    """What a predictor needs beside the weights."""
+    data = arguments.data
+    return modeling.QASettings(
+        max_seq_length=data.max_seq_length,
+        doc_stride=data.doc_stride,
+        max_question_length=data.max_question_length,
+        max_answer_length=data.max_answer_length,
+        n_best_size=data.n_best_size,
+        version_2_with_negative=data.version_2_with_negative,
+        null_score_diff_threshold=first_threshold(arguments),
+        answer_normalization=data.answer_normalization,
+        base_model_name_or_path=arguments.model.model_name_or_path,
+    )
+
+
+def write_predictions(folder: RunFolder, split: str, predictions: list[Prediction], with_null: bool) -> None:
+    """Writes predictions, n-best lists with offsets and confidences and, for v2, the no-answer odds."""
+    folder.write_json(artifacts.predictions_name(split), {p.id: p.text for p in predictions})
+    folder.write_json(artifacts.nbest_name(split), {p.id: [asdict(s) for s in p.nbest] for p in predictions})
+    if with_null:
+        folder.write_json(artifacts.null_odds_name(split), {p.id: p.null_odds for p in predictions})
+
+
+def finish(folder: RunFolder, results: dict[str, Any], push_with: TrainingArguments | None) -> None:
+    """Writes the model card and pushes the folder where that was asked for."""
+    artifacts.write_text(folder.path / artifacts.MODEL_CARD, model_card(results, folder.record, folder.path.name))
+    folder.stage("finished")
+    if push_with is not None:
+        folder.stage("pushed", url=push_run(folder.path, push_with))

@@ -1,0 +1,115 @@
+"""Reads the data of a run: which source is train, validation or test, and what the report says of each."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from qa_pipeline.arguments import Arguments
+from qa_pipeline.data import DataReport, Example, load_examples, measure_lengths, split_by_document
+from qa_pipeline.errors import ConfigError, DataError
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass
+class Split:
+    """One data set of a run: where it came from, its rows and what reading it found."""
+
+    source: str
+    examples: list[Example]
+    report: DataReport
+
+
+def load_splits(arguments: Arguments) -> dict[str, Split]:
+    """Reads what the run needs; validation is split off the training documents where that was asked for."""
+    args, data = arguments.training, arguments.data
+    splits: dict[str, Split] = {}
+    wanted = {
+        "train": (args.do_train, data.train_file, data.max_train_samples),
+        "validation": (args.do_eval, data.validation_file, data.max_eval_samples),
+        "test": (args.do_predict, data.test_file, data.max_predict_samples),
+    }
+    for name, (needed, file, limit) in wanted.items():
+        if not needed or (name == "validation" and file is None and data.validation_split_fraction):
+            continue
+        source = file or data.dataset_name
+        if source is None:
+            raise ConfigError(arguments.source, f"no data for {name}: give {name}_file or dataset_name")
+        limited = limit if not (name == "train" and data.validation_split_fraction) else None
+        splits[name] = read_split(arguments, source, None if file else name, name != "test", limited)
+    if data.validation_split_fraction and args.do_eval and "validation" not in splits:
+        split_off_validation(splits, arguments)
+    for name, split in splits.items():
+        if not split.examples:
+            raise DataError(f"{split.source}: no usable {name} question is left; see the report in the log")
+        if not data.version_2_with_negative and any(e["is_impossible"] for e in split.examples) and name != "test":
+            count = sum(e["is_impossible"] for e in split.examples)
+            logger.warning(
+                "%s: %d of %d questions have no answer, and version_2_with_negative is off: %s.",
+                split.source,
+                count,
+                len(split.examples),
+                "they are left out" if name == "train" else "each counts as wrong unless the answer is empty",
+            )
+            if name == "train":
+                split.examples = [e for e in split.examples if not e["is_impossible"]]
+    return splits
+
+
+def read_split(
+    arguments: Arguments, source: str, split: str | None, require_answers: bool, max_samples: int | None
+) -> Split:
+    """Reads one source with the data settings of the arguments."""
+    data = arguments.data
+    examples, report = load_examples(
+        source,
+        field_mapping=data.field_mapping,
+        split=split,
+        on_bad_data=data.on_bad_data,
+        max_bad_fraction=data.max_bad_fraction,
+        require_answers=require_answers,
+        max_samples=max_samples,
+        dataset_config_name=data.dataset_config_name,
+        cache_dir=arguments.model.cache_dir,
+        token=arguments.model.token,
+    )
+    return Split(str(source), examples, report)
+
+
+def split_off_validation(splits: dict[str, Split], arguments: Arguments) -> None:
+    """Divides the training rows by document; the same seed gives the same division."""
+    data, train_split = arguments.data, splits.get("train")
+    if train_split is None:
+        source = data.train_file or str(data.dataset_name)
+        train_split = read_split(arguments, source, None if data.train_file else "train", True, None)
+    fraction = float(data.validation_split_fraction or 0)
+    rng = np.random.default_rng(arguments.training.data_seed or arguments.training.seed)
+    train_rows, validation_rows = split_by_document(train_split.examples, fraction, rng)
+    if "train" in splits:
+        splits["train"].examples = train_rows[: data.max_train_samples]
+    splits["validation"] = Split(
+        f"{train_split.source} ({fraction:g} of its documents)",
+        validation_rows[: data.max_eval_samples],
+        train_split.report,
+    )
+
+
+def report_data(splits: dict[str, Split], tokenizer: Any, arguments: Arguments) -> dict[str, Any]:
+    """Measures lengths and logs a table for each split; returns data_report.json."""
+    data = arguments.data
+    reports: dict[str, Any] = {}
+    shown: list[DataReport] = []
+    for name, split in splits.items():
+        split.report.lengths = measure_lengths(
+            split.examples, tokenizer, max_answer_length=data.max_answer_length, max_seq_length=data.max_seq_length
+        )
+        if arguments.training.process_index == 0 and not any(split.report is report for report in shown):
+            logger.info("%s data\n%s", name, split.report.table())
+        shown.append(split.report)
+        reports[name] = split.report.to_dict()
+    logger.info("Questions: %s", ", ".join(f"{len(split.examples):,} {name}" for name, split in splits.items()))
+    return reports

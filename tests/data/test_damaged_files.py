@@ -1,0 +1,132 @@
+"""A damaged file ends in DataError that names it, or in bad rows; never in a traceback."""
+
+from __future__ import annotations
+
+import gzip
+import json
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from qa_pipeline.data.readers import read_rows
+from qa_pipeline.errors import DataError
+from tests.data.reading import FLAT, SQUAD, csv_text, jsonl, label_studio_task, mrqa_lines, read_all, write
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "the file is empty"),
+        (b" \n\t\n", "the file is empty"),
+        (b"\xef\xbb\xbf", "the file is empty|expected JSON"),
+        ('{"a": 1}'.encode("utf-16"), "UTF-16 text; convert it: iconv"),
+        ("id,context\n1,2".encode("utf-16-le"), "looks like UTF-16"),
+        (b"a1b2c3" + bytes(range(1, 9)) * 600, "binary data"),
+        (b"PK\x03\x04" + b"\x00" * 50, "zip archive or an Excel workbook"),
+        (b"<!doctype html><html>", "an HTML or XML page"),
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:1", "a Git LFS pointer"),
+        (b"just some words\nand more words\n", "expected JSON, JSONL, CSV"),
+        (b"[]", "holds no rows"),
+        (b'{"data": []}', "holds no rows"),
+        (b"{}", "holds no rows"),
+        (b"id,context,question\n", "holds no rows"),
+        (b'{"data": [{"id": 1}, {"id": ', r"line 1, column \d+: not valid JSON: the file ends inside data\[1\]"),
+        (b'{"data": [{"id": 1} {"id": 2}]}', r"expected ',' or '\]' after data\[0\]"),
+        (b'[{"id": 1},\n {"id": tru}]', r"line 2, column 9: not valid JSON: Expecting value in \[1\]"),
+        (b"[{'id': 1}]", "not valid JSON"),
+        (b"[" * 100_000, "nested too deeply"),
+        (b'[{"id": ' + b"9" * 5000 + b"}]", "cannot be read"),
+        (b'[{"id": "\xff"}]', "expected UTF-8 text"),
+        (b'{"data": [1]} trailing', "expected the end of the file"),
+        (b"PAR1 not really parquet PAR1", "cannot be read as Parquet"),
+        (b"ARROW1\x00\x00 not really arrow", "cannot be read as Arrow"),
+        (b"\xff\xff\xff\xff\x10\x00\x00\x00nonsense", "cannot be read as Arrow"),
+        (gzip.compress(b'{"id": 1}\n' * 1000, mtime=0)[:-20], "cut short or damaged"),
+        (b"\x1f\x8b\x08\x00junkjunkjunk", "cut short or damaged|cannot be read"),
+    ],
+)
+@pytest.mark.parametrize("name", ["train.json", "train.csv"])
+def test_a_damaged_file_is_a_data_error_that_names_it(tmp_path, content, message, name):
+    path = write(tmp_path / name, content)
+    with pytest.raises(DataError, match=message) as caught:
+        list(read_rows(path).rows)
+    assert str(path) in str(caught.value)
+
+
+def test_a_missing_file_suggests_the_nearest_name(tmp_path):
+    write(tmp_path / "train.json", "[]")
+    with pytest.raises(DataError, match=r'trian\.json: no such file or folder; did you mean ".*train\.json"'):
+        read_rows(tmp_path / "trian.json")
+    for name in ("", "\0", "x" * 5000, str(tmp_path / "a" / "b.json"), "/dev/null"):
+        with pytest.raises(DataError):
+            read_rows(name)
+
+
+def test_an_unreadable_file_is_a_data_error(tmp_path, monkeypatch):
+    path = write(tmp_path / "x.json", "[]")
+    monkeypatch.setattr(
+        "builtins.open", lambda *a, **k: (_ for _ in ()).throw(PermissionError(13, "Permission denied"))
+    )
+    with pytest.raises(DataError, match="cannot be read: Permission denied"):
+        read_rows(path)
+
+
+SEEDS = [
+    json.dumps(SQUAD).encode(),
+    json.dumps(FLAT, indent=1).encode(),
+    jsonl(FLAT).encode(),
+    jsonl(mrqa_lines()).encode(),
+    json.dumps([label_studio_task()]).encode(),
+    csv_text().encode(),
+    csv_text("\t").encode(),
+    gzip.compress(jsonl(FLAT).encode(), mtime=0),
+]
+
+
+@settings(max_examples=250, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_files_cut_or_overwritten_anywhere_never_end_in_a_traceback(tmp_path, data):
+    content = bytearray(data.draw(st.sampled_from(SEEDS)))
+    for _ in range(data.draw(st.integers(1, 4))):
+        begin = data.draw(st.integers(0, len(content)))
+        end = min(len(content), begin + data.draw(st.integers(0, 40)))
+        tokens = [
+            b"",
+            b"null",
+            b"[]",
+            b"{}",
+            b"-1",
+            b"1e999",
+            b'"',
+            b"\\",
+            b"\x00",
+            b"\xff",
+            b"\n",
+            b",",
+            b"NaN",
+            b"\\ud800",
+        ]
+        content[begin:end] = data.draw(st.binary(max_size=8) | st.sampled_from(tokens))
+    read_all(write(tmp_path / data.draw(st.sampled_from(["x.json", "x.jsonl", "x.csv"])), bytes(content)))
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(content=st.binary(max_size=200) | st.text(alphabet='{}[]",:\\ \n\tabc019.-', max_size=80).map(str.encode))
+def test_arbitrary_bytes_never_end_in_a_traceback(tmp_path, content):
+    read_all(write(tmp_path / "x.json", content))
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_damaged_parquet_and_arrow_never_end_in_a_traceback(tmp_path, data):
+    pa = pytest.importorskip("pyarrow")
+    import pyarrow.parquet as parquet
+
+    good_file = tmp_path / "good.parquet"
+    if not good_file.exists():
+        parquet.write_table(pa.Table.from_pylist(FLAT), good_file)
+    content = bytearray(good_file.read_bytes())
+    begin = data.draw(st.integers(4, len(content) - 1))
+    content[begin : begin + data.draw(st.integers(1, 20))] = data.draw(st.binary(max_size=20))
+    read_all(write(tmp_path / "x.parquet", bytes(content)))

@@ -1,0 +1,125 @@
+"""Roles are inferred from names and content; what stays open is an error that prints the mapping to paste."""
+
+from __future__ import annotations
+
+import json
+import logging
+from typing import Any
+
+import pytest
+
+from qa_pipeline.data.inference import infer_mapping
+from qa_pipeline.data.loose import BadRow
+from qa_pipeline.data.mapping_spec import read_mapping
+from qa_pipeline.data.resolving import resolve_mapping
+from qa_pipeline.errors import DataError
+from tests.data.reading import BASE, CONTEXT, NAMES, found, read_row, rows_of
+
+
+def inferred(*values: dict[str, Any], layout: str = "csv") -> dict[str, Any]:
+    return infer_mapping(rows_of(*values), layout, "x.csv").to_dict()
+
+
+@pytest.mark.parametrize(
+    ("row", "expected"),
+    [
+        ({"id": 1, **BASE, "answers": {"text": ["nine"], "answer_start": [20]}}, {"id": "id", "answers": "answers"}),
+        (
+            {"Context": CONTEXT, "Question": "q?", "Answer": "nine"},
+            {"context": "Context", "question": "Question", "answers.text": "Answer"},
+        ),
+        (
+            {"passage": CONTEXT, "query": "q?", "answer_text": "nine", "startChar": 20, "endChar": 24},
+            {
+                "context": "passage",
+                "question": "query",
+                "answers.text": "answer_text",
+                "answers.start": "startChar",
+                "answers.end": "endChar",
+            },
+        ),
+        (
+            {"text": CONTEXT, "q": "q?", "span": "(20, 24)"},
+            {"context": "text", "question": "q", "answers.span": "span"},
+        ),
+        (
+            {"document": {"text": CONTEXT, "title": "T"}, "question": {"text": "q?"}, "answer": "nine"},
+            {
+                "context": "document.text",
+                "question": "question.text",
+                "answers.text": "answer",
+                "title": "document.title",
+            },
+        ),
+        (
+            {**BASE, "answers.text": "['nine']", "answers.answer_start": "[20]"},
+            {"answers.text": "answers.text", "answers.start": "answers.answer_start"},
+        ),
+        (
+            {**BASE, "answer": "nine", "answer_start": "20", "length": "4"},
+            {"answers.text": "answer", "answers.start": "answer_start", "answers.length": "length"},
+        ),
+        ({**BASE, "answer": "", "answer_start": "-1", "is_impossible": "True"}, {"is_impossible": "is_impossible"}),
+        ({**BASE, "answer": "CANNOTANSWER"}, {"no_answer_value": "CANNOTANSWER"}),
+        ({"context": CONTEXT, "text": "other", "question": "q?"}, {"context": "context"}),
+        (BASE, NAMES),
+    ],
+)
+def test_roles_are_inferred_from_names(row, expected):
+    mapping = inferred(row)
+    assert {key: mapping.get(key) for key in expected} == expected
+
+
+def test_content_settles_what_names_leave_open():
+    row = {"passage": CONTEXT, "document": "clinic-notes-17.txt", "question": "q?", "answer": "nine"}
+    assert inferred(row)["context"] == "passage"
+    columns = {"c1": CONTEXT * 3, "c2": "When does it open?", "c3": "hours"}
+    assert inferred(columns)["context"] == "c1"
+    assert inferred(columns)["question"] == "c2"
+
+
+def test_inclusive_ends_are_told_from_the_texts_and_from_the_words():
+    spans = [(20, 23), (4, 9), (29, 35), (37, 40)]
+    with_text = [{**BASE, "answer": CONTEXT[s : e + 1], "start": s, "end": e} for s, e in spans]
+    assert inferred(*with_text)["inclusive_end"] is True
+    without = [{**BASE, "start": s, "end": e} for s, e in spans]
+    assert inferred(*without)["inclusive_end"] is True
+    exclusive = [{**BASE, "start": s, "end": e + 1} for s, e in spans]
+    assert "inclusive_end" not in inferred(*exclusive)
+
+
+def test_an_id_that_repeats_is_the_documents():
+    assert "id" not in inferred(*[{**BASE, "id": "doc1", "answer": "nine"}] * 4)
+
+
+def test_equal_candidates_are_an_error_that_prints_the_mapping_to_paste():
+    row = {"passage": CONTEXT, "document": CONTEXT + " More.", "question": "q?", "answer": "nine"}
+    with pytest.raises(DataError, match=r'several fields may be the context: "passage", "document"') as caught:
+        inferred(row)
+    pasted = str(caught.value).split("--field_mapping '")[1].rstrip("'")
+    assert json.loads(pasted) == {"context": "passage", "question": "question", "answers.text": "answer"}
+    assert found(read_row(json.loads(pasted), row)) == [("nine", None, None)]
+
+
+@pytest.mark.parametrize("row", [{"a": 1}, {}, {"x": "word", "y": "word"}, {"question": "What?"}, {"context": CONTEXT}])
+def test_what_cannot_be_inferred_is_an_error_that_lists_the_fields(row):
+    with pytest.raises(DataError, match=r"(?s)x\.csv: no field is named or reads like the .*Fields: .*--field_mapping"):
+        inferred(row)
+
+
+def test_no_good_row_says_what_the_first_was():
+    with pytest.raises(DataError, match=r"none of the first 1 rows can be read; the first: l1: row is not an object"):
+        resolve_mapping(None, [BadRow("l1", "row is not an object", "int 5")], "x")
+
+
+def test_the_choice_is_logged_as_a_mapping_that_can_be_pasted(caplog):
+    caplog.set_level(logging.INFO)
+    rows = rows_of({"passage": CONTEXT, "query": "q?", "answer": "nine"})
+    mapping = resolve_mapping(None, rows, "x.csv")
+    logged = next(r.getMessage() for r in caplog.records if "x.csv: fields by names and content" in r.getMessage())
+    assert read_mapping(logged[logged.index("{") :]).to_dict() == mapping.to_dict()
+
+
+def test_a_broken_header_is_not_taken_for_a_field():
+    row = {"i[d": "a", "context": CONTEXT, "question": "When does it open?"}
+    assert "id" not in inferred(row, row | {"i[d": "b"})

@@ -1,0 +1,344 @@
+"""The main path of data: from files of any shape to canonical examples that keep the invariant."""
+
+from __future__ import annotations
+
+import json
+import random
+import string
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from qa_pipeline.data import load_examples, split_by_document, to_squad, validate, write_squad
+from qa_pipeline.errors import ConfigError, DataError, QAError
+
+CONTEXT = "Ada Lovelace was born in London in 1815 and died in 1852."
+
+
+def flat(number: int = 0, **changes) -> dict:
+    row = {
+        "id": f"q{number}",
+        "context": CONTEXT,
+        "question": f"Where was she born, {number}?",
+        "answers": {"text": ["London"], "answer_start": [25]},
+    }
+    return row | changes
+
+
+def write(path: Path, rows: list) -> Path:
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    return path
+
+
+def check_invariant(examples) -> None:
+    assert len({example["id"] for example in examples}) == len(examples)
+    for example in examples:
+        answers = example["answers"]
+        assert not (example["is_impossible"] and answers["text"])
+        assert example["context"].strip() and example["question"].strip()
+        for text, start in zip(answers["text"], answers["answer_start"], strict=True):
+            assert text and text == text.strip() and example["context"][start : start + len(text)] == text
+
+
+def test_squad_json_is_read_verified_and_written_back(tmp_path):
+    examples, report = load_examples(write(tmp_path / "rows.jsonl", [flat(0, title="Ada"), flat(1, title="Ada")]))
+    check_invariant(examples)
+    assert report.format == "jsonl" and report.contexts == 1 and report.titles == 1 and report.rows_read == 2
+    assert report.field_mapping["context"]
+
+    path = write_squad(tmp_path / "clean.json", examples)
+    value = json.loads(path.read_text(encoding="utf-8"))
+    validate(value, "squad", str(path))
+    assert [len(p["qas"]) for a in value["data"] for p in a["paragraphs"]] == [2]
+    again, report = load_examples(path)
+    assert again == examples and report.format == "squad" and not report.repaired
+
+
+def test_squad_round_trip_keeps_titles_metadata_and_impossible_rows(tmp_path):
+    rows = [
+        flat(0, title="A", metadata={"page": 3}),
+        flat(1, title="B"),
+        flat(2, answers={"text": [], "answer_start": []}),
+        flat(3, context="Other words in London.", answers={"text": ["London"], "answer_start": [15]}),
+        flat(4, title="A"),
+    ]
+    examples, _ = load_examples(write(tmp_path / "rows.jsonl", rows))
+    again, _ = load_examples(write_squad(tmp_path / "clean.json", examples))
+    by_id = {example["id"]: example for example in again}
+    assert [by_id[example["id"]] for example in examples] == examples
+    assert [a["title"] for a in to_squad(examples)["data"]] == ["A", "B", ""]
+
+
+def test_contexts_are_shared(tmp_path):
+    examples, _ = load_examples(write(tmp_path / "rows.jsonl", [flat(i) for i in range(5)]))
+    assert len({id(example["context"]) for example in examples}) == 1
+
+
+def test_too_many_bad_rows_are_an_error_that_says_why(tmp_path):
+    rows = [flat(i) for i in range(6)] + [flat(i, answers={"text": ["Paris"], "answer_start": [3]}) for i in (6, 7)]
+    path = write(tmp_path / "rows.jsonl", [*rows, flat(8, question=" ")])
+    with pytest.raises(DataError) as caught:
+        load_examples(path)
+    message = str(caught.value)
+    assert "rows.jsonl: 3 of 9 rows (33.3%) cannot be used, more than max_bad_fraction=0.2" in message
+    assert (
+        "2  no answer is in the context" in message and "q6, q7" in message and "question without text: q8" in message
+    )
+    examples, report = load_examples(path, max_bad_fraction=0.34)
+    assert len(examples) == 6 and report.dropped == {"answer_not_found": 2, "empty_question": 1}
+
+
+def test_on_bad_data_error_names_file_row_and_id(tmp_path):
+    path = write(tmp_path / "rows.jsonl", [flat(0), flat(1, answers={"text": ["1815"], "answer_start": [40]})])
+    with pytest.raises(DataError, match=r'rows.jsonl, line 2 \("q1"\): answer "1815" is not at answer_start 40'):
+        load_examples(path, on_bad_data="error")
+    assert load_examples(path)[1].repaired == {"moved": 1}
+    assert load_examples(path, on_bad_data="drop", max_bad_fraction=1)[1].dropped == {"needs_repair": 1}
+
+
+def test_nothing_usable_is_an_error_whatever_the_fraction(tmp_path):
+    path = write(tmp_path / "rows.jsonl", [flat(0, context=" "), flat(1, context="")])
+    with pytest.raises(DataError, match="none of 2 rows can be used"):
+        load_examples(path, max_bad_fraction=1)
+
+
+def test_arguments_are_checked_together(tmp_path):
+    with pytest.raises(ConfigError) as caught:
+        load_examples(tmp_path / "x.json", on_bad_data="fix", max_bad_fraction=2, max_samples=0)
+    assert len(caught.value.problems) == 3
+    assert "on_bad_data must be one of repair, drop, error; found 'fix'" in str(caught.value)
+
+
+def test_max_samples_counts_usable_rows_and_reads_no_further(tmp_path):
+    rows = [flat(0, context=" "), *(flat(i) for i in range(1, 9))]
+    examples, report = load_examples(write(tmp_path / "rows.jsonl", rows), max_samples=3, max_bad_fraction=0.5)
+    assert [example["id"] for example in examples] == ["q1", "q2", "q3"] and report.rows_read == 4
+
+
+def test_files_for_prediction_need_no_answers(tmp_path):
+    rows = [{"context": CONTEXT, "question": f"Where, {i}?"} for i in range(3)]
+    path = write(tmp_path / "rows.jsonl", rows)
+    examples, report = load_examples(path, require_answers=False)
+    assert len(examples) == 3 and report.unlabelled == 3 and not any(e["is_impossible"] for e in examples)
+    check_invariant(examples)
+    with pytest.raises(DataError, match="none of 3 rows can be used; data without answers can be predicted on"):
+        load_examples(path, max_bad_fraction=1)
+
+
+def test_empty_answers_mean_unanswerable_only_among_answers(tmp_path):
+    empty = {"text": [], "answer_start": []}
+    path = write(tmp_path / "rows.jsonl", [flat(0, answers=empty), flat(1, answers=empty)])
+    examples, report = load_examples(path, require_answers=False)
+    assert report.unlabelled == 2 and not any(example["is_impossible"] for example in examples)
+    assert load_examples(path)[1].unanswerable == 2
+    path = write(tmp_path / "rows.jsonl", [flat(0, answers=empty), flat(1)])
+    examples, report = load_examples(path, require_answers=False)
+    assert [example["is_impossible"] for example in examples] == [True, False] and report.unanswerable == 1
+
+
+# Fuzz
+
+scalars = (
+    st.none()
+    | st.booleans()
+    | st.integers(-9, 99)
+    | st.floats()
+    | st.sampled_from(["", " ", "London", "\ud800", CONTEXT])
+)
+values = st.recursive(
+    scalars,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3),
+    max_leaves=6,
+)
+fields = [
+    "id",
+    "context",
+    "question",
+    "answers",
+    "text",
+    "answer_start",
+    "is_impossible",
+    "title",
+    "qas",
+    "paragraphs",
+    "data",
+]
+
+
+def mutate(data, value):
+    """Puts something odd, or nothing, somewhere into a JSON value."""
+    if isinstance(value, dict) and value and data.draw(st.booleans()):
+        key = data.draw(st.sampled_from(sorted(value)))
+        return {**value, key: mutate(data, value[key])}
+    if isinstance(value, list) and value and data.draw(st.booleans()):
+        place = data.draw(st.integers(0, len(value) - 1))
+        return value[:place] + [mutate(data, value[place])] + value[place + 1 :]
+    if isinstance(value, dict) and data.draw(st.booleans()):
+        return {**value, data.draw(st.sampled_from(fields)): data.draw(values)}
+    return data.draw(values)
+
+
+def load_or_complain(path: Path, **options) -> None:
+    """Loads with every policy: examples that keep the invariant, or a QAError, and nothing else."""
+    for policy in ("repair", "drop", "error"):
+        try:
+            examples, report = load_examples(path, on_bad_data=policy, max_bad_fraction=1.0, **options)
+        except QAError as error:
+            assert str(error)
+            continue
+        check_invariant(examples)
+        assert report.rows_kept == len(examples)
+        assert report.rows_read == report.rows_kept + report.rows_dropped + report.noticed["identical_duplicate"]
+        json.dumps(to_squad(examples), ensure_ascii=False).encode("utf-8")
+        validate({"x": report.to_dict()}, "data_report", "report")
+        assert report.table()
+
+
+fuzz = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+
+
+@given(data=st.data(), require=st.booleans())
+@fuzz
+def test_odd_values_in_squad_files_never_end_in_a_traceback(tmp_path, data, require):
+    value = to_squad([flat(i, is_impossible=False, title="Ada") for i in range(3)])
+    for _ in range(data.draw(st.integers(1, 3))):
+        value = mutate(data, value)
+    path = tmp_path / "fuzz.json"
+    path.write_text(json.dumps(value), encoding="utf-8")
+    load_or_complain(path, require_answers=require)
+
+
+@given(
+    data=st.data(),
+    mapping=st.sampled_from([None, "squad", {"context": "context", "question": "question", "answers": "answers"}]),
+)
+@fuzz
+def test_odd_values_in_json_lines_never_end_in_a_traceback(tmp_path, data, mapping):
+    rows = [mutate(data, flat(i)) if data.draw(st.booleans()) else flat(i) for i in range(4)]
+    load_or_complain(write(tmp_path / "fuzz.jsonl", rows), field_mapping=mapping)
+
+
+@given(
+    cells=st.lists(
+        st.text(st.sampled_from(string.printable + "é中\u00a0\x00\ufeff"), max_size=12), min_size=3, max_size=12
+    ),
+    head=st.sampled_from(
+        ["context,question,answer", "context\tquestion\tanswer", "id,context,question,answer_text,answer_start", ""]
+    ),
+)
+@fuzz
+def test_odd_tables_never_end_in_a_traceback(tmp_path, cells, head):
+    path = tmp_path / "fuzz.csv"
+    path.write_text(head + "\n" + ",".join(cells) + "\n" + "\t".join(cells), encoding="utf-8", newline="")
+    load_or_complain(path)
+
+
+@given(
+    content=st.binary(max_size=200),
+    place=st.integers(0, 500),
+    name=st.sampled_from(["f.json", "f.jsonl", "f.csv", "f.parquet", "f"]),
+)
+@fuzz
+def test_damaged_files_never_end_in_a_traceback(tmp_path, content, place, name):
+    good = json.dumps(to_squad([flat(i, is_impossible=False) for i in range(3)])).encode()
+    path = tmp_path / name
+    for damaged in (content, good[:place] + content + good[place:], good[:place]):
+        path.write_bytes(damaged)
+        load_or_complain(path)
+
+
+# Real data and size
+
+
+def test_policyqa_loads_whole_and_fast(real_data):
+    path = real_data / "policyqa/train.json"
+    begin = time.perf_counter()
+    examples, report = load_examples(path)
+    assert time.perf_counter() - begin < 2
+    check_invariant(examples)
+    assert len(examples) == 3237 and not report.repaired and not report.dropped and report.titles == 16
+    train, validation = split_by_document(examples, 0.1, random.Random(0))
+    assert not {e["title"] for e in train} & {e["title"] for e in validation}
+    assert 0.05 < len(validation) / len(examples) < 0.15
+
+
+def test_subjqa_is_repaired_and_its_unanswerable_rows_are_known(real_data):
+    examples, report = load_examples(real_data / "subjqa/grocery_dev.csv")
+    check_invariant(examples)
+    assert report.unanswerable > 100 and report.answerable > 90 and report.repaired["tolerant"] >= 10
+    assert report.bad_fraction < 0.05
+
+
+@pytest.mark.parametrize("language", ["en", "de", "zh"])
+def test_xquad_is_clean(real_data, language):
+    examples, report = load_examples(real_data / f"xquad/xquad.{language}.json")
+    check_invariant(examples)
+    assert len(examples) == 1190 and not report.repaired and not report.dropped
+
+
+_READ = """
+import resource, sys
+from qa_pipeline.data import load_examples
+examples, report = load_examples(sys.argv[1])
+print(len(examples), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["jsonl", "csv"])
+@pytest.mark.parametrize("repeated", [1, 5])
+def test_a_300_megabyte_file_is_read_within_memory(tmp_path, kind, repeated):
+    """Contexts of about 800 characters, asked once each or five times; peak resident set of a fresh process."""
+    path = tmp_path / f"large.{kind}"
+    rows = _write_large(path, kind, repeated, 300_000_000)
+    done = subprocess.run([sys.executable, "-c", _READ, str(path)], capture_output=True, text=True, check=False)
+    path.unlink()
+    assert done.returncode == 0, done.stderr
+    read, peak = map(int, done.stdout.split())
+    assert read == rows
+    assert peak < 1_500_000_000
+
+
+def _write_large(path: Path, kind: str, repeated: int, size: int) -> int:
+    import csv
+
+    rng = random.Random(0)
+    words = ["".join(rng.choices(string.ascii_lowercase, k=rng.randint(2, 9))) for _ in range(2000)]
+    rows = 0
+    with open(path, "w", encoding="utf-8", newline="") as handle:
+        writer = csv.writer(handle)
+        if kind == "csv":
+            writer.writerow(["id", "context", "question", "answer_text", "answer_start"])
+        while handle.tell() < size:
+            chosen = rng.choices(words, k=130)
+            context = " ".join(chosen) + f" \u2014 {rows}"
+            for _ in range(repeated):
+                begin = rng.randrange(100)
+                start, text = len(" ".join([*chosen[:begin], ""])), " ".join(chosen[begin : begin + 3])
+                question = f"which {' '.join(rng.choices(words, k=8))} {rows}?"
+                if kind == "csv":
+                    writer.writerow([f"id{rows}", context, question, text, start])
+                else:
+                    answers = {"text": [text], "answer_start": [start]}
+                    row = {"id": f"id{rows}", "context": context, "question": question, "answers": answers}
+                    handle.write(json.dumps(row, ensure_ascii=False) + "\n")
+                rows += 1
+    return rows
+
+
+def test_an_answer_at_minus_one_that_is_nowhere_means_no_answer_and_one_that_is_there_is_found(tmp_path):
+    rows = [
+        {"id": "a", "context": "Open at nine.", "question": "q?", "answers": [{"text": "ten", "answer_start": -1}]},
+        {"id": "b", "context": "Open at nine.", "question": "r?", "answers": [{"text": "nine", "answer_start": -1}]},
+    ]
+    path = tmp_path / "rows.json"
+    path.write_text(json.dumps(rows))
+    examples, report = load_examples(path)
+    assert [e["is_impossible"] for e in examples] == [True, False]
+    assert examples[1]["answers"] == {"text": ["nine"], "answer_start": [8]}
+    assert report.noticed["unplaced_unanswerable"] == 1

@@ -1,0 +1,46 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from qa_pipeline.errors import ModelError
+from qa_pipeline.modeling import QASettings, read_settings, write_settings
+
+
+def test_settings_come_back_as_written(tmp_path):
+    settings = QASettings(max_seq_length=256, null_score_diff_threshold=-1.5, best_f1_threshold=0.25, n_best_size=5)
+    write_settings(settings, tmp_path)
+    assert read_settings(tmp_path) == settings
+
+
+def test_a_folder_without_settings_has_none(tmp_path):
+    assert read_settings(tmp_path) is None
+
+
+def test_a_whole_number_is_a_fine_threshold_and_unknown_keys_are_left_alone(tmp_path):
+    (tmp_path / "qa_config.json").write_text('{"null_score_diff_threshold": 2, "future": 1}')
+    assert read_settings(tmp_path).null_score_diff_threshold == 2
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("{", "cannot be read"),
+        ("[]", "expected an object, found list"),
+        ('{"format_version": 99}', "newer than this program knows"),
+        ('{"doc_stride": "128", "n_best_size": true}', "doc_stride: expected int, found '128'; n_best_size"),
+        ('{"best_f1_threshold": "x"}', "best_f1_threshold: expected float or null"),
+    ],
+)
+def test_damaged_settings_are_named(tmp_path, content, message):
+    (tmp_path / "qa_config.json").write_text(content)
+    with pytest.raises(ModelError, match=message):
+        read_settings(tmp_path)
+
+
+def test_written_settings_fit_the_schema(tmp_path):
+    from qa_pipeline.data.schema import validate
+
+    path = write_settings(QASettings(quantization={"load_in_8bit": True}), tmp_path)
+    validate(json.loads(path.read_text(encoding="utf-8")), "qa_config", str(path))

@@ -1,0 +1,86 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from qa_pipeline.preprocess.windows import PAD_MULTIPLE
+from qa_pipeline.process.batching import LengthGroupedBatches, inference_batches, padded_lengths
+
+lengths_strategy = st.lists(st.integers(1, 384), min_size=1, max_size=200).map(np.array)
+
+
+@settings(deadline=None, max_examples=50)
+@given(lengths=lengths_strategy, tokens=st.integers(64, 4096), world=st.integers(1, 4), epoch=st.integers(0, 3))
+def test_every_window_is_in_every_epoch_and_all_processes_take_equally_many_steps(lengths, tokens, world, epoch):
+    seen = []
+    counts = set()
+    for rank in range(world):
+        batches = LengthGroupedBatches(lengths, batch_tokens=tokens, seed=3, rank=rank, world_size=world)
+        batches.set_epoch(epoch)
+        mine = list(batches)
+        counts.add(len(mine))
+        assert len(mine) == len(batches)
+        seen += [i for batch in mine for i in batch]
+    assert len(counts) == 1
+    assert set(seen) == set(range(len(lengths)))
+
+
+@settings(deadline=None, max_examples=50)
+@given(lengths=lengths_strategy, tokens=st.integers(64, 4096))
+def test_no_batch_holds_more_padded_tokens_than_allowed_unless_one_window_alone_does(lengths, tokens):
+    for batch in LengthGroupedBatches(lengths, batch_tokens=tokens):
+        padded = int(padded_lengths(lengths[batch]).max()) * len(batch)
+        assert padded <= tokens or len(batch) == 1
+
+
+def test_the_number_of_steps_is_the_same_in_every_epoch_and_the_order_is_not():
+    lengths = np.random.default_rng(0).integers(10, 384, 500)
+    batches = LengthGroupedBatches(lengths, batch_tokens=2048, seed=1)
+    epochs = []
+    for epoch in range(3):
+        batches.set_epoch(epoch)
+        epochs.append(list(batches))
+    assert len({len(e) for e in epochs}) == 1
+    assert epochs[0] != epochs[1]
+    batches.set_epoch(1)
+    assert list(batches) == epochs[1]
+
+
+def test_grouping_wastes_little_padding_and_random_order_wastes_much():
+    lengths = np.random.default_rng(0).integers(10, 384, 2000)
+
+    def padded_tokens(order: str) -> int:
+        batches = LengthGroupedBatches(lengths, batch_size=16, order=order)
+        return sum(int(padded_lengths(lengths[b]).max()) * len(b) for b in batches)
+
+    assert padded_tokens("group_by_length") < 1.12 * lengths.sum()
+    assert padded_tokens("random") > 1.5 * lengths.sum()
+
+
+def test_processes_get_batches_of_about_the_same_length_in_each_step():
+    lengths = np.random.default_rng(0).integers(10, 384, 2000)
+    shares = [list(LengthGroupedBatches(lengths, batch_size=8, rank=r, world_size=2)) for r in range(2)]
+    gaps = [abs(int(lengths[a].max()) - int(lengths[b].max())) for a, b in zip(*shares, strict=True)]
+    assert np.mean(gaps) < PAD_MULTIPLE
+
+
+def test_a_sampler_without_a_bound_is_refused():
+    with pytest.raises(ValueError, match="batch_size and batch_tokens"):
+        LengthGroupedBatches(np.array([1, 2]))
+
+
+@settings(deadline=None, max_examples=50)
+@given(lengths=lengths_strategy, tokens=st.integers(64, 4096), world=st.integers(1, 3))
+def test_inference_batches_hold_every_window_once_longest_first(lengths, tokens, world):
+    shares = [inference_batches(lengths, tokens, rank, world) for rank in range(world)]
+    assert sorted(i for share in shares for batch in share for i in batch) == list(range(len(lengths)))
+    padded = padded_lengths(lengths)
+    longest = [int(padded[batch].max()) for batch in shares[0]]
+    assert longest == sorted(longest, reverse=True)
+
+
+def test_sequential_order_is_kept():
+    batches = LengthGroupedBatches(np.array([30, 300, 20, 10]), batch_size=2, order="sequential")
+    assert list(batches) == [[0, 1], [2, 3]]

@@ -1,0 +1,100 @@
+"""The seams of the house: who may import whom, what importing costs, and what the repository must not hold."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+PACKAGE = ROOT / "qa_pipeline"
+
+# Data flows down this list; a room imports from rooms above it only. Rooms of one line are neighbours and do not know
+# each other.
+ORDER = [
+    {"errors"},
+    {"artifacts"},
+    {"arguments", "console"},
+    {"metrics", "data"},
+    {"mock"},
+    {"preprocess"},
+    {"modeling"},
+    {"process", "postprocess"},
+    {"run"},
+    {"cli"},
+    {"__init__", "__main__"},
+]
+LEVEL = {room: level for level, rooms in enumerate(ORDER) for room in rooms}
+# Beyond the order: what flows past each other although one stands higher.
+STRANGERS = {("modeling", "preprocess"), ("modeling", "data"), ("process", "data")}
+
+
+def room_of(path: Path) -> str:
+    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+
+def imported_rooms(path: Path) -> set[str]:
+    rooms = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.level == 0:
+            names = [node.module or ""]
+            if node.module == "qa_pipeline":
+                names = [f"qa_pipeline.{alias.name}" for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            base = path.relative_to(PACKAGE).parent.parts
+            above = base[: len(base) - (node.level - 1)]
+            module = ".".join(("qa_pipeline", *above, *(node.module or "").split("."))).rstrip(".")
+            names = [f"{module}.{alias.name}" for alias in node.names] if module == "qa_pipeline" else [module]
+        else:
+            continue
+        rooms |= {name.split(".")[1] for name in names if name.startswith("qa_pipeline.")}
+    return rooms
+
+
+@pytest.mark.parametrize("path", sorted(PACKAGE.rglob("*.py")), ids=lambda p: str(p.relative_to(PACKAGE)))
+def test_imports_point_upwards(path):
+    room = room_of(path)
+    assert room in LEVEL, f"{room} has no place in the order of rooms"
+    for other in imported_rooms(path) - {room}:
+        assert LEVEL[other] < LEVEL[room], f"{path.relative_to(ROOT)} ({room}) imports {other}"
+        assert (room, other) not in STRANGERS, f"{path.relative_to(ROOT)} ({room}) imports {other}"
+
+
+LIGHT = ["errors", "artifacts", "data", "metrics", "mock", "preprocess", "postprocess", "cli"]
+
+
+@pytest.mark.parametrize("module", LIGHT)
+def test_light_rooms_import_without_torch_and_transformers(module):
+    code = f"import sys, qa_pipeline.{module}; print(int('torch' in sys.modules), int('transformers' in sys.modules))"
+    output = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert output.split() == ["0", "0"]
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "configs").glob("*.yaml")), ids=lambda p: p.name)
+def test_every_config_says_how_it_is_run_and_parses(path, tmp_path, monkeypatch):
+    from qa_pipeline.arguments import parse_arguments
+
+    text = path.read_text(encoding="utf-8")
+    assert f"run_qa.py configs/{path.name}" in text.split("model_name_or_path")[0]
+    for name in ("train", "validation", "test"):
+        (tmp_path / f"{name}.json").write_text("[]")
+    monkeypatch.chdir(tmp_path)
+    files = [f"--{name}_file={tmp_path / name}.json" for name in ("train", "validation")]
+    if "test_file" in text:
+        files.append(f"--test_file={tmp_path / 'test.json'}")
+    arguments = parse_arguments([str(path), *files, "--output_dir", str(tmp_path / "out")])
+    assert arguments.training.do_train
+
+
+def test_public_names_are_where_the_package_says():
+    import qa_pipeline
+
+    for name in qa_pipeline.__all__:
+        assert getattr(qa_pipeline, name).__name__ == name
+    with pytest.raises(AttributeError, match="no attribute 'pipelin'"):
+        qa_pipeline.pipelin  # noqa: B018
