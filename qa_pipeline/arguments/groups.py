@@ -46,6 +46,14 @@ class ModelArguments:
     attn_implementation: str | None = field(
         default=None, metadata={"help": "Attention kernel (eager, sdpa, flash_attention_2 ...); None: the model's."}
     )
+    attention_dropout: float | None = field(
+        default=None,
+        metadata={"help": "Dropout of attention weights in training; None: what the model's configuration says."},
+    )
+    hidden_dropout: float | None = field(
+        default=None,
+        metadata={"help": "Dropout of hidden states in training; None: what the model's configuration says."},
+    )
 
 
 @dataclass

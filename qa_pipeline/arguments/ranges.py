@@ -46,6 +46,8 @@ _RANGES = {
     "max_bad_fraction": "[0, 1]",
     "validation_split_fraction": "(0, 1)",
     "lora_dropout": "[0, 1)",
+    "attention_dropout": "[0, 1)",
+    "hidden_dropout": "[0, 1)",
     "adam_beta1": "[0, 1)",
     "adam_beta2": "[0, 1)",
     "label_smoothing_factor": "[0, 1)",

@@ -60,6 +60,16 @@ NAMES: dict[str, tuple[tuple[str, ...], ...]] = {
     "answerable": (("answerable", "isanswerable", "hasanswer"),),
 }  # fmt: skip
 
+# Where no field has such a name as a whole: names with one of these words among their parts (passage_col, goldSpan) ...
+_WORDS = {
+    "context": {"context", "passage", "paragraph", "document", "article", "review", "story"},
+    "question": {"question", "query"},
+    "answers.text": {"answer", "answers", "span"},
+}
+# ... and none of these.
+_ABOUT = {"id", "ids", "uid", "title", "type", "url", "link", "num", "number", "count", "len", "length", "lang", "language",
+          "start", "end", "index", "idx", "date", "source", "file", "name", "no", "has", "is"}  # fmt: skip
+
 _GENERIC = {"text", "content", "body", "value", "string"}
 
 
@@ -86,13 +96,13 @@ class Fields:
         return [value for value in self.values.get(path, []) if isinstance(value, str)]
 
     def candidates(self, role: str) -> list[str]:
-        """Fields of the best tier of names that is present, in order of the tier's names."""
+        """Fields of the best tier of names that is present, in order of the tier's names; else names with such a word."""
         for tier in NAMES[role]:
             found = [path for name in tier for path in self.values if _plain_name(path) == name]
             found = [path for path in found if self._plausible(role, path)]
             if found:
                 return found
-        return []
+        return [path for path in self.values if _speaks_of(role, path) and self._plausible(role, path)]
 
     def _plausible(self, role: str, path: str) -> bool:
         values = [value for value in self.values[path] if value is not None]
@@ -130,6 +140,11 @@ def _number_like(value: Any) -> bool:
     if isinstance(value, str):
         return bool(re.fullmatch(r"\s*-?\d+(\.0+)?\s*", value))
     return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def _speaks_of(role: str, path: str) -> bool:
+    words = set(re.findall(r"[a-z]+", re.sub(r"(?<=[a-z])(?=[A-Z])", "_", path).lower()))
+    return bool(words & _WORDS.get(role, set())) and not words & _ABOUT
 
 
 def _plain_name(path: str) -> str:

@@ -11,6 +11,7 @@ from transformers import AutoConfig, AutoModelForQuestionAnswering, PretrainedCo
 from qa_pipeline.arguments import ModelArguments
 from qa_pipeline.errors import ModelError
 from qa_pipeline.modeling import checks, quantization
+from qa_pipeline.modeling.attention import set_dropout
 from qa_pipeline.modeling.faults import as_model_error, quiet_loading
 from qa_pipeline.modeling.head import find_qa_head, in_head
 from qa_pipeline.modeling.paths import resolve_model_path
@@ -68,6 +69,7 @@ def _load_config(name: str, path: str, model_args: ModelArguments, options: dict
         # A classifier's base (NLI has 3 labels) would get a head with that many outputs.
         logger.info("%s: num_labels %d set to 2 (start and end)", name, config.num_labels)
         config.num_labels = 2
+    set_dropout(config, model_args.attention_dropout, model_args.hidden_dropout)
     return config
 
 

@@ -196,7 +196,10 @@ def _move_in(beside: Path, folder: Path) -> None:
     # Stale files first: an old adapter_config.json beside new weights would be taken for the model.
     for path in stale:
         path.unlink(missing_ok=True)
+    mode = (beside / artifacts.QA_CONFIG).stat().st_mode  # safetensors writes files that only their owner may read
     for name in new:
+        if (beside / name).is_file():
+            (beside / name).chmod(mode)
         target = folder / name
         if target.is_dir() and not target.is_symlink():
             shutil.rmtree(target)

@@ -182,11 +182,6 @@ class Preprocess:
         stats.windows = len(windows)
         return windows
 
-    @property
-    def pad_sizes(self) -> tuple[int, ...]:
-        """Lengths for `collate(pad_to=...)`: multiples of 32 below max_seq_length, and max_seq_length itself."""
-        return (*range(32, self.max_seq_length, 32), self.max_seq_length)
-
     def _windows(self, examples: Sequence[Example]) -> tuple[Windows, np.ndarray]:
         """The windows and, for each example, the rows of `offsets` that its context has, (E, 2)."""
         blank = [example["id"] for example in examples if not example["context"] or example["context"].isspace()]

@@ -14,9 +14,11 @@ from transformers import EarlyStoppingCallback, PreTrainedTokenizerBase
 
 from qa_pipeline.arguments import TrainingArguments
 from qa_pipeline.errors import ModelError
+from qa_pipeline.modeling.attention import use_float32_attention
 from qa_pipeline.preprocess import Windows
+from qa_pipeline.preprocess.batching import MODEL_INPUTS
 from qa_pipeline.process import checkpoints
-from qa_pipeline.process.trainer import MODEL_INPUTS, Evaluation, QATrainer
+from qa_pipeline.process.trainer import Evaluation, QATrainer
 
 logger = logging.getLogger(__name__)
 
@@ -43,6 +45,8 @@ class Process:
         pad_to: Sequence[int] | None = None,
     ):
         self.args = args
+        if args.bf16 and args.device.type == "cpu":
+            use_float32_attention(model)
         self.trainer = QATrainer(model, args, tokenizer, train_windows, evaluation, pad_to)
         if args.early_stopping_patience is not None:
             stopping = EarlyStoppingCallback(args.early_stopping_patience, args.early_stopping_threshold)

@@ -29,6 +29,10 @@ def inferred(*values: dict[str, Any], layout: str = "csv") -> dict[str, Any]:
             {"context": "Context", "question": "Question", "answers.text": "Answer"},
         ),
         (
+            {"passage_col": CONTEXT, "theQuestion": "q?", "question_id": 3, "gold_answer_span": "nine"},
+            {"context": "passage_col", "question": "theQuestion", "answers.text": "gold_answer_span"},
+        ),
+        (
             {"passage": CONTEXT, "query": "q?", "answer_text": "nine", "startChar": 20, "endChar": 24},
             {
                 "context": "passage",

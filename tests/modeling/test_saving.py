@@ -228,3 +228,11 @@ def test_saved_tokenizers_do_not_cut_or_pad(tiny, tmp_path):
     save_model(load_model(arguments, FULL), tokenizer, QASettings(), tmp_path)
     saved = json.loads((tmp_path / "tokenizer.json").read_text(encoding="utf-8"))
     assert saved["truncation"] is None and saved["padding"] is None
+
+
+@pytest.mark.parametrize("lora", [FULL, LORA], ids=["full", "lora"])
+def test_every_file_may_be_read_by_whom_the_umask_lets(tiny, tmp_path, lora):
+    arguments = tiny("bert")
+    folder = save(trained(arguments, lora), arguments, tmp_path / "saved")
+    (folder / "made_here").touch()
+    assert {path.stat().st_mode for path in folder.iterdir()} == {(folder / "made_here").stat().st_mode}

@@ -1,0 +1,71 @@
+"""Attention of models that train on a CPU in bfloat16: computed in float32, because its backward pass is faster there.
+
+Measured with torch 2.13 on two AVX512-BF16 cores, forward and backward of 16 windows of 12 heads of 32: in bfloat16 22 ms
+at 96 tokens and 38 ms at 160, in float32 5 and 12 ms. The forward pass alone is faster in bfloat16, so without gradients
+nothing changes.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from transformers import AttentionInterface
+from transformers.integrations.sdpa_attention import sdpa_attention_forward
+from transformers.masking_utils import AttentionMaskInterface, sdpa_mask
+
+from qa_pipeline.modeling.head import unwrap
+
+NAME = "sdpa_float32_gradients"
+
+_ATTENTION_DROPOUT = ("attention_probs_dropout_prob", "attention_dropout", "attn_pdrop")
+_HIDDEN_DROPOUT = (
+    *("hidden_dropout_prob", "hidden_dropout", "dropout", "dropout_rate", "activation_dropout", "embedding_dropout"),
+    *("mlp_dropout", "classifier_dropout", "qa_dropout", "resid_pdrop", "embd_pdrop"),
+)
+
+
+def use_float32_attention(model: torch.nn.Module) -> bool:
+    """Lets a model whose attention is torch's scaled_dot_product_attention train with it in float32 under autocast.
+
+    Returns:
+        Whether anything changed; a model with another attention stays as it is.
+    """
+    plain: Any = unwrap(model)
+    if getattr(plain.config, "_attn_implementation", None) != "sdpa" or not plain._can_set_attn_implementation():
+        return False
+    AttentionInterface.register(NAME, sdpa_in_float32)
+    AttentionMaskInterface.register(NAME, sdpa_mask)
+    plain.set_attn_implementation(NAME)
+    return True
+
+
+def sdpa_in_float32(
+    module: torch.nn.Module,
+    query: torch.Tensor,
+    key: torch.Tensor,
+    value: torch.Tensor,
+    attention_mask: torch.Tensor | None,
+    **kwargs: Any,
+) -> tuple[torch.Tensor, None]:
+    """transformers' `sdpa`; in float32 where a gradient will be asked for.
+
+    Args:
+        query, key, value: (batch, heads, seq_len, head_dim).
+        attention_mask: boolean or additive, broadcast to (batch, heads, seq_len, seq_len); None for none.
+    """
+    if not torch.is_grad_enabled() or query.dtype == torch.float32:
+        return sdpa_attention_forward(module, query, key, value, attention_mask, **kwargs)
+    if attention_mask is not None and attention_mask.is_floating_point():
+        attention_mask = attention_mask.float()
+    with torch.autocast(query.device.type, enabled=False):
+        output, _ = sdpa_attention_forward(module, query.float(), key.float(), value.float(), attention_mask, **kwargs)
+    return output.to(query.dtype), None
+
+
+def set_dropout(config: Any, attention: float | None, hidden: float | None) -> None:
+    """Sets the dropout of attention weights and of hidden states in a configuration, whatever they are called there."""
+    for names, probability in ((_ATTENTION_DROPOUT, attention), (_HIDDEN_DROPOUT, hidden)):
+        for name in names:
+            if probability is not None and hasattr(config, name):
+                setattr(config, name, probability)
