@@ -14,6 +14,10 @@ from qa_pipeline.errors import run_script
 
 def main(argv: list[str]) -> int:
     """Parses, runs and prints."""
+    from qa_pipeline.arguments.help import print_help_if_asked
+
+    print_help_if_asked(argv)  # before anything that imports torch
+
     from qa_pipeline.arguments import parse_arguments
     from qa_pipeline.console import log_to_console, results_table
 

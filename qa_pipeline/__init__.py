@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from qa_pipeline.data import load_examples
     from qa_pipeline.errors import ConfigError, DataError, ModelError, QAError
     from qa_pipeline.postprocess import Postprocess
+    from qa_pipeline.predictor import Answer, QAPredictor
+    from qa_pipeline.predictor.pipeline import pipeline
     from qa_pipeline.preprocess import Preprocess
     from qa_pipeline.process import Process
     from qa_pipeline.run.run import run_qa
@@ -31,6 +33,7 @@ __version__ = "0.1.0"
 logging.getLogger("bitsandbytes.backends.cpu.ops").setLevel(logging.ERROR)
 
 _HOMES = {
+    "Answer": "predictor",
     "Arguments": "arguments",
     "DataArguments": "arguments",
     "LoRAArguments": "arguments",
@@ -45,10 +48,13 @@ _HOMES = {
     "Postprocess": "postprocess",
     "Preprocess": "preprocess",
     "Process": "process",
+    "QAPredictor": "predictor",
+    "pipeline": "predictor",
     "run_qa": "run.run",
 }
 
 __all__ = [
+    "Answer",
     "Arguments",
     "ConfigError",
     "DataArguments",
@@ -60,9 +66,11 @@ __all__ = [
     "Preprocess",
     "Process",
     "QAError",
+    "QAPredictor",
     "TrainingArguments",
     "load_examples",
     "parse_arguments",
+    "pipeline",
     "run_qa",
 ]
 

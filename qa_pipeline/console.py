@@ -49,6 +49,13 @@ def results_table(results: dict[str, Any], output_dir: str | None) -> str:
             lines.append(f"{'':<22}{'':>12}         F1 of {', '.join(parts)}")
     if len(lines) == 1:
         lines = []
+    for prefix, title, how in (("eval", "validation", ", cross-fitted"), ("predict", "test", "")):
+        if f"{prefix}_ece_calibrated" in results:
+            before, after = results[f"{prefix}_ece"], results[f"{prefix}_ece_calibrated"]
+            temperature = results[f"{prefix}_temperature"]
+            lines.append(f"calibration: ECE {before:.3f} -> {after:.3f} ({title}{how}), temperature {temperature:.3g}")
+        elif f"{prefix}_ece" in results:
+            lines.append(f"calibration: ECE {results[f'{prefix}_ece']:.3f} at temperature 1 ({title})")
     if "train_loss" in results:
         lines.append(f"train loss {results['train_loss']:.4f}, {results.get('train_runtime', 0):.0f} s of training")
     lines.append(f"run folder: {output_dir}")

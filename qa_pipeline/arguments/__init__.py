@@ -1,14 +1,27 @@
-"""The four groups of settings, from a file and a command line to checked dataclasses. Never reads data."""
+"""The four groups of settings, from a file and a command line to checked dataclasses. Never reads data.
 
-from qa_pipeline.arguments.groups import (
-    Arguments,
-    DataArguments,
-    LoRAArguments,
-    ModelArguments,
-    TrainingArguments,
-    parse_arguments,
-    public_dict,
-)
+Each name is loaded when it is first used: only `TrainingArguments` and what makes one import torch.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from qa_pipeline.arguments.groups import DataArguments, LoRAArguments, ModelArguments
+    from qa_pipeline.arguments.parsing import Arguments, parse_arguments, public_dict
+    from qa_pipeline.arguments.training import TrainingArguments
+
+_HOMES = {
+    "Arguments": "parsing",
+    "DataArguments": "groups",
+    "LoRAArguments": "groups",
+    "ModelArguments": "groups",
+    "TrainingArguments": "training",
+    "parse_arguments": "parsing",
+    "public_dict": "parsing",
+}
 
 __all__ = [
     "Arguments",
@@ -19,3 +32,9 @@ __all__ = [
     "parse_arguments",
     "public_dict",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f".{_HOMES[name]}", __name__), name)

@@ -1,24 +1,14 @@
-"""The four groups of settings and how they are resolved from a file and a command line.
+"""The groups of settings that are this project's own. Values only; importing this needs no library.
 
-Later wins: defaults, configuration file, command line. Everything that is wrong is reported at once in one
-`ConfigError`; what comes out has been checked and nobody checks it again. Never reads data, never loads a model.
+`training.py` adds what transformers itself knows of training to the last group.
 """
 
 from __future__ import annotations
 
-import dataclasses
-import json
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Literal, TypeVar
+from typing import Any, ClassVar, Literal
 
-import transformers
-
-from qa_pipeline.arguments.checks import check_values
-from qa_pipeline.arguments.config_files import COMMAND_LINE, HIDDEN, SECRET_KEYS, Given, raise_problems
-from qa_pipeline.arguments.precision import accelerator_available, resolve_bf16
-from qa_pipeline.arguments.setting_types import settings_of, split_names
-from qa_pipeline.arguments.sources import log_once, read_sources
-from qa_pipeline.errors import ConfigError
+from qa_pipeline.arguments.setting_types import split_names
 
 
 @dataclass
@@ -47,12 +37,15 @@ class ModelArguments:
         default=None, metadata={"help": "Attention kernel (eager, sdpa, flash_attention_2 ...); None: the model's."}
     )
     attention_dropout: float | None = field(
-        default=None,
-        metadata={"help": "Dropout of attention weights in training; None: what the model's configuration says."},
+        default=0.0,
+        metadata={
+            "help": "Dropout of attention weights in training; null: what the model's configuration says. More than 0 "
+            "makes training on a CPU about twice as slow."
+        },
     )
     hidden_dropout: float | None = field(
-        default=None,
-        metadata={"help": "Dropout of hidden states in training; None: what the model's configuration says."},
+        default=0.0,
+        metadata={"help": "Dropout of hidden states in training; null: what the model's configuration says."},
     )
 
 
@@ -146,7 +139,7 @@ class LoRAArguments:
     use_lora: bool = field(default=False, metadata={"help": "Train low-rank adapters instead of all weights."})
     lora_r: int = field(default=16, metadata={"help": "Rank of the adapters."})
     lora_alpha: float = field(default=32, metadata={"help": "Scale of the adapters: alpha / r (rsLoRA: / sqrt r)."})
-    lora_dropout: float = field(default=0.05, metadata={"help": "Dropout before the adapters."})
+    lora_dropout: float = field(default=0.0, metadata={"help": "Dropout before the adapters."})
     lora_target_modules: list[str] | str = field(
         default="auto",
         metadata={"help": 'Layers that get adapters: "auto", "all-linear", or names (a list or comma separated).'},
@@ -171,18 +164,10 @@ class LoRAArguments:
 DEFAULT_LOGGING_STEPS = 50
 
 
-def default_eval_steps(logging_steps: float) -> float:
-    """Steps between evaluations where none were given: logging_steps, as in transformers, but not its default here."""
-    return 500 if logging_steps == DEFAULT_LOGGING_STEPS else logging_steps
-
-
-# repr=False keeps the base class's repr, which hides tokens; a generated one would print hub_token.
+# repr=False as in training.py: a generated one would print hub_token.
 @dataclass(repr=False)
-class TrainingArguments(transformers.TrainingArguments):
-    """The training arguments of transformers with this project's defaults and a few of its own.
-
-    `bf16` may be None, "where the device has it"; after construction it is True or False and `bf16_reason` says why.
-    """
+class TrainingSettings:
+    """What `TrainingArguments` adds to the training arguments of transformers, or has another default for."""
 
     _argument_group_name: ClassVar[str] = "training"
 
@@ -206,7 +191,7 @@ class TrainingArguments(transformers.TrainingArguments):
     head_learning_rate: float | None = field(
         default=None, metadata={"help": "Learning rate of the question-answering head; None: learning_rate."}
     )
-    bf16: bool | None = field(  # type: ignore[assignment]
+    bf16: bool | None = field(
         default=None, metadata={"help": "Compute in bfloat16; None: where the device supports it natively."}
     )
     logging_steps: float = field(
@@ -229,117 +214,4 @@ class TrainingArguments(transformers.TrainingArguments):
     )
     remove_unused_columns: bool = field(
         default=False, metadata={"help": "Accepted for old configurations; always False: windows have no such columns."}
-    )
-
-    def __post_init__(self) -> None:
-        if not self.use_cpu and not accelerator_available():
-            self.use_cpu = True  # transformers refuses bf16 on a machine without a GPU unless this is said
-        self.bf16, self.bf16_reason = resolve_bf16(self.bf16, fp16=self.fp16, use_cpu=self.use_cpu)
-        if self.eval_steps is None and self.eval_strategy == "steps":
-            self.eval_steps = default_eval_steps(self.logging_steps)
-        self.remove_unused_columns = False
-        self.report_to = "none" if self.report_to is None else self.report_to
-        super().__post_init__()
-
-
-GROUPS = (ModelArguments, DataArguments, LoRAArguments, TrainingArguments)
-
-
-@dataclass
-class Arguments:
-    """Everything a run needs to know.
-
-    Attributes:
-        source: where the settings came from, for messages: "config.yaml", "command line", or both.
-        explicit: the keys that the user gave, under today's names; all others have their defaults.
-    """
-
-    model: ModelArguments
-    data: DataArguments
-    lora: LoRAArguments
-    training: TrainingArguments
-    source: str
-    explicit: set[str]
-
-
-def parse_arguments(argv: list[str]) -> Arguments:
-    """Resolves `[CONFIG.json|CONFIG.yaml] [--key value ...]`: defaults, then the file, then the command line.
-
-    Args:
-        argv: the words after the script's name. With -h or --help, prints the help and exits.
-
-    Raises:
-        ConfigError: with every fault that was found, each with its place, its key and how to mend it.
-    """
-    if any(word in ("-h", "--help") for word in argv):
-        _parser().print_help()
-        raise SystemExit(0)
-    settings = settings_of(*GROUPS)
-    sources = read_sources(argv, settings)
-    given, problems = sources.given, sources.problems
-    values = {name: setting.default for name, setting in settings.items()}
-    values |= {name: one.value for name, one in given.items()}
-    _fill_in(values, given)
-    if sources.complete:
-        # A setting that could not be read is at fault once; what it would contradict is not known.
-        faults = check_values(values, given, sources.config_file or COMMAND_LINE)
-        problems = problems + [fault for fault in faults if not sources.broken.intersection(fault.keys)]
-    raise_problems(problems)
-    return _build(values, given, sources.name)
-
-
-def public_dict(*groups: Any) -> dict[str, Any]:
-    """The resolved settings of the groups as one flat mapping that JSON can hold, with secrets hidden.
-
-    A secret is "<hidden>" where one was given, else null.
-    """
-    result: dict[str, Any] = {}
-    for group in groups:
-        plain = group.to_dict() if isinstance(group, transformers.TrainingArguments) else dataclasses.asdict(group)
-        for key in SECRET_KEYS.intersection(plain):
-            plain[key] = HIDDEN if getattr(group, key) is not None else None
-        result |= plain
-    return json.loads(json.dumps(result, default=str))
-
-
-def _fill_in(values: dict[str, Any], given: dict[str, Given]) -> None:
-    """Resolves defaults that depend on other settings."""
-    if values["eval_strategy"] == "steps" and values["eval_steps"] is None:
-        values["eval_steps"] = default_eval_steps(values["logging_steps"])
-    if "per_device_eval_batch_size" in given and "eval_batch_tokens" not in given:
-        # Whoever bounds evaluation batches by questions gets batches that hold as many of the longest windows.
-        values["eval_batch_tokens"] = max(1, values["per_device_eval_batch_size"]) * values["max_seq_length"]
-
-
-def _build(values: dict[str, Any], given: dict[str, Given], source: str) -> Arguments:
-    """Makes the dataclasses. TrainingArguments comes last: it starts accelerate and takes hold of the device."""
-    model, data = _make(ModelArguments, values), _make(DataArguments, values)
-    lora = _make(LoRAArguments, values)
-    try:
-        training = _make(TrainingArguments, values)
-    except (ValueError, TypeError, KeyError, AttributeError, OSError, ImportError, NotImplementedError) as error:
-        text = " ".join(str(error).split()) or type(error).__name__
-        named = [key for key in given if key in text and key not in SECRET_KEYS]
-        key = max(named, key=len, default=None)
-        place = given[key].place if key else source
-        raise ConfigError(place, f"{given[key].label if key else 'training arguments'}: {text}") from error
-    if not lora.use_lora and (idle := sorted(key for key in given if key.startswith("lora_"))):
-        log_once("use_lora is false: %s have no effect", ", ".join(idle))
-    return Arguments(model, data, lora, training, source=source, explicit=set(given))
-
-
-Group = TypeVar("Group")
-
-
-def _make(group: type[Group], values: dict[str, Any]) -> Group:
-    """The dataclass with its part of the values."""
-    return group(**{f.name: values[f.name] for f in dataclasses.fields(group) if f.init})  # type: ignore[arg-type]
-
-
-def _parser() -> transformers.HfArgumentParser:
-    return transformers.HfArgumentParser(
-        GROUPS,  # type: ignore[arg-type]
-        usage="%(prog)s [CONFIG.json|CONFIG.yaml] [--key value ...]",
-        description="Settings come from their defaults, then the configuration file, then the command line.",
-        allow_abbrev=False,
     )

@@ -147,17 +147,23 @@ def _legacy(key: str, annotation: Any, targets: str, translation: Translation | 
     )
 
 
+def renamed(annotation: Any, **today: str) -> dict[str, Legacy]:
+    """Keys that are plain other names of today's: `renamed(str, old_name="new_name")`."""
+    return {key: _legacy(key, annotation, new) for key, new in today.items()}
+
+
 LEGACY: dict[str, Legacy] = {key: _legacy(key, *row) for key, row in _TABLE.items()}
 """Old keys, and the few of today's whose old values need translating."""
 
 
-def translate(key: str, value: Any, others: Mapping[str, Any]) -> dict[str, Any]:
+def translate(key: str, value: Any, others: Mapping[str, Any], old: Mapping[str, Legacy] = LEGACY) -> dict[str, Any]:
     """What an old key says in today's settings.
 
     Args:
-        key: a key of `LEGACY`.
+        key: a key of `old`.
         value: its value, converted to its type; None asks for nothing.
         others: what else was given at the same place.
+        old: the keys that are understood.
 
     Raises:
         Replaced: there is no exact counterpart.
@@ -166,4 +172,4 @@ def translate(key: str, value: Any, others: Mapping[str, Any]) -> dict[str, Any]
         return {}
     if key == "warmup_ratio" and (others.get("warmup_steps") or 0) > 0:
         return {}  # in 4.x the number of steps wins over the ratio
-    return LEGACY[key].translate(value)
+    return old[key].translate(value)

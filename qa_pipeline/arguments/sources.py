@@ -22,7 +22,7 @@ from qa_pipeline.arguments.config_files import (
     nearest,
     read_config_file,
 )
-from qa_pipeline.arguments.legacy import LEGACY, Replaced, translate
+from qa_pipeline.arguments.legacy import LEGACY, Legacy, Replaced, translate
 from qa_pipeline.arguments.setting_types import Setting, convert
 from qa_pipeline.errors import ConfigError
 
@@ -55,14 +55,15 @@ class Sources:
         self.broken.add(key)
 
 
-def read_sources(argv: list[str], settings: Mapping[str, Setting]) -> Sources:
+def read_sources(argv: list[str], settings: Mapping[str, Setting], old: Mapping[str, Legacy] = LEGACY) -> Sources:
     """Reads `[CONFIG_FILE] [--key value ...]`; never raises for what a user wrote.
 
     Args:
         argv: the words after the script's name.
         settings: today's settings, by key.
+        old: other keys that are understood.
     """
-    known = dict(settings) | {key: legacy.setting for key, legacy in LEGACY.items()}
+    known = dict(settings) | {key: legacy.setting for key, legacy in old.items()}
     line = split_command_line(argv, known)
     sources = Sources(config_file=line.config_file, problems=list(line.problems))
     sources.broken.update(key for problem in line.problems for key in problem.keys)
@@ -75,8 +76,8 @@ def read_sources(argv: list[str], settings: Mapping[str, Setting]) -> Sources:
             sources.problems += [Problem(error.source, text) for text in error.problems]
         else:
             in_file = {key: Given(value, line.config_file, key) for key, value in content.items()}
-            sources.given |= _today(_typed(in_file, known, settings, sources), settings, sources)
-    sources.given |= _today(_typed(line.values, known, settings, sources), settings, sources)
+            sources.given |= _today(_typed(in_file, known, settings, sources, old), settings, sources, old)
+    sources.given |= _today(_typed(line.values, known, settings, sources, old), settings, sources, old)
     return sources
 
 
@@ -87,7 +88,11 @@ def log_once(message: str, *values: Any) -> None:
 
 
 def _typed(
-    raw: Mapping[str, Given], known: Mapping[str, Setting], settings: Mapping[str, Setting], sources: Sources
+    raw: Mapping[str, Given],
+    known: Mapping[str, Setting],
+    settings: Mapping[str, Setting],
+    sources: Sources,
+    old: Mapping[str, Legacy],
 ) -> dict[str, Given]:
     """One source's settings in their types."""
     typed: dict[str, Given] = {}
@@ -107,18 +112,20 @@ def _typed(
             typed[key] = dataclasses.replace(one, value=convert(known[key], value, secret=key in SECRET_KEYS))
         except ValueError as error:
             sources.add(one, key, str(error))
-            sources.broken |= LEGACY[key].stands_for if key in LEGACY else set()
+            sources.broken |= old[key].stands_for if key in old else set()
     return typed
 
 
-def _today(typed: Mapping[str, Given], settings: Mapping[str, Setting], sources: Sources) -> dict[str, Given]:
+def _today(
+    typed: Mapping[str, Given], settings: Mapping[str, Setting], sources: Sources, old: Mapping[str, Legacy]
+) -> dict[str, Given]:
     """The same settings with old keys translated."""
     plain = {key: one.value for key, one in typed.items()}
-    result = {key: one for key, one in typed.items() if key not in LEGACY}
-    for key in [key for key in typed if key in LEGACY]:
+    result = {key: one for key, one in typed.items() if key not in old}
+    for key in [key for key in typed if key in old]:
         one = typed[key]
         try:
-            for new, old_value in translate(key, one.value, plain).items():
+            for new, old_value in translate(key, one.value, plain, old).items():
                 value = convert(settings[new], old_value)
                 if new in result and result[new].value != value:
                     raise Replaced(f"is now called {new}, which is given too with another value; keep {new}")
@@ -128,7 +135,7 @@ def _today(typed: Mapping[str, Given], settings: Mapping[str, Setting], sources:
                     log_once("%s, %s: read as %s%s", one.place, one.label, new, shown)
         except (Replaced, ValueError) as error:
             sources.add(one, key, str(error))
-            sources.broken |= LEGACY[key].stands_for
+            sources.broken |= old[key].stands_for
     for key in SECRET_KEYS & result.keys():
         if result[key].value is not None and result[key].place != COMMAND_LINE:
             log_once("%s holds a %s; better kept out of files: HF_TOKEN or `hf auth login`", result[key].place, key)

@@ -67,8 +67,25 @@ _WORDS = {
     "answers.text": {"answer", "answers", "span"},
 }
 # ... and none of these.
-_ABOUT = {"id", "ids", "uid", "title", "type", "url", "link", "num", "number", "count", "len", "length", "lang", "language",
-          "start", "end", "index", "idx", "date", "source", "file", "name", "no", "has", "is"}  # fmt: skip
+_ABOUT = {
+    *(
+        "id",
+        "ids",
+        "uid",
+        "title",
+        "type",
+        "url",
+        "link",
+        "num",
+        "number",
+        "count",
+        "len",
+        "length",
+        "lang",
+        "language",
+    ),
+    *("start", "end", "index", "idx", "date", "source", "file", "name", "no", "has", "is"),
+}
 
 _GENERIC = {"text", "content", "body", "value", "string"}
 
@@ -96,7 +113,7 @@ class Fields:
         return [value for value in self.values.get(path, []) if isinstance(value, str)]
 
     def candidates(self, role: str) -> list[str]:
-        """Fields of the best tier of names that is present, in order of the tier's names; else names with such a word."""
+        """Fields of the best tier of names that is present, in the tier's order; else names with such a word."""
         for tier in NAMES[role]:
             found = [path for name in tier for path in self.values if _plain_name(path) == name]
             found = [path for path in found if self._plausible(role, path)]

@@ -14,6 +14,7 @@ from typing import Any
 from qa_pipeline.errors import DataError
 
 NAMES = (
+    "comparison",
     "data_report",
     "field_mapping",
     "nbest",

@@ -1,5 +1,13 @@
-"""EM and F1 as the official SQuAD scripts give them, thresholds, intervals and breakdowns. Pure functions."""
+"""EM and F1 as the official SQuAD scripts give them, thresholds, intervals, breakdowns, comparisons: pure functions."""
 
+from qa_pipeline.metrics.comparison import (
+    CalibrationCurve,
+    PairedDifference,
+    RiskCoverage,
+    calibration_error,
+    paired_bootstrap,
+    risk_coverage,
+)
 from qa_pipeline.metrics.normalization import normalize_answer
 from qa_pipeline.metrics.scores import (
     BestThresholds,
@@ -14,12 +22,18 @@ from qa_pipeline.metrics.scores import (
 
 __all__ = [
     "BestThresholds",
+    "CalibrationCurve",
+    "PairedDifference",
+    "RiskCoverage",
     "Scores",
     "best_thresholds",
     "bootstrap_interval",
+    "calibration_error",
     "exact_match",
     "f1",
     "normalize_answer",
+    "paired_bootstrap",
+    "risk_coverage",
     "score_rows",
     "squad_metrics",
 ]

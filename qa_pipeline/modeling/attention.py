@@ -1,8 +1,8 @@
-"""Attention of models that train on a CPU in bfloat16: computed in float32, because its backward pass is faster there.
+"""Attention of models that train on a CPU in bfloat16: in float32, because its backward pass is faster there.
 
-Measured with torch 2.13 on two AVX512-BF16 cores, forward and backward of 16 windows of 12 heads of 32: in bfloat16 22 ms
-at 96 tokens and 38 ms at 160, in float32 5 and 12 ms. The forward pass alone is faster in bfloat16, so without gradients
-nothing changes.
+Measured with torch 2.13 on two AVX512-BF16 cores, forward and backward of 16 windows of 12 heads of 32: in bfloat16
+22 ms at 96 tokens and 38 ms at 160, in float32 5 and 12 ms. The forward pass alone is faster in bfloat16, so without
+gradients nothing changes.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def sdpa_in_float32(
     attention_mask: torch.Tensor | None,
     **kwargs: Any,
 ) -> tuple[torch.Tensor, None]:
-    """transformers' `sdpa`; in float32 where a gradient will be asked for.
+    """The `sdpa` of transformers; in float32 where a gradient will be asked for.
 
     Args:
         query, key, value: (batch, heads, seq_len, head_dim).

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import types
 import typing
 from dataclasses import asdict, dataclass, fields
@@ -23,6 +24,8 @@ class QASettings:
         max_seq_length, doc_stride, max_question_length, max_answer_length: tokens; doc_stride is the overlap.
         null_score_diff_threshold: no answer is given where null score minus best span score exceeds it (logits).
         best_f1_threshold, best_exact_threshold: the thresholds tuned on validation; None where none was tuned.
+        temperature: logits are divided by it before confidences are made, above 0; 1.0 where none was fitted.
+        tuned_on: `data.fingerprint` of the examples that temperature and threshold were fitted on; None: on none.
         base_model_name_or_path: Hub id, folder or package:MODULE/FOLDER that training began from.
         quantization: keyword arguments of BitsAndBytesConfig under which an adapter was trained; None: not quantised.
     """
@@ -36,6 +39,8 @@ class QASettings:
     null_score_diff_threshold: float = 0.0
     best_f1_threshold: float | None = None
     best_exact_threshold: float | None = None
+    temperature: float = 1.0
+    tuned_on: str | None = None
     answer_normalization: str = "squad"
     base_model_name_or_path: str | None = None
     quantization: dict[str, Any] | None = None
@@ -51,7 +56,7 @@ def read_settings(folder: str | Path) -> QASettings | None:
     """Reads the settings of a model folder; None where the folder has none (a model trained elsewhere).
 
     Raises:
-        ModelError: the file is not JSON, is of a newer format, or a value has the wrong type.
+        ModelError: the file is not JSON, is of a newer format, or a value has the wrong type or range.
     """
     path = Path(folder) / artifacts.QA_CONFIG
     if not path.is_file():
@@ -74,6 +79,9 @@ def read_settings(folder: str | Path) -> QASettings | None:
         for name, found in known.items()
         if not _fits(found, kinds[name])
     ]
+    temperature = known.get("temperature", 1.0)
+    if _fits(temperature, float) and not 0 < temperature < math.inf:
+        problems.append(f"temperature: expected a number above 0, found {temperature!r}")
     if problems:
         raise ModelError(f"{path}: " + "; ".join(problems))
     return QASettings(**known)

@@ -60,7 +60,10 @@ class Candidates:
             the span's last token (inclusive). 0 where there is no such span.
         score: (num_windows, n_best_size) float32, start logit plus end logit; -inf where there are fewer valid spans.
         null_score: (num_windows,) float32, start plus end logit of the null token.
-        log_partition: (num_windows,) float64, log of the sum of exp(score) over all valid spans; -inf without any.
+        log_partition: (num_windows,) float64, log of the sum of exp(score / temperature) over all valid spans, at the
+            temperature that was asked for; -inf without any.
+        log_partitions: (num_windows, num_temperatures) float64, the same at each temperature of a grid; no columns
+            where none was asked for.
     """
 
     window_index: np.ndarray
@@ -69,16 +72,16 @@ class Candidates:
     score: np.ndarray
     null_score: np.ndarray
     log_partition: np.ndarray
+    log_partitions: np.ndarray
 
     def __len__(self) -> int:
         return len(self.window_index)
 
     @classmethod
     def concatenate(cls, parts: Sequence[Candidates]) -> Candidates:
-        """One Candidates with the rows of all parts, which must have the same n_best_size; of none, an empty one."""
+        """One Candidates with the rows of all parts, which must have equally wide tables; of none, an empty one."""
         if not parts:
-            flat, table = np.zeros(0), np.zeros((0, 1))
-            return cls.from_arrays({name: table if name in _TABLES else flat for name in _DTYPES})
+            return cls.from_arrays({name: np.zeros((0, _WIDTHS[name]) if name in _WIDTHS else 0) for name in _DTYPES})
         return cls(*(np.concatenate([getattr(part, field.name) for part in parts]) for field in fields(cls)))
 
     def to_arrays(self) -> dict[str, np.ndarray]:
@@ -98,8 +101,9 @@ _DTYPES = {
     "score": np.float32,
     "null_score": np.float32,
     "log_partition": np.float64,
+    "log_partitions": np.float64,
 }
-_TABLES = ("start", "end", "score")
+_WIDTHS = {"start": 1, "end": 1, "score": 1, "log_partitions": 0}
 
 
 def top_spans(
@@ -112,6 +116,8 @@ def top_spans(
     *,
     n_best_size: int,
     max_answer_length: int,
+    temperature: float = 1.0,
+    temperatures: Sequence[float] = (),
 ) -> Candidates:
     """Finds the n best spans of every window of a batch, exactly.
 
@@ -124,6 +130,8 @@ def top_spans(
         window_index: (batch,) number of each window, handed through.
         n_best_size: how many spans to keep of each window.
         max_answer_length: longest span, in tokens.
+        temperature: scores are divided by it in `log_partition`, and nowhere else; above 0.
+        temperatures: those of `log_partitions`. Each costs a third of the whole search: for fitting one, not for use.
 
     Raises:
         NonFiniteLogitsError: a logit of a context token or of the null token is not finite. Others may be anything.
@@ -148,6 +156,8 @@ def top_spans(
                 index[rows],
                 n_best_size=n_best_size,
                 max_answer_length=max_answer_length,
+                temperature=temperature,
+                temperatures=temperatures,
             )
         )
     return Candidates.concatenate(parts)
@@ -169,6 +179,8 @@ def _decode(
     *,
     n_best_size: int,
     max_answer_length: int,
+    temperature: float,
+    temperatures: Sequence[float],
 ) -> Candidates:
     import torch
 
@@ -189,7 +201,8 @@ def _decode(
 
     span_length = min(max_answer_length, width)
     best_of_start = starts + _sliding(torch.maximum, ends, span_length)
-    total_of_start = starts + _sliding(torch.logaddexp, ends, span_length)
+    log_partition = _log_partition(starts, ends, span_length, temperature)
+    log_partitions = [_log_partition(starts, ends, span_length, value) for value in temperatures]
 
     # Sorted by position, so that among the rows of the band equal scores lie in the order that ties are to have.
     chosen = _top(best_of_start, min(n_best_size, width)).sort(dim=1).values
@@ -211,9 +224,25 @@ def _decode(
             "end": end.cpu().numpy(),
             "score": score.cpu().numpy(),
             "null_score": (null_starts + null_ends).squeeze(1).cpu().numpy(),
-            "log_partition": _log_sum(total_of_start).cpu().numpy(),
+            "log_partition": log_partition.cpu().numpy(),
+            "log_partitions": np.stack([column.cpu().numpy() for column in log_partitions], axis=1)
+            if log_partitions
+            else np.zeros((len(missing), 0)),
         }
     )
+
+
+def _log_partition(starts: torch.Tensor, ends: torch.Tensor, span_length: int, temperature: float) -> torch.Tensor:
+    """(batch,) log of the sum of exp((start + end) / temperature) over all spans of at most `span_length` tokens.
+
+    Args:
+        starts, ends: (batch, width) logits of context tokens, -inf elsewhere.
+    """
+    import torch
+
+    if temperature != 1:
+        starts, ends = starts / temperature, ends / temperature
+    return _log_sum(starts + _sliding(torch.logaddexp, ends, span_length))
 
 
 def _sliding(

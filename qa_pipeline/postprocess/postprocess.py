@@ -9,7 +9,8 @@ of any window, so that the more windows a text has, the more often it is answere
 
 How confidence is made: with softmax over everything the model could have said, that is over all valid spans of all
 windows and, where questions may have no answer, "no answer" with gap 0. It does not depend on n_best_size, and the
-confidences of different spans never add up to more than 1.
+confidences of different spans never add up to more than 1. All gaps are divided by a temperature first: models are too
+sure of themselves, and a temperature above 1 makes them as sure as they are right. It never changes which answer wins.
 """
 
 from __future__ import annotations
@@ -20,7 +21,6 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from qa_pipeline.metrics import best_thresholds, score_rows
 from qa_pipeline.postprocess.decoding import Candidates, NonFiniteLogitsError, top_spans
 
 if TYPE_CHECKING:
@@ -75,6 +75,7 @@ class Prediction:
         null_odds: minus the best span's gap; the larger, the more "no answer". NO_SPAN_NULL_ODDS without any span.
         num_windows: into how many windows the context was cut.
         nbest: the best spans, best first, whether or not the answer is one of them; no two have the same characters.
+        null_confidence: of there being no answer, 0 to 1; 0 where every question has one.
     """
 
     id: str
@@ -86,6 +87,7 @@ class Prediction:
     null_odds: float
     num_windows: int
     nbest: list[Span] = field(default_factory=list)
+    null_confidence: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -97,14 +99,19 @@ class Postprocess:
         max_answer_length: longest answer in tokens.
         version_2_with_negative: whether "no answer" is an answer.
         null_score_diff_threshold: with the former, the answer is "" when null_odds is larger than this.
+        temperature: gaps are divided by it before confidences are made, above 0; see `calibration`. Candidates must
+            have been reduced with the temperature that predictions are made with.
     """
 
     n_best_size: int = 20
     max_answer_length: int = 30
     version_2_with_negative: bool = False
     null_score_diff_threshold: float = 0.0
+    temperature: float = 1.0
 
     def __post_init__(self) -> None:
+        if not 0 < self.temperature < np.inf:
+            raise ValueError(f"temperature must be a number above 0, found {self.temperature}")
         if self.n_best_size < 1 or self.max_answer_length < 1:
             raise ValueError(
                 "n_best_size and max_answer_length must be at least 1, "
@@ -119,6 +126,7 @@ class Postprocess:
         *,
         windows: WindowTable | None = None,
         examples: Sequence[Mapping[str, Any]] | None = None,
+        temperatures: Sequence[float] = (),
     ) -> Candidates:
         """Keeps the best spans of a batch, so that its logits can be let go.
 
@@ -128,6 +136,7 @@ class Postprocess:
             batch: has (batch,) tensors `context_begin`, `context_end`, `null_index` and `window_index`.
             windows: when given with the examples, an error names the question.
             examples: those that the windows are of.
+            temperatures: also keep what confidences at each of these need, see `log_totals`.
 
         Raises:
             NonFiniteLogitsError: a logit is NaN or infinite.
@@ -139,6 +148,8 @@ class Postprocess:
                 *(batch[name] for name in ("context_begin", "context_end", "null_index", "window_index")),
                 n_best_size=self.n_best_size,
                 max_answer_length=self.max_answer_length,
+                temperature=self.temperature,
+                temperatures=temperatures,
             )
         except NonFiniteLogitsError as error:
             if windows is None or examples is None:
@@ -164,10 +175,10 @@ class Postprocess:
         example_of_window = np.asarray(windows.example_index, dtype=np.int64)
         gaps = candidates.score.astype(np.float64) - candidates.null_score.astype(np.float64)[:, None]
         spans = _merge(gaps, candidates, windows, len(examples), self.n_best_size)
-        totals = self._log_totals(candidates, example_of_window, len(examples))
+        totals = self._log_totals(candidates, candidates.log_partition, self.temperature, windows, len(examples))
         num_windows = np.bincount(example_of_window, minlength=len(examples)).tolist()
         with np.errstate(under="ignore"):
-            confidence = np.minimum(np.exp(spans.gap - totals[spans.example]), 1.0).tolist()
+            confidence = np.minimum(np.exp(spans.gap / self.temperature - totals[spans.example]), 1.0).tolist()
             silence = (
                 np.minimum(np.exp(-totals), 1.0).tolist() if self.version_2_with_negative else [0.0] * len(examples)
             )
@@ -182,7 +193,7 @@ class Postprocess:
             ]
             null_odds = -nbest[0].score if nbest else NO_SPAN_NULL_ODDS
             silent = not nbest or (self.version_2_with_negative and null_odds > self.null_score_diff_threshold)
-            answer = Span("", -1, -1, 0.0, float(silence[row])) if silent else nbest[0]
+            answer = Span("", -1, -1, 0.0, silence[row]) if silent else nbest[0]
             result.append(
                 Prediction(
                     id=example["id"],
@@ -194,14 +205,52 @@ class Postprocess:
                     null_odds=null_odds,
                     num_windows=num_windows[row],
                     nbest=nbest,
+                    null_confidence=silence[row],
                 )
             )
         return result
 
-    def _log_totals(self, candidates: Candidates, example_of_window: np.ndarray, num_examples: int) -> np.ndarray:
-        """(num_examples,) log of the sum of exp(gap) over all valid spans of all windows, and of "no answer"."""
-        values = candidates.log_partition - candidates.null_score.astype(np.float64)
-        owner = example_of_window
+    def log_totals(
+        self, windows: WindowTable, candidates: Candidates, num_examples: int, temperatures: Sequence[float]
+    ) -> np.ndarray:
+        """What confidences at other temperatures are made of: at T a span's is exp(gap / T - total).
+
+        Args:
+            windows: all windows of the examples.
+            candidates: of all windows, reduced with the same `temperatures`.
+            num_examples: number of questions.
+            temperatures: those of the columns.
+
+        Returns:
+            (num_examples, num_temperatures) log of the sum of exp(gap / T) over all valid spans of all windows and,
+            where there may be no answer, of "no answer" with gap 0. -inf without any.
+
+        Raises:
+            ValueError: the candidates were reduced with another number of temperatures, or not of every window.
+        """
+        if candidates.log_partitions.shape[1] != len(temperatures):
+            raise ValueError(
+                f"expected candidates with log partitions at {len(temperatures)} temperatures, found "
+                f"{candidates.log_partitions.shape[1]}; give reduce the same temperatures"
+            )
+        candidates = _one_row_per_window(candidates, len(windows.example_index))
+        columns = [
+            self._log_totals(candidates, candidates.log_partitions[:, i], temperature, windows, num_examples)
+            for i, temperature in enumerate(temperatures)
+        ]
+        return np.stack(columns, axis=1) if columns else np.zeros((num_examples, 0))
+
+    def _log_totals(
+        self,
+        candidates: Candidates,
+        log_partition: np.ndarray,
+        temperature: float,
+        windows: WindowTable,
+        num_examples: int,
+    ) -> np.ndarray:
+        """(num_examples,) log totals at one temperature, of candidates in the order of the windows."""
+        values = log_partition - candidates.null_score.astype(np.float64) / temperature
+        owner = np.asarray(windows.example_index, dtype=np.int64)
         if self.version_2_with_negative:
             values = np.concatenate([values, np.zeros(num_examples)])
             owner = np.concatenate([owner, np.arange(num_examples)])
@@ -213,29 +262,6 @@ class Postprocess:
         safe = np.where(np.isfinite(highest), highest, 0.0)
         with np.errstate(under="ignore", divide="ignore"):
             return safe + np.log(np.bincount(owner, np.exp(values - safe[owner]), minlength=num_examples))
-
-
-def tune_threshold(
-    predictions: Sequence[Prediction],
-    examples: Sequence[Mapping[str, Any]],
-    normalization: str = "squad",
-    language: str | None = None,
-) -> dict[str, float]:
-    """Finds the `null_score_diff_threshold` with the best exact match and the one with the best F1.
-
-    Every threshold is judged on what it would have answered: the best span, whatever `text` says now. Applying a
-    threshold to the same predictions gives exactly the score that is returned with it.
-
-    Returns:
-        best_exact, best_exact_thresh, best_f1, best_f1_thresh; scores in percent, thresholds in logits.
-
-    Raises:
-        DataError: a question has no prediction.
-    """
-    best_text = {p.id: p.nbest[0].text if p.nbest else "" for p in predictions}
-    odds = {p.id: p.null_odds for p in predictions}
-    scores = score_rows(best_text, examples, normalization, language=language)
-    return best_thresholds(np.array([odds[i] for i in scores.ids]), scores, attainable=True).to_dict()
 
 
 @dataclass

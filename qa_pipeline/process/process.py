@@ -15,6 +15,7 @@ from transformers import EarlyStoppingCallback, PreTrainedTokenizerBase
 from qa_pipeline.arguments import TrainingArguments
 from qa_pipeline.errors import ModelError
 from qa_pipeline.modeling.attention import use_float32_attention
+from qa_pipeline.modeling.head import compute_head_in_own_dtype
 from qa_pipeline.preprocess import Windows
 from qa_pipeline.preprocess.batching import MODEL_INPUTS
 from qa_pipeline.process import checkpoints
@@ -45,6 +46,8 @@ class Process:
         pad_to: Sequence[int] | None = None,
     ):
         self.args = args
+        if args.bf16 or args.fp16:
+            compute_head_in_own_dtype(model)
         if args.bf16 and args.device.type == "cpu":
             use_float32_attention(model)
         self.trainer = QATrainer(model, args, tokenizer, train_windows, evaluation, pad_to)

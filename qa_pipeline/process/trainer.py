@@ -22,12 +22,11 @@ from transformers.trainer_utils import rotate_checkpoints
 from qa_pipeline.arguments import TrainingArguments
 from qa_pipeline.errors import ModelError
 from qa_pipeline.preprocess import IGNORE, Windows, collate
+from qa_pipeline.preprocess.batching import MODEL_INPUTS, inference_batches
 from qa_pipeline.process import checkpoints
-from qa_pipeline.process.batching import LengthGroupedBatches, inference_batches
+from qa_pipeline.process.batching import LengthGroupedBatches
 
 _ORDERS = {"batch_rebalance": "group_by_length"}  # processes already get batches of equal length in each step
-
-MODEL_INPUTS = ("input_ids", "attention_mask", "token_type_ids")
 
 
 class CandidatesLike(Protocol):

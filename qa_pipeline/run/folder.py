@@ -5,18 +5,15 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import logging
 import platform
 import time
-from collections.abc import Sequence
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 from qa_pipeline import artifacts
-from qa_pipeline.data.example import Example
 from qa_pipeline.errors import ConfigError, DataError
 from qa_pipeline.process import checkpoints
 
@@ -151,21 +148,6 @@ def differences(old: Any, new: Any, prefix: str = "") -> list[tuple[str, Any, An
             found += differences(old.get(key), new.get(key), f"{prefix}.{key}" if prefix else str(key))
         return found
     return [] if old == new else [(prefix, old, new)]
-
-
-def fingerprint(examples: Sequence[Example]) -> str:
-    """SHA-256 (first 16 hex digits) of ids, contexts, questions and answers, in order."""
-    digest = hashlib.sha256()
-    contexts: dict[str, bytes] = {}
-    for example in examples:
-        context = example["context"]
-        if context not in contexts:
-            contexts[context] = hashlib.sha256(context.encode("utf-8", "surrogatepass")).digest()
-        answers = example["answers"]
-        row = json.dumps([example["id"], example["question"], answers["text"], answers["answer_start"]])
-        digest.update(contexts[context])
-        digest.update(row.encode("ascii"))
-    return digest.hexdigest()[:16]
 
 
 def versions() -> dict[str, str]:

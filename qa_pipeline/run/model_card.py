@@ -72,7 +72,19 @@ def _measured(results: dict[str, Any]) -> str:
                 for metric in ("exact_match", "f1")
             ]
             rows.append(f"| {title} | {cells[0]} | {cells[1]} |")
-    return "\n".join(rows) if len(rows) > 2 else "Nothing was measured in this run."
+    if len(rows) == 2:
+        return "Nothing was measured in this run."
+    return "\n".join(rows) + _calibration(results)
+
+
+def _calibration(results: dict[str, Any]) -> str:
+    if "eval_ece_calibrated" not in results:
+        return ""
+    return (
+        "\n\nConfidence is the probability of an exact match. Its expected calibration error on validation is "
+        f"{results['eval_ece']:.3f} as the model says it and {results['eval_ece_calibrated']:.3f} with a temperature "
+        f"fitted on other texts; the temperature stored with the model is {results['eval_temperature']:g}."
+    )
 
 
 def _interval(bounds: Any) -> str:

@@ -6,11 +6,10 @@ only joins them.
 
 from __future__ import annotations
 
-import functools
 import logging
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -19,13 +18,12 @@ import numpy as np
 from qa_pipeline import artifacts, modeling
 from qa_pipeline.arguments import Arguments, TrainingArguments, public_dict
 from qa_pipeline.data import Example
-from qa_pipeline.metrics import bootstrap_interval, score_rows, squad_metrics
-from qa_pipeline.metrics.breakdown import breakdowns
-from qa_pipeline.postprocess import Candidates, Postprocess, Prediction, tune_threshold
+from qa_pipeline.data.fingerprint import fingerprint
+from qa_pipeline.postprocess import Postprocess
 from qa_pipeline.preprocess import Preprocess
-from qa_pipeline.preprocess.windows import Windows
-from qa_pipeline.process import Evaluation, Process
-from qa_pipeline.run.folder import RunFolder, fingerprint, write_results
+from qa_pipeline.process import Process
+from qa_pipeline.run.evaluating import Evaluator, evaluate, evaluate_base, predict
+from qa_pipeline.run.folder import RunFolder, write_results
 from qa_pipeline.run.hub import push_run
 from qa_pipeline.run.model_card import model_card
 from qa_pipeline.run.splits import Split, load_splits, report_data
@@ -58,7 +56,6 @@ def run_qa(arguments: Arguments) -> dict[str, Any]:
 
     preprocess = make_preprocess(tokenizer, arguments)  # for training; every window is kept elsewhere
     plain_preprocess = make_preprocess(tokenizer, arguments, training=False)
-    postprocess = make_postprocess(arguments)
     model = modeling.load_model(arguments.model, lora, seed=args.seed, device=args.device)
     modeling.check_fits(model, tokenizer, arguments.data.max_seq_length)
     with args.main_process_first(local=False, desc="run.json"):
@@ -72,7 +69,8 @@ def run_qa(arguments: Arguments) -> dict[str, Any]:
         logger.info("Training windows: %s", ", ".join(f"{count:,} {name}" for name, count in counts.items()))
     validation = None
     if args.do_eval:
-        validation = Evaluator(splits["validation"].examples, plain_preprocess, postprocess, arguments)
+        examples = splits["validation"].examples
+        validation = Evaluator(examples, plain_preprocess, make_postprocess(arguments, examples), arguments)
     process = Process(
         model,
         tokenizer,
@@ -93,6 +91,7 @@ def run_qa(arguments: Arguments) -> dict[str, Any]:
     if args.do_train:
         save(folder, process, tokenizer, settings, arguments, train_windows)
     if args.do_predict:
+        postprocess = make_postprocess(arguments)
         results |= predict(folder, process, splits["test"], plain_preprocess, postprocess, settings, arguments)
     if is_main and args.do_train:
         finish(folder, results, args if push else None)
@@ -117,14 +116,20 @@ def make_preprocess(tokenizer: Any, arguments: Arguments, training: bool = True)
     )
 
 
-def make_postprocess(arguments: Arguments) -> Postprocess:
-    """Postprocess with the decoding settings of the arguments; the threshold may be tuned later."""
-    data = arguments.data
+def make_postprocess(arguments: Arguments, examples: Sequence[Example] = ()) -> Postprocess:
+    """Postprocess with the decoding settings of the arguments; threshold and temperature may be fitted later.
+
+    A stored threshold that was fitted on these very examples is not used on them: their scores would flatter.
+    """
+    data, stored = arguments.data, stored_settings(arguments)
+    threshold = first_threshold(arguments)
+    if data.null_score_diff_threshold is None and stored is not None and stored.tuned_on is not None:
+        threshold = 0.0 if stored.tuned_on == fingerprint(examples) else threshold
     return Postprocess(
         n_best_size=data.n_best_size,
         max_answer_length=data.max_answer_length,
         version_2_with_negative=data.version_2_with_negative,
-        null_score_diff_threshold=first_threshold(arguments),
+        null_score_diff_threshold=threshold,
     )
 
 
@@ -132,57 +137,14 @@ def first_threshold(arguments: Arguments) -> float:
     """The no-answer threshold before any tuning: as given, else as stored with the model, else 0."""
     if arguments.data.null_score_diff_threshold is not None:
         return arguments.data.null_score_diff_threshold
-    path = modeling.resolve_model_path(str(arguments.model.model_name_or_path))
-    stored = modeling.read_settings(path) if Path(path).is_dir() else None
+    stored = stored_settings(arguments)
     return stored.null_score_diff_threshold if stored is not None else 0.0
 
 
-def scoring_settings(arguments: Arguments) -> dict[str, Any]:
-    """How answers are normalised before they are scored."""
-    return {"normalization": arguments.data.answer_normalization, "language": arguments.data.answer_language}
-
-
-class Evaluator:
-    """Scores one labelled split: gives `Process` its evaluation, and turns candidates into predictions."""
-
-    def __init__(
-        self, examples: Sequence[Example], preprocess: Preprocess, postprocess: Postprocess, arguments: Arguments
-    ):
-        self.examples, self.postprocess, self.data = examples, postprocess, arguments.data
-        self.scoring = scoring_settings(arguments)
-        self.windows = preprocess.labelled_windows(examples, None)
-        self.evaluation = evaluation_of(self.examples, self.windows, postprocess, self.score)
-
-    def predictions(self, candidates: Candidates) -> list[Prediction]:
-        """One prediction a question, in the order of the examples."""
-        return self.postprocess.predictions(self.examples, self.windows, candidates)
-
-    def score(self, candidates: Candidates) -> dict[str, float]:
-        """exact_match, f1, total, and HasAns_/NoAns_ where questions without an answer exist; percent."""
-        texts = {p.id: p.text for p in self.predictions(candidates)}
-        metrics = squad_metrics(texts, self.examples, **self.scoring)
-        if not self.data.version_2_with_negative:
-            metrics = {name: value for name, value in metrics.items() if not name.startswith(("HasAns_", "NoAns_"))}
-        return metrics
-
-    def full_report(self, predictions: list[Prediction]) -> dict[str, Any]:
-        """95% bootstrap intervals over questions, and breakdowns."""
-        scores = score_rows({p.id: p.text for p in predictions}, self.examples, **self.scoring)
-        return {
-            "exact_match_interval": bootstrap_interval(100 * scores.exact, np.random.default_rng(0)),
-            "f1_interval": bootstrap_interval(100 * scores.f1, np.random.default_rng(0)),
-            "breakdown": breakdowns(
-                scores, self.examples, num_windows={p.id: p.num_windows for p in predictions}, **self.scoring
-            ),
-        }
-
-
-def evaluation_of(
-    examples: Sequence[Example], windows: Windows, postprocess: Postprocess, score: Any = None
-) -> Evaluation:
-    """Joins windows and decoding; a logit that is no number is reported with its question."""
-    reduce = functools.partial(postprocess.reduce, windows=windows, examples=examples)
-    return Evaluation(windows=windows, reduce=reduce, join=Candidates.concatenate, score=score)
+def stored_settings(arguments: Arguments) -> modeling.QASettings | None:
+    """What an earlier training stored with the model that the run begins with; None for other models."""
+    path = modeling.resolve_model_path(str(arguments.model.model_name_or_path))
+    return modeling.read_settings(path) if Path(path).is_dir() else None
 
 
 # Stages
@@ -216,22 +178,6 @@ def begin(folder: RunFolder, arguments: Arguments, splits: dict[str, Split], mod
     )
 
 
-def evaluate_base(folder: RunFolder, process: Process, validation: Evaluator) -> dict[str, Any]:
-    """Scores the model before training, once a run folder."""
-    args = process.args
-    known = [folder.finished_stage("base")]
-    if args.world_size > 1:
-        import torch.distributed
-
-        torch.distributed.broadcast_object_list(known)
-    metrics = known[0]
-    if metrics is None:
-        metrics, _ = process.evaluate(validation.evaluation, prefix="base")
-        folder.stage("base", **metrics)
-    write_results(folder, "base", metrics)
-    return metrics
-
-
 def train(folder: RunFolder, process: Process) -> dict[str, Any]:
     """Trains (or goes on training) and writes train_results.json."""
     begin_time = time.perf_counter()
@@ -242,53 +188,6 @@ def train(folder: RunFolder, process: Process) -> dict[str, Any]:
         return folder.results("train")
     folder.trained(seconds=round(time.perf_counter() - begin_time, 1), steps=process.trainer.state.global_step)
     write_results(folder, "train", metrics)
-    return metrics
-
-
-def evaluate(
-    folder: RunFolder, process: Process, validation: Evaluator, settings: modeling.QASettings
-) -> dict[str, Any]:
-    """Scores the trained model, tunes the no-answer threshold, and writes results and predictions."""
-    metrics, candidates = process.evaluate(validation.evaluation)
-    predictions = validation.predictions(candidates)
-    metrics |= {f"eval_{k}": v for k, v in validation.full_report(predictions).items()}
-    metrics["eval_samples"] = len(validation.examples)
-    data = validation.data
-    if data.version_2_with_negative:
-        tuned = tune_threshold(predictions, validation.examples, **validation.scoring)
-        metrics |= {f"eval_{k}": v for k, v in tuned.items()}
-        settings.best_f1_threshold = tuned["best_f1_thresh"]
-        settings.best_exact_threshold = tuned["best_exact_thresh"]
-        if data.null_score_diff_threshold is None:
-            settings.null_score_diff_threshold = tuned["best_f1_thresh"]
-    write_predictions(folder, "eval", predictions, data.version_2_with_negative)
-    folder.stage("eval", exact_match=metrics["eval_exact_match"], f1=metrics["eval_f1"])
-    write_results(folder, "eval", metrics)
-    return metrics
-
-
-def predict(
-    folder: RunFolder,
-    process: Process,
-    test: Split,
-    preprocess: Preprocess,
-    postprocess: Postprocess,
-    settings: modeling.QASettings,
-    arguments: Arguments,
-) -> dict[str, Any]:
-    """Answers the test questions; scores them where the file has answers."""
-    postprocess = replace(postprocess, null_score_diff_threshold=settings.null_score_diff_threshold)
-    windows = preprocess.windows(test.examples)
-    evaluation = evaluation_of(test.examples, windows, postprocess)
-    metrics, candidates = process.evaluate(evaluation, prefix="predict")
-    predictions = postprocess.predictions(test.examples, windows, candidates)
-    if not test.report.unlabelled:
-        scores = squad_metrics({p.id: p.text for p in predictions}, test.examples, **scoring_settings(arguments))
-        metrics |= {f"predict_{k}": v for k, v in scores.items()}
-    metrics["predict_samples"] = len(test.examples)
-    write_predictions(folder, "predict", predictions, arguments.data.version_2_with_negative)
-    folder.stage("predict", questions=len(predictions))
-    write_results(folder, "predict", metrics)
     return metrics
 
 
@@ -316,8 +215,11 @@ def save(
 
 
 def decoding_settings(arguments: Arguments) -> modeling.QASettings:
-    """What a predictor needs beside the weights."""
-    data = arguments.data
+    """What a predictor needs beside the weights; threshold and temperature are those before any fitting.
+
+    A stored temperature is that of the model that stored it: it does not outlive more training.
+    """
+    data, stored = arguments.data, stored_settings(arguments)
     return modeling.QASettings(
         max_seq_length=data.max_seq_length,
         doc_stride=data.doc_stride,
@@ -326,17 +228,11 @@ def decoding_settings(arguments: Arguments) -> modeling.QASettings:
         n_best_size=data.n_best_size,
         version_2_with_negative=data.version_2_with_negative,
         null_score_diff_threshold=first_threshold(arguments),
+        temperature=stored.temperature if stored is not None and not arguments.training.do_train else 1.0,
+        tuned_on=stored.tuned_on if stored is not None else None,
         answer_normalization=data.answer_normalization,
         base_model_name_or_path=arguments.model.model_name_or_path,
     )
-
-
-def write_predictions(folder: RunFolder, split: str, predictions: list[Prediction], with_null: bool) -> None:
-    """Writes predictions, n-best lists with offsets and confidences and, for v2, the no-answer odds."""
-    folder.write_json(artifacts.predictions_name(split), {p.id: p.text for p in predictions})
-    folder.write_json(artifacts.nbest_name(split), {p.id: [asdict(s) for s in p.nbest] for p in predictions})
-    if with_null:
-        folder.write_json(artifacts.null_odds_name(split), {p.id: p.null_odds for p in predictions})
 
 
 def finish(folder: RunFolder, results: dict[str, Any], push_with: TrainingArguments | None) -> None:

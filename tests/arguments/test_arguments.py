@@ -21,7 +21,9 @@ from qa_pipeline.arguments import (
     precision,
     public_dict,
 )
-from qa_pipeline.arguments.groups import GROUPS
+from qa_pipeline.arguments.groups import TrainingSettings
+from qa_pipeline.arguments.help import MOST_USED
+from qa_pipeline.arguments.parsing import GROUPS
 from qa_pipeline.arguments.precision import resolve_bf16
 from qa_pipeline.arguments.setting_types import settings_of
 from qa_pipeline.errors import ConfigError, run_script
@@ -148,12 +150,23 @@ def test_a_config_error_is_one_message_and_exit_code_2(flags, capsys):
     assert "Traceback" not in stderr
 
 
-def test_help_lists_every_setting(capsys):
+def test_the_whole_help_lists_every_setting(capsys):
     with pytest.raises(SystemExit) as caught:
-        parse_arguments(["--help"])
+        parse_arguments(["--help_all"])
     assert caught.value.code == 0
     text = capsys.readouterr().out
     assert all(f"--{name}" in text for name in settings_of(*GROUPS))
+
+
+def test_help_lists_our_settings_and_where_the_others_are(capsys):
+    with pytest.raises(SystemExit) as caught:
+        parse_arguments(["config.yaml", "--help"])
+    assert caught.value.code == 0
+    text = capsys.readouterr().out
+    ours = settings_of(ModelArguments, DataArguments, LoRAArguments, TrainingSettings)
+    assert all(f"--{name} " in text for name in ours) and "--help_all" in text
+    assert "Longest window in tokens, question included. (default: 384)" in " ".join(text.split())
+    assert set(MOST_USED) <= set(settings_of(TrainingArguments)) - set(ours)
 
 
 def test_defaults_of_this_project():
@@ -297,7 +310,7 @@ WORDS = st.one_of(
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(words=st.lists(WORDS, max_size=8))
 def test_fuzzed_command_lines_never_give_another_error(words):
-    if "-h" in words or "--help" in words:
+    if {"-h", "--help", "--help_all", "--help-all"}.intersection(words):
         return
     with pytest.raises(ConfigError) as caught:
         parse_arguments([*words, "--certainly_unknown"])

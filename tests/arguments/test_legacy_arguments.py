@@ -8,8 +8,8 @@ import logging
 import pytest
 
 from qa_pipeline.arguments import parse_arguments, public_dict
-from qa_pipeline.arguments.groups import GROUPS
 from qa_pipeline.arguments.legacy import LEGACY
+from qa_pipeline.arguments.parsing import GROUPS
 from qa_pipeline.arguments.setting_types import settings_of
 from qa_pipeline.errors import ConfigError
 

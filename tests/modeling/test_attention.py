@@ -8,7 +8,7 @@ import torch
 from qa_pipeline.arguments import LoRAArguments
 from qa_pipeline.modeling import load_model, logits_of, probe_inputs
 from qa_pipeline.modeling.attention import NAME, use_float32_attention
-from qa_pipeline.modeling.head import unwrap
+from qa_pipeline.modeling.head import compute_head_in_own_dtype, unwrap
 from tests.modeling.made import FULL, LORA, loss_of, save, trained
 
 
@@ -68,3 +68,18 @@ def test_dropout_is_switched_off_whatever_the_family_calls_it(tiny, family, lora
     noisy = load_model(tiny(family, attention_dropout=0.3, hidden_dropout=0.3), lora)
     noisy.train()
     assert not torch.equal(noisy(**inputs).start_logits, noisy(**inputs).start_logits)
+
+
+@pytest.mark.parametrize("lora", [FULL, LORA], ids=["full", "lora"])
+@pytest.mark.parametrize("family", ["bert", "modernbert", "splinter"])
+def test_the_head_computes_in_float32_under_autocast(tiny, family, lora):
+    model = load_model(tiny(family), lora).eval()
+    inputs = probe_inputs(model)
+    with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
+        before = model(**inputs).start_logits
+        compute_head_in_own_dtype(model)
+        after = model(**inputs).start_logits
+    assert torch.equal(before.float(), before.bfloat16().float())
+    assert after.dtype == torch.float32
+    assert not torch.equal(after, after.bfloat16().float())
+    torch.testing.assert_close(after, before.float(), atol=0.05, rtol=0.05)

@@ -9,7 +9,14 @@ from qa_pipeline.modeling import QASettings, read_settings, write_settings
 
 
 def test_settings_come_back_as_written(tmp_path):
-    settings = QASettings(max_seq_length=256, null_score_diff_threshold=-1.5, best_f1_threshold=0.25, n_best_size=5)
+    settings = QASettings(
+        max_seq_length=256,
+        null_score_diff_threshold=-1.5,
+        best_f1_threshold=0.25,
+        n_best_size=5,
+        temperature=2.5,
+        tuned_on="0a1b",
+    )
     write_settings(settings, tmp_path)
     assert read_settings(tmp_path) == settings
 
@@ -31,6 +38,12 @@ def test_a_whole_number_is_a_fine_threshold_and_unknown_keys_are_left_alone(tmp_
         ('{"format_version": 99}', "newer than this program knows"),
         ('{"doc_stride": "128", "n_best_size": true}', "doc_stride: expected int, found '128'; n_best_size"),
         ('{"best_f1_threshold": "x"}', "best_f1_threshold: expected float or null"),
+        ('{"temperature": 0}', "temperature: expected a number above 0, found 0"),
+        ('{"temperature": NaN}', "temperature: expected a number above 0, found nan"),
+        (
+            '{"temperature": "hot", "tuned_on": 3}',
+            "temperature: expected float, found 'hot'; tuned_on: expected str or",
+        ),
     ],
 )
 def test_damaged_settings_are_named(tmp_path, content, message):

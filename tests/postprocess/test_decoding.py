@@ -24,7 +24,7 @@ def spans_of(candidates: Candidates, row: int = 0) -> list[tuple[float, int, int
 
 
 def decode(
-    start: torch.Tensor, end: torch.Tensor, begin: list[int], stop: list[int], null: list[int], **options: int
+    start: torch.Tensor, end: torch.Tensor, begin: list[int], stop: list[int], null: list[int], **options: Any
 ) -> Candidates:
     options = {"n_best_size": 20, "max_answer_length": 30} | options
     index = torch.arange(len(start))
@@ -55,6 +55,39 @@ def test_the_n_best_and_the_log_partition_equal_brute_force(case: dict[str, Any]
         assert spans_of(found, row) == expected
         assert found.log_partition[row] == pytest.approx(log_partition, abs=1e-5)
         assert found.null_score[row] == starts[row][nulls[row]] + ends[row][nulls[row]]
+
+
+@settings(deadline=None, max_examples=80)
+@given(batches(), st.sampled_from([0.2, 0.5, 1.0, 2.0, 10.0]))
+def test_temperature_changes_the_log_partition_only_and_a_grid_gives_each_of_its_temperatures(
+    case: dict[str, Any], temperature: float
+) -> None:
+    starts, ends, begins, stops, nulls = zip(*case["rows"], strict=True)
+    options = {name: case[name] for name in ("n_best_size", "max_answer_length")}
+    batch = (torch.tensor(starts), torch.tensor(ends), list(begins), list(stops), list(nulls))
+    plain = decode(*batch, **options)
+    tempered = decode(*batch, **options, temperature=temperature)
+    grid = decode(*batch, **options, temperatures=(3.0, temperature, 1.0))
+    for name in ("start", "end", "score", "null_score"):
+        np.testing.assert_array_equal(getattr(tempered, name), getattr(plain, name))
+    for row in range(len(starts)):
+        cooled = [[value / temperature for value in logits[row]] for logits in (starts, ends)]
+        _, log_partition = best_spans(*cooled, begins[row], stops[row], *options.values())
+        assert tempered.log_partition[row] == pytest.approx(log_partition, abs=1e-4)
+    np.testing.assert_array_equal(grid.log_partition, plain.log_partition)
+    np.testing.assert_array_equal(grid.log_partitions[:, 1], tempered.log_partition)
+    np.testing.assert_array_equal(grid.log_partitions[:, 2], plain.log_partition)
+    assert plain.log_partitions.shape == (len(starts), 0)
+
+
+def test_the_grid_survives_joining_and_transport() -> None:
+    start = torch.tensor([[0.0, 2.0, 1.0], [0.0, 1.0, 5.0]])
+    found = decode(start, start, [1, 1], [3, 3], [0, 0], temperatures=(1.0, 2.0))
+    sent = Candidates.from_arrays({name: values.tolist() for name, values in found.to_arrays().items()})
+    joined = Candidates.concatenate([found, sent])
+    assert joined.log_partitions.shape == (4, 2) and joined.log_partitions.dtype == np.float64
+    np.testing.assert_array_equal(joined.log_partitions[:2], joined.log_partitions[2:])
+    assert Candidates.concatenate([]).log_partitions.shape == (0, 0)
 
 
 @pytest.mark.parametrize(
@@ -141,7 +174,7 @@ def test_candidates_are_small_survive_transport_and_join() -> None:
     sizes = {name: array.shape for name, array in found.to_arrays().items()}
     assert sizes == dict.fromkeys(("start", "end", "score"), (4, 3)) | dict.fromkeys(
         ("window_index", "null_score", "log_partition"), (4,)
-    )
+    ) | {"log_partitions": (4, 0)}
     sent = {name: array.astype(np.float64) for name, array in found.to_arrays().items()}
     joined = Candidates.concatenate([Candidates.from_arrays(sent), found])
     assert len(joined) == 8

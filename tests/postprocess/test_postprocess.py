@@ -125,6 +125,36 @@ def test_predictions_equal_a_plain_merge_of_all_spans(
         assert prediction.text == ("" if silent else prediction.nbest[0].text)
         assert prediction.confidence == pytest.approx(silence if silent else prediction.nbest[0].confidence, abs=1e-5)
         assert prediction.null_odds == (-expected[0][0] if expected else NO_SPAN_NULL_ODDS)
+        assert prediction.null_confidence == pytest.approx(silence, abs=1e-5)
+
+
+@settings(deadline=None, max_examples=80)
+@given(documents(), st.sampled_from([0.25, 0.5, 2.0, 8.0]), st.booleans())
+def test_a_temperature_divides_all_logits_and_changes_no_answer(
+    document: tuple[list[dict[str, Any]], list[Window]], temperature: float, null: bool
+) -> None:
+    examples, windows = document
+    tempered = predict(Postprocess(6, 5, version_2_with_negative=null, temperature=temperature), examples, windows)
+
+    def divided(values: list[float]) -> list[float]:
+        return [value / temperature for value in values]
+
+    cooled = [Window(w.example, w.first, divided(w.starts), divided(w.ends), w.null / temperature) for w in windows]
+    plain = Postprocess(6, 5, version_2_with_negative=null)
+    for one, same, other in zip(
+        tempered, predict(plain, examples, windows), predict(plain, examples, cooled), strict=True
+    ):
+        assert (one.text, one.start, one.score, one.null_odds) == (same.text, same.start, same.score, same.null_odds)
+        assert [(s.start, s.end, s.score) for s in one.nbest] == [(s.start, s.end, s.score) for s in same.nbest]
+        assert [s.confidence for s in one.nbest] == pytest.approx([s.confidence for s in other.nbest], abs=1e-4)
+        assert one.null_confidence == pytest.approx(other.null_confidence, abs=1e-4)
+        assert one.confidence == pytest.approx(other.confidence, abs=1e-4)
+
+
+@pytest.mark.parametrize("temperature", [0.0, -1.0, math.inf, math.nan])
+def test_a_temperature_must_be_above_0(temperature: float) -> None:
+    with pytest.raises(ValueError, match="temperature must be a number above 0, found"):
+        Postprocess(temperature=temperature)
 
 
 @settings(deadline=None, max_examples=60)

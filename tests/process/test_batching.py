@@ -5,8 +5,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from qa_pipeline.preprocess.batching import padded_lengths
 from qa_pipeline.preprocess.windows import PAD_MULTIPLE
-from qa_pipeline.process.batching import LengthGroupedBatches, inference_batches, padded_lengths
+from qa_pipeline.process.batching import LengthGroupedBatches
 
 lengths_strategy = st.lists(st.integers(1, 384), min_size=1, max_size=200).map(np.array)
 
@@ -69,16 +70,6 @@ def test_processes_get_batches_of_about_the_same_length_in_each_step():
 def test_a_sampler_without_a_bound_is_refused():
     with pytest.raises(ValueError, match="batch_size and batch_tokens"):
         LengthGroupedBatches(np.array([1, 2]))
-
-
-@settings(deadline=None, max_examples=50)
-@given(lengths=lengths_strategy, tokens=st.integers(64, 4096), world=st.integers(1, 3))
-def test_inference_batches_hold_every_window_once_longest_first(lengths, tokens, world):
-    shares = [inference_batches(lengths, tokens, rank, world) for rank in range(world)]
-    assert sorted(i for share in shares for batch in share for i in batch) == list(range(len(lengths)))
-    padded = padded_lengths(lengths)
-    longest = [int(padded[batch].max()) for batch in shares[0]]
-    assert longest == sorted(longest, reverse=True)
 
 
 def test_sequential_order_is_kept():

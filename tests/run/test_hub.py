@@ -83,6 +83,10 @@ def test_the_card_names_base_model_datasets_and_metrics_and_no_folder_of_this_ma
     assert header["library_name"] == "peft" and header["metrics"] == ["exact_match", "f1"]
     assert "61.23 (58.00 to 64.00, 95%)" in card and "| before training | 1.00 | 10.00 |" in card
     assert "/home/me" not in card and "clinic.json" in card
+    assert "calibration" not in card
+    calibrated = {"eval_ece": 0.314, "eval_ece_calibrated": 0.052, "eval_temperature": 2.154}
+    card = model_card(results | {"base_exact_match": 1.0} | calibrated, RECORD, "clinic")
+    assert "is 0.314 as the model says it and 0.052 with a temperature" in card and "model is 2.154." in card
 
 
 def test_a_run_without_measurement_says_so():

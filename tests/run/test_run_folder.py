@@ -5,7 +5,7 @@ import json
 import pytest
 
 from qa_pipeline.errors import ConfigError
-from qa_pipeline.run.folder import RunFolder, differences, fingerprint, write_results
+from qa_pipeline.run.folder import RunFolder, differences, write_results
 
 
 def begun(path, **identity):
@@ -78,25 +78,6 @@ def test_a_process_that_is_not_the_main_one_writes_nothing(tmp_path):
     folder.begin({}, {})
     write_results(folder, "eval", {"eval_f1": 1.0})
     assert list(tmp_path.iterdir()) == []
-
-
-def example(**changes):
-    row = {"id": "1", "context": "a b", "question": "q", "is_impossible": False}
-    return row | {"answers": {"text": ["a"], "answer_start": [0]}} | changes
-
-
-def test_the_fingerprint_follows_every_field_and_the_order():
-    base = [example(), example(id="2")]
-    variants = [
-        [example(id="3"), example(id="2")],
-        [example(context="a c"), example(id="2")],
-        [example(question="r"), example(id="2")],
-        [example(answers={"text": ["b"], "answer_start": [2]}), example(id="2")],
-        base[::-1],
-    ]
-    prints = {fingerprint(rows) for rows in [base, *variants]}
-    assert len(prints) == 6
-    assert fingerprint(base) == fingerprint([dict(row) for row in base])
 
 
 def test_differences_name_the_leaves():

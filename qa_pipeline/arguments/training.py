@@ -1,0 +1,34 @@
+"""Our TrainingArguments: those of transformers with the settings of `groups.TrainingSettings`. Imports torch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import transformers
+
+from qa_pipeline.arguments.groups import DEFAULT_LOGGING_STEPS, TrainingSettings
+from qa_pipeline.arguments.precision import accelerator_available, resolve_bf16
+
+
+def default_eval_steps(logging_steps: float) -> float:
+    """Steps between evaluations where none were given: logging_steps, as in transformers, but not its default here."""
+    return 500 if logging_steps == DEFAULT_LOGGING_STEPS else logging_steps
+
+
+# repr=False keeps the base class's repr, which hides tokens; a generated one would print hub_token.
+@dataclass(repr=False)
+class TrainingArguments(TrainingSettings, transformers.TrainingArguments):  # type: ignore[misc]
+    """The training arguments of transformers with this project's defaults and a few of its own.
+
+    `bf16` may be None, "where the device has it"; after construction it is True or False and `bf16_reason` says why.
+    """
+
+    def __post_init__(self) -> None:
+        if not self.use_cpu and not accelerator_available():
+            self.use_cpu = True  # transformers refuses bf16 on a machine without a GPU unless this is said
+        self.bf16, self.bf16_reason = resolve_bf16(self.bf16, fp16=self.fp16, use_cpu=self.use_cpu)
+        if self.eval_steps is None and self.eval_strategy == "steps":
+            self.eval_steps = default_eval_steps(self.logging_steps)
+        self.remove_unused_columns = False
+        self.report_to = "none" if self.report_to is None else self.report_to
+        super().__post_init__()

@@ -1,0 +1,129 @@
+"""What is printed of answers. Sees plain data, gives text; prints nothing itself."""
+
+from __future__ import annotations
+
+import os
+import re
+from typing import Any, TextIO
+
+import numpy as np
+
+from qa_pipeline.ask.found import Found, Reply
+from qa_pipeline.ask.sentences import sentence_around
+from qa_pipeline.metrics import Scores, bootstrap_interval
+
+BOLD, DIM, MARKED, PLAIN = "\x1b[1m", "\x1b[2m", "\x1b[1;30;43m", "\x1b[0m"
+# A document's own control characters could move the cursor or change colours of the reader's terminal.
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+
+
+def uses_colour(stream: TextIO) -> bool:
+    """Whether the stream is a terminal that colours may be sent to (see https://no-color.org)."""
+    return not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb" and stream.isatty()
+
+
+def reply_text(reply: Reply, *, colour: bool, several: bool) -> str:
+    """The answers to one question, each with its confidence, where it is, and the sentence around it.
+
+    Args:
+        reply: what was found.
+        colour: mark with colours, else with [[ ]].
+        several: more than one document was asked, so that each answer says where it comes from.
+    """
+    blocks = []
+    for rank, found in enumerate(reply.answers, 1):
+        number = f"{rank}. " if len(reply.answers) > 1 else ""
+        blocks.append(number + _one(found, colour=colour, several=several))
+    if not blocks:
+        blocks.append(_style("no answer of enough confidence", BOLD, colour))
+    return "\n\n".join(blocks)
+
+
+def _one(found: Found, *, colour: bool, several: bool) -> str:
+    if found.start is None:
+        where = " in any of the documents" if several else ""
+        return f"{_style('no answer', BOLD, colour)}{where}  (confidence {found.confidence:.2f})"
+    line = f"{_style(shown(found.text), BOLD, colour)}  (confidence {found.confidence:.2f})"
+    if several or found.page is not None:
+        line += f"  {_style(reply_source(found), DIM, colour)}"
+    return f"{line}\n    {marked_sentence(found, colour=colour)}"
+
+
+def reply_source(found: Found) -> str:
+    """The document's name, and the page where that is known."""
+    name = found.document.source if found.document else "the context"
+    return f"{shown(name)}, page {found.page}" if found.page is not None else shown(name)
+
+
+def marked_sentence(found: Found, *, colour: bool) -> str:
+    """The sentence around an answer on one line, with the answer marked and dots where it was cut."""
+    text, start, end = found.context, found.start or 0, found.end or 0
+    low, high = sentence_around(text, start, end)
+    opening, closing = (MARKED, PLAIN) if colour else ("[[", "]]")
+    before = shown(text[low:start], strip="left")
+    after = shown(text[end:high], strip="right")
+    dots_before = "" if _BEGINS.search(text[max(0, low - 20) : low]) or not text[:low].strip() else "... "
+    dots_after = (
+        "" if _IS_OVER.search(text[max(0, high - 3) : high]) or _STOPS.match(text[high : high + 20]) else " ..."
+    )
+    return f"{dots_before}{before}{opening}{shown(text[start:end])}{closing}{after}{dots_after}"
+
+
+# Nothing was cut off where a sentence or a paragraph begins or ends.
+_BEGINS = re.compile(r"""(?:[.!?…؟۔।。！？][)\]"'”’»」』）]*\s*|\n\s*\n\s*)$""")
+_IS_OVER = re.compile(r"""[.!?…؟۔।。！？][)\]"'”’»」』）]*$""")
+_STOPS = re.compile(r"\s*(?:\n\s*\n|$)")
+
+
+def shown(text: str, strip: str = "both") -> str:
+    """Text on one line, without control characters: white space becomes one space."""
+    text = re.sub(r"\s+", " ", _CONTROL.sub("\ufffd", re.sub(r"\s", " ", text)))
+    return text.strip() if strip == "both" else text.lstrip() if strip == "left" else text.rstrip()
+
+
+def _style(text: str, code: str, colour: bool) -> str:
+    return f"{code}{text}{PLAIN}" if colour else text
+
+
+def reply_dict(reply: Reply) -> dict[str, Any]:
+    """The same for a program: positions are characters of the document's text, end exclusive; null for no answer."""
+    answers = []
+    for found in reply.answers:
+        row: dict[str, Any] = {
+            "text": found.text,
+            "start": found.start,
+            "end": found.end,
+            "confidence": round(found.confidence, 6),
+        }
+        if found.document is not None:
+            row["source"] = found.document.source
+        if found.page is not None:
+            row["page"] = found.page
+        if found.start is not None and found.end is not None:
+            low, high = sentence_around(found.context, found.start, found.end)
+            row["sentence"] = found.context[low:high]
+        answers.append(row)
+    return {"question": reply.question, "answers": answers}
+
+
+def metrics_table(scores: Scores, rng: np.random.Generator, ece: float | None) -> str:
+    """Exact match and F1 in percent with 95% bootstrap intervals, and by kind where both kinds are there."""
+    lines = []
+    for title, values in (("exact match", scores.exact), ("F1", scores.f1)):
+        low, high = bootstrap_interval(100 * values, rng)
+        lines.append(f"{title:<14}{100 * values.mean():>7.2f}   95% interval {low:.1f} to {high:.1f}")
+    summary = scores.summary()
+    if 0 < summary.get("NoAns_total", 0) < len(scores):
+        for kind, words in (("HasAns", "with an answer"), ("NoAns", "without")):
+            lines.append(
+                f"{'':<14}{summary[f'{kind}_total']:>7,} {words}: exact match {summary[f'{kind}_exact']:.2f}, "
+                f"F1 {summary[f'{kind}_f1']:.2f}"
+            )
+    if ece is not None:
+        lines.append(f"{'ECE':<14}{ece:>7.3f}   of the confidences, as probabilities of an exact match")
+    return "\n".join(lines)
+
+
+def counted(count: int, what: str) -> str:
+    """A count with its noun: 1 question, 2 questions."""
+    return f"{count:,} {what}" + ("" if count == 1 else "s")

@@ -1,0 +1,253 @@
+"use strict";
+(() => {
+  const data = JSON.parse(document.getElementById("data").textContent);
+  const { labels, contexts, questions } = data;
+  const [ID, QUESTION, CONTEXT, GOLD, ANSWERS] = [0, 1, 2, 3, 4]; // of a question
+  const [START, END, CONFIDENCE, EXACT, F1] = [0, 1, 2, 3, 4]; // of an answer
+  const CHUNK = 50; // cards drawn at a time
+  const SHORT = 900; // characters; a longer context is shown around its answers
+  const AROUND = 260; // characters kept on each side of an answer
+  const COLOURS = 6;
+  const byId = (id) => document.getElementById(id);
+  const list = byId("cards");
+  const more = byId("more");
+  const state = { model: labels.length > 1 ? 1 : 0, against: 0, filter: "all", query: "", order: "data" };
+  let shown = []; // places of the questions that fit, in order
+  let drawn = 0;
+
+  /* What happened to a question. */
+  const text = (q, span) => (span[START] === null ? "" : contexts[q[CONTEXT]].slice(span[START], span[END]));
+  const pair = (q) => [q[ANSWERS][state.model], q[ANSWERS][state.against]];
+  const gain = (q) => { const [a, b] = pair(q); return a[F1] - b[F1]; };
+  const changed = (q) => { const [a, b] = pair(q); return text(q, a) !== text(q, b); };
+  const FITS = {
+    all: () => true,
+    won: (q) => gain(q) > 0,
+    lost: (q) => gain(q) < 0,
+    changed,
+    same: (q) => !changed(q),
+  };
+  const mistake = (q) => { const a = pair(q)[0]; return a[EXACT] ? -1 : a[CONFIDENCE] * (1 - a[F1]); };
+  const ORDERS = {
+    gain: (a, b) => gain(questions[b]) - gain(questions[a]),
+    loss: (a, b) => gain(questions[a]) - gain(questions[b]),
+    sure: (a, b) => mistake(questions[b]) - mistake(questions[a]),
+  };
+
+  /* Searching: lower-case texts are made when first needed and kept. */
+  const fold = (value) => value.toLowerCase();
+  const lowContexts = [];
+  const lowQuestions = [];
+  function matches(place, query) {
+    const c = questions[place][CONTEXT];
+    lowQuestions[place] ??= fold(questions[place][ID] + "\n" + questions[place][QUESTION]);
+    lowContexts[c] ??= fold(contexts[c]); // answers are part of it
+    return lowQuestions[place].includes(query) || lowContexts[c].includes(query);
+  }
+
+  /* Elements. All text goes in as text, never as markup. */
+  function element(tag, className, ...children) {
+    const node = document.createElement(tag);
+    if (className) node.className = className;
+    node.append(...children);
+    return node;
+  }
+  function shape(model) {
+    const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
+    svg.setAttribute("class", `key m${model % COLOURS}`);
+    svg.setAttribute("aria-hidden", "true");
+    const use = document.createElementNS("http://www.w3.org/2000/svg", "use");
+    use.setAttribute("href", `#shape${model % COLOURS}`);
+    svg.append(use);
+    return svg;
+  }
+  const percent = (share) => (share > 0 && share < 0.01 ? "<1%" : `${Math.round(100 * share)}%`);
+
+  /* Lines under a piece of text, one for each model that chose it: the first solid, the second dashed below it. */
+  function underline(node, owners) {
+    const layers = [];
+    owners.forEach((owner) => {
+      const colour = `var(--m${owner.model % COLOURS})`;
+      const paint = owner.dashed
+        ? `repeating-linear-gradient(90deg, ${colour} 0 5px, transparent 5px 8px)`
+        : `linear-gradient(${colour}, ${colour})`;
+      layers.push(`${paint} 0 calc(100% - ${owner.dashed ? 0 : 4}px) / 100% 2.5px no-repeat`);
+    });
+    node.style.backgroundImage = "";
+    if (layers.length) {
+      const gold = node.classList.contains("gold");
+      node.style.background = layers.join(", ") + (gold ? ", var(--gold)" : "");
+      node.style.paddingBottom = "6px";
+    }
+  }
+  function marks(q) {
+    const found = q[GOLD].map(([start, end]) => ({ start, end, gold: true, name: "reference" }));
+    [state.model, state.against].forEach((model, i) => {
+      const a = q[ANSWERS][model];
+      if (a[START] !== null) found.push({ start: a[START], end: a[END], model, dashed: i === 1, name: labels[model] });
+    });
+    return found;
+  }
+  function piece(context, begin, end, spans) {
+    const content = context.slice(begin, end);
+    const owners = spans.filter((s) => s.start < end && s.end > begin);
+    if (!owners.length) return content;
+    const mark = element("mark", owners.some((s) => s.gold) ? "gold" : "", content);
+    mark.title = [...new Set(owners.map((s) => s.name))].join(", ");
+    mark.dataset.who = owners.map((s) => (s.gold ? "gold" : s.model)).join(" ");
+    underline(mark, owners.filter((s) => !s.gold));
+    return mark;
+  }
+  function ranges(context, spans, whole) {
+    if (whole || context.length <= SHORT) return [[0, context.length]];
+    if (!spans.length) return [[0, SHORT / 2]];
+    const wanted = spans.map((s) => [s.start - AROUND, s.end + AROUND]).sort((a, b) => a[0] - b[0]);
+    const kept = [];
+    for (const [begin, end] of wanted) {
+      const last = kept[kept.length - 1];
+      if (last && begin <= last[1] + 80) last[1] = Math.max(last[1], end);
+      else kept.push([begin, end]);
+    }
+    // Cut at white space, which also never cuts a character in two; without any near by, as it comes.
+    return kept.map(([begin, end]) => {
+      let from = Math.max(0, begin);
+      let to = Math.min(context.length, end);
+      for (let i = from; from && i < begin + 40; i++) if (/\s/.test(context[i])) { from = i + 1; break; }
+      for (let i = to; to < context.length && i > end - 40; i--) if (/\s/.test(context[i])) { to = i; break; }
+      return [from, to];
+    });
+  }
+  function fillContext(paragraph, q, whole) {
+    const context = contexts[q[CONTEXT]];
+    const spans = marks(q);
+    const parts = [];
+    const gap = (words) => parts.push(element("span", "gap", words));
+    ranges(context, spans, whole).forEach(([from, to], i) => {
+      if (i || from) gap(i ? " … " : "… ");
+      const inside = spans.flatMap((s) => [s.start, s.end]).filter((p) => p > from && p < to);
+      const cuts = [...new Set([from, ...inside, to])].sort((a, b) => a - b);
+      for (let j = 0; j + 1 < cuts.length; j++) parts.push(piece(context, cuts[j], cuts[j + 1], spans));
+    });
+    const last = ranges(context, spans, whole).pop();
+    if (last[1] < context.length) gap(" …");
+    paragraph.replaceChildren(...parts);
+    return parts.some((p) => p.className === "gap");
+  }
+
+  function answerBox(q, model, dashed) {
+    const a = q[ANSWERS][model];
+    const said = text(q, a);
+    const words = element("dd", said ? "text" : "text none", said || "no answer");
+    words.dir = "auto";
+    const bar = element("span", "bar-of", element("i", ""));
+    bar.setAttribute("aria-hidden", "true");
+    bar.firstChild.style.width = `${100 * a[CONFIDENCE]}%`;
+    const verdict = a[EXACT] ? "exactly right" : a[F1] > 0 ? `F1 ${Math.round(100 * a[F1])}` : "wrong";
+    const score = element("dd", "score", bar, `${percent(a[CONFIDENCE])} sure`, element("span", "", verdict));
+    return element("div", `m${model % COLOURS}${dashed ? " dashed" : ""}`,
+      element("dt", "", shape(model), labels[model]), words, score);
+  }
+  function goldBox(q) {
+    const texts = [...new Set(q[GOLD].map((span) => text(q, span)))];
+    const words = element("dd", texts.length ? "text" : "text none", texts.join(" · ") || "no answer in this text");
+    words.dir = "auto";
+    return element("div", "", element("dt", "", "Reference"), words);
+  }
+  function card(place) {
+    const q = questions[place];
+    const [a, b] = pair(q);
+    const outcome = a[F1] > b[F1] ? "won" : a[F1] < b[F1] ? "lost" : changed(q) ? "changed" : "same";
+    const names = { won: "▲ Won", lost: "▼ Lost", changed: "◆ Changed, equally good", same: "● Same" };
+    const title = element("h3", "", q[QUESTION]);
+    title.dir = "auto";
+    const context = element("p", "context");
+    context.dir = "auto";
+    const node = element("li", "card",
+      element("div", "meta", element("span", `badge ${outcome}`, names[outcome]), element("span", "id", q[ID])),
+      title,
+      element("dl", "answers", goldBox(q), answerBox(q, state.model, false), answerBox(q, state.against, true)),
+      context);
+    node.dataset.outcome = outcome;
+    if (fillContext(context, q, false)) {
+      const size = contexts[q[CONTEXT]].length.toLocaleString("en");
+      const button = element("button", "whole", `Show the whole text (${size} characters)`);
+      button.type = "button";
+      button.addEventListener("click", () => { fillContext(context, q, true); button.remove(); });
+      node.append(button);
+    }
+    return node;
+  }
+
+  /* Drawing: a chunk now, the next when the end of the list comes near. */
+  function drawMore() {
+    const next = shown.slice(drawn, drawn + CHUNK).map(card);
+    list.append(...next);
+    drawn += next.length;
+    more.hidden = drawn >= shown.length;
+    more.textContent = `Show more (${(shown.length - drawn).toLocaleString("en")} left)`;
+  }
+  function update() {
+    const query = fold(state.query.trim());
+    const found = questions.map((_, place) => place).filter((place) => !query || matches(place, query));
+    document.querySelectorAll("[data-filter]").forEach((button) => {
+      const fits = FITS[button.dataset.filter];
+      const count = found.filter((place) => fits(questions[place])).length;
+      button.querySelector("span").textContent = count.toLocaleString("en");
+      button.setAttribute("aria-pressed", String(button.dataset.filter === state.filter));
+    });
+    shown = found.filter((place) => FITS[state.filter](questions[place]));
+    if (ORDERS[state.order]) shown.sort(ORDERS[state.order]); // stable: else as in the data
+    drawn = 0;
+    list.replaceChildren();
+    const total = questions.length.toLocaleString("en");
+    byId("status").textContent = shown.length
+      ? `${shown.length.toLocaleString("en")} of ${total} questions`
+      : "No question fits. Try another filter, or fewer words.";
+    drawMore();
+  }
+  function explain() {
+    const legend = (className, words, owners) => {
+      const mark = element("mark", className, words);
+      underline(mark, owners);
+      return mark;
+    };
+    const [a, b] = [labels[state.model], labels[state.against]];
+    byId("meaning").replaceChildren(
+      "Won: ", element("b", "", a), " has the higher F1. Changed: the two answers differ. In the texts: ",
+      legend("gold", "reference", []), ", ",
+      legend("", a, [{ model: state.model, dashed: false }]), ", ",
+      legend("", b, [{ model: state.against, dashed: true }]), ".");
+  }
+
+  /* Controls. */
+  document.querySelectorAll("[data-filter]").forEach((button) =>
+    button.addEventListener("click", () => { state.filter = button.dataset.filter; update(); }));
+  let waiting = 0;
+  byId("search").addEventListener("input", (event) => {
+    clearTimeout(waiting);
+    waiting = setTimeout(() => { state.query = event.target.value; update(); }, 120);
+  });
+  byId("order").addEventListener("change", (event) => { state.order = event.target.value; update(); });
+  if (labels.length > 2) {
+    byId("pickers").hidden = false;
+    for (const name of ["model", "against"]) {
+      const select = byId(name);
+      labels.forEach((label, i) => select.append(new Option(label, i)));
+      select.value = state[name];
+      select.addEventListener("change", () => {
+        const other = name === "model" ? "against" : "model";
+        const before = state[name];
+        state[name] = Number(select.value);
+        if (state[other] === state[name]) { state[other] = before; byId(other).value = before; } // they change places
+        explain();
+        update();
+      });
+    }
+  }
+  more.addEventListener("click", drawMore);
+  new IntersectionObserver((entries) => {
+    if (entries.some((entry) => entry.isIntersecting) && drawn < shown.length) drawMore();
+  }, { rootMargin: "900px" }).observe(more);
+  explain();
+  update();
+})();

@@ -1,0 +1,242 @@
+"""Runs models over the same labelled questions and measures how they differ. Writes nothing, prints nothing.
+
+Honesty first: a model whose temperature and no-answer threshold were fitted on these very questions is decoded without
+them (temperature 1, threshold 0), and the comparison says so.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from itertools import combinations, pairwise
+from pathlib import PurePath
+from typing import Any
+
+import numpy as np
+
+from qa_pipeline.compare.measuring import UNTUNED, Asked, ModelUnderTest, latencies, measure, versus
+from qa_pipeline.compare.results import Comparison, Given, Question
+from qa_pipeline.data.example import Example
+from qa_pipeline.data.fingerprint import fingerprint
+from qa_pipeline.errors import ConfigError, DataError, ModelError
+from qa_pipeline.metrics import Scores, score_rows
+from qa_pipeline.metrics.breakdown import breakdowns
+
+_BLOCK = 500  # questions; batches of fewer would not show how fast a model is
+_MOST_TURNS = 8
+_CONTEXT_CHARACTERS = (250, 500, 1_000, 2_000, 4_000, 8_000, 16_000)  # upper bounds, inclusive
+_COMMON_FOLDERS = frozenset({"merged", "model", "best", "adapter", "final", "output", "out"})
+
+
+def compare(
+    models: Sequence[ModelUnderTest],
+    examples: Sequence[Example],
+    *,
+    labels: Sequence[str] | None = None,
+    source: str = "",
+    drawn_from: Sequence[Example] | None = None,
+    normalization: str | None = None,
+    language: str | None = None,
+    seed: int = 0,
+    bootstrap_samples: int = 10_000,
+    latency_questions: int = 50,
+    progress: bool | None = None,
+) -> Comparison:
+    """Asks every model every question and measures all that a comparison says.
+
+    Args:
+        models: two or more; the first is the one that the others are held against.
+        examples: canonical rows with reference answers.
+        labels: what to call the models; made from their names when absent.
+        source: what to call the data.
+        drawn_from: all rows of the data that the examples are a part of. A model that was fitted on the whole was
+            fitted on its parts too, and only the whole has the fingerprint that the model remembers.
+        normalization: how answers are compared; the one that the models agree on, else "squad".
+        language: default language of the rows, for question words and for "multilingual".
+        seed: of the resampling.
+        bootstrap_samples: resamples of every interval.
+        latency_questions: how many questions to ask one by one; 0 leaves latency out.
+        progress: passed on to `predict`.
+
+    Raises:
+        ConfigError: fewer than two models, or labels that are not one for each and distinct.
+        DataError: there are no questions, or none has a reference answer.
+        ModelError: a model did not answer every question once.
+    """
+    models, examples = list(models), list(examples)
+    _check(models, examples)
+    names = _labels(models, labels)
+    normalization = normalization or _common_normalization(models)
+    data = fingerprint(examples)
+    fitted_on = {data} | ({fingerprint(drawn_from)} if drawn_from is not None else set())
+    rng = np.random.default_rng(seed)
+
+    milliseconds = latencies(models, examples, latency_questions)
+    fitted_here = [getattr(model.settings, "tuned_on", None) in fitted_on for model in models]
+    answers, seconds = _ask_all(models, names, examples, [UNTUNED if here else {} for here in fitted_here], progress)
+    asked = [
+        Asked(
+            model,
+            names[place],
+            answers[place],
+            score_rows(
+                {answer.id: answer.text for answer in answers[place]}, examples, normalization, language=language
+            ),
+            seconds[place],
+            milliseconds[place],
+            fitted_here[place],
+        )
+        for place, model in enumerate(models)
+    ]
+
+    places: dict[str, int] = {}
+    for example in examples:
+        places.setdefault(example["context"], len(places))
+    return Comparison(
+        source=source,
+        fingerprint=data,
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        seed=seed,
+        bootstrap_samples=bootstrap_samples,
+        normalization=normalization,
+        latency_questions=len(milliseconds[0]),
+        models=[measure(one, rng, bootstrap_samples) for one in asked],
+        pairs=[
+            versus(asked, later, earlier, rng, bootstrap_samples)
+            for earlier, later in combinations(range(len(models)), 2)
+        ],
+        breakdowns=_breakdowns([one.scores for one in asked], examples, normalization, language),
+        questions=_questions(examples, asked, places),
+        contexts=list(places),
+    )
+
+
+def _check(models: Sequence[ModelUnderTest], examples: Sequence[Example]) -> None:
+    if len(models) < 2:
+        raise ConfigError("compare", f"expected two or more models, found {len(models)}; give a base and a tuned one")
+    if not examples:
+        raise DataError("there are no questions to compare models on")
+    if not any(example["answers"]["text"] for example in examples):
+        raise DataError(
+            f"none of the {len(examples)} questions has a reference answer, so no model can be scored; give labelled "
+            "data, or check the field mapping"
+        )
+
+
+def _labels(models: Sequence[ModelUnderTest], labels: Sequence[str] | None) -> list[str]:
+    if labels is not None:
+        if len(labels) != len(models) or len(set(labels)) != len(labels) or not all(labels):
+            raise ConfigError("compare", f"expected {len(models)} different labels, found {list(labels)}")
+        return list(labels)
+    parts = [
+        [p for p in PurePath(str(model.name).replace(":", "/")).parts if p not in ("/", ".", "..")] for model in models
+    ]
+    short = [_last(path, 1) or "model" for path in parts]
+    depth = 2
+    while len(set(short)) < len(short) and depth <= max(map(len, parts)):
+        short = [_last(path, depth) or "model" for path in parts]
+        depth += 1
+    return [f"{label} ({place + 1})" if short.count(label) > 1 else label for place, label in enumerate(short)]
+
+
+def _last(path: Sequence[str], depth: int) -> str:
+    """The last parts of a path, and one more where the last alone says nothing ("merged", "checkpoint-200")."""
+    if path and (path[-1].lower() in _COMMON_FOLDERS or path[-1].startswith("checkpoint-")):
+        depth += 1
+    return "/".join(path[-depth:])
+
+
+def _common_normalization(models: Sequence[ModelUnderTest]) -> str:
+    found = {getattr(model.settings, "answer_normalization", "squad") for model in models}
+    return found.pop() if len(found) == 1 else "squad"
+
+
+def _ask_all(
+    models: Sequence[ModelUnderTest],
+    labels: Sequence[str],
+    examples: Sequence[Example],
+    decoding: Sequence[Mapping[str, float]],
+    progress: bool | None,
+) -> tuple[list[list[Any]], list[float]]:
+    """Every model's answers, and the seconds that it took for them.
+
+    The models take turns on large blocks of the questions, so that whatever else the machine does falls on all of them.
+    """
+    answers: list[list[Any]] = [[] for _ in models]
+    seconds = [0.0] * len(models)
+    blocks = min(_MOST_TURNS, max(1, len(examples) // _BLOCK))
+    edges = [len(examples) * i // blocks for i in range(blocks + 1)]
+    for begin, end in pairwise(edges):
+        block = examples[begin:end]
+        for place, model in enumerate(models):
+            start = time.perf_counter()
+            found = list(model.predict(block, progress=progress, **decoding[place]))
+            seconds[place] += time.perf_counter() - start
+            if [answer.id for answer in found] != [example["id"] for example in block]:
+                raise ModelError(
+                    f"{labels[place]}: expected one answer to each of {len(block)} questions in their order, found "
+                    f"{len(found)} answers or other ids"
+                )
+            answers[place] += found
+    return answers, seconds
+
+
+def _breakdowns(
+    scores: Sequence[Scores], examples: Sequence[Example], normalization: str, language: str | None
+) -> dict[str, dict[str, dict[str, Any]]]:
+    """Breakdown -> group -> total and the models' scores; the context's length is added to those of the metrics."""
+    each = []
+    for scored in scores:
+        found = breakdowns(scored, examples, normalization=normalization, language=language)
+        each.append({**found, "context_length": _context_groups(scored, examples)})
+    return {
+        name: {
+            group: {
+                "total": int(first["total"]),
+                "exact_match": [found[name][group]["exact_match"] for found in each],
+                "f1": [found[name][group]["f1"] for found in each],
+            }
+            for group, first in groups.items()
+        }
+        for name, groups in each[0].items()
+    }
+
+
+def _context_groups(scores: Scores, examples: Sequence[Example]) -> dict[str, dict[str, float]]:
+    """Scores by number of characters of the context, shortest first."""
+    lengths = np.array([len(example["context"]) for example in examples])
+    bounds = np.searchsorted(_CONTEXT_CHARACTERS, lengths)  # a length on a bound belongs below it
+    lows = [1, *(bound + 1 for bound in _CONTEXT_CHARACTERS)]
+    names = [f"{low:,}-{high:,}" for low, high in zip(lows, _CONTEXT_CHARACTERS, strict=False)] + [f"{lows[-1]:,}+"]
+    return {
+        names[place]: {
+            "exact_match": 100.0 * float(scores.exact[bounds == place].mean()),
+            "f1": 100.0 * float(scores.f1[bounds == place].mean()),
+            "total": int((bounds == place).sum()),
+        }
+        for place in np.unique(bounds)
+    }
+
+
+def _questions(examples: Sequence[Example], asked: Sequence[Asked], places: Mapping[str, int]) -> list[Question]:
+    return [
+        Question(
+            id=example["id"],
+            question=example["question"],
+            context=places[example["context"]],
+            gold=list(dict.fromkeys(zip(example["answers"]["text"], example["answers"]["answer_start"], strict=True))),
+            answers=[
+                Given(
+                    text=one.answers[row].text,
+                    start=one.answers[row].start,
+                    end=one.answers[row].end,
+                    confidence=float(one.answers[row].confidence),
+                    exact=float(one.scores.exact[row]),
+                    f1=float(one.scores.f1[row]),
+                )
+                for one in asked
+            ],
+        )
+        for row, example in enumerate(examples)
+    ]

@@ -1,0 +1,238 @@
+"""What a comparison found, as pure data: it goes to JSON and comes back, and table and report are made from it alone.
+
+Scores are percent, confidences 0 to 1, positions characters of the context (end exclusive).
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
+
+from qa_pipeline.errors import DataError
+
+FORMAT_VERSION = 1
+
+
+@dataclass(frozen=True)
+class Score:
+    """A mean over questions in percent, with its 95% bootstrap interval."""
+
+    value: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One model's score less another's on the same questions: points, 95% paired bootstrap interval, two-sided p."""
+
+    difference: float
+    low: float
+    high: float
+    p_value: float
+
+    @property
+    def direction(self) -> int:
+        """1 or -1 where interval and p-value both speak against chance; 0 where a difference cannot be told from it."""
+        return (int(self.low > 0) - int(self.high < 0)) if self.p_value < 0.05 else 0
+
+
+@dataclass(frozen=True)
+class Versus:
+    """Two models question by question.
+
+    Attributes:
+        model, against: places in `Comparison.models`; differences are model less against.
+        wins, losses, ties: questions on which `model` has the higher, the lower, the same F1.
+        changed: questions that the two answer with different text.
+    """
+
+    model: int
+    against: int
+    exact_match: Difference
+    f1: Difference
+    wins: int
+    losses: int
+    ties: int
+    changed: int
+
+
+@dataclass(frozen=True)
+class ModelResult:
+    """What one model scored, how sure it was, and what it costs.
+
+    Attributes:
+        label: short and distinct; how the model is called in table and report.
+        name: as it was loaded.
+        exact_match, f1: over all questions.
+        kinds: "HasAns" and "NoAns", where there are both -> exact_match, f1 (percent) and total.
+        answered: questions that got an answer other than "no answer".
+        temperature, null_score_diff_threshold: what it was decoded with; the threshold is None for a model that always
+            answers.
+        fitted_here: temperature and threshold had been fitted on these questions, so that they were not used.
+        ece: expected calibration error, 0 to 1: of the confidence that the answer is an exact match.
+        reliability: bins of equal mass: low, high, count, and mean confidence and accuracy (0 to 1).
+        aurc: area under the risk-coverage curve, 0 to 1; the smaller, the better confidence ranks the answers.
+        coverage, risk: parallel: share of questions answered, surest first, and share of those not exactly right.
+        num_parameters, size_mb: as loaded; megabytes of weights in memory.
+        questions_per_second: of all questions in batches; tokenising and decoding included.
+        latency_p50_ms, latency_p95_ms: of single questions asked one by one; None where none was timed.
+        notes: sentences that a reader must know to judge the numbers.
+    """
+
+    label: str
+    name: str
+    exact_match: Score
+    f1: Score
+    kinds: dict[str, dict[str, float]]
+    answered: int
+    temperature: float
+    null_score_diff_threshold: float | None
+    fitted_here: bool
+    ece: float
+    reliability: list[dict[str, float]]
+    aurc: float
+    coverage: list[float]
+    risk: list[float]
+    num_parameters: int
+    size_mb: float
+    device: str
+    questions_per_second: float
+    latency_p50_ms: float | None
+    latency_p95_ms: float | None
+    notes: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """One model's answer to one question: text ("" for no answer), place (None for no answer), confidence and scores.
+
+    Attributes:
+        exact, f1: 0 to 1.
+    """
+
+    text: str
+    start: int | None
+    end: int | None
+    confidence: float
+    exact: float
+    f1: float
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A question, its reference answers and what each model gave, in the order of the models.
+
+    Attributes:
+        context: place in `Comparison.contexts`.
+        gold: distinct reference answers as (text, start); empty where the text has no answer.
+    """
+
+    id: str
+    question: str
+    context: int
+    gold: list[tuple[str, int]]
+    answers: list[Given]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Any number of models on the same questions; the first is what the others are held against.
+
+    Attributes:
+        source: what the data is called.
+        fingerprint: of the questions, see `qa_pipeline.data.fingerprint`.
+        created: when, ISO 8601.
+        bootstrap_samples, seed: how the intervals were drawn.
+        normalization: how answers are compared, see `qa_pipeline.metrics.normalize_answer`.
+        latency_questions: how many questions were asked one by one.
+        models: in the order given.
+        pairs: every two models; those against the first come first.
+        breakdowns: name -> group -> total, and exact_match and f1 of each model (percent).
+        contexts: every context once.
+    """
+
+    source: str
+    fingerprint: str
+    created: str
+    seed: int
+    bootstrap_samples: int
+    normalization: str
+    latency_questions: int
+    models: list[ModelResult]
+    pairs: list[Versus]
+    breakdowns: dict[str, dict[str, dict[str, Any]]]
+    questions: list[Question]
+    contexts: list[str]
+
+    @property
+    def num_questions(self) -> int:
+        """How many questions each model was asked."""
+        return len(self.questions)
+
+    @property
+    def num_unanswerable(self) -> int:
+        """How many of them have no answer in their text."""
+        return sum(not question.gold for question in self.questions)
+
+    def versus(self, model: int, against: int = 0) -> Versus:
+        """The pair; raises KeyError where it was not compared in this direction."""
+        for pair in self.pairs:
+            if (pair.model, pair.against) == (model, against):
+                return pair
+        raise KeyError((model, against))
+
+    def to_json(self) -> dict[str, Any]:
+        """A JSON value that fits `data/schemas/comparison.schema.json`; `from_json` reads it back."""
+        from qa_pipeline.compare.verdict import verdict
+
+        words = verdict(self)
+        value = asdict(replace(self, questions=[]))
+        value["questions"] = [
+            {
+                **{"id": row.id, "question": row.question, "context": row.context},
+                "gold": [{"text": text, "start": start} for text, start in row.gold],
+                "answers": [{name: getattr(given, name) for name in Given.__slots__} for given in row.answers],
+            }
+            for row in self.questions
+        ]
+        head = {"format_version": FORMAT_VERSION, "verdict": [words.plain(s, self) for s in words.sentences]}
+        counts = {"num_questions": self.num_questions, "num_unanswerable": self.num_unanswerable}
+        return head | counts | value
+
+    @classmethod
+    def from_json(cls, value: dict[str, Any], source: str = "comparison.json") -> Comparison:
+        """Reads what `to_json` gave.
+
+        Raises:
+            DataError: the value is of a newer format, or something is missing or of the wrong kind.
+        """
+        version = value.get("format_version") if isinstance(value, dict) else None
+        if version != FORMAT_VERSION:
+            raise DataError(f"{source}: expected format_version {FORMAT_VERSION} of a comparison, found {version!r}")
+        try:
+            models = [
+                ModelResult(**{**m, "exact_match": Score(**m["exact_match"]), "f1": Score(**m["f1"])})
+                for m in value["models"]
+            ]
+            pairs = [
+                Versus(**{**p, "exact_match": Difference(**p["exact_match"]), "f1": Difference(**p["f1"])})
+                for p in value["pairs"]
+            ]
+            questions = [
+                Question(
+                    row["id"],
+                    row["question"],
+                    row["context"],
+                    [(gold["text"], gold["start"]) for gold in row["gold"]],
+                    [Given(**given) for given in row["answers"]],
+                )
+                for row in value["questions"]
+            ]
+            plain = (
+                *("source", "fingerprint", "created", "seed", "bootstrap_samples", "normalization"),
+                *("latency_questions", "breakdowns", "contexts"),
+            )
+            return cls(models=models, pairs=pairs, questions=questions, **{name: value[name] for name in plain})
+        except (KeyError, TypeError) as error:
+            raise DataError(f"{source}: not a whole comparison: {type(error).__name__} {error}") from error

@@ -1,0 +1,195 @@
+"""Puts a comparison into words: what can be said, and what cannot be told from these questions.
+
+A sentence names models as "{m0}", "{m1}" ...; each output puts its own form of the name there. Sentences hold our own
+words and numbers only, so that no label or question can be taken for such a place.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from qa_pipeline.compare.results import Comparison, Difference, ModelResult, Versus
+
+FEW_QUESTIONS = 100
+SUREST = 0.2  # share of the questions
+RARELY_RIGHT = 5.0  # percent exactly right; a model below says nothing by being unsure
+SAME_SPEED = 1.25  # a smaller ratio may come from whatever else the machine did
+_PLACE = re.compile(r"\{m(\d+)\}")
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The finding in one sentence, the sentences that bear it out, and what to know before believing it."""
+
+    headline: str
+    details: list[str]
+    cautions: list[str]
+
+    @property
+    def sentences(self) -> list[str]:
+        """All of them, the headline first."""
+        return [self.headline, *self.details, *self.cautions]
+
+    @staticmethod
+    def plain(sentence: str, comparison: Comparison) -> str:
+        """The sentence with the models' labels in it."""
+        return named(sentence, lambda place: comparison.models[place].label)
+
+
+def named(sentence: str, name: Callable[[int], str]) -> str:
+    """The sentence with `name(model)` wherever a model is named."""
+    return _PLACE.sub(lambda match: name(int(match[1])), sentence)
+
+
+def verdict(comparison: Comparison) -> Verdict:
+    """The words for a comparison."""
+    pairs = [pair for pair in comparison.pairs if pair.against == 0]
+    headline = _headline_of_two(pairs[0]) if len(pairs) == 1 else _headline_of_many(comparison)
+    details = [_numbers(comparison, pair) for pair in pairs]
+    details += [*_confidence(comparison), *_speed(comparison)]
+    return Verdict(headline, details, _cautions(comparison))
+
+
+def p_words(p_value: float) -> str:
+    """A p-value such as p = 0.034; never p = 0.000, but p < 0.001."""
+    return "p < 0.001" if p_value < 0.001 else f"p = {p_value:.3f}"
+
+
+def points(value: float) -> str:
+    """Percentage points without a sign: 18.7 points, 1 point."""
+    text = f"{abs(value):.1f}".removesuffix(".0")
+    return f"{text} point" + ("" if text == "1" else "s")
+
+
+def _headline_of_two(pair: Versus) -> str:
+    new, old = _mention(pair.model), _mention(pair.against)
+    exact, overlap = pair.exact_match.direction, pair.f1.direction
+    if exact == overlap == 0:
+        return f"These questions cannot tell {new} and {old} apart."
+    if exact * overlap > 0:
+        return f"{new} is {'better' if exact > 0 else 'worse'} than {old}, beyond chance."
+    if exact * overlap < 0:
+        more, less = ("more", "less") if exact > 0 else ("fewer", "more")
+        return (
+            f"{new} gets {more} answers exactly right than {old}, but its answers overlap {less} with the references "
+            "on the whole."
+        )
+    if exact:
+        more = "more" if exact > 0 else "fewer"
+        return f"{new} gets {more} answers exactly right than {old}; in overlap (F1) the two cannot be told apart."
+    nearer = "nearer to" if overlap > 0 else "further from"
+    return f"{new} comes {nearer} the reference answers than {old} (F1); in exact answers the two cannot be told apart."
+
+
+def _headline_of_many(comparison: Comparison) -> str:
+    """The model with the highest F1, whom it beats and from whom it cannot be told apart."""
+    order = sorted(range(len(comparison.models)), key=lambda place: -comparison.models[place].f1.value)
+    best, others = order[0], order[1:]
+    beaten = [place for place in others if _direction(comparison, best, place) > 0]
+    level = [place for place in others if place not in beaten]
+    if not level:
+        return f"{_mention(best)} is the best of the {_count(len(order))}, beyond chance."
+    if not beaten:
+        return f"These questions cannot tell which of the {_count(len(order))} is best."
+    return (
+        f"{_mention(best)} scores highest: better than {_list(beaten)}, beyond chance, but not to be told apart from "
+        f"{_list(level)}."
+    )
+
+
+def _numbers(comparison: Comparison, pair: Versus) -> str:
+    new, old = comparison.models[pair.model], comparison.models[pair.against]
+    total = comparison.num_questions
+    return (
+        f"{_mention(pair.model)} answers {new.exact_match.value:.1f}% of the questions exactly right, "
+        f"{_mention(pair.against)} {old.exact_match.value:.1f}%: {_difference(pair.exact_match)}. "
+        f"In F1 it scores {new.f1.value:.1f} against {old.f1.value:.1f}: {_difference(pair.f1)}. "
+        f"Question by question, {_mention(pair.model)} does better on {pair.wins:,}, worse on {pair.losses:,} and "
+        f"equally well on {pair.ties:,} of {total:,}."
+    )
+
+
+def _difference(found: Difference) -> str:
+    interval = f"95% interval {found.low:+.1f} to {found.high:+.1f}, {p_words(found.p_value)}"
+    if found.direction:
+        more = "more" if found.difference > 0 else "less"
+        return f"{points(found.difference)} {more} ({interval})"
+    return f"a difference of {found.difference:+.1f} that is within chance ({interval})"
+
+
+def _confidence(comparison: Comparison) -> list[str]:
+    """What the surest answers are worth, and how far stated confidences are from how often an answer is right.
+
+    The second alone would praise a model that is never right and never sure.
+    """
+    worth = []
+    for place, model in enumerate(comparison.models):
+        at = min(range(len(model.coverage)), key=lambda i: abs(model.coverage[i] - SUREST))
+        worth.append(f"{_mention(place)} in {100 * (1 - model.risk[at]):.0f}%")
+    off = [
+        f"{points(100 * model.ece)} for {_mention(place)}"
+        for place, model in enumerate(comparison.models)
+        if model.exact_match.value >= RARELY_RIGHT
+    ]
+    sentence = (
+        "When each gives only the fifth of its answers that it is surest of, they are exactly right: "
+        f"{', '.join(worth)}."
+    )
+    return [f"{sentence} Stated confidence is off by {', '.join(off)}, on average." if off else sentence]
+
+
+def _speed(comparison: Comparison) -> list[str]:
+    """One sentence on speed; models are told apart only by more than timing varies."""
+    rates = [model.questions_per_second for model in comparison.models]
+    fast, slow = rates.index(max(rates)), rates.index(min(rates))
+    shown = f"{_rate(rates[fast])} questions a second{_on(comparison.models[fast])}"
+    if rates[fast] < SAME_SPEED * rates[slow]:
+        return [f"They are about equally fast: up to {shown}."]
+    if len(rates) == 2:
+        return [f"{_mention(fast)} is the faster one: {shown} against {_rate(rates[slow])}."]
+    return [f"{_mention(fast)} is the fastest with {shown}, {_mention(slow)} the slowest with {_rate(rates[slow])}."]
+
+
+def _cautions(comparison: Comparison) -> list[str]:
+    found = [f"{_mention(place)}: {note}" for place, model in enumerate(comparison.models) for note in model.notes]
+    if comparison.num_questions < FEW_QUESTIONS:
+        found.append(
+            f"There are only {comparison.num_questions} questions: a difference must be large to show, and intervals "
+            "are rough."
+        )
+    if len(comparison.models) > 2:
+        found.append(
+            f"With {len(comparison.pairs)} pairs compared, one in twenty would differ beyond 95% by chance alone; the "
+            "p-values are not adjusted for that."
+        )
+    return found
+
+
+def _direction(comparison: Comparison, model: int, against: int) -> int:
+    if model > against:
+        return comparison.versus(model, against).f1.direction
+    return -comparison.versus(against, model).f1.direction
+
+
+def _mention(place: int) -> str:
+    return f"{{m{place}}}"
+
+
+def _list(places: list[int]) -> str:
+    names = [_mention(place) for place in places]
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+def _count(number: int) -> str:
+    words = {2: "two", 3: "three", 4: "four", 5: "five", 6: "six"}
+    return words.get(number, str(number))
+
+
+def _rate(rate: float) -> str:
+    return f"{rate:,.0f}" if rate >= 10 else f"{rate:.1f}"
+
+
+def _on(model: ModelResult) -> str:
+    return f" on {model.device}" if model.device else ""

@@ -1,0 +1,266 @@
+"""Reads documents (text, Markdown, HTML, PDF, Word) as plain text with known pages. Knows nothing of questions.
+
+HTML, PDF and Word need the "documents" extra: pip install "qa-pipeline[documents]". Importing this needs nothing.
+"""
+
+from __future__ import annotations
+
+import codecs
+import logging
+import os
+import re
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NamedTuple
+
+from qa_pipeline.data.document_formats import read_docx, read_html, read_pdf
+from qa_pipeline.data.rawfile import missing_file, reading
+from qa_pipeline.errors import DataError
+
+logger = logging.getLogger(__name__)
+
+TEXT_SUFFIXES = frozenset({".txt", ".text", ".md", ".markdown"})
+HTML_SUFFIXES = frozenset({".html", ".htm", ".xhtml"})
+SUFFIXES = TEXT_SUFFIXES | HTML_SUFFIXES | {".pdf", ".docx"}
+"""What is read in a folder. A file that is named itself may have any name: PDF and Word are known by their content."""
+
+PAGE_BREAK = "\n\n"
+
+_BOMS = (  # the longer first: UTF-16's is the beginning of UTF-32's
+    (codecs.BOM_UTF8, "utf-8-sig"),
+    (codecs.BOM_UTF32_LE, "utf-32"),
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+_FOREIGN = (
+    (b"\xd0\xcf\x11\xe0", "an old .doc file or a Word file with a password; save it as .docx without one"),
+    (b"{\\rtf", "an RTF file; save it as .docx or .txt"),
+    (b"\x1f\x8b", "gzip-compressed; unpack it first"),
+    (b"\x89PNG", "a picture; make it text first with OCR"),
+    (b"\xff\xd8\xff", "a picture; make it text first with OCR"),
+    (b"version https://git-lfs", "a Git LFS pointer, not the file; fetch it with git lfs pull"),
+)
+
+
+class Page(NamedTuple):
+    """One page of a document: its number from 1, and its characters in the text, end exclusive."""
+
+    number: int
+    start: int
+    end: int
+
+
+@dataclass(frozen=True)
+class Document:
+    """One document.
+
+    Attributes:
+        text: all of it; never blank.
+        source: the file's name as it was given or found.
+        pages: in order, without gaps except PAGE_BREAK; empty where the format has no pages.
+        title: as the file itself says, or None.
+        encoding: how a text or HTML file was decoded; None for other formats.
+    """
+
+    text: str
+    source: str
+    pages: list[Page] = field(default_factory=list)
+    title: str | None = None
+    encoding: str | None = None
+
+    def page_at(self, position: int) -> int | None:
+        """The number of the page that has this character of the text; None where there are no pages."""
+        place = bisect_right([page.start for page in self.pages], position)
+        return self.pages[place - 1].number if place else None
+
+
+def read_document(path: str | Path) -> Document:
+    """Reads one file.
+
+    PDF: lines as they stand on the page, words hyphenated at a line's end joined, pages kept. Word: paragraphs and
+    tables in their order. HTML: what a reader of the page reads, without scripts, styles and navigation. Cells of a
+    table's row are separated by " | ". Anything else is text, Markdown included, and is taken as it is.
+
+    Args:
+        path: the file. Its content decides where that is possible, then the name's ending.
+
+    Raises:
+        DataError: there is no such file, or it is damaged, protected by a password, empty, a scan without text, not a
+            document, or of a format that needs a package which is not installed.
+    """
+    path, name = Path(path), str(path)
+    with reading(name):
+        if path.is_dir():
+            raise DataError(f"{name}: is a folder; read_documents reads all of its files")
+        try:
+            content = path.read_bytes()
+        except FileNotFoundError:
+            raise missing_file(name) from None
+        except ValueError as error:  # a NUL in the name
+            raise DataError(f"{name!r}: not the name of a file") from error
+    document = _read(content, path.suffix.lower(), name)
+    if not document.text.strip():
+        scanned = "it may be a scan: make it text first, for example with ocrmypdf" if document.pages else "it is blank"
+        raise DataError(f"{name}: holds no text; {scanned}")
+    return document
+
+
+def read_documents(
+    sources: str | Path | Iterable[str | Path], *, skip_bad: bool = False, found: list[str] | None = None
+) -> Iterator[Document]:
+    """Reads files, and the documents in folders, one at a time.
+
+    Args:
+        sources: files and folders. Of a folder and the folders in it every file with one of SUFFIXES is read, by name;
+            hidden ones are not. A file that is there twice is read once.
+        skip_bad: leave out files of folders that cannot be read, with a warning each. A file that is named itself must
+            be readable.
+        found: takes the names of the files that are about to be read, before the first one is.
+
+    Raises:
+        DataError: as `read_document`; or a folder holds no document, or (skip_bad) none that can be read.
+    """
+    listed = _list(sources)
+    if found is not None:
+        found += [str(path) for path, _ in listed]
+    bad, count = "", 0
+    for path, named in listed:
+        try:
+            document = read_document(path)
+        except DataError as error:
+            if named or not skip_bad:
+                raise
+            logger.warning("left out: %s", error)
+            bad = str(error)
+            continue
+        count += 1
+        yield document
+    if not count:
+        raise DataError(f"none of {len(listed)} documents can be read; the last: {bad}")
+
+
+def _list(sources: str | Path | Iterable[str | Path]) -> list[tuple[Path, bool]]:
+    """Every file once, and whether it was named itself."""
+    sources = [sources] if isinstance(sources, (str, Path)) else sources
+    files: dict[str, tuple[Path, bool]] = {}
+    for source in sources:
+        path = Path(source)
+        if not path.is_dir():
+            files[os.path.realpath(path)] = (path, True)
+            continue
+        with reading(str(path)):
+            inside = sorted(
+                each
+                for each in path.rglob("*")
+                if each.suffix.lower() in SUFFIXES
+                and not any(part.startswith((".", "~$")) for part in each.relative_to(path).parts)
+                and each.is_file()
+            )
+        if not inside:
+            raise DataError(f"{path}: holds no document; expected files ending in {', '.join(sorted(SUFFIXES))}")
+        for each in inside:
+            files.setdefault(os.path.realpath(each), (each, False))
+    if not files:
+        raise DataError("no document was given; name files or folders")
+    return list(files.values())
+
+
+def _read(content: bytes, suffix: str, name: str) -> Document:
+    """The document in a file's bytes."""
+    if not content.strip():
+        raise DataError(f"{name}: is empty")
+    for magic, what in _FOREIGN:
+        if content.startswith(magic):
+            raise DataError(f"{name}: expected a document, found {what}")
+    if content.lstrip()[:5] == b"%PDF-" or suffix == ".pdf":
+        return _paged(*read_pdf(content, name), name)
+    if content.startswith(b"PK") or suffix == ".docx":
+        text, title = read_docx(content, name)
+        return Document(text, name, title=title)
+    is_html = suffix in HTML_SUFFIXES or (
+        suffix not in TEXT_SUFFIXES and re.match(rb"\s*(<!doctype html|<html)", content[:1000], re.IGNORECASE)
+    )
+    text, encoding = decode(content, name, is_html=bool(is_html))
+    if is_html:
+        text, title = read_html(text, name)
+        return Document(text, name, title=title, encoding=encoding)
+    return Document(text, name, encoding=encoding)
+
+
+def _paged(texts: list[str], title: str | None, name: str) -> Document:
+    pages, position = [], 0
+    for number, text in enumerate(texts, 1):
+        pages.append(Page(number, position, position + len(text)))
+        position += len(text) + len(PAGE_BREAK)
+    return Document(PAGE_BREAK.join(texts), name, pages, title)
+
+
+def decode(content: bytes, name: str, *, is_html: bool = False) -> tuple[str, str]:
+    """The text in a file's bytes, and its encoding.
+
+    Tried in this order: a byte order mark, UTF-16 without one, what an HTML page declares, UTF-8, Windows-1252 (with a
+    warning, because any bytes are text in it). A page that declares a Western European encoding and is valid UTF-8
+    throughout is UTF-8: that is the usual mistake.
+
+    Raises:
+        DataError: it is not text.
+    """
+    for mark, encoding in _BOMS:
+        if content.startswith(mark):
+            try:
+                return content.decode(encoding), encoding
+            except UnicodeDecodeError as error:
+                raise DataError(f"{name}: begins as {encoding} but is damaged at byte {error.start}") from error
+    if b"\0" in content:
+        return _utf16(content, name)
+    declared = _declared(content) if is_html else None
+    if declared and declared not in ("utf-8", "cp1252"):
+        try:
+            return content.decode(declared), declared
+        except UnicodeDecodeError:
+            logger.warning("%s: declares %s but is not; reading it as other text", name, declared)
+    try:
+        return content.decode("utf-8"), "utf-8"
+    except UnicodeDecodeError as error:
+        text = content.decode("cp1252", errors="replace")
+        if declared != "cp1252":
+            logger.warning(
+                "%s: not UTF-8 (byte %d); read as Windows-1252, %d characters beyond ASCII%s. If they look wrong, "
+                "convert it: iconv -f ENCODING -t UTF-8 IN > OUT",
+                name,
+                error.start,
+                sum(character > "\x7f" for character in text),
+                f", {lost} unreadable" if (lost := text.count("\ufffd")) else "",
+            )
+        return text, "cp1252"
+
+
+def _utf16(content: bytes, name: str) -> tuple[str, str]:
+    """UTF-16 without a mark: of text that has Latin letters or spaces, every other byte is mostly 0."""
+    head = content[:4096]
+    even, odd = head[::2].count(0), head[1::2].count(0)
+    encoding = "utf-16-le" if odd > 4 * even else "utf-16-be" if even > 4 * odd else None
+    try:
+        text = content.decode(encoding) if encoding else "\0"
+    except UnicodeDecodeError:
+        text = "\0"
+    if "\0" in text:
+        raise DataError(f"{name}: expected a document, found binary data; known are {', '.join(sorted(SUFFIXES))}")
+    return text, str(encoding)
+
+
+def _declared(content: bytes) -> str | None:
+    """The encoding in a page's <meta> or XML declaration, under Python's name for it."""
+    match = re.search(rb"""<(?:meta[^>]*?charset|\?xml[^>]*?encoding)\s*=\s*["']?\s*([\w.:-]+)""", content[:4096], re.I)
+    if not match:
+        return None
+    try:
+        encoding = codecs.lookup(match[1].decode("ascii")).name
+    except (LookupError, UnicodeDecodeError):
+        return None
+    if encoding in ("iso8859-1", "ascii", "cp1252"):  # browsers read all three as Windows-1252
+        return "cp1252"
+    return "utf-8" if encoding.startswith(("utf-8", "utf-16", "utf-32")) else encoding  # it was readable as ASCII

@@ -1,0 +1,98 @@
+"""How windows are cut and answers decoded, for one model and for one call: stored settings, and what the caller wants.
+
+What the caller gives is kept to; what he leaves out makes room for it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import math
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from qa_pipeline.errors import ConfigError
+
+if TYPE_CHECKING:
+    from qa_pipeline.modeling import QASettings
+
+WINDOW_LIMITS = ("max_seq_length", "doc_stride", "max_question_length")
+DECODING_LIMITS = (
+    "max_answer_length",
+    "n_best_size",
+    "null_score_diff_threshold",
+    "temperature",
+    "version_2_with_negative",
+)
+_LEAST = {"max_seq_length": 1, "doc_stride": 0, "max_question_length": 1, "max_answer_length": 1, "n_best_size": 1}
+
+
+def check_limits(given: Mapping[str, Any]) -> None:
+    """Makes sure that each value can be what its name says; None counts as not given.
+
+    Raises:
+        ConfigError: a name is unknown or a value cannot be; all problems at once.
+    """
+    problems = [p for name, value in given.items() if value is not None and (p := _problem(name, value))]
+    if problems:
+        raise ConfigError("settings of the predictor", problems)
+
+
+def check_bounds(**bounds: int | None) -> None:
+    """Makes sure that bounds of a batch are whole numbers of 1 or more; None is no bound.
+
+    Raises:
+        ConfigError: one is not.
+    """
+    problems = [
+        f"{name} must be a whole number, 1 or more, found {value!r}"
+        for name, value in bounds.items()
+        if value is not None and (not isinstance(value, int) or isinstance(value, bool) or value < 1)
+    ]
+    if problems:
+        raise ConfigError("settings of the predictor", problems)
+
+
+def with_limits(settings: QASettings, given: Mapping[str, Any], num_special: int, longest: float) -> QASettings:
+    """The settings with what the caller gave, and with room made for it.
+
+    Args:
+        settings: as stored with the model.
+        given: any of WINDOW_LIMITS and DECODING_LIMITS; None counts as not given.
+        num_special: special tokens of a window.
+        longest: most tokens that the model takes.
+
+    Raises:
+        ConfigError: as `check_limits`.
+    """
+    check_limits(given)
+    given = {name: value for name, value in given.items() if value is not None}
+    chosen = dataclasses.replace(settings, **given)
+    if "max_seq_length" not in given:
+        chosen.max_seq_length = int(min(chosen.max_seq_length, longest))
+    # The overlap and the question share a window with at least one more token of context.
+    if "doc_stride" not in given and chosen.doc_stride > chosen.max_seq_length // 2:
+        chosen.doc_stride = chosen.max_seq_length // 2
+    room = chosen.max_seq_length - num_special - chosen.doc_stride - 1
+    if chosen.max_question_length > room:
+        if "max_question_length" not in given:
+            chosen.max_question_length = max(room, 1)
+        elif "doc_stride" not in given:
+            chosen.doc_stride = max(chosen.doc_stride - (chosen.max_question_length - room), 0)
+    return chosen
+
+
+def _problem(name: str, value: Any) -> str | None:
+    if name not in (*WINDOW_LIMITS, *DECODING_LIMITS):
+        close = difflib.get_close_matches(name, (*WINDOW_LIMITS, *DECODING_LIMITS), n=1)
+        hint = f"did you mean {close[0]}?" if close else f"known are {', '.join((*WINDOW_LIMITS, *DECODING_LIMITS))}"
+        return f"{name} is not known; {hint}"
+    if name == "version_2_with_negative":
+        return None if isinstance(value, bool) else f"{name} must be True or False, found {value!r}"
+    if name in _LEAST:
+        fine = isinstance(value, int) and not isinstance(value, bool) and value >= _LEAST[name]
+        return None if fine else f"{name} must be a whole number, {_LEAST[name]} or more, found {value!r}"
+    number = isinstance(value, int | float) and not isinstance(value, bool) and not math.isnan(value)
+    if name == "temperature":
+        return None if number and 0 < value < math.inf else f"{name} must be a number above 0, found {value!r}"
+    return None if number else f"{name} must be a number, found {value!r}"

@@ -1,0 +1,248 @@
+"""`pipeline("question-answering")` as it was before transformers 5.3, on QAPredictor.
+
+The calls, keywords and keys of the removed pipeline work. What differs, on purpose:
+
+- A list of questions gives a list, one question gives one reply, whatever was found; with `top_k` above 1 (or
+  `all_answers`) a reply is a list of at most so many dicts. (The old one gave a dict for a list of one question, and
+  for `top_k` where only one answer was found.)
+- Scores are probabilities over all that could have been answered: never above 1, comparable across contexts.
+- `context[start:end] == answer`, always; the same text at two places is two answers; words are never widened to whole
+  paragraphs in languages without spaces.
+- A model that was trained with this package is asked with the limits, threshold and temperature stored beside it.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from qa_pipeline.errors import ModelError
+from qa_pipeline.predictor.answer import Answer, spans_needed
+from qa_pipeline.predictor.calls import INPUTS, Options, read_call
+from qa_pipeline.predictor.precision import pick_device
+from qa_pipeline.predictor.predictor import QAPredictor
+from qa_pipeline.predictor.words import WordFinder
+
+if TYPE_CHECKING:
+    from qa_pipeline.postprocess import Span
+
+TASK = "question-answering"
+DEFAULT_MODEL, DEFAULT_REVISION = "distilbert/distilbert-base-cased-distilled-squad", "564e9b5"
+
+OLD_DEFAULTS = {"max_answer_length": 15, "version_2_with_negative": False}
+"""Of the removed pipeline, for models that bring no settings of their own; its other defaults are ours too."""
+
+
+def pipeline(
+    task: str | None = TASK,
+    model: Any = None,
+    config: str | None = None,
+    tokenizer: Any = None,
+    feature_extractor: Any = None,
+    image_processor: Any = None,
+    processor: Any = None,
+    framework: str | None = None,
+    revision: str | None = None,
+    use_fast: bool = True,
+    token: str | None = None,
+    device: Any = None,
+    device_map: Any = None,
+    dtype: Any = "auto",
+    trust_remote_code: bool | None = None,
+    model_kwargs: dict[str, Any] | None = None,
+    pipeline_class: Any = None,
+    **kwargs: Any,
+) -> QuestionAnsweringPipeline:
+    """A question-answering pipeline; the drop-in for `transformers.pipeline("question-answering", ...)`.
+
+    Args:
+        task: "question-answering", or None.
+        model: run folder, adapter, merged model, Hub id, package:MODULE/FOLDER, a model in memory (with `tokenizer`),
+            or a QAPredictor.
+        tokenizer: name of one, or one in memory.
+        device: None takes a GPU where there is one; -1 is the CPU, n is GPU n.
+        dtype: see `QAPredictor.from_pretrained`.
+        kwargs: defaults of calls (`top_k`, `handle_impossible_answer`, `batch_size`, ...), and `torch_dtype`.
+        config, feature_extractor, image_processor, processor, framework, use_fast, device_map, model_kwargs,
+            pipeline_class: as in transformers where they make sense for this task; they may be left out.
+        revision, token, trust_remote_code: of the Hub.
+
+    Raises:
+        ModelError: the model cannot be loaded, or another task or framework was asked for.
+        UnknownKeywordError: a keyword is unknown.
+    """
+    options = dict(model_kwargs or {}) | kwargs
+    dtype = options.pop("torch_dtype", options.pop("dtype", dtype))
+    if task not in (None, TASK):
+        raise ModelError(f"task {task!r}: this package does {TASK!r} only; use transformers.pipeline for others")
+    if framework not in (None, "pt"):
+        raise ModelError(f"framework {framework!r}: only PyTorch (pt) is there, as in transformers 5")
+    if pipeline_class is not None:
+        raise ModelError("pipeline_class: subclass QuestionAnsweringPipeline and make it from a QAPredictor instead")
+    if isinstance(model, QAPredictor):
+        return QuestionAnsweringPipeline(model, **options)
+    if device_map is not None and device is None:
+        device = _device_of_map(device_map)
+    if model is not None and not isinstance(model, str | Path):
+        return QuestionAnsweringPipeline(_in_memory(model, tokenizer, device), **options)
+    if model is None:
+        warnings.warn(f"no model was given; {DEFAULT_MODEL} is used, as before", UserWarning, stacklevel=2)
+        model, revision = DEFAULT_MODEL, revision or DEFAULT_REVISION
+    named = {key: options.pop(key) for key in ("cache_dir", "base_model", "allow_new_head", "merge") if key in options}
+    predictor = QAPredictor.from_pretrained(
+        model,
+        device=device,
+        dtype=dtype,
+        tokenizer=tokenizer,
+        token=token,
+        revision=revision or "main",
+        trust_remote_code=bool(trust_remote_code),
+        **named,
+    )
+    return QuestionAnsweringPipeline(predictor, **options)
+
+
+class QuestionAnsweringPipeline:
+    """Answers questions in the shapes of the removed pipeline.
+
+    Args:
+        predictor: does the work.
+        kwargs: defaults of calls, see `__call__`.
+
+    Attributes:
+        predictor, model, tokenizer, device, task.
+
+    Raises:
+        UnknownKeywordError: a keyword is unknown.
+    """
+
+    def __init__(self, predictor: QAPredictor, **kwargs: Any):
+        self.predictor = predictor
+        self.model, self.tokenizer, self.device = predictor.model, predictor.tokenizer, predictor.device
+        self.task = TASK
+        self._words = WordFinder(predictor.tokenizer)
+        first = Options() if predictor.has_stored_settings else Options(limits=dict(OLD_DEFAULTS))
+        self.options = first.updated(kwargs)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Answers one question or many.
+
+        Args:
+            args: two texts (question, context), a dict, a list of dicts, a `datasets.Dataset`, a generator ...
+            kwargs: `question` and `context`, each a text or a list of texts; and
+
+                - top_k: most answers of a question (1).
+                - max_answer_len, max_seq_len, max_question_len, doc_stride: tokens.
+                - handle_impossible_answer: whether "no answer" is an answer: {"answer": "", "start": 0, "end": 0}.
+                - align_to_words: widen answers to whole words (True).
+                - all_answers, min_confidence: every distinct answer of at least this score, best first.
+                - batch_size: most windows in a batch; batch_tokens: most padded tokens in one.
+
+        Returns:
+            {"score", "start", "end", "answer"}, or with top_k above 1 or all_answers a list of these; in a list where
+            a list was given, from an iterator where an iterator or a torch dataset was given.
+
+        Raises:
+            QuestionError: a question or context is missing, empty or no text (also a ValueError).
+            UnknownKeywordError: a keyword is unknown (also a TypeError).
+        """
+        inputs = {name: kwargs.pop(name) for name in INPUTS if name in kwargs}
+        options = self.options.updated(kwargs)
+        rows, shape = read_call(args, inputs)
+        replies = self._replies(rows, options)
+        if shape == "lazy":
+            return replies
+        return next(replies) if shape == "one" else list(replies)
+
+    def predict(self, X: Any) -> Any:  # noqa: N803
+        """The same as calling it, under the name of scikit-learn."""
+        return self(X)
+
+    transform = predict
+
+    @staticmethod
+    def create_sample(question: str | list[str], context: str | list[str]) -> Any:
+        """A row, or a list of rows, to call the pipeline with."""
+        if isinstance(question, str):
+            return {"question": question, "context": context}
+        return [{"question": q, "context": c} for q, c in zip(question, context, strict=True)]
+
+    def _replies(self, rows: Any, options: Options) -> Iterator[Any]:
+        limits = dict(options.limits)
+        needed = spans_needed(options.min_confidence) if options.all_answers else 2 * options.top_k + 10
+        limits["n_best_size"] = max(limits.get("n_best_size", self.predictor.settings.n_best_size), needed)
+        answered = self.predictor.answered_rows(
+            rows,
+            progress=options.progress,
+            batch_size=options.batch_size,
+            batch_tokens=options.batch_tokens,
+            **limits,
+        )
+        return (self._reply(row["context"], answer, options) for row, answer in answered)
+
+    def _reply(self, context: str, answer: Answer, options: Options) -> Any:
+        found = self._spans(context, answer.nbest, options.align_to_words)
+        nothing = {"score": answer.no_answer_confidence, "start": 0, "end": 0, "answer": ""}
+        if options.all_answers:
+            if answer.start is None:
+                return []
+            return [span for span in _without_overlaps(found) if span["score"] >= options.min_confidence]
+        if answer.start is None:
+            found.insert(0, nothing)
+        elif answer.no_answer_confidence > 0:
+            # The threshold has decided for an answer; "no answer" takes its place among the others.
+            place = next((i for i, span in enumerate(found) if i and span["score"] < nothing["score"]), len(found))
+            found.insert(place, nothing)
+        return found[0] if options.top_k == 1 else found[: options.top_k]
+
+    def _spans(self, context: str, nbest: list[Span], align_to_words: bool) -> list[dict[str, Any]]:
+        """Spans as replies, best first. What several spans are widened to has the sum of their probabilities."""
+        scores: dict[tuple[int, int], float] = {}
+        for span in nbest:
+            place = self._words.widen(context, span.start, span.end) if align_to_words else (span.start, span.end)
+            scores[place] = scores.get(place, 0.0) + span.confidence
+        ranked = sorted(scores.items(), key=lambda item: -item[1])
+        return [
+            {"score": min(score, 1.0), "start": start, "end": end, "answer": context[start:end]}
+            for (start, end), score in ranked
+        ]
+
+
+def _without_overlaps(spans: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    kept: list[dict[str, Any]] = []
+    for span in spans:
+        if all(span["end"] <= other["start"] or other["end"] <= span["start"] for other in kept):
+            kept.append(span)
+    return kept
+
+
+def _in_memory(model: Any, tokenizer: Any, device: Any) -> QAPredictor:
+    """A predictor of a model that the caller has loaded; its type and device stay unless a device is named."""
+    from qa_pipeline import modeling
+    from qa_pipeline.arguments import ModelArguments
+    from qa_pipeline.modeling.checks import check_output, prepare_tokenizer
+
+    if not (hasattr(model, "config") and hasattr(model, "parameters")):
+        raise ModelError(f"model: expected a name, a folder or a model of transformers, found {type(model).__name__}")
+    name = getattr(model, "name_or_path", "") or type(model).__name__
+    if tokenizer is None or isinstance(tokenizer, str | Path):
+        tokenizer = modeling.load_tokenizer(ModelArguments(model_name_or_path=str(tokenizer or name)))
+    else:
+        tokenizer = prepare_tokenizer(tokenizer, getattr(tokenizer, "name_or_path", name))
+    if device is not None:
+        model = model.to(pick_device(device))
+    check_output(model, name)
+    settings = modeling.read_settings(name) if Path(name).is_dir() else None
+    return QAPredictor(model, tokenizer, settings, name=name)
+
+
+def _device_of_map(device_map: Any) -> Any:
+    """The one device that a device_map stands for; a model that is asked questions fits on one."""
+    if device_map == "auto":
+        return None
+    places = set(device_map.values()) if isinstance(device_map, dict) else {device_map}
+    if len(places) > 1:
+        raise ModelError(f"device_map names {len(places)} devices; give one as device")
+    return next(iter(places), None)

@@ -1,0 +1,344 @@
+"""Loads a trained model and asks it: the successor of the question-answering pipeline of transformers.
+
+Reads no file of its own and decides nothing: windows are Preprocess, decoding is Postprocess, loading is `modeling`.
+Importing this module does not import torch.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from qa_pipeline import artifacts
+from qa_pipeline.postprocess import Postprocess
+from qa_pipeline.predictor.answer import Answer
+from qa_pipeline.predictor.batches import BATCH_TOKENS, BATCH_TOKENS_CPU, FoundSpans, find_spans
+from qa_pipeline.predictor.limits import WINDOW_LIMITS, check_bounds, check_limits, with_limits
+from qa_pipeline.predictor.precision import pick_device, pick_dtype, set_precision
+from qa_pipeline.predictor.progress import Progress
+from qa_pipeline.predictor.questions import STRETCH, chunks, rounds, stretches
+from qa_pipeline.preprocess import Preprocess
+
+if TYPE_CHECKING:
+    import torch
+
+    from qa_pipeline.arguments import ModelArguments
+    from qa_pipeline.modeling import QASettings
+
+CHARACTERS_OF_A_TOKEN = 16
+"""Stretches of a very long context overlap by this many characters for each token that windows overlap by: more than a
+token has, so that every span which fits the overlap is whole in one of the two."""
+
+
+class QAPredictor:
+    """A question-answering model that is ready to be asked.
+
+    `from_pretrained` is the usual way to one; this makes it from a model that is in memory already.
+
+    Args:
+        model: a question-answering model of transformers, with or without adapters. It is put into evaluation mode.
+        tokenizer: a fast tokenizer that belongs to it.
+        settings: how windows are cut and answers decoded; None takes the defaults of QASettings.
+        name: what messages and reports call the model.
+        batch_tokens: most padded tokens in a batch; None decides by the device.
+        limits: what to change in the settings, see `predict`.
+
+    Attributes:
+        model, tokenizer, name: as given.
+        settings: with the limits, and lengths that were not given there fitted to the model.
+        has_stored_settings: whether the settings were given, not made up here.
+        device: where the model is.
+        num_parameters: weights, a 4-bit one counted as one.
+        size_mb: their size in memory, in megabytes (10**6 bytes).
+
+    Raises:
+        ModelError: model and tokenizer do not belong together, or the model cannot take such windows.
+        ConfigError: the lengths in the settings leave no room for context.
+    """
+
+    def __init__(
+        self,
+        model: Any,
+        tokenizer: Any,
+        settings: QASettings | None = None,
+        *,
+        name: str = "model",
+        batch_tokens: int | None = None,
+        limits: Mapping[str, Any] | None = None,
+    ):
+        from qa_pipeline.modeling import QASettings, describe
+
+        self.model, self.tokenizer, self.name = model.eval(), tokenizer, name
+        self.device: torch.device = next(model.parameters()).device
+        check_bounds(batch_tokens=batch_tokens)
+        self.batch_tokens = batch_tokens or (BATCH_TOKENS_CPU if self.device.type == "cpu" else BATCH_TOKENS)
+        self.has_stored_settings = settings is not None
+        self.settings = self._with_limits(settings or QASettings(), limits or {})
+        self._preprocesses: dict[tuple[int, ...], Preprocess] = {}
+        # Now, so that what does not fit together shows before the first question. It may lower the longest window.
+        self.settings.max_seq_length = self._preprocess(self.settings).max_seq_length
+        self.num_parameters: int = describe(model)["parameters"]
+        held = {tensor.data_ptr(): tensor.nbytes for tensor in (*model.parameters(), *model.buffers())}
+        self.size_mb: float = sum(held.values()) / 1e6
+
+    @classmethod
+    def from_pretrained(
+        cls,
+        name: str | Path,
+        *,
+        device: Any = None,
+        dtype: Any = "auto",
+        batch_tokens: int | None = None,
+        max_seq_length: int | None = None,
+        doc_stride: int | None = None,
+        max_question_length: int | None = None,
+        max_answer_length: int | None = None,
+        n_best_size: int | None = None,
+        null_score_diff_threshold: float | None = None,
+        temperature: float | None = None,
+        version_2_with_negative: bool | None = None,
+        base_model: str | None = None,
+        tokenizer: Any = None,
+        allow_new_head: bool = False,
+        merge: bool = True,
+        token: str | None = None,
+        cache_dir: str | None = None,
+        revision: str = "main",
+        trust_remote_code: bool = False,
+    ) -> QAPredictor:
+        """Loads a run folder, an adapter (with its base model), a merged model, or any question-answering model.
+
+        The limits and the no-answer threshold and temperature that training stored are used where none are given here.
+
+        Args:
+            name: folder, Hub id or package:MODULE/FOLDER.
+            device: "cpu", "cuda:1", a torch.device, a number (-1: CPU); None takes a GPU where there is one.
+            dtype: "auto" (bfloat16 where the device computes it natively, else float32), "float32", "bfloat16",
+                "float16" or a torch.dtype. The head always computes in float32. A quantised model keeps its types.
+            batch_tokens: most padded tokens in a batch; None decides by the device.
+            max_seq_length: longest window in tokens.
+            doc_stride: tokens that neighbouring windows share.
+            max_question_length: longer questions are cut to this many tokens, with a warning.
+            max_answer_length: longest answer in tokens.
+            n_best_size: spans kept of each window and each question.
+            null_score_diff_threshold: no answer is given where `null_odds` exceeds it (logits).
+            temperature: divides logits before confidences are made.
+            version_2_with_negative: whether "no answer" is an answer.
+            base_model: base of an adapter, where it is no longer where the adapter's configuration says.
+            tokenizer: name of a tokenizer, or a fast one in memory, if not the model's own.
+            allow_new_head: accept a model whose head was never trained (it answers at random), for comparison.
+            merge: merge an adapter into its base in memory, which is faster (a quantised base stays unmerged).
+            token, cache_dir, revision, trust_remote_code: of the Hub.
+
+        Raises:
+            ModelError: the model, its base, its tokenizer or the device is not there, they do not fit together, or the
+                model cannot answer questions.
+            ConfigError: a limit cannot be.
+        """
+        from qa_pipeline import modeling
+        from qa_pipeline.arguments import ModelArguments
+        from qa_pipeline.modeling.checks import prepare_tokenizer
+
+        args = ModelArguments(
+            model_name_or_path=str(name),
+            tokenizer_name=tokenizer if isinstance(tokenizer, str) else None,
+            token=token,
+            cache_dir=cache_dir,
+            model_revision=revision,
+            trust_remote_code=trust_remote_code,
+        )
+        limits = {
+            "max_seq_length": max_seq_length,
+            "doc_stride": doc_stride,
+            "max_question_length": max_question_length,
+            "max_answer_length": max_answer_length,
+            "n_best_size": n_best_size,
+            "null_score_diff_threshold": null_score_diff_threshold,
+            "temperature": temperature,
+            "version_2_with_negative": version_2_with_negative,
+        }
+        check_limits(limits)
+        check_bounds(batch_tokens=batch_tokens)
+        place = pick_device(device)
+        weights = pick_dtype(dtype, place)
+        if tokenizer is None or isinstance(tokenizer, str):
+            tokenizer = modeling.load_tokenizer(args)
+        else:
+            tokenizer = prepare_tokenizer(tokenizer, getattr(tokenizer, "name_or_path", str(name)))
+        settings = stored_settings(str(name), args)
+        model = modeling.load_trained(
+            name, place, base_model=base_model, merge=merge, allow_new_head=allow_new_head, model_args=args
+        )
+        set_precision(model, weights)
+        return cls(model, tokenizer, settings, name=str(name), batch_tokens=batch_tokens, limits=limits)
+
+    def ask(self, question: str, context: str, **overrides: Any) -> Answer:
+        """The answer to one question.
+
+        Args:
+            question: anything but blank.
+            context: any length.
+            overrides: as of `predict`.
+
+        Raises:
+            QuestionError, ConfigError, ModelError: as `predict`.
+        """
+        return next(self.predict([{"question": question, "context": context}], progress=False, **overrides))
+
+    def predict(
+        self,
+        examples: Iterable[Mapping[str, Any]],
+        *,
+        progress: bool | None = None,
+        batch_tokens: int | None = None,
+        batch_size: int | None = None,
+        **overrides: Any,
+    ) -> Iterator[Answer]:
+        """Answers, in the order asked, while the questions are still being read.
+
+        Questions are answered in chunks (16 at first, then more, up to 2,048 and 2,000,000 characters of context);
+        within one, windows of all questions share batches by length. A context of any length works: beyond 500,000
+        characters it is tokenised in stretches that overlap, cut at white space, so that the windows of one stretch may
+        begin elsewhere than they would if it were tokenised as a whole; memory then grows only by the few best spans
+        of each window.
+
+        Args:
+            examples: rows with "question" and "context", and "id" if they have one; other keys are left alone.
+            progress: a bar on stderr after three seconds; None where stderr is a terminal.
+            batch_tokens: most padded tokens in a batch.
+            batch_size: most windows in a batch.
+            overrides: for this call, any of max_seq_length, doc_stride, max_question_length, max_answer_length,
+                n_best_size, null_score_diff_threshold, temperature, version_2_with_negative.
+
+        Raises:
+            ConfigError: at once, where an override is unknown or cannot be.
+            QuestionError: a row cannot be asked. Answers of the rows before it come first.
+            ModelError: the model gives NaN or infinite logits, or runs out of memory.
+        """
+        answered = self.answered_rows(
+            examples, progress=progress, batch_tokens=batch_tokens, batch_size=batch_size, **overrides
+        )
+        return (answer for _, answer in answered)
+
+    def answered_rows(
+        self,
+        examples: Iterable[Mapping[str, Any]],
+        *,
+        progress: bool | None = None,
+        batch_tokens: int | None = None,
+        batch_size: int | None = None,
+        **overrides: Any,
+    ) -> Iterator[tuple[dict[str, str], Answer]]:
+        """As `predict`, with the row that was answered (its id, question and context) beside each answer."""
+        check_bounds(batch_tokens=batch_tokens, batch_size=batch_size)
+        settings = self._with_limits(self.settings, overrides) if overrides else self.settings
+        preprocess = self._preprocess(settings)
+        postprocess = Postprocess(
+            n_best_size=settings.n_best_size,
+            max_answer_length=settings.max_answer_length,
+            version_2_with_negative=settings.version_2_with_negative,
+            null_score_diff_threshold=settings.null_score_diff_threshold,
+            temperature=settings.temperature,
+        )
+        bounds = {"batch_tokens": batch_tokens or self.batch_tokens, "batch_size": batch_size}
+        return self._answered(examples, preprocess, postprocess, bounds, progress)
+
+    def _answered(
+        self,
+        examples: Iterable[Mapping[str, Any]],
+        preprocess: Preprocess,
+        postprocess: Postprocess,
+        bounds: dict[str, int | None],
+        show_progress: bool | None,
+    ) -> Iterator[tuple[dict[str, str], Answer]]:
+        overlap = CHARACTERS_OF_A_TOKEN * max(preprocess.doc_stride, postprocess.max_answer_length)
+        overlap = min(overlap, STRETCH // 4)
+        progress = Progress(show_progress, operator.length_hint(examples) or None)
+        try:
+            for rows in chunks(examples):
+                parts = [part for i, row in enumerate(rows) for part in stretches(i, row["context"], overlap)]
+                found = []
+                for lot in rounds(parts):
+                    share = len(rows) * len(lot) / len(parts)
+                    found.append(
+                        find_spans(
+                            self.model,
+                            lot,
+                            rows,
+                            preprocess,
+                            postprocess,
+                            device=self.device,
+                            on_batch=lambda part, share=share: progress.add(part * share),  # type: ignore[misc]
+                            **bounds,
+                        )
+                    )
+                windows = FoundSpans.joined(found)
+                predictions = postprocess.predictions(rows, windows, windows.candidates)
+                for row, prediction in zip(rows, predictions, strict=True):
+                    yield row, Answer.from_prediction(prediction, row["question"])
+        finally:
+            progress.close()
+
+    def _with_limits(self, settings: QASettings, given: Mapping[str, Any]) -> QASettings:
+        return with_limits(settings, given, _num_special(self.tokenizer), _longest(self.model, self.tokenizer))
+
+    def _preprocess(self, settings: QASettings) -> Preprocess:
+        """The one for these lengths; probing a tokenizer takes some milliseconds, so a few are kept.
+
+        Raises:
+            ModelError: the model does not take such windows, or ids of this tokenizer.
+            ConfigError: the lengths leave no room for context.
+        """
+        from qa_pipeline.modeling import check_fits
+
+        lengths = tuple(getattr(settings, name) for name in WINDOW_LIMITS)
+        if lengths not in self._preprocesses:
+            made = Preprocess(self.tokenizer, **dict(zip(WINDOW_LIMITS, lengths, strict=True)))
+            check_fits(self.model, self.tokenizer, made.max_seq_length)
+            if len(self._preprocesses) >= 8:
+                self._preprocesses.pop(next(iter(self._preprocesses)))
+            self._preprocesses[lengths] = made
+        return self._preprocesses[lengths]
+
+
+def stored_settings(name: str, args: ModelArguments) -> QASettings | None:
+    """What training stored beside the weights; None for a model trained elsewhere.
+
+    Raises:
+        ModelError: there is no such model, or the file is damaged.
+    """
+    from qa_pipeline import modeling
+
+    path = Path(modeling.resolve_model_path(name))
+    if path.is_dir():
+        return modeling.read_settings(path)
+    from transformers.utils import cached_file
+
+    file = cached_file(
+        name,
+        artifacts.QA_CONFIG,
+        token=args.token,
+        cache_dir=args.cache_dir,
+        revision=args.model_revision,
+        _raise_exceptions_for_missing_entries=False,
+        _raise_exceptions_for_connection_errors=False,
+        _raise_exceptions_for_gated_repo=False,
+    )
+    return None if file is None else modeling.read_settings(Path(file).parent)
+
+
+def _num_special(tokenizer: Any) -> int:
+    return tokenizer.num_special_tokens_to_add(pair=True)
+
+
+def _longest(model: Any, tokenizer: Any) -> float:
+    """Most tokens of a window that neither the tokenizer nor the model was made for less than."""
+    from qa_pipeline.modeling.head import unwrap
+
+    plain: Any = unwrap(model)
+    positions = getattr(plain.config, "max_position_embeddings", None)
+    if not isinstance(positions, int) or positions < 1:
+        return tokenizer.model_max_length
+    return min(tokenizer.model_max_length, positions)

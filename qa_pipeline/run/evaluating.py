@@ -1,0 +1,214 @@
+"""The stages of a run that measure: the model before training, on validation, and on test questions.
+
+Validation is also where the no-answer threshold and the temperature of the confidences are fitted. They are stored with
+the model and used on test questions; nothing that is reported of validation was made with them.
+"""
+
+from __future__ import annotations
+
+import functools
+import logging
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+from typing import Any
+
+import numpy as np
+
+from qa_pipeline import artifacts
+from qa_pipeline.arguments import Arguments
+from qa_pipeline.data import Example
+from qa_pipeline.data.fingerprint import fingerprint
+from qa_pipeline.metrics import bootstrap_interval, calibration_error, score_rows, squad_metrics
+from qa_pipeline.metrics.breakdown import breakdowns
+from qa_pipeline.modeling import QASettings
+from qa_pipeline.postprocess import (
+    TEMPERATURES,
+    Candidates,
+    Postprocess,
+    Prediction,
+    calibrate,
+    outcomes,
+    tune_threshold,
+)
+from qa_pipeline.preprocess import Preprocess
+from qa_pipeline.preprocess.windows import Windows
+from qa_pipeline.process import Evaluation, Process
+from qa_pipeline.run.folder import RunFolder, write_results
+from qa_pipeline.run.splits import Split
+
+logger = logging.getLogger(__name__)
+
+
+class Evaluator:
+    """Scores one labelled split: gives `Process` its evaluation, and turns candidates into predictions."""
+
+    def __init__(
+        self, examples: Sequence[Example], preprocess: Preprocess, postprocess: Postprocess, arguments: Arguments
+    ):
+        self.examples, self.postprocess, self.data = examples, postprocess, arguments.data
+        self.scoring = scoring_settings(arguments)
+        self.windows = preprocess.labelled_windows(examples, None)
+        self.evaluation = evaluation_of(self.examples, self.windows, postprocess, self.score)
+
+    def evaluation_at(self, temperatures: Sequence[float]) -> Evaluation:
+        """The same evaluation, whose candidates also have what `fit` needs; takes longer."""
+        return evaluation_of(self.examples, self.windows, self.postprocess, self.score, temperatures)
+
+    def predictions(self, candidates: Candidates) -> list[Prediction]:
+        """One prediction a question, in the order of the examples."""
+        return self.postprocess.predictions(self.examples, self.windows, candidates)
+
+    def score(self, candidates: Candidates) -> dict[str, float]:
+        """exact_match, f1, total, and HasAns_/NoAns_ where questions without an answer exist; percent."""
+        texts = {p.id: p.text for p in self.predictions(candidates)}
+        metrics = squad_metrics(texts, self.examples, **self.scoring)
+        if not self.data.version_2_with_negative:
+            metrics = {name: value for name, value in metrics.items() if not name.startswith(("HasAns_", "NoAns_"))}
+        return metrics
+
+    def full_report(self, predictions: list[Prediction]) -> dict[str, Any]:
+        """95% bootstrap intervals over questions, and breakdowns."""
+        scores = score_rows({p.id: p.text for p in predictions}, self.examples, **self.scoring)
+        return {
+            "exact_match_interval": bootstrap_interval(100 * scores.exact, np.random.default_rng(0)),
+            "f1_interval": bootstrap_interval(100 * scores.f1, np.random.default_rng(0)),
+            "breakdown": breakdowns(
+                scores, self.examples, num_windows={p.id: p.num_windows for p in predictions}, **self.scoring
+            ),
+        }
+
+    def fit(self, predictions: list[Prediction], candidates: Candidates, settings: QASettings) -> dict[str, Any]:
+        """Fits threshold and temperature and puts them into the settings.
+
+        Args:
+            predictions: made with temperature 1.
+            candidates: reduced at TEMPERATURES.
+            settings: changed where something was fitted; a threshold that the user gave stays.
+
+        Returns:
+            The best thresholds (v2 only), temperature, ece and, where it could be measured, ece_calibrated.
+        """
+        metrics: dict[str, Any] = {}
+        given = self.data.null_score_diff_threshold
+        tuned_on = fingerprint(self.examples)
+        if self.data.version_2_with_negative:
+            tuned = tune_threshold(predictions, self.examples, **self.scoring)
+            metrics |= tuned
+            settings.best_f1_threshold = tuned["best_f1_thresh"]
+            settings.best_exact_threshold = tuned["best_exact_thresh"]
+            if given is None:
+                settings.null_score_diff_threshold = tuned["best_f1_thresh"]
+                settings.tuned_on = tuned_on
+        found = outcomes(self.postprocess, self.examples, self.windows, candidates, **self.scoring)
+        texts = [example["context"] for example in self.examples]
+        threshold = self.postprocess.null_score_diff_threshold
+        calibration = calibrate(found, texts, threshold=threshold, tune=given is None, rng=np.random.default_rng(0))
+        if calibration.temperature is not None:
+            settings.temperature, settings.tuned_on = calibration.temperature, tuned_on
+        if calibration.reason is not None:
+            logger.info("Calibration: temperature %g; %s.", settings.temperature, calibration.reason)
+        metrics |= {"temperature": settings.temperature, "ece": calibration.ece}
+        if calibration.ece_calibrated is not None:
+            metrics["ece_calibrated"] = calibration.ece_calibrated
+        return metrics
+
+
+def scoring_settings(arguments: Arguments) -> dict[str, Any]:
+    """How answers are normalised before they are scored."""
+    return {"normalization": arguments.data.answer_normalization, "language": arguments.data.answer_language}
+
+
+def evaluation_of(
+    examples: Sequence[Example],
+    windows: Windows,
+    postprocess: Postprocess,
+    score: Any = None,
+    temperatures: Sequence[float] = (),
+) -> Evaluation:
+    """Joins windows and decoding; a logit that is no number is reported with its question."""
+    reduce = functools.partial(postprocess.reduce, windows=windows, examples=examples, temperatures=temperatures)
+    return Evaluation(windows=windows, reduce=reduce, join=Candidates.concatenate, score=score)
+
+
+# Stages
+
+
+def evaluate_base(folder: RunFolder, process: Process, validation: Evaluator) -> dict[str, Any]:
+    """Scores the model before training, once a run folder."""
+    args = process.args
+    known = [folder.finished_stage("base")]
+    if args.world_size > 1:
+        import torch.distributed
+
+        torch.distributed.broadcast_object_list(known)
+    metrics = known[0]
+    if metrics is None:
+        metrics, _ = process.evaluate(validation.evaluation, prefix="base")
+        folder.stage("base", **metrics)
+    write_results(folder, "base", metrics)
+    return metrics
+
+
+def evaluate(folder: RunFolder, process: Process, validation: Evaluator, settings: QASettings) -> dict[str, Any]:
+    """Scores the trained model, fits threshold and temperature, and writes results and predictions."""
+    metrics, candidates = process.evaluate(validation.evaluation_at(TEMPERATURES))
+    predictions = validation.predictions(candidates)
+    metrics |= {f"eval_{k}": v for k, v in validation.full_report(predictions).items()}
+    metrics["eval_samples"] = len(validation.examples)
+    metrics |= {f"eval_{k}": v for k, v in validation.fit(predictions, candidates, settings).items()}
+    write_predictions(folder, "eval", predictions, validation.data.version_2_with_negative)
+    folder.stage("eval", exact_match=metrics["eval_exact_match"], f1=metrics["eval_f1"])
+    write_results(folder, "eval", metrics)
+    return metrics
+
+
+def predict(
+    folder: RunFolder,
+    process: Process,
+    test: Split,
+    preprocess: Preprocess,
+    postprocess: Postprocess,
+    settings: QASettings,
+    arguments: Arguments,
+) -> dict[str, Any]:
+    """Answers the test questions with the settings of the model; scores them where the file has answers."""
+    postprocess = replace(
+        postprocess,
+        null_score_diff_threshold=settings.null_score_diff_threshold,
+        temperature=settings.temperature,
+    )
+    windows = preprocess.windows(test.examples)
+    evaluation = evaluation_of(test.examples, windows, postprocess, temperatures=(1.0,))
+    metrics, candidates = process.evaluate(evaluation, prefix="predict")
+    predictions = postprocess.predictions(test.examples, windows, candidates)
+    if not test.report.unlabelled:
+        scoring = scoring_settings(arguments)
+        scores = squad_metrics({p.id: p.text for p in predictions}, test.examples, **scoring)
+        metrics |= {f"predict_{k}": v for k, v in scores.items()}
+        found = outcomes(postprocess, test.examples, windows, candidates, (1.0,), **scoring)
+        correct = found.correct(postprocess.null_score_diff_threshold)
+        plain = found.confidence(postprocess.null_score_diff_threshold)[:, 0]
+        metrics["predict_ece"] = calibration_error(plain, correct).ece
+        if settings.tuned_on is not None and settings.tuned_on == fingerprint(test.examples):
+            logger.warning(
+                "%s: the threshold and temperature stored with the model were fitted on these very questions, so "
+                "that these scores flatter it; its own validation results do not.",
+                test.source,
+            )
+        else:
+            stated = np.array([p.confidence for p in predictions])
+            metrics["predict_ece_calibrated"] = calibration_error(stated, correct).ece
+            metrics["predict_temperature"] = postprocess.temperature
+    metrics["predict_samples"] = len(test.examples)
+    write_predictions(folder, "predict", predictions, arguments.data.version_2_with_negative)
+    folder.stage("predict", questions=len(predictions))
+    write_results(folder, "predict", metrics)
+    return metrics
+
+
+def write_predictions(folder: RunFolder, split: str, predictions: list[Prediction], with_null: bool) -> None:
+    """Writes predictions, n-best lists with offsets and confidences and, for v2, the no-answer odds."""
+    folder.write_json(artifacts.predictions_name(split), {p.id: p.text for p in predictions})
+    folder.write_json(artifacts.nbest_name(split), {p.id: [asdict(s) for s in p.nbest] for p in predictions})
+    if with_null:
+        folder.write_json(artifacts.null_odds_name(split), {p.id: p.null_odds for p in predictions})

@@ -1,0 +1,18 @@
+"""Ask a question-answering model, or compare models.
+
+python qa_predict.py --model DIR --question "..." --context_file FILE [FILE ...]
+python qa_predict.py --model DIR --interactive --context_file FILE
+python qa_predict.py --model DIR --data FILE --output preds.json
+python qa_predict.py --base BASE --tuned DIR [DIR ...] --data FILE --report report.html
+python qa_predict.py CONFIG.yaml [--key value ...]
+"""
+
+from __future__ import annotations
+
+import sys
+
+from qa_pipeline.ask.commands import main
+from qa_pipeline.errors import run_script
+
+if __name__ == "__main__":
+    sys.exit(run_script(main))

@@ -1,0 +1,142 @@
+"""The command line and configuration file of qa_predict.py: what is understood, and all that is wrong at once."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from qa_pipeline.arguments.setting_types import settings_of
+from qa_pipeline.ask.arguments import GROUPS, PredictArguments, parse
+from qa_pipeline.errors import ConfigError
+
+ASK = ["--model", "m", "--question", "Where?", "--context", "In Bern."]
+
+
+def problems(argv) -> list[str]:
+    with pytest.raises(ConfigError) as caught:
+        parse(argv)
+    return caught.value.problems
+
+
+@pytest.mark.parametrize(
+    ("argv", "command"),
+    [
+        (ASK, "ask"),
+        (["--model", "m", "--interactive", "--context", "In Bern."], "interactive"),
+        (["--model", "m", "--data", "d.json"], "predict"),
+        (["--base", "b", "--tuned", "t", "--data", "d.json"], "compare"),
+    ],
+)
+def test_the_settings_say_what_is_to_be_done(argv, command):
+    assert parse(argv).command == command
+
+
+def test_a_file_is_read_and_the_command_line_wins(tmp_path):
+    path = tmp_path / "ask.yaml"
+    path.write_text("base: b\ntuned: [t1, t2]\ndata: d.json\nreport: r.html\nmax_eval_samples: 9\ndtype: float32\n")
+    arguments = parse([str(path), "--max_eval_samples", "5"])
+    assert (arguments.base, arguments.tuned_models, arguments.max_eval_samples) == ("b", ["t1", "t2"], 5)
+    path = tmp_path / "ask.json"
+    path.write_text(json.dumps({"model": "m", "data": "d", "field_mapping": {"context": "body"}, "token": None}))
+    assert parse([str(path)]).field_mapping == {"context": "body"}
+
+
+def test_one_value_or_several_are_both_lists(tmp_path):
+    (tmp_path / "a.txt").write_text("x")
+    (tmp_path / "b.txt").write_text("x")
+    files = [str(tmp_path / name) for name in ("a.txt", "b.txt")]
+    asked = ["--model", "m", "--question", "Where?", "--context_file"]
+    assert parse([*asked, files[0]]).context_files == files[:1]
+    assert parse([*asked, *files]).context_files == files
+    assert parse(["--base", "b", "--tuned", "t", "--data", "d"]).tuned_models == ["t"]
+
+
+def test_names_of_run_qa_are_understood():
+    arguments = parse(["--model_name_or_path", "m", "--test_file", "d.json", "--max_predict_samples", "3"])
+    assert (arguments.model, arguments.data, arguments.max_eval_samples) == ("m", "d.json", 3)
+
+
+def test_all_answers_have_a_least_confidence_of_their_own():
+    assert parse(ASK).least_confidence == 0
+    assert parse([*ASK, "--all_answers"]).least_confidence == 0.05
+    assert parse([*ASK, "--all_answers", "--min_confidence", "0.3"]).least_confidence == 0.3
+
+
+def test_every_problem_is_reported_at_once(tmp_path):
+    path = tmp_path / "ask.yaml"
+    path.write_text("modell: m\ntop_k: 0\nmin_confidence: 2\n")
+    found = "\n".join(problems([str(path), "--dtype", "fp16", "--question", " ", "--context_file", "missing.pdf"]))
+    for expected in (
+        'modell: unknown key; nearest valid name: "model"',
+        "top_k: expected at least 1, found 0",
+        "min_confidence: expected at least 0 and at most 1, found 2",
+        'one of auto, float32, bfloat16, float16, found "fp16" (nearest: "float16")',
+        "--question: is blank",
+        '--context_file: no such file: "missing.pdf"',
+    ):
+        assert expected in found
+    assert len(found.split("\n")) == 6
+
+
+@pytest.mark.parametrize(
+    ("argv", "expected"),
+    [
+        ([], ["model: is required", "question: is required", "context: is required"]),
+        (["--model", "m"], ["question: is required", "context: is required"]),
+        (["--base", "b", "--data", "d"], ["tuned: is required beside base"]),
+        (["--tuned", "t", "--data", "d"], ["base: is required beside tuned"]),
+        (["--base", "b", "--tuned", "t"], ["data: is required; give labelled questions"]),
+        (["--base", "b", "--tuned", "t", "--data", "d", "--model", "m"], ["model: has no meaning when comparing"]),
+        ([*ASK, "--report", "r.html"], ["report: has no meaning when asking one question"]),
+        ([*ASK, "--data", "d"], ["question: has no meaning", "context: has no meaning"]),
+        ([*ASK, "--interactive"], ["question: has no meaning when asking interactively"]),
+        (["--model", "m", "--data", "d", "--top_k", "3"], ["top_k: has no meaning when answering the questions"]),
+        ([*ASK, "--temperature", "0"], ["temperature: expected above 0, found 0"]),
+        (["--model", "m", "--data", "d", "--field_mapping", "{x: 1}"], ["field_mapping: looks like an inline JSON"]),
+        (["--model", "m", "--data", "d", "--output", "."], ['output: "." is a folder']),
+    ],
+)
+def test_contradictions_and_gaps_are_named(argv, expected):
+    found = problems(argv)
+    assert len(found) == len(expected)
+    for line, text in zip(found, expected, strict=True):
+        assert text in line
+
+
+def test_output_may_not_be_the_data(tmp_path):
+    path = tmp_path / "d.json"
+    path.write_text("[]")
+    (found,) = problems(["--model", "m", "--data", str(path), "--output", str(path)])
+    assert "output" in found and "is the data itself" in found
+
+
+def test_a_context_and_documents_are_too_much(tmp_path):
+    (tmp_path / "a.txt").write_text("x")
+    (found,) = problems([*ASK, "--context_file", str(tmp_path / "a.txt")])
+    assert "context_file: context is given too; keep one" in found
+
+
+def test_a_false_flag_contradicts_nothing():
+    assert parse([*ASK, "--interactive", "false"]).command == "ask"
+
+
+def test_help_lists_every_setting(capsys):
+    with pytest.raises(SystemExit) as caught:
+        parse(["--help"])
+    assert caught.value.code == 0
+    text = capsys.readouterr().out
+    assert all(f"--{name} " in text for name in settings_of(*GROUPS))
+
+
+def test_no_value_of_a_token_is_ever_shown():
+    assert "hf_secret" not in repr(PredictArguments(token="hf_secret"))
+    assert "hf_secret" not in "\n".join(problems(["--token", "hf_secret", "--top_k", "x"]))
+
+
+def test_the_shipped_configuration_says_how_it_is_run_and_parses():
+    path = Path(__file__).resolve().parents[2] / "configs" / "compare.yaml"
+    assert f"qa_predict.py configs/{path.name}" in path.read_text(encoding="utf-8")
+    arguments = parse([str(path), "--data", "d.json"])
+    assert arguments.command == "compare" and len(arguments.tuned_models) == 2 and arguments.report

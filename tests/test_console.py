@@ -1,0 +1,24 @@
+from __future__ import annotations
+
+from qa_pipeline.console import results_table
+
+
+def test_the_table_says_what_calibration_mended():
+    table = results_table(
+        {"eval_exact_match": 40.0, "eval_f1": 60.0, "eval_ece": 0.3141, "eval_ece_calibrated": 0.052}
+        | {
+            "eval_temperature": 2.154,
+            "predict_ece": 0.25,
+            "predict_ece_calibrated": 0.0604,
+            "predict_temperature": 2.154,
+        },
+        "out",
+    )
+    assert "calibration: ECE 0.314 -> 0.052 (validation, cross-fitted), temperature 2.15\n" in table
+    assert "calibration: ECE 0.250 -> 0.060 (test), temperature 2.15\n" in table
+
+
+def test_a_temperature_that_was_not_measured_is_not_claimed():
+    table = results_table({"eval_ece": 0.3, "eval_temperature": 1.0}, "out")
+    assert "calibration: ECE 0.300 at temperature 1 (validation)" in table
+    assert "->" not in table and "calibration" not in results_table({"eval_f1": 1, "eval_exact_match": 1}, "out")
