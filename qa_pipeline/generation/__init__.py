@@ -1,0 +1,29 @@
+"""Documents or a prompt in, SQuAD data out: `python -m qa_pipeline generate`."""
+
+from qa_pipeline.generation.types import (
+    Backend,
+    Completion,
+    Draft,
+    Failure,
+    Generator,
+    Message,
+    Passage,
+    Rejected,
+    Request,
+    UsageSoFar,
+    passage_id,
+)
+
+__all__ = [
+    "Backend",
+    "Completion",
+    "Draft",
+    "Failure",
+    "Generator",
+    "Message",
+    "Passage",
+    "Rejected",
+    "Request",
+    "UsageSoFar",
+    "passage_id",
+]

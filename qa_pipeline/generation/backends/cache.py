@@ -1,0 +1,196 @@
+"""Every completion ever paid for, in one SQLite file; what is in it is never asked again.
+
+Rows are only added. A completion is committed before anybody sees it, so that a process killed at any moment loses at
+most what was still under way. Several processes may share a file. The file holds neither keys nor prompts.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sqlite3
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from qa_pipeline.errors import BackendError
+from qa_pipeline.generation.backends.limits import Spent
+from qa_pipeline.generation.types import Completion, Request
+
+FORMAT = 1
+
+_TABLES = """
+CREATE TABLE IF NOT EXISTS completions (
+    digest TEXT PRIMARY KEY, request TEXT NOT NULL, model TEXT NOT NULL, text TEXT NOT NULL,
+    finish_reason TEXT NOT NULL, prompt_tokens INTEGER NOT NULL, completion_tokens INTEGER NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS spent (
+    id INTEGER PRIMARY KEY CHECK (id = 1),
+    requests INTEGER NOT NULL, prompt_tokens INTEGER NOT NULL, completion_tokens INTEGER NOT NULL
+);
+INSERT OR IGNORE INTO spent VALUES (1, 0, 0, 0);
+"""
+
+
+def digest_of(model: str, request: Request) -> str:
+    """The name of a completion: SHA-256 of model, messages, parameters and the request's key (it holds the sample)."""
+    content = [
+        model,
+        [[m.role, m.content] for m in request.messages],
+        [request.max_tokens, request.temperature, request.seed, request.schema],
+        request.key,
+    ]
+    text = json.dumps(content, ensure_ascii=True, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+class Cache:
+    """The completions in one file, and the account of what was spent on them.
+
+    Args:
+        path: the file, made with its folder where it is not there; None keeps everything in memory.
+
+    Raises:
+        BackendError: the file is no cache of this kind or cannot be written.
+    """
+
+    def __init__(self, path: str | Path | None = None):
+        self.name = "memory" if path is None else str(path)
+        self._lock = threading.Lock()
+        try:
+            if path is not None:
+                Path(path).parent.mkdir(parents=True, exist_ok=True)
+            self._database = _open(":memory:" if path is None else path)
+        except (sqlite3.Error, OSError) as error:
+            raise BackendError(
+                f"cache {self.name}: cannot be used ({error}); give another file, or delete it with its completions"
+            ) from error
+
+    def get(self, model: str, request: Request) -> Completion | None:
+        """The stored completion of a request."""
+        with self._lock:
+            row = self._database.execute(
+                "SELECT text, finish_reason, prompt_tokens, completion_tokens FROM completions WHERE digest = ?",
+                (digest_of(model, request),),
+            ).fetchone()
+        if row is None:
+            return None
+        text, finish_reason, prompt_tokens, completion_tokens = row
+        return Completion(request.key, text, finish_reason, prompt_tokens, completion_tokens, cached=True)
+
+    def put(self, model: str, request: Request, completion: Completion, correction: Spent) -> None:
+        """Stores a completion and settles its booking in one transaction; the first of two is kept.
+
+        Args:
+            model: as given to `get`.
+            request: what was asked.
+            completion: what came back.
+            correction: what was used minus what was booked.
+        """
+        row = (
+            digest_of(model, request),
+            request.key,
+            model,
+            completion.text,
+            completion.finish_reason,
+            completion.prompt_tokens,
+            completion.completion_tokens,
+        )
+        with self._transaction() as database:
+            database.execute("INSERT OR IGNORE INTO completions VALUES (?, ?, ?, ?, ?, ?, ?)", row)
+            _add(database, correction)
+
+    def book(self, amount: Spent, fault: Callable[[Spent], str | None] | None) -> str | None:
+        """Adds to what was spent, unless `fault` finds something wrong with the new total.
+
+        Returns:
+            What `fault` found; None: it is booked.
+        """
+        with self._transaction() as database:
+            found = None if fault is None else fault(_spent(database) + amount)
+            if found is None:
+                _add(database, amount)
+        return found
+
+    def spent(self) -> Spent:
+        """What was booked so far, by every process."""
+        with self._lock:
+            return _spent(self._database)
+
+    def __len__(self) -> int:
+        with self._lock:
+            return self._database.execute("SELECT count(*) FROM completions").fetchone()[0]
+
+    def close(self) -> None:
+        """Closes the file."""
+        with self._lock:
+            self._database.close()
+
+    def _transaction(self) -> _Transaction:
+        return _Transaction(self._database, self._lock, self.name)
+
+
+class _Transaction:
+    """Holds the thread's lock and SQLite's write lock; commits, or rolls back on an exception."""
+
+    def __init__(self, database: sqlite3.Connection, lock: threading.Lock, name: str):
+        self._database, self._lock, self._name = database, lock, name
+
+    def __enter__(self) -> sqlite3.Connection:
+        self._lock.acquire()
+        try:
+            self._database.execute("BEGIN IMMEDIATE")
+        except BaseException as error:
+            self._lock.release()
+            if isinstance(error, sqlite3.Error):
+                raise BackendError(f"cache {self._name}: cannot be written ({error})") from error
+            raise
+        return self._database
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
+        try:
+            self._database.execute("COMMIT" if error is None else "ROLLBACK")
+        except sqlite3.Error as failed:
+            raise BackendError(f"cache {self._name}: cannot be written ({failed})") from failed
+        finally:
+            self._lock.release()
+        if isinstance(error, sqlite3.Error):
+            raise BackendError(f"cache {self._name}: cannot be written ({error})") from error
+
+
+def _open(path: str | Path) -> sqlite3.Connection:
+    database = sqlite3.connect(path, timeout=60, isolation_level=None, check_same_thread=False)
+    for attempt in range(100):
+        try:
+            database.execute("PRAGMA journal_mode=WAL")
+            break
+        except sqlite3.OperationalError as error:
+            # Another process is making the file: here SQLite does not wait by itself.
+            if "locked" not in str(error) or attempt == 99:
+                raise
+            time.sleep(0.05)
+    database.execute("PRAGMA synchronous=NORMAL")
+    database.execute("BEGIN IMMEDIATE")
+    version = database.execute("PRAGMA user_version").fetchone()[0]
+    tables = database.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+    if version != FORMAT and (version or tables):
+        database.close()
+        raise sqlite3.DatabaseError(f"its format is {version}, expected {FORMAT}")
+    for statement in _TABLES.split(";\n"):
+        database.execute(statement)
+    database.execute(f"PRAGMA user_version={FORMAT}")
+    database.execute("COMMIT")
+    return database
+
+
+def _spent(database: sqlite3.Connection) -> Spent:
+    return Spent(*database.execute("SELECT requests, prompt_tokens, completion_tokens FROM spent").fetchone())
+
+
+def _add(database: sqlite3.Connection, amount: Spent) -> None:
+    database.execute(
+        "UPDATE spent SET requests = requests + ?, prompt_tokens = prompt_tokens + ?, "
+        "completion_tokens = completion_tokens + ?",
+        (amount.requests, amount.prompt_tokens, amount.completion_tokens),
+    )

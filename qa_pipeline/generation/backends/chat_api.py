@@ -1,0 +1,274 @@
+"""One request to a chat completions endpoint: its body, the sending, and what the answer means.
+
+A key is only ever handed to the client; every text that comes back from here has it taken out.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import os
+import re
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlsplit, urlunsplit
+
+from qa_pipeline.errors import BackendError
+from qa_pipeline.generation.backends.limits import Spent
+from qa_pipeline.generation.backends.retries import FATAL, NOT_PROCESSED, PASSING, retry_after
+from qa_pipeline.generation.types import Completion, Request
+
+_LONGEST_DETAIL = 300  # characters
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a model wrote."""
+
+    text: str
+    finish_reason: str
+    used: Spent | None  # None: the server does not say
+
+    def completion(self, request: Request, most: Spent) -> Completion:
+        """As a Completion; where the server counts no tokens, at the most that they can be."""
+        if self.used is None:
+            tokens = min(request.max_tokens, len(self.text.encode("utf-8", "replace")) + 1)
+            used = Spent(1, most.prompt_tokens, tokens)
+        else:
+            used = self.used
+        return Completion(
+            request.key, self.text, self.finish_reason, used.prompt_tokens, used.completion_tokens, cached=False
+        )
+
+
+@dataclass(frozen=True)
+class Fault:
+    """Why there is no completion.
+
+    Args:
+        reason: one word, counted.
+        detail: one line, without the key.
+        used: what the attempt used, where that is known; None: it may be all that was booked.
+        passing: whether asking again can help.
+        fatal: whether no request can succeed.
+        retry_after: seconds the server asks to wait.
+    """
+
+    reason: str
+    detail: str
+    used: Spent | None = None
+    passing: bool = True
+    fatal: bool = False
+    retry_after: float | None = None
+
+
+@dataclass
+class Dialect:
+    """What this server takes: learned from what it refuses."""
+
+    model: str
+    structured: bool = True
+    extra: dict[str, Any] = field(default_factory=dict)
+    length_name: str = "max_tokens"
+    dropped: set[str] = field(default_factory=set)
+
+    def body(self, request: Request, structured: bool = True) -> dict[str, Any]:
+        """The fields of a request."""
+        body: dict[str, Any] = {
+            "model": self.model,
+            "messages": [{"role": m.role, "content": m.content} for m in request.messages],
+            self.length_name: request.max_tokens,
+            "temperature": request.temperature,
+        }
+        if request.seed is not None:
+            body["seed"] = request.seed
+        if request.schema is not None and structured and self.structured:
+            form = {"name": "answer", "schema": request.schema, "strict": True}
+            body["response_format"] = {"type": "json_schema", "json_schema": form}
+        return {**{name: value for name, value in body.items() if name not in self.dropped}, **self.extra}
+
+    def amend(self, body: dict[str, Any], detail: str) -> bool:
+        """Learns from a refusal that names a field; True when the next body will differ from `body`."""
+        detail = detail.lower()
+        if "max_tokens" in body and "max_completion_tokens" in detail:
+            self.length_name = "max_completion_tokens"
+            return True
+        for name in ("temperature", "seed"):
+            if name in body and name not in self.extra and re.search(rf"\b{name}\b", detail):
+                if name not in self.dropped:
+                    self.dropped.add(name)
+                    logging.getLogger(__name__).warning("the server refuses %s; it is left out from here on", name)
+                return True
+        return False
+
+
+def require_openai() -> None:
+    """Fails where the openai package is missing.
+
+    Raises:
+        BackendError: what to install.
+    """
+    try:
+        import openai  # noqa: F401
+    except ImportError as error:
+        raise BackendError(
+            "backend openai needs the openai package; run: pip install 'qa-pipeline[llm]' (or: pip install openai)"
+        ) from error
+
+
+def read_key(variable: str | None, required: bool) -> str | None:
+    """The key from the environment.
+
+    Raises:
+        BackendError: it is not there but needed.
+    """
+    key = os.environ.get(variable or "OPENAI_API_KEY", "").strip()
+    if not key and (required or variable):
+        raise BackendError(
+            f"no API key: set the environment variable {variable or 'OPENAI_API_KEY'}, or give base_url of a server "
+            "that needs none"
+        )
+    if key and not key.isprintable() or not key.isascii():
+        raise BackendError(f"{variable or 'OPENAI_API_KEY'} holds characters that no API key has")
+    return key or None
+
+
+def checked_url(url: str) -> str:
+    """The URL without a slash at its end.
+
+    Raises:
+        BackendError: it is no http URL.
+    """
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise BackendError(
+            f"base_url: expected something like http://localhost:8000/v1, found {without_credentials(url)!r}"
+        )
+    return url.rstrip("/")
+
+
+def without_credentials(url: str) -> str:
+    """The URL as it may be shown: no user name, password or query."""
+    parts = urlsplit(url)
+    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
+
+
+def open_client(url: str, key: str | None, timeout: float) -> Any:
+    """An AsyncOpenAI that sends every request exactly once."""
+    import openai
+
+    for name in ("httpx", "httpx2", "openai"):
+        library = logging.getLogger(name)
+        if library.level == logging.NOTSET:
+            library.setLevel(logging.WARNING)  # a line for every request
+    return openai.AsyncOpenAI(base_url=url, api_key=key or "none", timeout=timeout, max_retries=0)
+
+
+async def send(client: Any, body: dict[str, Any], timeout: float, key: str | None) -> Answer | Fault:
+    """Sends one request once.
+
+    Args:
+        client: as `open_client` gives it.
+        body: as `Dialect.body` gives it.
+        timeout: seconds until the last byte; a server that sends byte after byte of nothing is cut off too.
+        key: taken out of whatever comes back.
+    """
+    import openai
+
+    # `extra_body` lets fields through that the package does not know.
+    known = {name: body[name] for name in ("model", "messages")}
+    rest = {name: value for name, value in body.items() if name not in known}
+    try:
+        async with asyncio.timeout(timeout):
+            response = await client.chat.completions.with_raw_response.create(**known, extra_body=rest)
+    except (TimeoutError, openai.APITimeoutError) as error:
+        return Fault("timeout", f"no answer within {timeout:g} s", used=_unsent(error))
+    except openai.APIConnectionError as error:
+        cause = error.__cause__ or error
+        return Fault("unreachable", clean(f"{type(cause).__name__}: {cause}", key), used=_unsent(error))
+    except openai.APIStatusError as error:
+        return _status_fault(error.status_code, error.response.text, error.response.headers, key)
+    return read_answer(response.http_response.content, key)
+
+
+def read_answer(content: bytes, key: str | None = None) -> Answer | Fault:
+    """The completion in the body of a response with status 200."""
+    try:
+        value = json.loads(content)
+    except (ValueError, RecursionError):
+        found = content[:80].decode("utf-8", "replace").strip()
+        return Fault("bad_response", clean(f"expected JSON, found {found!r}", key))
+    value = value if isinstance(value, dict) else {}
+    used = _usage(value.get("usage"))
+    if value.get("error"):
+        return Fault("server_error", clean(json.dumps(value["error"]), key), used=used)
+    choices = value.get("choices")
+    if not isinstance(choices, list) or not choices:
+        return Fault("empty_choices", "the answer holds no choices", used=used)
+    choice = choices[0] if isinstance(choices[0], dict) else {}
+    message = choice.get("message")
+    if not isinstance(message, dict):
+        return Fault("bad_response", "the choice holds no message", used=used)
+    if message.get("refusal"):
+        return Answer("", "refusal", used)
+    text = message.get("content")
+    if isinstance(text, list):  # parts
+        text = "".join(str(part.get("text", "")) for part in text if isinstance(part, dict))
+    return Answer(text if isinstance(text, str) else "", str(choice.get("finish_reason") or "stop"), used)
+
+
+def clean(text: str, key: str | None) -> str:
+    """One short line without the key."""
+    if key:
+        text = text.replace(key, "[key]")
+    text = re.sub(r"\b(sk-|Bearer )[\w*.-]{6,}", "[key]", text)
+    text = " ".join(text.split())
+    return text if len(text) <= _LONGEST_DETAIL else text[: _LONGEST_DETAIL - 3] + "..."
+
+
+def _status_fault(status: int, text: str, headers: Any, key: str | None) -> Fault:
+    """What an answer with an error status means."""
+    detail = clean(f"HTTP {status} {_message(text)}", key)
+    used = Spent(1) if status in NOT_PROCESSED or status in FATAL else None
+    if status in FATAL:
+        return Fault("not_found" if status == 404 else "denied", detail, used, passing=False, fatal=True)
+    if status == 429 and "insufficient_quota" in text:
+        return Fault("no_quota", detail, used, passing=False, fatal=True)
+    if status == 429:
+        return Fault("rate_limited", detail, used, retry_after=retry_after(headers))
+    if status in PASSING or status >= 500:
+        return Fault("server_error", detail, used, retry_after=retry_after(headers))
+    too_long = re.search(r"context.{0,20}(length|size|window)|too long|too large|maximum.{0,20}tokens", text, re.I)
+    return Fault("too_long" if too_long else "refused", detail, used, passing=False)
+
+
+def _message(text: str) -> str:
+    """The message in an error's body, or the body."""
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
+        return text
+    for name in ("error", "message", "detail"):
+        if isinstance(value, dict) and name in value:
+            value = value[name]
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def _usage(value: Any) -> Spent | None:
+    if not isinstance(value, dict):
+        return None
+    prompt, completion = value.get("prompt_tokens"), value.get("completion_tokens")
+    if not isinstance(prompt, int) or not isinstance(completion, int) or prompt < 0 or completion < 0:
+        return None
+    return Spent(1, prompt, completion)
+
+
+def _unsent(error: BaseException) -> Spent | None:
+    """Nothing, where no connection came about; else unknown."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if type(cause).__name__ in ("ConnectError", "ConnectTimeout"):
+            return Spent()
+        cause = cause.__cause__
+    return None

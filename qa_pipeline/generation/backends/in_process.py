@@ -1,0 +1,120 @@
+"""What backends without a server share: the cache first, then batches of what is left. Never loads a model."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from qa_pipeline.generation.backends.cache import Cache
+from qa_pipeline.generation.backends.limits import Account, Limits, Prices, Spent
+from qa_pipeline.generation.types import Completion, Failure, Request, UsageSoFar
+
+
+@dataclass(frozen=True)
+class Written:
+    """What a model wrote for one request.
+
+    Args:
+        text: without special tokens.
+        finish_reason: "stop" or "length".
+        prompt_tokens, completion_tokens: the completion's with the token that ends it.
+    """
+
+    text: str
+    finish_reason: str
+    prompt_tokens: int
+    completion_tokens: int
+
+
+class InProcessBackend:
+    """Completes requests in batches, in this process; `_write` and `_prompt_tokens` are the model's.
+
+    Args:
+        model: as the user named it; part of the cache's key.
+        batch_size: requests that are handed over at a time.
+        limits: of number; those of speed and time mean nothing here.
+        cache: a Cache or its file; None keeps completions in memory.
+    """
+
+    def __init__(self, model: str, batch_size: int, limits: Limits | None, cache: Cache | str | Path | None):
+        self.model = model
+        self.batch_size = max(1, batch_size)
+        self._cache = cache if isinstance(cache, Cache) else Cache(cache)
+        self._account = Account(self._cache, limits or Limits(), Prices(0.0, 0.0))
+
+    @property
+    def usage(self) -> UsageSoFar:
+        """Requests and tokens over the life of the cache file, and hits in the cache of this process."""
+        return self._account.usage
+
+    def complete(self, requests: Iterable[Request]) -> Iterator[Completion | Failure]:
+        """Completes requests, in any order.
+
+        Raises:
+            BackendError: the model cannot be loaded or fails.
+            BudgetError: there is no room for a further request; those before it are yielded first.
+        """
+        missing: list[Request] = []
+        for request in requests:
+            found = self._account.find(self.model, request)
+            if found is not None:
+                yield found
+                continue
+            missing.append(request)
+            if len(missing) == self.batch_size:
+                yield from self._complete(missing)
+                missing = []
+        if missing:
+            yield from self._complete(missing)
+
+    def close(self) -> None:
+        """Closes the cache."""
+        self._cache.close()
+
+    def _complete(self, requests: Sequence[Request]) -> Iterator[Completion | Failure]:
+        """Books, writes and keeps one batch, or several where the budget does not hold all at their most."""
+        waiting = deque(zip(requests, self._prompt_tokens(requests), strict=True))
+        while waiting:
+            booked: list[tuple[Request, Spent]] = []
+            while waiting:
+                request, prompt_tokens = waiting[0]
+                if isinstance(prompt_tokens, Failure):
+                    yield prompt_tokens
+                else:
+                    most = Spent(1, prompt_tokens, request.max_tokens)
+                    if not self._account.reserve(most):  # raises where nothing is booked that may leave room
+                        break
+                    booked.append((request, most))
+                waiting.popleft()
+            yield from self._write_and_keep(booked)
+
+    def _write_and_keep(self, booked: Sequence[tuple[Request, Spent]]) -> list[Completion | Failure]:
+        """Writes a batch; all of it is kept before any of it is handed on."""
+        try:
+            written = self._write([request for request, _ in booked]) if booked else []
+        except BaseException:
+            for _, most in booked:
+                self._account.settle(most, Spent())
+            raise
+        results: list[Completion | Failure] = []
+        for (request, most), one in zip(booked, written, strict=True):
+            if isinstance(one, Failure):
+                self._account.settle(most, Spent())
+                results.append(one)
+                continue
+            completion = Completion(
+                request.key, one.text, one.finish_reason, one.prompt_tokens, one.completion_tokens, cached=False
+            )
+            self._account.store(self.model, request, completion, most)
+            results.append(completion)
+        return results
+
+    def _prompt_tokens(self, requests: Sequence[Request]) -> list[int | Failure]:
+        """The tokens of each prompt, or why it cannot be completed."""
+        raise NotImplementedError
+
+    def _write(self, requests: Sequence[Request]) -> Sequence[Written | Failure]:
+        """Writes a batch, in order."""
+        raise NotImplementedError

@@ -1,0 +1,310 @@
+"""Any server that speaks the chat completions of OpenAI: vLLM, llama.cpp, Ollama, TGI, `transformers serve`, OpenAI.
+
+Requests go out from one event loop in a thread of its own; the caller pulls requests in and completions out. What a
+request can cost is booked before it is sent, and what comes back is on disk before the caller sees it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import queue
+import random
+import threading
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from qa_pipeline.errors import BackendError
+from qa_pipeline.generation.backends import chat_api
+from qa_pipeline.generation.backends.cache import Cache
+from qa_pipeline.generation.backends.chat_api import Answer, Dialect, Fault
+from qa_pipeline.generation.backends.limits import Account, Limits, Prices, Spent
+from qa_pipeline.generation.backends.models import resolve_model
+from qa_pipeline.generation.backends.pace import MARGIN, Pace, Slot
+from qa_pipeline.generation.backends.retries import backoff
+from qa_pipeline.generation.types import Completion, Failure, Request, UsageSoFar
+
+logger = logging.getLogger(__name__)
+
+OPENAI_URL = "https://api.openai.com/v1"
+_POLL = 0.05  # seconds between looks at a limit that an answer may lift
+
+
+@dataclass
+class _Session:
+    """One call of `complete`: what came out, and what made it stop."""
+
+    results: queue.SimpleQueue[Completion | Failure | BaseException | None] = field(default_factory=queue.SimpleQueue)
+    stopped: bool = False
+
+
+class _Stopped(Exception):
+    """The session ends; this request was not sent."""
+
+
+class OpenAIBackend:
+    """Completes requests on a server.
+
+    Args:
+        model: what the server calls it; the short names of `models` stand for Hub ids.
+        base_url: up to and with /v1; None: OPENAI_BASE_URL, else OpenAI's own.
+        api_key_env: environment variable that holds the key; None: OPENAI_API_KEY, and no key where it is not set and
+            base_url is given.
+        limits: of number, speed, time and cost.
+        prices: for cost and max_cost.
+        cache: a Cache or its file; None keeps completions in memory.
+        structured: ask for JSON that follows a request's schema; dropped by itself on a server that refuses it.
+        extra_body: further fields of every request, for example {"chat_template_kwargs": {"enable_thinking": False}}.
+        give_up_after: that many requests in a row that failed for good end the run.
+        backoff_seconds: first wait after a fault.
+        pace_window, pace_margin: seconds that "per minute" means, and the allowance for requests that arrive late.
+
+    Raises:
+        BackendError: the openai package or the key is missing, or a setting cannot be meant.
+    """
+
+    def __init__(
+        self,
+        model: str,
+        *,
+        base_url: str | None = None,
+        api_key_env: str | None = None,
+        limits: Limits | None = None,
+        prices: Prices | None = None,
+        cache: Cache | str | Path | None = None,
+        structured: bool = True,
+        extra_body: dict[str, Any] | None = None,
+        give_up_after: int = 10,
+        backoff_seconds: float = 0.5,
+        pace_window: float = 60.0,
+        pace_margin: float = MARGIN,
+    ):
+        self.model = resolve_model(model, on_a_server=True).hub_id
+        self.limits = limits or Limits()
+        self._url = chat_api.checked_url(base_url or os.environ.get("OPENAI_BASE_URL") or OPENAI_URL)
+        self._key = chat_api.read_key(api_key_env, required=self._url == OPENAI_URL)
+        self._cache = cache if isinstance(cache, Cache) else Cache(cache)
+        self._account = Account(self._cache, self.limits, prices or Prices())
+        self._dialect = Dialect(self.model, structured=structured, extra=dict(extra_body or {}))
+        self._pace = Pace(self.limits.requests_per_minute, self.limits.tokens_per_minute, pace_window, pace_margin)
+        self._turn = asyncio.Lock()  # the longest waiting goes first
+        self._give_up_after = give_up_after
+        self._failed_in_a_row = 0
+        self._settled = 0
+        self._backoff_seconds = backoff_seconds
+        self._jitter = random.Random()
+        chat_api.require_openai()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._thread: threading.Thread | None = None
+        self._client: Any = None
+
+    @property
+    def usage(self) -> UsageSoFar:
+        """Requests, tokens and cost over the life of the cache file, and hits in the cache of this process."""
+        return self._account.usage
+
+    def complete(self, requests: Iterable[Request]) -> Iterator[Completion | Failure]:
+        """Completes requests, in any order; `requests` is read as far as there is room for more.
+
+        Raises:
+            BackendError: the server refuses for a reason that will not pass (401, 403, 404, no quota), or it no longer
+                answers. What was under way is yielded first.
+            BudgetError: there is no room for a further request.
+        """
+        source = iter(requests)
+        session = _Session()
+        loop = self._running_loop()
+        tasks = []
+        fatal: BaseException | None = None
+        waiting = 0
+        exhausted = False
+        try:
+            while True:
+                while not exhausted and fatal is None and waiting < self.limits.concurrency:
+                    request = next(source, None)
+                    if request is None:
+                        exhausted = True
+                    elif (found := self._account.find(self.model, request)) is not None:
+                        yield found
+                    else:
+                        tasks.append(asyncio.run_coroutine_threadsafe(self._work(request, session), loop))
+                        waiting += 1
+                if not waiting:
+                    break
+                result = session.results.get()
+                waiting -= 1
+                tasks = [task for task in tasks if not task.done()]
+                if isinstance(result, BaseException):
+                    fatal = fatal or result
+                    session.stopped = True
+                elif result is not None:
+                    yield result
+        finally:
+            session.stopped = True
+            for task in tasks:
+                task.cancel()
+        if fatal is not None:
+            raise fatal
+
+    def close(self) -> None:
+        """Ends the thread and closes connections and the cache."""
+        loop, self._loop = self._loop, None
+        if loop is not None:
+            if self._client is not None:
+                asyncio.run_coroutine_threadsafe(self._client.close(), loop).result(timeout=10)
+                self._client = None
+            loop.call_soon_threadsafe(loop.stop)
+            assert self._thread is not None
+            self._thread.join(timeout=10)
+            loop.close()
+        self._cache.close()
+
+    def _running_loop(self) -> asyncio.AbstractEventLoop:
+        if self._loop is None:
+            self._loop = asyncio.new_event_loop()
+            self._thread = threading.Thread(target=self._loop.run_forever, name="openai backend", daemon=True)
+            self._thread.start()
+        return self._loop
+
+    async def _work(self, request: Request, session: _Session) -> None:
+        """Puts exactly one result into the session."""
+        try:
+            result: Completion | Failure | BaseException | None = await self._answer(request, session)
+        except _Stopped:
+            result = None
+        except Exception as error:  # handed to the caller's thread, which raises it
+            result = error
+        session.results.put(result)
+
+    async def _answer(self, request: Request, session: _Session) -> Completion | Failure:
+        """Sends one request until it has an answer, or a fault that will not pass.
+
+        Raises:
+            BackendError: going on is pointless.
+            _Stopped: the session ended before.
+        """
+        structured = True
+        passing_faults = 0
+        while True:
+            most = self._account.most(request)
+            await self._reserve(most, session)
+            slot = await self._admit(most, session)
+            body = self._dialect.body(request, structured)
+            answer = await self._attempt(request, body, most, slot)
+            if isinstance(answer, Completion):
+                self._failed_in_a_row = 0
+                if not structured and self._dialect.structured:
+                    self._dialect.structured = False
+                    logger.info("%s refuses response_format; JSON is asked for in words from here on", self._shown_url)
+                return answer
+            if answer.fatal:
+                raise BackendError(f"{self._shown_url}: {answer.detail}. {self._mend(answer)}")
+            if answer.reason == "refused" and self._dialect.amend(body, answer.detail):
+                continue
+            if answer.reason == "refused" and "response_format" in body:
+                structured = False
+                continue
+            passing_faults += 1
+            if not answer.passing or passing_faults > self.limits.max_retries:
+                return self._failed(request, answer)
+            await self._wait(answer, passing_faults, session)
+
+    async def _attempt(self, request: Request, body: dict[str, Any], most: Spent, slot: Slot) -> Completion | Fault:
+        """Sends a request once, keeps what comes back and settles what it cost."""
+        completion, used = None, most  # an attempt that is broken off may have cost the most
+        try:
+            answer = await chat_api.send(self._open_client(), body, self.limits.timeout, self._key)
+            if isinstance(answer, Answer):
+                completion = answer.completion(request, most)
+                used = Spent(1, completion.prompt_tokens, completion.completion_tokens)
+                return completion
+            used = most if answer.used is None else answer.used
+            return answer
+        finally:
+            self._pace.leave(time.monotonic(), slot, used.prompt_tokens + used.completion_tokens)
+            self._settled += 1
+            if completion is None:
+                self._account.settle(most, used)
+            else:
+                self._account.store(self.model, request, completion, most)
+
+    async def _reserve(self, most: Spent, session: _Session) -> None:
+        """Books the most that an attempt can cost; waits where answers under way may leave room."""
+        while True:
+            if session.stopped:
+                raise _Stopped
+            seen = self._settled
+            if self._account.reserve(most):
+                return
+            while self._settled == seen and not session.stopped:
+                await asyncio.sleep(_POLL)
+
+    async def _admit(self, most: Spent, session: _Session) -> Slot:
+        """Waits for a place in the minute; gives the booking back when the session ends meanwhile."""
+        tokens = most.prompt_tokens + most.completion_tokens
+        try:
+            async with self._turn:
+                while (delay := self._pace.delay(time.monotonic(), tokens)) > 0:
+                    await self._sleep(_POLL if delay == float("inf") else delay, session)
+                if session.stopped:
+                    raise _Stopped
+                return self._pace.enter(time.monotonic(), tokens)
+        except ValueError as error:
+            self._account.settle(most, Spent())
+            raise BackendError(f"{error}; raise it, or ask for shorter passages and fewer max_new_tokens") from error
+        except BaseException:
+            self._account.settle(most, Spent())
+            self._settled += 1
+            raise
+
+    async def _wait(self, fault: Fault, attempt: int, session: _Session) -> None:
+        if fault.retry_after is not None:
+            # The server asks everybody to wait, not this request alone.
+            self._pace.pause(time.monotonic() + fault.retry_after)
+            if fault.retry_after > 30:
+                logger.warning("%s asks to wait %.0f s (%s)", self._shown_url, fault.retry_after, fault.detail)
+            await self._sleep(fault.retry_after, session)
+        else:
+            base = self._backoff_seconds * (4 if fault.reason == "rate_limited" else 1)
+            await self._sleep(backoff(attempt, self._jitter, base), session)
+
+    async def _sleep(self, seconds: float, session: _Session) -> None:
+        end = time.monotonic() + seconds
+        while (left := end - time.monotonic()) > 0:
+            if session.stopped:
+                raise _Stopped
+            await asyncio.sleep(min(left, 0.2))
+
+    def _failed(self, request: Request, fault: Fault) -> Failure:
+        if fault.reason != "too_long":  # that is the passage, not the server
+            self._failed_in_a_row += 1
+        if self._failed_in_a_row >= self._give_up_after:
+            raise BackendError(
+                f"{self._shown_url}: the last {self._failed_in_a_row} requests failed, retries included; the last one: "
+                f"{fault.reason} ({fault.detail}). What is done is kept; mend the server and start the same command "
+                "to go on"
+            )
+        return Failure(request.key, fault.reason, fault.detail)
+
+    def _open_client(self) -> Any:
+        if self._client is None:
+            self._client = chat_api.open_client(self._url, self._key, self.limits.timeout)
+        return self._client
+
+    @property
+    def _shown_url(self) -> str:
+        return chat_api.without_credentials(self._url)
+
+    def _mend(self, fault: Fault) -> str:
+        if fault.reason == "not_found":
+            return (
+                f"Check that base_url ends in /v1 and that the server has a model {self.model!r} "
+                f"({self._shown_url}/models lists what it has)"
+            )
+        if fault.reason == "no_quota":
+            return "The account behind the key has no credit left; what is done is kept"
+        return "Check the key: set OPENAI_API_KEY, or name the variable that holds it in api_key_env"

@@ -1,0 +1,297 @@
+"""A chat model in this process through vLLM: structured output, tensor and data parallel. Needs a GPU and `vllm`.
+
+Data parallel starts one process for each replica, with GPUs of its own, and shares the requests out; for models that
+fit one replica this is as fast as vLLM's own and works for every model.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import multiprocessing
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+from qa_pipeline.errors import BackendError
+from qa_pipeline.generation.backends.cache import Cache
+from qa_pipeline.generation.backends.in_process import InProcessBackend, Written
+from qa_pipeline.generation.backends.limits import Limits, most_prompt_tokens
+from qa_pipeline.generation.backends.models import ChatModel, messages_for, resolve_model
+from qa_pipeline.generation.types import Failure, Request
+
+INSTALL = "backend vllm needs vLLM and a GPU; run: pip install 'qa-pipeline[vllm]' (or use backend transformers)"
+
+
+def engine_arguments(
+    model: ChatModel,
+    *,
+    tensor_parallel_size: int = 1,
+    dtype: str = "auto",
+    load_in_4bit: bool = False,
+    gpu_memory_utilization: float = 0.9,
+    max_model_len: int | None = None,
+    seed: int = 0,
+    revision: str | None = None,
+    cache_dir: str | None = None,
+    trust_remote_code: bool = False,
+) -> dict[str, Any]:
+    """Keyword arguments of vllm.LLM."""
+    arguments: dict[str, Any] = {
+        "model": model.hub_id,
+        "tensor_parallel_size": tensor_parallel_size,
+        "dtype": dtype,
+        "gpu_memory_utilization": gpu_memory_utilization,
+        "seed": seed,
+        "trust_remote_code": trust_remote_code,
+        "enable_prefix_caching": True,  # all prompts of a run begin alike
+        "generation_config": "vllm",  # what the request says, not what the model's folder says
+    }
+    if load_in_4bit or model.load_in_4bit:
+        arguments["quantization"] = "bitsandbytes"
+    optional = {"max_model_len": max_model_len, "revision": revision, "download_dir": cache_dir}
+    return {**arguments, **{name: value for name, value in optional.items() if value is not None}}
+
+
+def sampling_arguments(request: Request, top_p: float = 0.95) -> dict[str, Any]:
+    """Keyword arguments of vllm.SamplingParams; those of StructuredOutputsParams under "structured_outputs"."""
+    arguments: dict[str, Any] = {
+        "n": 1,
+        "max_tokens": request.max_tokens,
+        "temperature": max(0.0, request.temperature),
+        "top_p": top_p if request.temperature > 0 else 1.0,
+    }
+    if request.seed is not None:
+        arguments["seed"] = request.seed
+    if request.schema is not None:
+        # Whitespace between tokens of JSON is where constrained decoding runs on for ever.
+        arguments["structured_outputs"] = {"json": request.schema, "disable_any_whitespace": True}
+    return arguments
+
+
+def visible_devices(replica: int, tensor_parallel_size: int, visible: str | None) -> str:
+    """The CUDA_VISIBLE_DEVICES of one replica.
+
+    Args:
+        replica: from 0.
+        tensor_parallel_size: GPUs of a replica.
+        visible: CUDA_VISIBLE_DEVICES of this process; None: all.
+
+    Raises:
+        BackendError: there are fewer GPUs.
+    """
+    first = replica * tensor_parallel_size
+    if not visible:
+        return ",".join(str(first + i) for i in range(tensor_parallel_size))
+    names = [name.strip() for name in visible.split(",")]
+    if len(names) < first + tensor_parallel_size:
+        raise BackendError(
+            f"data_parallel_size and tensor_parallel_size need {first + tensor_parallel_size} GPUs or more; "
+            f"CUDA_VISIBLE_DEVICES={visible} names {len(names)}"
+        )
+    return ",".join(names[first : first + tensor_parallel_size])
+
+
+class VLLMBackend(InProcessBackend):
+    """Completes requests with vLLM's own scheduling.
+
+    Args:
+        model: a short name of `models`, a Hub id or a folder.
+        batch_size: requests handed to vLLM at a time; it batches them itself, so large is fast.
+        tensor_parallel_size: GPUs that hold one replica of the model.
+        data_parallel_size: replicas.
+        top_p: only the likeliest tokens that together have this share are drawn from.
+        limits: max_requests and max_tokens.
+        cache: a Cache or its file; None keeps completions in memory.
+        engine: further arguments of `engine_arguments`.
+
+    Raises:
+        BackendError: vLLM is not installed, or a setting cannot be meant. Loading happens at the first request.
+    """
+
+    def __init__(
+        self,
+        model: str,
+        *,
+        batch_size: int = 256,
+        tensor_parallel_size: int = 1,
+        data_parallel_size: int = 1,
+        top_p: float = 0.95,
+        limits: Limits | None = None,
+        cache: Cache | str | Path | None = None,
+        **engine: Any,
+    ):
+        if importlib.util.find_spec("vllm") is None:
+            raise BackendError(INSTALL)
+        if tensor_parallel_size < 1 or data_parallel_size < 1:
+            raise BackendError("tensor_parallel_size and data_parallel_size: expected 1 or more")
+        super().__init__(model, batch_size, limits, cache)
+        self._found = resolve_model(model)
+        self._engine = engine_arguments(self._found, tensor_parallel_size=tensor_parallel_size, **engine)
+        self._top_p = top_p
+        self._replicas: list[_Replica] = []
+        self._data_parallel_size = data_parallel_size
+
+    def close(self) -> None:
+        """Ends the replicas and closes the cache."""
+        for replica in self._replicas:
+            replica.close()
+        self._replicas = []
+        super().close()
+
+    def _prompt_tokens(self, requests: Sequence[Request]) -> list[int | Failure]:
+        """At their most: vLLM has the tokenizer, maybe in another process."""
+        return [most_prompt_tokens(request) for request in requests]
+
+    def _write(self, requests: Sequence[Request]) -> list[Written | Failure]:
+        self._start()
+        jobs = [(messages_for(self._found.family, r.messages), sampling_arguments(r, self._top_p)) for r in requests]
+        shares = [jobs[i :: len(self._replicas)] for i in range(len(self._replicas))]
+        for replica, share in zip(self._replicas, shares, strict=True):
+            replica.begin(share)
+        answers = [replica.finish() for replica in self._replicas]
+        written: list[Written | Failure] = []
+        for i, request in enumerate(requests):
+            one = answers[i % len(answers)][i // len(answers)]
+            written.append(Failure(request.key, "refused", one) if isinstance(one, str) else one)
+        return written
+
+    def _start(self) -> None:
+        if self._replicas:
+            return
+        if self._data_parallel_size == 1:
+            self._replicas = [_Here(self._engine)]
+            return
+        size = self._engine["tensor_parallel_size"]
+        visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+        devices = [visible_devices(i, size, visible) for i in range(self._data_parallel_size)]
+        self._replicas = [_Elsewhere(self._engine, names) for names in devices]
+
+
+Jobs = list[tuple[list[dict[str, str]], dict[str, Any]]]
+"""Turns of a chat and the arguments of SamplingParams."""
+
+
+class _Replica(Protocol):
+    def begin(self, jobs: Jobs) -> None:
+        """Takes jobs."""
+
+    def finish(self) -> list[Written | str]:
+        """Waits for them; a string says why a prompt cannot be completed."""
+
+    def close(self) -> None:
+        """Ends it."""
+
+
+class _Here:
+    """One engine in this process."""
+
+    def __init__(self, engine: dict[str, Any]):
+        try:
+            from vllm import LLM
+
+            self._llm = LLM(**engine)
+        except ImportError as error:
+            raise BackendError(INSTALL) from error
+        except (OSError, ValueError, RuntimeError) as error:
+            raise BackendError(f"vLLM cannot load {engine['model']}: {' '.join(str(error).split())[:400]}") from error
+        self._jobs: Jobs = []
+
+    def begin(self, jobs: Jobs) -> None:
+        self._jobs = jobs
+
+    def finish(self) -> list[Written | str]:
+        with contextlib.suppress(ValueError):  # one prompt that is too long stops the whole batch
+            return list(self._chat(self._jobs))
+        answers: list[Written | str] = []
+        for job in self._jobs:
+            try:
+                answers += self._chat([job])
+            except ValueError as error:
+                answers.append(" ".join(str(error).split())[:300])
+        return answers
+
+    def _chat(self, jobs: Jobs) -> list[Written]:
+        from vllm import SamplingParams
+        from vllm.sampling_params import StructuredOutputsParams
+
+        if not jobs:
+            return []
+        parameters = []
+        for _, arguments in jobs:
+            structured = arguments.get("structured_outputs")
+            if structured is not None:
+                arguments = {**arguments, "structured_outputs": StructuredOutputsParams(**structured)}
+            parameters.append(SamplingParams(**arguments))
+        outputs = self._llm.chat(
+            [turns for turns, _ in jobs],
+            sampling_params=parameters,
+            use_tqdm=False,
+            chat_template_kwargs={"enable_thinking": False},
+        )
+        return [
+            Written(
+                output.outputs[0].text,
+                output.outputs[0].finish_reason or "stop",
+                len(output.prompt_token_ids or ()),
+                len(output.outputs[0].token_ids),
+            )
+            for output in outputs
+        ]
+
+    def close(self) -> None:
+        del self._llm
+
+
+class _Elsewhere:
+    """One engine in a process of its own, which sees only its own GPUs."""
+
+    def __init__(self, engine: dict[str, Any], devices: str):
+        context = multiprocessing.get_context("spawn")
+        self._pipe, theirs = context.Pipe()
+        self._process = context.Process(target=_serve, args=(theirs, engine, devices), daemon=False)
+        self._process.start()
+        theirs.close()
+
+    def begin(self, jobs: Jobs) -> None:
+        self._pipe.send(jobs)
+
+    def finish(self) -> list[Written | str]:
+        try:
+            answer = self._pipe.recv()
+        except EOFError as error:
+            self._process.join(timeout=5)
+            raise BackendError(
+                f"a vLLM replica ended with exit code {self._process.exitcode}; its own messages are above"
+            ) from error
+        if isinstance(answer, str):
+            raise BackendError(answer)
+        return answer
+
+    def close(self) -> None:
+        with contextlib.suppress(OSError):  # it may have ended already
+            self._pipe.send(None)
+        self._process.join(timeout=30)
+        if self._process.is_alive():
+            self._process.terminate()
+
+
+def _serve(pipe: Any, engine: dict[str, Any], devices: str) -> None:
+    """Runs in the replica: answers until told to stop, or until the other side is gone."""
+    os.environ["CUDA_VISIBLE_DEVICES"] = devices
+    here: _Here | None = None
+    while True:
+        try:
+            jobs = pipe.recv()
+        except EOFError:
+            return
+        if jobs is None:
+            return
+        try:
+            here = here or _Here(engine)
+            here.begin(jobs)
+            pipe.send(here.finish())
+        except BackendError as error:
+            pipe.send(str(error))
+            return

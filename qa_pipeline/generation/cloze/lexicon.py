@@ -1,0 +1,197 @@
+"""Word lists of English: the closed classes, common verbs with their forms, cues for names. Data only.
+
+They stand in for a tagger. What is not listed is taken for a noun or an adjective, which is right often enough.
+"""
+
+from __future__ import annotations
+
+# ruff: noqa: E501 - tables of words read better unbroken
+
+
+def word_set(text: str) -> frozenset[str]:
+    """The words of a text as a set."""
+    return frozenset(text.split())
+
+
+ARTICLES = word_set("a an the")
+POSSESSIVES = word_set("my your his her its our their whose")
+DETERMINERS = (
+    ARTICLES | POSSESSIVES | word_set("this that these those each every any some no all both such another either")
+)
+PRONOUNS = word_set(
+    "i you he she it we they me him us them who whom which what that this these those there one ones himself herself "
+    "itself themselves yourself yourselves ourselves someone anyone everyone nobody something anything everything "
+    "nothing others whoever whatever"
+)
+PREPOSITIONS = word_set(
+    "of in on at by for with from to into onto upon about against between among through during before after above below "
+    "under over within without throughout toward towards across behind beyond near since until till despite except "
+    "regarding concerning including via per as like than around along outside inside off out up down amongst alongside"
+)
+CONJUNCTIONS = word_set("and or but nor yet so because although though while whereas if unless when where whether once")
+MODALS = word_set("can could may might must shall should will would cannot")
+BE = word_set("is are was were be been being am")
+HAVE = word_set("has have had having")
+DO = word_set("do does did")
+AUXILIARIES = MODALS | BE | HAVE | DO
+ADVERBS = word_set(
+    "not also only very too then thus hence therefore however moreover furthermore often always never sometimes usually "
+    "generally typically mostly mainly largely approximately about almost nearly already still just even again later "
+    "soon now here there ever further instead rather quite perhaps well more most less least much far away back together "
+    "otherwise likewise eventually finally initially originally previously subsequently currently recently once twice"
+)
+CLOSED = DETERMINERS | PRONOUNS | PREPOSITIONS | CONJUNCTIONS | AUXILIARIES | ADVERBS
+STOPWORDS = CLOSED | word_set("s t etc i.e e.g how why")
+# Adjectives and nouns that say nothing by themselves: no answer ends on them and no question rests on them.
+EMPTY_NOUNS = word_set(
+    "way ways thing things example examples case cases part parts number lot fact kind kinds type types following same "
+    "other first last several many few various certain own new order addition result respect basis event extent time "
+    "times use purpose purposes able due available necessary possible likely such subject accordance connection instance ability"
+)
+
+IRREGULAR = {
+    "begin": "began begun", "become": "became", "bring": "brought", "build": "built", "buy": "bought", "break": "broke broken",
+    "choose": "chose chosen", "come": "came", "draw": "drew drawn", "drive": "drove driven", "eat": "ate eaten",
+    "fall": "fell fallen", "feel": "felt", "fight": "fought", "find": "found", "fly": "flew flown", "forget": "forgot forgotten",
+    "get": "got gotten", "give": "gave given", "go": "went gone", "grow": "grew grown", "hear": "heard", "hold": "held",
+    "keep": "kept", "know": "knew known", "lay": "laid", "lead": "led", "learn": "learned learnt", "leave": "left", "lend": "lent",
+    "lie": "lay lain", "lose": "lost", "make": "made", "mean": "meant", "meet": "met", "overcome": "overcame", "pay": "paid",
+    "ride": "rode ridden", "rise": "rose risen", "run": "ran", "say": "said", "see": "saw seen", "seek": "sought", "sell": "sold",
+    "send": "sent", "shoot": "shot", "sing": "sang sung", "sink": "sank sunk", "speak": "spoke spoken", "spend": "spent",
+    "stand": "stood", "strike": "struck", "swim": "swam swum", "take": "took taken", "teach": "taught", "tell": "told",
+    "think": "thought", "throw": "threw thrown", "understand": "understood", "undertake": "undertook undertaken",
+    "wear": "wore worn", "win": "won", "withdraw": "withdrew withdrawn", "write": "wrote written", "arise": "arose arisen",
+    "bear": "bore borne", "bind": "bound", "deal": "dealt", "forbid": "forbade forbidden", "hide": "hid hidden", "sit": "sat",
+    "put": "put", "set": "set", "cut": "cut", "let": "let", "cost": "cost", "hit": "hit", "read": "read", "split": "split",
+    "spread": "spread",
+}  # fmt: skip
+REGULAR = word_set(
+    "accept access accompany account achieve acquire act adapt add address adjust administer adopt advance advise affect "
+    "aim allow analyze announce answer appear apply appoint approach approve argue arrange arrive ask assign assist "
+    "associate assume attach attack attempt attend attract award base belong call cancel carry cause change charge check "
+    "cite claim classify close collect combine commit communicate compare compete complete comply compose comprise "
+    "conclude conduct confirm connect consider consist constitute construct contact contain continue contribute control "
+    "convert correct cover create cross cultivate customize damage declare decline decrease deem defeat defend define "
+    "delete deliver demand demonstrate deny depend derive describe design destroy detect determine develop die differ "
+    "direct disable disappear disclose discontinue discover discuss display dissolve distribute divide dominate earn "
+    "educate effect elect eliminate email emerge employ enable encounter encourage encrypt end enforce engage enhance "
+    "ensure enter establish estimate evolve examine exceed exchange exclude execute exercise exist expand expect "
+    "experience explain explore express extend face facilitate fail favor feature fill finish fix follow force form "
+    "found fulfill function fund gain gather generate govern grant guarantee handle happen help honor host house "
+    "identify implement imply improve include incorporate increase indicate influence inform inherit inhabit inspire "
+    "install intend interact introduce invade invent invest investigate invite involve issue join judge kill lack last "
+    "launch limit link list live locate log love lower maintain manage manufacture mark match measure mention merge "
+    "modify monitor move name need notify object observe obtain occupy occur offer open operate oppose opt order organize "
+    "originate own participate pass perform permit persuade place plan play possess post predict prefer prepare present "
+    "preserve prevent process produce prohibit promote propose protect prove provide publish purchase pursue reach react "
+    "realize receive recognize recommend record recover reduce refer reflect refuse regard register regulate reject relate "
+    "release rely remain remember remove rename render renew repair replace report represent request require research "
+    "reserve reside resolve respect respond restore restrict result retain retire return reveal review revise revoke rule "
+    "save search secure seem select separate serve settle shape share shift show sign signify sleep solve sponsor start "
+    "state stay stop store strengthen study submit subscribe succeed suffer suggest supply support suppose surround "
+    "survive target tend terminate test track trade train transfer transform transmit travel treat try turn unsubscribe "
+    "update use utilize vary verify view violate visit vote wait want warn watch wish work yield"
+)  # fmt: skip
+DOUBLED = {
+    "begin", "commit", "control", "cut", "forget", "get", "hit", "let", "log", "opt", "permit", "plan", "put", "run", "set",
+    "sit", "split", "stop", "submit", "swim", "transfer", "win", "occur", "prefer", "refer", "forbid",
+}  # fmt: skip
+NOUN_VERBS = word_set(
+    "access account act address aim answer approach attack attempt award base call cause change charge claim contact control "
+    "cost cover damage decline demand design display effect email end estimate exchange exercise experience face feature "
+    "force form function fund help host house increase influence issue judge lack last launch limit link list love lower "
+    "mark match measure mention move name need object offer order own pass place plan play post present process purchase "
+    "reach record release report request research reserve respect result return review rule save search set shape share "
+    "shift show sign split spread stand start state stop store study supply support target test track trade train "
+    "transfer turn update use view visit vote watch wish work yield read run win cut hit put view work account display"
+)
+
+
+def _s_form(verb: str) -> str:
+    if verb.endswith(("s", "x", "z", "ch", "sh", "o")):
+        return verb + "es"
+    return verb[:-1] + "ies" if verb.endswith("y") and verb[-2] not in "aeiou" else verb + "s"
+
+
+def _stem(verb: str) -> str:
+    return verb + verb[-1] if verb in DOUBLED else verb.removesuffix("e") if not verb.endswith("ee") else verb
+
+
+def _verb_forms() -> dict[str, tuple[str, str]]:
+    """Form -> (base, one of "base", "s", "past", "ing"); "past" covers participles."""
+    forms: dict[str, tuple[str, str]] = {}
+    for base in sorted(REGULAR | set(IRREGULAR)):
+        stem = _stem(base)
+        forms.setdefault(base, (base, "base"))
+        forms.setdefault(_s_form(base), (base, "s"))
+        forms.setdefault(base + "ing" if base in ("see", "die", "lie") else stem + "ing", (base, "ing"))
+        if base in IRREGULAR:
+            for past in IRREGULAR[base].split():
+                forms[past] = (base, "past")
+        else:
+            past = base[:-1] + "ied" if base.endswith("y") and base[-2] not in "aeiou" else stem + "ed"
+            forms.setdefault(past, (base, "past"))
+    return forms
+
+
+VERB_FORMS = _verb_forms()
+
+MONTHS = word_set("january february march april may june july august september october november december")
+WEEKDAYS = word_set("monday tuesday wednesday thursday friday saturday sunday")
+NUMBER_WORDS = word_set(
+    "two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen "
+    "nineteen twenty thirty forty fifty sixty seventy eighty ninety hundred thousand million billion trillion dozen"
+)
+ORDINALS = word_set(
+    "first second third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth thirteenth fourteenth fifteenth "
+    "sixteenth seventeenth eighteenth nineteenth twentieth"
+)
+TITLES = word_set(
+    "mr mrs ms dr sir lord lady king queen prince princess emperor empress president chancellor minister general captain "
+    "colonel professor pope bishop saint st senator governor count duke judge justice architect physicist astronaut author "
+    "coach quarterback"
+)
+ORGANIZATION_CUES = word_set(
+    "university college institute school academy company corporation corp inc ltd llc group bank party council committee "
+    "commission department ministry agency association society union foundation museum library church club team league "
+    "court parliament army navy network broadcasting press records systems assembly government congress federation "
+    "authority board office bureau trust"
+)
+PLACE_CUES = word_set(
+    "city river lake mountain mountains island islands street avenue road park county province state kingdom republic "
+    "empire valley bay sea ocean desert station airport square palace stadium castle bridge forest north south east west "
+    "region basin beach coast"
+)
+GIVEN_NAMES = word_set(
+    "john james robert michael william david richard joseph thomas charles christopher daniel matthew anthony mark donald "
+    "steven paul andrew joshua kenneth kevin brian george edward ronald timothy jason jeffrey ryan jacob gary nicholas "
+    "eric stephen jonathan larry justin scott brandon benjamin samuel gregory frank alexander raymond patrick jack dennis "
+    "jerry tyler aaron jose henry adam douglas nathan peter zachary kyle walter harold jeremy ethan carl keith roger "
+    "gerald christian albert louis martin ernest fred philip victor hugh leonard mary patricia jennifer linda elizabeth "
+    "barbara susan jessica sarah karen nancy lisa margaret betty sandra ashley dorothy kimberly emily donna michelle carol "
+    "amanda melissa deborah stephanie rebecca laura helen anna emma marie alice ruth jane ann catherine isaac leo max "
+    "nikola jean pierre jacques hans karl friedrich wilhelm johann antonio giovanni ivan vladimir muhammad ibn ali"
+)
+UNITS = {
+    "how long": word_set("second seconds minute minutes hour hours day days week weeks month months year years decade decades "
+                       "century centuries"),
+    "how far": word_set("mile miles kilometre kilometres kilometer kilometers km meter meters metre metres feet foot ft yard "
+                      "yards inch inches mm cm m mi"),
+    "how heavy": word_set("kg kilogram kilograms ton tons tonne tonnes pound pounds lb gram grams"),
+    "how large": word_set("acre acres hectare hectares sq square"),
+    "what temperature": word_set("degrees °c °f celsius fahrenheit kelvin k"),
+}  # fmt: skip
+ANTONYMS = {
+    "first": "last", "last": "first", "largest": "smallest", "smallest": "largest", "highest": "lowest", "lowest": "highest",
+    "before": "after", "after": "before", "more": "fewer", "most": "least", "least": "most", "increase": "decrease",
+    "increased": "decreased", "decrease": "increase", "decreased": "increased", "north": "south", "south": "north",
+    "east": "west", "west": "east", "northern": "southern", "southern": "northern", "eastern": "western", "western": "eastern",
+    "oldest": "newest", "early": "late", "late": "early", "begin": "end", "began": "ended", "start": "stop", "open": "close",
+    "won": "lost", "win": "lose", "defeated": "supported", "allowed": "forbidden", "allow": "forbid", "accept": "refuse",
+    "accepted": "refused", "built": "destroyed", "build": "destroy", "joined": "left", "included": "excluded", "public": "private",
+    "private": "public", "major": "minor", "minor": "major", "internal": "external", "external": "internal", "male": "female",
+    "female": "male", "positive": "negative", "negative": "positive", "strong": "weak", "weak": "strong", "above": "below",
+    "below": "above", "maximum": "minimum", "minimum": "maximum", "upper": "lower", "lower": "upper", "always": "never",
+    "online": "offline", "anonymous": "named", "required": "forbidden", "voluntary": "compulsory", "automatically": "manually",
+    "directly": "indirectly", "rich": "poor", "poor": "rich", "support": "oppose", "supported": "opposed",
+}  # fmt: skip

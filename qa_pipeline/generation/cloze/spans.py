@@ -1,0 +1,38 @@
+"""The typed span: what answer finders give, and the names of all types."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+GROUPS: dict[str, tuple[str, ...]] = {
+    "date": ("date", "year", "time", "century"),
+    "number": ("number", "percent", "money", "quantity", "ordinal"),
+    "name": ("person", "organization", "place", "name"),
+    "title": ("title",),
+    "phrase": ("phrase", "subject", "modified"),
+    "clause": ("purpose", "manner", "condition", "reason", "duration", "examples"),
+    "statement": ("action", "predicate", "sentence", "recipient", "information", "choice"),
+}
+"""Group -> answer types in it. A user may ask for groups and for single types."""
+TYPES: tuple[str, ...] = tuple(kind for kinds in GROUPS.values() for kind in kinds)
+WH: dict[str, str] = {
+    **dict.fromkeys(GROUPS["date"], "when"),
+    **dict.fromkeys(("number", "percent", "money", "quantity", "duration"), "how much"),
+    **dict.fromkeys(("person", "recipient"), "who"),
+    "place": "where", "purpose": "why", "reason": "why", "manner": "how", "condition": "when if", "action": "yes or no",
+    "predicate": "what does", "sentence": "how", "choice": "can",
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A possible answer: characters `start` to `end` (exclusive) of the passage, and its type, one of TYPES."""
+
+    start: int
+    end: int
+    kind: str
+
+    @property
+    def wh(self) -> str:
+        """The kind of question it answers; questions of a passage are balanced over these."""
+        return WH.get(self.kind, "what")

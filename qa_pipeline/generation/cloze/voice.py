@@ -1,0 +1,105 @@
+"""Whose words a question about a service uses: the text says "we" and "you", its reader says "they" and "I"."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from qa_pipeline.generation.cloze.words import cut, join
+
+
+@dataclass(frozen=True, slots=True)
+class Voice:
+    """Names for the two sides.
+
+    Attributes:
+        org: the side that wrote the text, as a subject: "you", "they", "the company".
+        org_object: the same as an object.
+        their: what belongs to it.
+        do, have, are: verb forms that go with `org`.
+        my, me, i: the reader's side.
+    """
+
+    org: str
+    org_object: str
+    their: str
+    do: str
+    my: str
+    me: str
+    i: str
+
+    def reword(self, tokens: Sequence[str]) -> list[str]:
+        """The tokens of a statement or question with "we" and "you" seen from the reader's side."""
+        result: list[str] = []
+        table = {
+            "we": self.org, "us": self.org_object, "our": self.their, "ours": self.their, "ourselves": self.org_object,
+            "your": self.my, "yours": self.my, "yourself": self.me,
+        }  # fmt: skip
+        lowers = [token.lower() for token in tokens]
+        for i, token in enumerate(tokens):
+            lower = lowers[i]
+            before = lowers[i - 1] if i else ""
+            follows = lowers[i + 1] if i + 1 < len(tokens) else ""
+            if lower == "you":
+                subject = not follows or follows[0].isalpha() and not _object_place(before, follows)
+                result.append(self.i if subject else self.me)
+            elif lower == "are" and "you" in (before, follows) and self.i == "I":
+                result.append("am")
+            else:
+                result.append(table.get(lower, token))
+        return result
+
+    def reworded(self, text: str) -> str:
+        """`reword` for running text."""
+        return join(self.reword([word.text for word in cut(text)]))
+
+
+def _object_place(before: str, follows: str) -> bool:
+    """Whether "you" between these words is an object."""
+    after_preposition = before in (
+        "to",
+        "with",
+        "for",
+        "from",
+        "about",
+        "by",
+        "of",
+        "on",
+        "contact",
+        "send",
+        "notify",
+        "provide",
+    )
+    return after_preposition or follows in (
+        "with",
+        "to",
+        "of",
+        "about",
+        "and",
+        "or",
+        "in",
+        "on",
+        "for",
+        "from",
+        "by",
+        "as",
+        "at",
+    )
+
+
+_ORGANIZATIONS = ("the company", "the website", "the site", "the service", "the provider")
+
+
+def choose_voice(rng: np.random.Generator) -> Voice:
+    """One of the ways in which readers ask: "do you ... my", "do they ... my", "does the company ... users'"."""
+    roll = rng.random()
+    if roll < 0.4:
+        return Voice("you", "you", "your", "do", "my", "me", "I")
+    if roll < 0.65:
+        return Voice("they", "them", "their", "do", "my", "me", "I")
+    organization = _ORGANIZATIONS[int(rng.integers(len(_ORGANIZATIONS)))]
+    if roll < 0.85:
+        return Voice(organization, organization, "its", "does", "my", "me", "I")
+    return Voice(organization, organization, "its", "does", "the user's", "users", "users")

@@ -1,0 +1,148 @@
+"""Cuts text into words with offsets and gives each a coarse class. Pure functions of a string."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+from qa_pipeline.generation.cloze import lexicon
+
+_WORD = re.compile(
+    r"\d+(?:-?[^\W\d_]+)+|[$£€]?\d[\d,.]*\d%?|[$£€]?\d%?|[^\W\d_]+(?:\.[^\W\d_])+\.?|\w+(?:[-'’]\w+)*|[^\w\s]"
+)
+_SPACE_BEFORE = re.compile(r"\s+([,.;:?!%)\]])")
+_SPACE_AFTER = re.compile(r"([(\[])\s+")
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """One word or punctuation mark.
+
+    Attributes:
+        text: as written.
+        start, end: characters of the text that was cut, end exclusive.
+        lower: in lower case.
+        kind: "punct", "num", "det", "pron", "prep", "conj", "aux", "verb", "ing", "adv", "cap" or "word". "aux" holds
+            modals; "verb" is a finite form or a participle, "ing" a form in -ing.
+    """
+
+    text: str
+    start: int
+    end: int
+    lower: str
+    kind: str
+
+
+def cut(text: str, base: int = 0) -> list[Word]:
+    """All words of `text`; offsets count from `base`. Classes look at the word before."""
+    words: list[Word] = []
+    before = ""
+    for match in _WORD.finditer(text):
+        token = match.group()
+        lower = token.lower()
+        kind = _kind(token, lower, before, words)
+        words.append(Word(token, base + match.start(), base + match.end(), lower, kind))
+        before = lower
+    return words
+
+
+def _kind(token: str, lower: str, before: str, words: list[Word]) -> str:
+    first = token[0]
+    if first.isdigit() or first in "$£€" or (lower in lexicon.NUMBER_WORDS and first.islower()):
+        return "num" if len(token) > 1 or first.isdigit() else "punct"
+    if not first.isalnum():
+        return "punct"
+    opening = not words or words[-1].text in '.:;?!“"('
+    if first.isupper() and not opening and lower not in ("i",):
+        return "cap"
+    if lower in lexicon.AUXILIARIES:
+        return "aux"
+    # "that information" has a determiner, "that we use" and "said that" have not; the word behind is not known yet.
+    if lower in lexicon.DETERMINERS and lower not in ("that",):
+        return "det"
+    if lower in lexicon.PRONOUNS:
+        return "pron"
+    if lower in lexicon.CONJUNCTIONS:
+        return "conj"
+    if lower in lexicon.PREPOSITIONS:
+        return "prep"
+    if lower in lexicon.ADVERBS or (lower.endswith("ly") and len(lower) > 4):
+        return "adv"
+    if (kind := _verb_kind(lower, before, words)) is not None:
+        return kind
+    return "cap" if first.isupper() and lower not in lexicon.VERB_FORMS and not opening else "word"
+
+
+def _verb_kind(lower: str, before: str, words: list[Word]) -> str | None:
+    """Says "verb", "ing" or None; a word that can be both is a noun unless the word before asks for a verb."""
+    form = lexicon.VERB_FORMS.get(lower)
+    last = words[-1] if words else None
+    if last is None:
+        wants_verb = wants_noun = False
+    else:
+        wants_verb = before == "to" or last.kind in ("pron", "aux") or before in lexicon.MODALS or before == "not"
+        wants_noun = last.kind == "det" or before in ("of", "for", "in", "on", "with", "from", "about")
+        if last.kind == "adv" and len(words) > 1:
+            wants_verb = words[-2].kind in ("pron", "aux") or words[-2].lower == "to"
+    if form is None:
+        if lower.endswith("ed") and len(lower) > 4 and not wants_noun:
+            return "verb"
+        return "ing" if lower.endswith("ing") and len(lower) > 5 and not wants_noun and last is not None else None
+    base, tense = form
+    if tense == "ing":
+        return None if last is not None and last.kind == "det" else "ing"
+    if base in lexicon.NOUN_VERBS and tense in ("base", "s"):
+        return "verb" if wants_verb else None
+    if tense == "past" and last is not None and last.kind == "det":
+        return None
+    return None if wants_noun and tense != "past" else "verb"
+
+
+def is_content(word: Word) -> bool:
+    """Whether a word carries meaning of its own."""
+    return word.kind not in ("punct", "det", "pron", "prep", "conj", "aux") and word.lower not in lexicon.STOPWORDS
+
+
+def content_set(text: str) -> set[str]:
+    """Content words of a text in lower case, plural -s taken off."""
+    return {stem(word.lower) for word in cut(text) if is_content(word)}
+
+
+def stem(lower: str) -> str:
+    """A crude common form of inflected words."""
+    if lower in lexicon.VERB_FORMS:
+        return lexicon.VERB_FORMS[lower][0]
+    return lower[:-1] if len(lower) > 3 and lower.endswith("s") and not lower.endswith("ss") else lower
+
+
+def base_form(word: Word) -> tuple[str, str]:
+    """(base, "did" | "does" | "do") of a finite verb, for asking with do-support."""
+    form = lexicon.VERB_FORMS.get(word.lower)
+    if form is not None:
+        base, tense = form
+        return base, {"past": "did", "s": "does"}.get(tense, "do")
+    if word.lower.endswith("ied"):
+        return word.lower[:-3] + "y", "did"
+    if word.lower.endswith("eed"):
+        return word.lower[:-1], "did"
+    if word.lower.endswith("ed"):
+        root = word.lower[:-2]
+        if len(root) > 2 and root[-1] == root[-2] and (root[-1] not in "sl" or root[:-1] in lexicon.VERB_FORMS):
+            return root[:-1], "did"
+        return (root + "e" if root.endswith(("at", "iz", "v", "c", "s", "g", "ur", "ir")) else root), "did"
+    return word.lower, "do"
+
+
+def join(tokens: Sequence[str]) -> str:
+    """Tokens as running text: single spaces, none before punctuation."""
+    text = " ".join(token for token in tokens if token)
+    text = _SPACE_AFTER.sub(r"\1", _SPACE_BEFORE.sub(r"\1", text))
+    return re.sub(r"\s+(['’]s\b)", r"\1", " ".join(text.split()))
+
+
+@lru_cache(maxsize=65536)
+def normalized(text: str) -> str:
+    """Lower case, words only: for comparing answers and questions."""
+    return " ".join(word.lower for word in cut(text) if word.kind != "punct")

@@ -1,0 +1,160 @@
+"""Finds questions that say the same in nearly the same words: MinHash proposes, exact Jaccard decides.
+
+Two questions are duplicates when their character trigrams overlap by the threshold and neither names something that
+the other does not (numbers, capitalised words, negations): "opened in 1990" and "opened in 1991" are two questions.
+Rows with and without answer are compared only with their own kind, except that the same question about the same
+passage cannot be both.
+"""
+
+from __future__ import annotations
+
+import re
+import zlib
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
+from typing import Any
+
+from qa_pipeline.generation.rows import Row
+from qa_pipeline.generation.text import normalised, words
+
+NUM_PERM = 64
+_LSH_SLACK = 0.2  # MinHash guesses; below the threshold by this much it still proposes
+_LEADING = re.compile(
+    r"^(?:please\s+|can you tell me\s+|could you tell me\s+|tell me\s+|do you know\s+)", re.IGNORECASE
+)
+_NEGATIONS = frozenset({"no", "not", "never", "without", "none", "cannot", "neither", "nor"})
+
+
+class NearDuplicates:
+    """A growing set of questions that can say whether a new one is near to one of them.
+
+    Args:
+        threshold: Jaccard of character trigrams from which two questions are the same, in (0, 1].
+    """
+
+    def __init__(self, threshold: float = 0.7):
+        from datasketch import MinHashLSH
+
+        self.threshold = threshold
+        self._lsh: Any = MinHashLSH(num_perm=NUM_PERM, params=_bands(max(0.1, threshold - _LSH_SLACK)))
+        self._questions: list[str] = []
+        self._exact: dict[str, int] = {}
+
+    def find(self, question: str) -> str | None:
+        """A question of the set that this one repeats, or None."""
+        form = normalised(question)
+        if form in self._exact:
+            return self._questions[self._exact[form]]
+        candidates = sorted(self._lsh.query(_signature(form))) if form else []
+        for number in candidates:
+            if same_question(question, self._questions[number], self.threshold):
+                return self._questions[number]
+        return None
+
+    def add(self, question: str) -> None:
+        """Takes a question into the set."""
+        form = normalised(question)
+        if form in self._exact:
+            return
+        self._exact[form] = len(self._questions)
+        if form:
+            self._lsh.insert(len(self._questions), _signature(form))
+        self._questions.append(question)
+
+
+def same_question(left: str, right: str, threshold: float) -> bool:
+    """Whether two questions are near-duplicates, see the module."""
+    if not _names_same(left, right):
+        return False
+    a, b = trigrams(normalised(left)), trigrams(normalised(right))
+    if not a or not b:
+        return normalised(left) == normalised(right)
+    shared = len(a & b)
+    return shared >= threshold * (len(a) + len(b) - shared)
+
+
+@lru_cache(maxsize=65536)
+def trigrams(form: str) -> frozenset[str]:
+    """Character trigrams of a normalised text, with a space before and after it."""
+    text = f" {_LEADING.sub('', form)} " if form else ""
+    return frozenset(text[i : i + 3] for i in range(len(text) - 2))
+
+
+def drop_duplicates(rows: Sequence[Row], threshold: float, scope: str = "document") -> tuple[list[Row], dict[str, int]]:
+    """Keeps the first of rows that ask the same.
+
+    Args:
+        rows: in the order in which they have precedence.
+        threshold: see `NearDuplicates`.
+        scope: "passage", "document" or "all": where a question may not be asked twice.
+
+    Returns:
+        The rows that stay, in order, and counts of "exact_duplicate", "near_duplicate" and "contradiction" (the same
+        question about the same passage with an answer and without one).
+    """
+    counts: dict[str, int] = {}
+    kept: list[Row] = []
+    sets: dict[tuple[str, bool], NearDuplicates] = {}
+    forms: dict[tuple[str, str], bool] = {}
+    for row in rows:
+        form = (row.passage.text, normalised(row.question))
+        home = {"passage": row.passage.id, "document": row.passage.document, "all": ""}[scope]
+        known = sets.setdefault((home, row.is_impossible), NearDuplicates(threshold))
+        if form in forms:
+            reason: str | None = "exact_duplicate" if forms[form] == row.is_impossible else "contradiction"
+        else:
+            reason = "near_duplicate" if known.find(row.question) is not None else None
+        if reason:
+            counts[reason] = counts.get(reason, 0) + 1
+            continue
+        forms[form] = row.is_impossible
+        known.add(row.question)
+        kept.append(row)
+    return kept, counts
+
+
+def without_repeats_of(rows: Iterable[Row], others: Iterable[Row], threshold: float) -> list[Row]:
+    """The rows whose question is no near-duplicate of one of `others`, answerable or not."""
+    known = NearDuplicates(threshold)
+    for other in others:
+        known.add(other.question)
+    return [row for row in rows if known.find(row.question) is None]
+
+
+def _names_same(left: str, right: str) -> bool:
+    """Whether neither question names something that the other does not have, in whatever case."""
+    a, b = _marked(left), _marked(right)
+    return a == b or (a <= _word_set(right) and b <= _word_set(left))
+
+
+@lru_cache(maxsize=65536)
+def _word_set(question: str) -> frozenset[str]:
+    return frozenset(normalised(question).split())
+
+
+@lru_cache(maxsize=65536)
+def _marked(question: str) -> frozenset[str]:
+    """What a question is about beyond its wording, casefolded: numbers, names, and whether it says no."""
+    found = words(question)
+    names = set() if question.isupper() else {word for word in found[1:] if word[0].isupper() and word != "I"}
+    numbers = {word for word in found if any(character.isdigit() for character in word)}
+    negations = {word for word in found if word.casefold() in _NEGATIONS or word.endswith(("n't", "n\u2019t"))}
+    return frozenset(part for word in names | numbers | negations for part in normalised(word).split())
+
+
+@lru_cache(maxsize=64)
+def _bands(threshold: float) -> tuple[int, int]:
+    """Bands and rows of a band; finding them takes more time than using them."""
+    from datasketch import MinHashLSH
+
+    made = MinHashLSH(threshold=threshold, num_perm=NUM_PERM)
+    return made.b, made.r
+
+
+@lru_cache(maxsize=65536)
+def _signature(form: str) -> Any:
+    from datasketch import MinHash
+
+    made = MinHash(num_perm=NUM_PERM, seed=1, hashfunc=zlib.crc32)
+    made.update_batch([gram.encode("utf-8", "surrogatepass") for gram in sorted(trigrams(form))])
+    return made

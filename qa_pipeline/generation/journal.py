@@ -1,0 +1,154 @@
+"""What has been done, on disk as it is done, so that a killed run goes on where it was.
+
+One JSON value on a line, only ever appended. Work is done in blocks of passages: what stands between `begin` and `done`
+of a block counts when the `done` is there, else the block is done again (a backend's cache answers what was asked
+before). The first line says which run this is; a run with other settings does not go on from it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import IO, Any
+
+from qa_pipeline.errors import ConfigError, DataError
+from qa_pipeline.generation.rows import Row
+from qa_pipeline.generation.types import Passage
+
+_SYNC_SECONDS = 0.5
+
+
+@dataclass
+class Block:
+    """What came of one block of passages: rows that passed, and reasons of those that did not, counted."""
+
+    rows: list[Row] = field(default_factory=list)
+    rejected: Counter[str] = field(default_factory=Counter)
+
+
+class Journal:
+    """The journal of one run.
+
+    Args:
+        path: its file; made when it is not there.
+        identity: settings and inputs that decide the content of the rows, as JSON can hold them.
+        passages: all passages of the run, by id.
+
+    Raises:
+        ConfigError: the file belongs to a run with another identity.
+        DataError: the file is damaged other than by being cut off, or cannot be read or written.
+    """
+
+    def __init__(self, path: str | Path, identity: Mapping[str, Any], passages: Mapping[str, Passage]):
+        self.path = Path(path)
+        self._passages = passages
+        self.done: dict[int, Block] = {}
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            kept = self._read(json.loads(json.dumps(identity)))
+            self._file: IO[bytes] = open(self.path, "ab")  # noqa: SIM115 (open as long as the journal)
+            self._file.truncate(kept)
+        except OSError as error:
+            raise DataError(f"{self.path}: {error.strerror or error}") from error
+        self._synced = 0.0
+        if kept == 0:
+            self._write({"kind": "run", "identity": identity}, sync=True)
+
+    def begin(self, number: int) -> None:
+        """A block is begun; what an unfinished attempt at it left does not count."""
+        self._write({"kind": "begin", "block": number})
+
+    def row(self, number: int, row: Row) -> None:
+        """A row that passed."""
+        self._write({"kind": "row", "block": number, **row.to_json()})
+
+    def rejected(self, number: int, reason: str, passage_id: str) -> None:
+        """A draft that did not pass."""
+        self._write({"kind": "rejected", "block": number, "reason": reason, "passage": passage_id})
+
+    def finish(self, number: int, block: Block, marks: Sequence[str] = ()) -> None:
+        """A block is done; it holds exactly these rows.
+
+        Some may have failed the round trip after they were noted; `marks` names filters that the others passed then.
+        """
+        value = {"kind": "done", "block": number, "rejected": dict(block.rejected), "marks": list(marks)}
+        self._write({**value, "keys": [row.key for row in block.rows]}, sync=True)
+        self.done[number] = block
+
+    def close(self) -> None:
+        """Writes what is left to disk."""
+        if not self._file.closed:
+            self._file.flush()
+            os.fsync(self._file.fileno())
+            self._file.close()
+
+    def _write(self, value: Mapping[str, Any], sync: bool = False) -> None:
+        try:
+            self._file.write(json.dumps(value, ensure_ascii=True).encode("ascii") + b"\n")
+            self._file.flush()  # what is written outlives the process now, and the machine after the fsync
+            if sync or time.monotonic() - self._synced > _SYNC_SECONDS:
+                os.fsync(self._file.fileno())
+                self._synced = time.monotonic()
+        except OSError as error:
+            raise DataError(f"{self.path}: cannot be written: {error.strerror or error}") from error
+
+    def _read(self, identity: Any) -> int:
+        """Takes in the finished blocks; returns how many bytes of the file are whole lines."""
+        if not self.path.exists():
+            return 0
+        content = self.path.read_bytes()
+        whole = content.rfind(b"\n") + 1
+        if not whole:
+            return 0
+        open_blocks: dict[int, dict[str, Row]] = {}
+        for number, line in enumerate(content[:whole].splitlines(), 1):
+            try:
+                self._take(json.loads(line), number, identity, open_blocks)
+            except (ValueError, KeyError, TypeError, AttributeError) as error:
+                if isinstance(error, ValueError) and not line.strip(b"\0 "):
+                    continue  # a hole that a crash of the machine left
+                raise DataError(
+                    f"{self.path}, line {number}: damaged ({type(error).__name__}: {error}); "
+                    "overwrite_output_dir=true begins anew"
+                ) from error
+        return whole
+
+    def _take(self, value: Any, line: int, identity: Any, open_blocks: dict[int, dict[str, Row]]) -> None:
+        kind = value["kind"]
+        if line == 1:
+            if kind != "run":
+                raise ValueError("it does not begin with a run")
+            _same_run(str(self.path), value["identity"], identity)
+        elif kind == "begin":
+            open_blocks[value["block"]] = {}
+        elif kind == "row":
+            row = Row.from_json(value, self._passages)
+            open_blocks[value["block"]][row.key] = row
+        elif kind == "done":
+            rows = open_blocks.pop(value["block"])
+            passed = [replace(rows[key], passed=(*rows[key].passed, *value["marks"])) for key in value["keys"]]
+            self.done[value["block"]] = Block(passed, Counter(value["rejected"]))
+
+
+def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
+    """One line for each setting that two identities do not share."""
+    return [
+        f"{key}: was {json.dumps(old.get(key))}, is {json.dumps(new.get(key))}"
+        for key in sorted(old.keys() | new.keys())
+        if old.get(key) != new.get(key)
+    ]
+
+
+def _same_run(name: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> None:
+    if old == new:
+        return
+    lines: Iterable[str] = differences(old, new)
+    raise ConfigError(
+        "output_dir",
+        [f"{name} belongs to another run; choose another folder, or overwrite_output_dir=true", *lines],
+    )

@@ -1,0 +1,282 @@
+"""Sets up a language model: its backend with limits and cache, the generator that asks it, and plans."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+from qa_pipeline.data import Example
+from qa_pipeline.errors import ConfigError, DataError
+from qa_pipeline.generation.arguments import BackendArguments, Settings
+from qa_pipeline.generation.run import WORK, Engine, Job
+from qa_pipeline.generation.spec import Specification, specification_from
+from qa_pipeline.generation.types import (
+    Backend,
+    Completion,
+    Failure,
+    Message,
+    Passage,
+    Rejected,
+    Request,
+    UsageSoFar,
+)
+
+CACHE = "completions.sqlite"
+ANSWER_KINDS = (
+    *("a name", "a date, time or period", "a number, amount or price", "a phrase of a few words"),
+    *("a reason or purpose", "a condition", "a way of doing something"),
+)
+"""Asked for in turn where the user names no answer types, so that answers are of many kinds."""
+DEFAULT_INVENTED = 100
+"""Passages written from a prompt alone where num_examples is not given."""
+SURPLUS = 1.5
+"""Questions asked for each row wanted, since filters and duplicates take some."""
+
+
+def make_backend(arguments: BackendArguments, cache: Path | None) -> Backend:
+    """The backend that the arguments name.
+
+    Args:
+        cache: file of completions; None keeps them in memory.
+
+    Raises:
+        BackendError: a package or key is missing, the name stands for no model, or a limit cannot be meant.
+    """
+    from qa_pipeline.generation.backends import OpenAIBackend, TransformersBackend, VLLMBackend
+
+    limits = limits_of(arguments)
+    model = str(arguments.model)
+    if arguments.backend == "openai":
+        return OpenAIBackend(
+            model,
+            base_url=arguments.base_url,
+            api_key_env=arguments.api_key_env,
+            limits=limits,
+            prices=prices_of(arguments),
+            cache=cache,
+        )
+    if arguments.backend == "vllm":
+        return VLLMBackend(
+            model,
+            tensor_parallel_size=arguments.tensor_parallel_size,
+            data_parallel_size=arguments.data_parallel_size,
+            limits=limits,
+            cache=cache,
+        )
+    return TransformersBackend(
+        model, batch_size=arguments.batch_size, load_in_4bit=arguments.load_in_4bit, limits=limits, cache=cache
+    )
+
+
+def limits_of(arguments: BackendArguments) -> Any:
+    """The limits among the arguments."""
+    from qa_pipeline.generation.backends import Limits
+
+    return Limits(
+        concurrency=arguments.concurrency,
+        requests_per_minute=arguments.requests_per_minute,
+        tokens_per_minute=arguments.tokens_per_minute,
+        max_requests=arguments.max_requests,
+        max_tokens=arguments.max_tokens,
+        max_cost=arguments.max_cost,
+        timeout=arguments.timeout_s,
+        max_retries=arguments.max_retries,
+    )
+
+
+def prices_of(arguments: BackendArguments) -> Any:
+    """The prices among the arguments."""
+    from qa_pipeline.generation.backends import Prices
+
+    return Prices(arguments.price_per_million_prompt_tokens, arguments.price_per_million_completion_tokens)
+
+
+class Unasked:
+    """A backend for plans: has the model's name and cannot be asked."""
+
+    def __init__(self, model: str):
+        self.model = model
+
+    @property
+    def usage(self) -> UsageSoFar:
+        """Nothing."""
+        return UsageSoFar()
+
+    def complete(self, requests: Iterable[Request]) -> Iterator[Completion | Failure]:
+        """Raises RuntimeError: a plan asks nothing."""
+        raise RuntimeError("a plan asks nothing")
+
+
+def language_model_engine(
+    settings: Settings,
+    backend: Backend,
+    specification: Specification | None,
+    examples: Sequence[Example],
+    language: str,
+    unanswerable_fraction: float,
+) -> Engine:
+    """The engine that asks a backend.
+
+    Raises:
+        ConfigError: the prompt number begins no run, or another setting cannot be meant.
+    """
+    from qa_pipeline.generation.llm import LLMGenerator
+
+    general, arguments = settings.generation, settings.backend
+    generator = LLMGenerator(
+        backend,
+        questions_per_passage=general.questions_per_context,
+        unanswerable_fraction=unanswerable_fraction,
+        answer_types=general.answer_types or ANSWER_KINDS,
+        language=language,
+        task=specification.prompt or specification.domain if specification else "",
+        examples=examples,
+        prompt_number=arguments.prompt_number,
+        rephrase=arguments.rephrase,
+        temperature=arguments.temperature,
+        seed=general.seed,
+        max_tokens=arguments.max_completion_tokens,
+    )
+    return Engine(generator, backend, block_size=_block_size(arguments))
+
+
+def invented(
+    settings: Settings, backend: Backend, specification: Specification, language: str
+) -> tuple[list[Passage], list[str]]:
+    """Passages that the model writes for a prompt alone, and notes on those that came to nothing.
+
+    Raises:
+        ConfigError: in a shard; every shard would write passages of its own.
+        DataError: the model wrote none that can be used.
+    """
+    from qa_pipeline.generation.llm_passages import invent_passages
+
+    general = settings.generation
+    if general.shard is not None:
+        raise ConfigError(
+            settings.source,
+            "shard: passages written from a prompt alone cannot be made in shards; give documents, or leave it out",
+        )
+    task = specification.prompt or specification.domain
+    passages: list[Passage] = []
+    refused: dict[str, int] = {}
+    for one in invent_passages(
+        backend, task, _passages_wanted(settings), language=language,
+        temperature=settings.backend.temperature, seed=general.seed,
+    ):  # fmt: skip
+        if isinstance(one, Rejected):
+            refused[one.reason] = refused.get(one.reason, 0) + 1
+        else:
+            passages.append(one)
+    notes = [f"{count:,} passages of the model left out: {reason}" for reason, count in sorted(refused.items())]
+    if not passages:
+        raise DataError(
+            f"{backend.model} wrote no passage that can be used ({'; '.join(notes) or 'no topics'}); try another "
+            "model, or give documents"
+        )
+    return passages, notes
+
+
+def completed(specification: Specification, backend: Backend) -> Specification:
+    """The specification with what the rules left open filled in by the backend; one request.
+
+    What cannot be read or verified is left as it was, with a note.
+    """
+    missing = [name for name in ("language", "answer_types", "unanswerable") if getattr(specification, name) is None]
+    schema: dict[str, Any] = {"type": "object", "properties": {name: _FIELDS[name] for name in ("domain", *missing)}}
+    schema |= {"required": ["domain", *missing], "additionalProperties": False}
+    asked = "\n".join(f"- {name}: {_MEANING[name]}" for name in ("domain", *missing))
+    text = (
+        f'A user wants a question answering dataset and says:\n"""\n{specification.prompt}\n"""\n\nSay what the user '
+        f"wants as one JSON object with these keys; write null for what the user does not say.\n{asked}\n"
+        "Reply with JSON only."
+    )
+    request = Request("specification/0", (Message("user", text),), 300, 0.0, 0, schema)
+    for result in backend.complete([request]):
+        if isinstance(result, Completion) and result.finish_reason != "length":
+            try:
+                begin = result.text.index("{")
+                found = json.JSONDecoder().raw_decode(result.text[begin:])[0]
+                values = {name: found[name] for name in ("domain", *missing) if found.get(name) not in (None, "", [])}
+                # Through the same checks as a file; on any fault the rules' own result stands.
+                checked = specification_from({**asdict(replace(specification, examples=[])), **values}, "backend")
+                return replace(checked, examples=specification.examples)
+            except (ValueError, AttributeError, TypeError, ConfigError):
+                pass
+    return replace(specification, notes=[*specification.notes, "the model's reading of the prompt could not be used"])
+
+
+def plan_text(job: Job, passages: Sequence[Passage]) -> list[str]:
+    """What a language model would be asked and what that would cost; nothing for other engines."""
+    from qa_pipeline.generation.llm import LLMGenerator
+
+    generator, general = job.engine.generator, job.settings.generation
+    if not isinstance(generator, LLMGenerator):
+        return ["no language model is asked"]
+    if not passages:
+        return [
+            f"{_passages_wanted(job.settings):,} passages would be written from the prompt first; then questions asked"
+        ]
+    prices = prices_of(job.settings.backend)
+    asked = list(passages)
+    if general.num_examples is not None:
+        # The run stops when there is enough; by what filters usually leave that is after these.
+        needed = -(-round(general.num_examples * SURPLUS) // general.questions_per_context)
+        asked = asked[: min(len(asked), needed)]
+    found = generator.plan(asked, prices)
+    cost = (
+        f"{found.likely_cost:,.4g} likely, {found.most_cost:,.4g} at most"
+        if prices.known
+        else "unknown: give both prices"
+    )
+    return [
+        f"{'passages asked about':<24}{len(asked):>12,}",
+        f"{'requests':<24}{found.requests:>12,}   without repairs and retries",
+        f"{'prompt tokens':<24}{found.likely_prompt_tokens:>12,}   likely; {found.most_prompt_tokens:,} at most",
+        f"{'completion tokens':<24}{found.most_completion_tokens:>12,}   at most",
+        f"{'cost':<24}{cost}",
+    ]
+
+
+def prompts_text() -> str:
+    """What --list_prompts prints: the templates and the short names of models."""
+    from qa_pipeline.generation.backends import models_table
+    from qa_pipeline.generation.prompts import prompts_table
+
+    return f"{prompts_table()}\n\nShort names for --model:\n{models_table()}"
+
+
+def cache_file(folder: Path) -> Path:
+    """Where completions are kept; the processes of one launch share it and its account."""
+    return folder / WORK / CACHE
+
+
+_FIELDS: dict[str, Any] = {
+    "domain": {"type": "string"},
+    "language": {"type": ["string", "null"]},
+    "answer_types": {"type": ["array", "null"], "items": {"type": "string"}},
+    "unanswerable": {"type": ["boolean", "null"]},
+}
+_MEANING = {
+    "domain": "what the questions are about, in a few words",
+    "language": 'code of the language of documents and questions, such as "en" or "de"',
+    "answer_types": 'list of the only kinds of answer wanted, such as "date" or "name"',
+    "unanswerable": "true when questions without an answer in the text are wanted, false when they are not",
+}
+
+
+def _passages_wanted(settings: Settings) -> int:
+    wanted = settings.generation.num_examples
+    if wanted is None:
+        return DEFAULT_INVENTED
+    return max(3, -(-round(wanted * SURPLUS) // settings.generation.questions_per_context))
+
+
+def _block_size(arguments: BackendArguments) -> int:
+    """Large enough that the last requests of a block hold up little."""
+    if arguments.backend == "openai":
+        return max(64, 8 * arguments.concurrency)
+    return 1024 if arguments.backend == "vllm" else max(16, 4 * arguments.batch_size)

@@ -1,0 +1,405 @@
+"""Turns passages into drafts by asking a language model. Never aligns, filters or writes anything.
+
+The steps of one passage follow each other (questions, further questions, questions without an answer, other words);
+the passages go side by side. All that is random comes from the seed and the passage's id, so that neither the order of
+passages nor that of answers changes a draft.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Generator as Steps
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from qa_pipeline.errors import ConfigError
+from qa_pipeline.generation.backends.limits import Estimate, Prices, estimate
+from qa_pipeline.generation.llm_parsing import ParseError, read_items
+from qa_pipeline.generation.prompts import (
+    Prompt,
+    examples_text,
+    get_prompt,
+    language_name,
+    load_prompts,
+    prompt_of_kind,
+)
+from qa_pipeline.generation.types import (
+    Backend,
+    Completion,
+    Draft,
+    Failure,
+    Message,
+    Passage,
+    Rejected,
+    Request,
+)
+
+Result = Completion | Failure
+_LONGEST_QUOTED_ANSWER = 4_000  # characters of an unreadable answer that are sent back
+_MOST_FED_BACK = 30  # earlier questions
+
+
+class LLMGenerator:
+    """Asks a backend for questions, answers and evidence; see `generation.types.Generator`.
+
+    Args:
+        backend: what completes requests.
+        questions_per_passage: wanted of each passage, those without an answer included.
+        unanswerable_fraction: share of them that the passage does not answer.
+        answer_types: kinds of answer to prefer, in words ("a date", "a reason"); every passage gets three of them.
+        language: code or English name.
+        task: what the questions are for, in the user's words.
+        examples: canonical rows as few-shot examples.
+        examples_per_request: how many of them one request shows; drawn anew for every passage.
+        prompt_number: template to begin with (`prompts.prompts_table` lists them).
+        rephrase: ask for other words in a second pass.
+        temperature, seed: of sampling.
+        questions_per_request: at most so many questions in one request; further ones see the earlier.
+        max_tokens: of one completion; None: enough for the questions asked.
+        passages_at_once: passages under way at a time.
+
+    Raises:
+        ConfigError: settings that cannot be meant.
+    """
+
+    name = "llm"
+
+    def __init__(
+        self,
+        backend: Backend,
+        *,
+        questions_per_passage: int = 5,
+        unanswerable_fraction: float = 0.0,
+        answer_types: Sequence[str] | None = None,
+        language: str = "en",
+        task: str = "",
+        examples: Sequence[Mapping[str, Any]] = (),
+        examples_per_request: int = 2,
+        prompt_number: int = 1,
+        rephrase: bool = False,
+        temperature: float = 0.7,
+        seed: int = 0,
+        questions_per_request: int = 5,
+        max_tokens: int | None = None,
+        passages_at_once: int = 256,
+    ):
+        problems = []
+        for name, number in (
+            ("questions_per_passage", questions_per_passage),
+            ("questions_per_request", questions_per_request),
+            ("passages_at_once", passages_at_once),
+        ):
+            if number < 1:
+                problems.append(f"{name}: expected 1 or more, found {number}")
+        if not 0 <= unanswerable_fraction <= 1:
+            problems.append(f"unanswerable_fraction: expected 0 to 1, found {unanswerable_fraction}")
+        if temperature < 0:
+            problems.append(f"temperature: expected 0 or more, found {temperature}")
+        if problems:
+            raise ConfigError("generator", problems)
+        self.backend = backend
+        self.prompt = get_prompt(prompt_number)
+        self._wanted = questions_per_passage
+        self._unanswerable_fraction = unanswerable_fraction
+        self._answer_types = list(answer_types or ())
+        self._language = language_name(language)
+        self._task = f"The questions are for this task: {task.strip()}\n" if task.strip() else ""
+        self._examples = [example for example in examples if example["answers"]["text"]]
+        self._examples_per_request = examples_per_request
+        self._rephrase = rephrase
+        self._temperature = temperature
+        self._seed = seed
+        self._per_request = questions_per_request
+        self._max_tokens = max_tokens
+        self._at_once = passages_at_once
+
+    def drafts(self, passages: Sequence[Passage]) -> Iterator[Draft | Rejected]:
+        """Asks about passages; those of one passage come together, as soon as they are there.
+
+        Raises:
+            BackendError: going on is pointless; what came before has been yielded.
+        """
+        waiting = iter(passages)
+        steps: dict[str, Steps[Request, Result, list[Draft | Rejected]]] = {}
+        seen: set[str] = set()
+        wave: list[Request] = []
+        while True:
+            while len(wave) < self._at_once and (passage := next(waiting, None)) is not None:
+                if passage.id in seen:  # given twice
+                    continue
+                seen.add(passage.id)
+                about = self._about(passage)
+                request = next(about)
+                steps[request.key] = about
+                wave.append(request)
+            if not wave:
+                return
+            following: list[Request] = []
+            for result in self.backend.complete(wave):
+                about = steps.pop(result.key)
+                try:
+                    request = about.send(result)
+                except StopIteration as finished:
+                    yield from finished.value
+                else:
+                    steps[request.key] = about
+                    following.append(request)
+            wave = following
+
+    def plan(self, passages: Sequence[Passage], prices: Prices | None = None) -> Estimate:
+        """What `drafts` would ask for and what it would cost, without repairs and retries. Asks nothing."""
+        return estimate(self._imagined(passages), prices or Prices())
+
+    def _imagined(self, passages: Sequence[Passage]) -> Iterator[Request]:
+        """The requests of a run in which every answer is as wanted."""
+        for passage in passages:
+            about = self._about(passage)
+            try:
+                request = next(about)
+                while True:
+                    yield request
+                    request = about.send(Completion(request.key, self._typical(request), "stop", 0, 0, False))
+            except StopIteration:
+                continue
+
+    def _typical(self, request: Request) -> str:
+        """An answer of the length to be expected."""
+        (name, field), *_ = (request.schema or {})["properties"].items()
+        sizes = {"evidence": 25, "answer": 4, "question": 11}  # words
+        record = {key: "word " * sizes.get(key, 3) for key in field["items"]["properties"]}
+        return json.dumps(
+            {name: [{**record, **({"number": i + 1} if "number" in record else {})} for i in range(self._per_request)]}
+        )
+
+    def _about(self, passage: Passage) -> Steps[Request, Result, list[Draft | Rejected]]:
+        """All steps of one passage: yields requests, is sent their results, returns the drafts."""
+        rng = np.random.default_rng(_number(self._seed, passage.id, "plan"))
+        unanswerable = int(self._wanted * self._unanswerable_fraction + rng.random())
+        answerable = self._wanted - unanswerable
+        chosen = self._choices(rng)
+        drafts: list[Draft] = []
+        rejected: list[Rejected] = []
+        sample = 0
+        while answerable > 0:
+            number = min(answerable, self._per_request)
+            step = self._answers_first if self.prompt.kind == "answers" else self._questions
+            new, bad = yield from step(passage, number, sample, drafts, chosen)
+            drafts += new[:number]
+            rejected += bad
+            answerable -= number
+            sample += 1
+        if self._rephrase and drafts:
+            drafts = yield from self._rephrased(passage, drafts)
+        while unanswerable > 0:
+            number = min(unanswerable, self._per_request)
+            new, bad = yield from self._without_answer(passage, number, sample, drafts)
+            drafts += new[:number]
+            rejected += bad
+            unanswerable -= number
+            sample += 1
+        return [*drafts, *rejected]
+
+    def _questions(
+        self, passage: Passage, number: int, sample: int, earlier: Sequence[Draft], chosen: dict[str, str]
+    ) -> Steps[Request, Result, tuple[list[Draft], list[Rejected]]]:
+        """Questions with their answers in one request."""
+        values = self._values(passage, number, earlier, chosen)
+        items, rejected, details = yield from self._ask(passage, self.prompt, values, sample, number)
+        drafts = [
+            self._draft(passage, item["question"], item["answer"], item["evidence"] or None, details) for item in items
+        ]
+        return drafts, rejected
+
+    def _answers_first(
+        self, passage: Passage, number: int, sample: int, earlier: Sequence[Draft], chosen: dict[str, str]
+    ) -> Steps[Request, Result, tuple[list[Draft], list[Rejected]]]:
+        """Answers in one request, questions to them in the next."""
+        values = self._values(passage, number, earlier, chosen, answers=True)
+        answers, rejected, details = yield from self._ask(passage, self.prompt, values, sample, number)
+        answers = answers[:number]
+        if not answers:
+            return [], rejected
+        following = load_prompts()[self.prompt.next or 0]
+        listed = "\n".join(f'{i}. "{item["answer"]}" (in: {item["evidence"]})' for i, item in enumerate(answers, 1))
+        values = {**self._values(passage, number, (), chosen), "answers": listed, "examples": chosen["plain_examples"]}
+        items, bad, more = yield from self._ask(passage, following, values, sample, len(answers))
+        details = {**details, "repaired": details["repaired"] or more["repaired"]}
+        drafts = []
+        for i, answer in enumerate(answers, 1):
+            question = next((item["question"] for item in items if item["number"] == i), None)
+            if question is None:
+                if not bad:
+                    rejected.append(Rejected("no_question", passage.id))
+                continue
+            given = {**details, **({"answer_type": answer["type"]} if answer["type"] else {})}
+            drafts.append(self._draft(passage, question, answer["answer"], answer["evidence"] or None, given))
+        return drafts, rejected + bad
+
+    def _without_answer(
+        self, passage: Passage, number: int, sample: int, earlier: Sequence[Draft]
+    ) -> Steps[Request, Result, tuple[list[Draft], list[Rejected]]]:
+        """Questions that the passage does not answer."""
+        prompt = prompt_of_kind("unanswerable")
+        values = self._values(passage, number, earlier, {})
+        items, rejected, details = yield from self._ask(passage, prompt, values, sample, number)
+        drafts = []
+        for item in items:
+            given = {**details, **({"tempting": item["tempting"]} if item["tempting"] else {})}
+            drafts.append(self._draft(passage, item["question"], None, None, given))
+        return drafts, rejected
+
+    def _rephrased(self, passage: Passage, drafts: list[Draft]) -> Steps[Request, Result, list[Draft]]:
+        """The drafts in other words; a question that comes back unreadable or not at all stays as it is."""
+        prompt = prompt_of_kind("rephrase")
+        done: list[Draft] = []
+        for start in range(0, len(drafts), self._per_request):
+            part = drafts[start : start + self._per_request]
+            listed = "\n".join(f"{i}. {draft.question} (answer: {draft.answer})" for i, draft in enumerate(part, 1))
+            values = {"questions": listed, "language": self._language}
+            items, _, _ = yield from self._ask(passage, prompt, values, start // self._per_request, len(part))
+            for i, draft in enumerate(part, 1):
+                question = next((item["question"] for item in items if item["number"] == i), draft.question)
+                changed = question != draft.question
+                details = {**draft.details, "rephrased": changed}
+                if changed:
+                    details |= {"original_question": draft.question, "rephrase_version": prompt.version}
+                done.append(
+                    Draft(passage, question, draft.answer, draft.evidence, draft.start, draft.generator, details)
+                )
+        return done
+
+    def _ask(
+        self, passage: Passage, prompt: Prompt, values: dict[str, str], sample: int, number: int
+    ) -> Steps[Request, Result, tuple[list[dict[str, Any]], list[Rejected], dict[str, Any]]]:
+        """One request, and one more where the answer cannot be read.
+
+        Returns:
+            Records, what was rejected, and the details that go into rows.
+        """
+        assert prompt.schema is not None
+        request = self.request(f"{passage.id}/{prompt.name}/{sample}", prompt, values, number)
+        details = {
+            "model": self.backend.model,
+            "prompt": prompt.name,
+            "prompt_number": prompt.number,
+            "prompt_version": prompt.version,
+            "sample": sample,
+            "repaired": False,
+        }
+        result = yield request
+        try:
+            items, bad = read_result(result, prompt.schema)
+        except ParseError as error:
+            if error.reason not in ("not_json", "wrong_schema") or not isinstance(result, Completion):
+                return [], [Rejected(error.reason, passage.id)], details
+            result = yield self._repair(request, result.text, error.problem)
+            details["repaired"] = True
+            try:
+                items, bad = read_result(result, prompt.schema)
+            except ParseError as still:
+                return [], [Rejected(still.reason, passage.id)], details
+        return items, [Rejected("wrong_schema", passage.id)] * bad, details
+
+    def request(self, key: str, prompt: Prompt, values: dict[str, str], number: int) -> Request:
+        """A request for `number` records.
+
+        Args:
+            key: stable name; its hash with the seed is the request's seed.
+            prompt: template.
+            values: its slots.
+            number: sizes max_tokens where it was not given.
+        """
+        return Request(
+            key=key,
+            messages=prompt.messages(**values),
+            max_tokens=self._max_tokens or 128 + 160 * number,
+            temperature=self._temperature,
+            seed=_number(self._seed, key, "sample") & 0x7FFFFFFF,
+            schema=prompt.schema,
+        )
+
+    def _repair(self, request: Request, text: str, problem: str) -> Request:
+        key = f"{request.key}/repair"
+        prompt = prompt_of_kind("repair")
+        form = json.dumps(_form(request.schema or {}))
+        turns = (
+            Message("assistant", text[:_LONGEST_QUOTED_ANSWER] or "(nothing)"),
+            *prompt.messages(problem=problem, form=form),
+        )
+        seed = _number(self._seed, key, "sample") & 0x7FFFFFFF
+        return Request(key, request.messages + turns, request.max_tokens, request.temperature, seed, request.schema)
+
+    def _choices(self, rng: np.random.Generator) -> dict[str, str]:
+        """What differs from passage to passage: the kinds of answer and the examples shown."""
+        types = ""
+        if self._answer_types:
+            order = rng.permutation(len(self._answer_types))[:3]
+            types = f"\n- Prefer answers of these kinds: {'; '.join(self._answer_types[i] for i in order)}."
+        shown = rng.permutation(len(self._examples))[: self._examples_per_request]
+        examples = [self._examples[i] for i in sorted(shown)]
+        return {
+            "answer_types": types,
+            "examples": examples_text(examples),
+            "plain_examples": "".join(f"Example question: {e['question']}\n" for e in examples),
+        }
+
+    def _values(
+        self,
+        passage: Passage,
+        number: int,
+        earlier: Sequence[Draft],
+        chosen: Mapping[str, str],
+        answers: bool = False,
+    ) -> dict[str, str]:
+        """The slots that most templates have."""
+        asked = ""
+        if earlier:
+            texts = [draft.answer or "" if answers else draft.question for draft in earlier[-_MOST_FED_BACK:]]
+            asked = f"\n- Something else than these: {' | '.join(texts)}"
+        return {
+            "task": self._task,
+            "title": f' from "{passage.title}"' if passage.title else "",
+            "passage": passage.text,
+            "number": str(number),
+            "language": self._language,
+            "asked": asked,
+            "answer_types": chosen.get("answer_types", ""),
+            "examples": chosen.get("examples", ""),
+        }
+
+    def _draft(
+        self, passage: Passage, question: str, answer: str | None, evidence: str | None, details: dict[str, Any]
+    ) -> Draft:
+        return Draft(passage, " ".join(question.split()), answer, evidence, None, self.name, dict(details))
+
+
+def read_result(result: Result, schema: Mapping[str, Any]) -> tuple[list[dict[str, Any]], int]:
+    """The records of a result, and how many others it held.
+
+    Raises:
+        ParseError: it holds none; `reason` says why ("length" for a completion that was cut off).
+    """
+    if isinstance(result, Failure):
+        raise ParseError(result.reason, result.detail)
+    if result.finish_reason == "length":
+        raise ParseError("length", "the completion was cut off")
+    if result.finish_reason in ("content_filter", "refusal"):
+        raise ParseError("refused", "the model refused")
+    return read_items(result.text, schema)
+
+
+def _form(schema: Mapping[str, Any]) -> Any:
+    """A schema as an example of it."""
+    if schema.get("type") == "object":
+        return {name: _form(field) for name, field in schema["properties"].items()}
+    if schema.get("type") == "array":
+        return [_form(schema["items"])]
+    return 1 if schema.get("type") == "integer" else "..."
+
+
+def _number(*parts: object) -> int:
+    """A number from a hash: the same in every process."""
+    return int.from_bytes(hashlib.sha256("\0".join(map(str, parts)).encode()).digest()[:8], "big")

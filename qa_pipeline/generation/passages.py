@@ -1,0 +1,262 @@
+"""From documents, JSONL files and labelled data to passages that questions can be asked about.
+
+Passages are slices of their document, in its order; the same text is never there twice.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from qa_pipeline.data import load_examples
+from qa_pipeline.data.documents import read_documents
+from qa_pipeline.errors import DataError
+from qa_pipeline.generation.text import count_words, sentence_spans
+from qa_pipeline.generation.types import Passage, passage_id
+
+_PARAGRAPH = re.compile(r"[^\n](?:.|\n(?!\s*\n))*")  # runs of lines between blank ones
+_HEADING = re.compile(r"\s{0,3}(?:#{1,6}\s+|={3,}|-{3,}).*")
+
+
+@dataclass
+class PassageReport:
+    """What became of the sources: counts of documents and passages, and of passages that were left out by reason."""
+
+    documents: int = 0
+    passages: int = 0
+    left_out: dict[str, int] = field(default_factory=dict)
+
+    def leave_out(self, reason: str, count: int = 1) -> None:
+        """Counts passages that are not used."""
+        self.left_out[reason] = self.left_out.get(reason, 0) + count
+
+
+def read_passages(
+    documents: Sequence[str] = (),
+    contexts_from: Sequence[str] = (),
+    *,
+    min_words: int = 15,
+    max_words: int = 400,
+    language: str = "en",
+) -> tuple[list[Passage], PassageReport]:
+    """Reads all sources.
+
+    Args:
+        documents: files and folders; `.jsonl` files hold one document on a line, as a text or as
+            `{"text": ..., "id": ..., "title": ...}` (`context`, `content` and `body` are read as text too).
+        contexts_from: labelled data in any format that `load_examples` knows; contexts stay as they are.
+        min_words, max_words: bounds of a passage; contexts of labelled data are never cut.
+        language: code, for cutting sentences.
+
+    Raises:
+        DataError: a source cannot be read, or no passage is left.
+    """
+    report = PassageReport()
+    seen: set[str] = set()
+    passages: list[Passage] = []
+    names: set[str] = set()
+    for passage in (*_from_documents(documents, min_words, max_words, language, report), *_from_data(contexts_from)):
+        if count_words(passage.text) < min_words:
+            report.leave_out("too_short")
+        elif passage.text in seen:
+            report.leave_out("duplicate")
+        else:
+            seen.add(passage.text)
+            passages.append(passage)
+            names.add(passage.document)
+    report.documents, report.passages = len(names), len(passages)
+    if not passages:
+        reasons = ", ".join(f"{count} {reason}" for reason, count in report.left_out.items()) or "the sources are empty"
+        raise DataError(
+            f"no passage to ask about in {', '.join([*documents, *contexts_from])}: {reasons}; lower min_passage_words "
+            f"(now {min_words}) or give longer documents"
+        )
+    return passages, report
+
+
+def cut(text: str, max_words: int, language: str = "en") -> list[tuple[int, int]]:
+    """Cuts a document into passages of up to `max_words` words.
+
+    Paragraphs are joined while they fit and begin anew at a heading; a paragraph that is too long is cut between
+    sentences, a sentence that is too long between words.
+
+    Returns:
+        (start, end) characters, end exclusive, in order, not overlapping, without spaces around them.
+    """
+    spans: list[tuple[int, int]] = []
+    open_words = 0
+    for start, end in _paragraphs(text):
+        size = count_words(text[start:end])
+        heading = bool(_HEADING.match(text[start:end]))
+        if spans and open_words and not heading and open_words + size <= max_words:
+            spans[-1] = (spans[-1][0], end)
+            open_words += size
+        elif size <= max_words:
+            spans.append((start, end))
+            open_words = size
+        else:
+            spans += _pieces(text, start, end, max_words, language)
+            open_words = 0  # nothing is joined to a cut paragraph
+    return spans
+
+
+def choose_subset(passages: Sequence[Passage], count: int | None, seed: int) -> list[Passage]:
+    """`count` passages drawn by (seed, passage id), in their order; a larger count only adds to a smaller one's."""
+    if count is None or count >= len(passages):
+        return list(passages)
+    ranked = sorted(range(len(passages)), key=lambda i: rank(seed, passages[i].id))
+    return [passages[i] for i in sorted(ranked[:count])]
+
+
+def choose_shard(passages: Sequence[Passage], number: int, of: int) -> list[Passage]:
+    """Shard `number` (from 1) of `of`: whole documents, spread so that shards have about as many passages each."""
+    sizes: dict[str, int] = {}
+    for passage in passages:
+        sizes[passage.document] = sizes.get(passage.document, 0) + 1
+    loads = [0] * of
+    home: dict[str, int] = {}
+    for document in sorted(sizes, key=lambda name: (-sizes[name], rank(0, name))):
+        lightest = min(range(of), key=lambda shard: (loads[shard], shard))
+        home[document] = lightest
+        loads[lightest] += sizes[document]
+    return [passage for passage in passages if home[passage.document] == number - 1]
+
+
+def rank(seed: int, name: str) -> str:
+    """A stable random key: the same for a seed and a name, whatever else there is."""
+    return hashlib.sha256(f"{seed}\0{name}".encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _paragraphs(text: str) -> Iterator[tuple[int, int]]:
+    for match in _PARAGRAPH.finditer(text):
+        core = match[0].strip()
+        if core:
+            start = match.start() + match[0].index(core)
+            yield start, start + len(core)
+
+
+def _pieces(text: str, start: int, end: int, max_words: int, language: str) -> list[tuple[int, int]]:
+    """One long paragraph, cut between sentences (or words)."""
+    pieces: list[tuple[int, int]] = []
+    size = 0
+    for begin, stop in sentence_spans(text[start:end], language):
+        for first, last in _at_most(text, start + begin, start + stop, max_words):
+            count = count_words(text[first:last])
+            if pieces and size + count <= max_words:
+                pieces[-1] = (pieces[-1][0], last)
+                size += count
+            else:
+                pieces.append((first, last))
+                size = count
+    return pieces
+
+
+def _at_most(text: str, start: int, end: int, max_words: int) -> Iterator[tuple[int, int]]:
+    """A sentence, cut where it has more words than a passage may have."""
+    if count_words(text[start:end]) <= max_words:
+        yield start, end
+        return
+    begin = last = None
+    size = 0
+    # Scripts without spaces are one long "word" here, which is cut by characters: two of them count as a word.
+    for match in re.finditer(rf"\S{{1,{2 * max_words}}}", text[start:end]):
+        count = count_words(match[0])
+        if begin is not None and last is not None and size + count > max_words:
+            yield start + begin, start + last
+            begin, size = None, 0
+        begin = match.start() if begin is None else begin
+        last, size = match.end(), size + count
+    if begin is not None and last is not None:
+        yield start + begin, start + last
+
+
+def _from_documents(
+    sources: Sequence[str], min_words: int, max_words: int, language: str, report: PassageReport
+) -> Iterator[Passage]:
+    for document, title, text, metadata in _documents(sources):
+        for start, end in cut(text, max_words, language):
+            piece = text[start:end]
+            details = {**metadata, "document_start": start}
+            yield Passage(passage_id(document, piece), document, piece, title, details)
+
+
+def _documents(sources: Sequence[str]) -> Iterator[tuple[str, str, str, dict[str, Any]]]:
+    """(document id, title, text, metadata) of each document; the id is the name without the folder it was found in."""
+    folders = [Path(source) for source in sources if Path(source).is_dir()]
+    jsonl, plain = [], []
+    for source in sources:
+        path = Path(source)
+        if path.is_dir():
+            inside = sorted(each for each in path.rglob("*.jsonl") if each.is_file() and not each.name.startswith("."))
+            jsonl += inside
+            if not (inside and not any(_is_document(each) for each in path.rglob("*"))):
+                plain.append(source)
+        elif path.suffix.lower() == ".jsonl":
+            jsonl.append(path)
+        else:
+            plain.append(source)
+    if plain:
+        for document in read_documents(plain, skip_bad=True):
+            name = _short_name(Path(document.source), folders)
+            metadata: dict[str, Any] = {"pages": True} if document.pages else {}
+            yield name, document.title or Path(document.source).stem, document.text, metadata
+    for path in jsonl:
+        yield from _jsonl_documents(path, _short_name(path, folders))
+
+
+def _is_document(path: Path) -> bool:
+    from qa_pipeline.data.documents import SUFFIXES
+
+    return path.suffix.lower() in SUFFIXES and path.is_file()
+
+
+def _short_name(path: Path, folders: Iterable[Path]) -> str:
+    for folder in folders:
+        if path.is_relative_to(folder):
+            return path.relative_to(folder).as_posix()
+    return path.name
+
+
+def _jsonl_documents(path: Path, name: str) -> Iterator[tuple[str, str, str, dict[str, Any]]]:
+    try:
+        lines = path.read_text(encoding="utf-8-sig").split("\n")
+    except FileNotFoundError:
+        raise DataError(f"{path}: no such file") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(f"{path}: cannot be read as UTF-8 text: {error}") from error
+    for number, line in enumerate(lines, 1):
+        if not line.strip():
+            continue
+        try:
+            value = json.loads(line)
+        except (ValueError, RecursionError) as error:
+            raise DataError(f"{path}, line {number}: expected one JSON value on each line: {error}") from error
+        fields = {"text": value} if isinstance(value, str) else value if isinstance(value, dict) else {}
+        text = next((fields[key] for key in ("text", "context", "content", "body") if key in fields), None)
+        if not isinstance(text, str):
+            found = f"the keys {', '.join(map(str, fields))}" if fields else type(value).__name__
+            raise DataError(f'{path}, line {number}: expected a text or {{"text": ...}}, found {found}')
+        identity = fields.get("document", fields.get("id"))
+        document = str(identity) if identity is not None else f"{name}:{number}"
+        yield document, str(fields.get("title") or ""), text, {}
+
+
+def _from_data(sources: Sequence[str]) -> Iterator[Passage]:
+    """The contexts of labelled data, each once; its document is its title where the data has titles."""
+    for source in sources:
+        examples, _ = load_examples(source, require_answers=False, max_bad_fraction=1.0)
+        seen: set[str] = set()
+        for example in examples:
+            text = example["context"]
+            if text in seen:
+                continue
+            seen.add(text)
+            title = example.get("title", "")
+            given = example.get("metadata", {}).get("document")
+            document = str(given or title or f"{Path(source).name}:{passage_id('', text)}")
+            yield Passage(passage_id(document, text), document, text, title, {})

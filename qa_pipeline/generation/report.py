@@ -1,0 +1,139 @@
+"""What a generation was made from, what was refused and why, and what the data is like: `dataset_report.json`."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from qa_pipeline.generation.dataset import SPLITS, Dataset
+from qa_pipeline.generation.filters import mean_overlap
+from qa_pipeline.generation.rows import Row
+from qa_pipeline.generation.text import count_words, normalised
+from qa_pipeline.generation.types import UsageSoFar
+
+FORMAT = 1
+_VERBS = frozenset(re.findall(r"\w+", "is are was were do does did can could will would has have had may must should"))
+_WH = ("what", "who", "whom", "whose", "which", "when", "where", "why", "how")
+
+
+def make_report(
+    dataset: Dataset,
+    *,
+    settings: Mapping[str, Any],
+    facts: Mapping[str, float],
+    rejected: Mapping[str, int],
+    accepted: int,
+    language: str,
+    stopped: str | None = None,
+    notes: Sequence[str] = (),
+) -> dict[str, Any]:
+    """The report as JSON holds it.
+
+    Args:
+        dataset: rows by split and what was left out after acceptance.
+        settings: resolved settings.
+        facts: documents, passages, passages asked about, and what the backend used.
+        rejected: drafts refused one by one, by reason.
+        accepted: drafts that passed every filter that looks at one row.
+        stopped: why the run ended early, if it did.
+    """
+    rows = dataset.rows
+    round_trip = rejected.get("round_trip", 0)
+    report: dict[str, Any] = {
+        "format": FORMAT,
+        "settings": dict(settings),
+        "facts": dict(facts),
+        "drafts": accepted + sum(rejected.values()),
+        "rejected": _by_size(rejected),
+        "accepted": accepted,
+        "left_out": _by_size(dataset.left_out),
+        "rows": len(rows),
+        "splits": {name: describe(dataset.splits[name], language) for name in SPLITS},
+    }
+    if settings.get("round_trip_model"):
+        asked = accepted + round_trip
+        report["round_trip"] = {"asked": asked, "refused": round_trip, "share_refused": _share(round_trip, asked)}
+    if stopped:
+        report["stopped_early"] = stopped
+    if notes:
+        report["notes"] = list(notes)
+    return report
+
+
+def describe(rows: Sequence[Row], language: str = "en") -> dict[str, Any]:
+    """What rows are like: counts, kinds and lengths."""
+    answers = [row.answer for row in rows if row.answer is not None]
+    overlap = mean_overlap(rows, language)
+    return {
+        "rows": len(rows),
+        "unanswerable": len(rows) - len(answers),
+        "unanswerable_fraction": _share(len(rows) - len(answers), len(rows)),
+        "documents": len({row.passage.document for row in rows}),
+        "contexts": len({row.passage.id for row in rows}),
+        "answer_types": _by_size(Counter(str(row.details.get("answer_type", "unknown")) for row in rows if row.answer)),
+        "question_words": _by_size(Counter(question_word(row.question) for row in rows)),
+        "question_length_words": _quantiles([count_words(row.question) for row in rows]),
+        "answer_length_words": _quantiles([count_words(answer) for answer in answers]),
+        "context_length_words": _quantiles([count_words(text) for text in sorted({row.passage.text for row in rows})]),
+        "mean_overlap_with_answer_sentence": None if overlap is None else round(overlap, 4),
+    }
+
+
+def question_word(question: str) -> str:
+    """The first question word, "yes/no" for a question that begins with a verb, else "other"."""
+    found = normalised(question).split()
+    for word in found:
+        if word in _WH:
+            return "who" if word in ("whom", "whose") else word
+    return "yes/no" if found and found[0] in _VERBS else "other"
+
+
+def usage_facts(usage: UsageSoFar | None) -> dict[str, float]:
+    """What a backend used, as facts that shards can add up; nothing without a backend."""
+    return asdict(usage) if usage is not None else {}
+
+
+def table(report: Mapping[str, Any]) -> str:
+    """A short table of the report for the terminal."""
+    facts = report["facts"]
+    lines = [
+        f"{'documents':<24}{facts.get('documents', 0):>10,.0f}",
+        f"{'passages asked about':<24}{facts.get('passages_asked', 0):>10,.0f}",
+        f"{'drafts':<24}{report['drafts']:>10,}",
+        f"{'  accepted':<24}{report['accepted']:>10,}",
+    ]
+    lines += [f"{'  ' + reason:<24}{count:>10,}" for reason, count in report["rejected"].items()]
+    lines += [f"{'- ' + reason:<24}{count:>10,}" for reason, count in report["left_out"].items()]
+    for name, split in report["splits"].items():
+        lines.append(
+            f"{name:<24}{split['rows']:>10,}   {split['documents']:,} documents, {split['contexts']:,} contexts, "
+            f"{split['unanswerable']:,} unanswerable"
+        )
+    if facts.get("requests"):
+        tokens = facts.get("prompt_tokens", 0) + facts.get("completion_tokens", 0)
+        lines.append(
+            f"{'requests':<24}{facts['requests']:>10,.0f}   {tokens:,.0f} tokens, cost {facts.get('cost', 0):,.4g}"
+        )
+    if report.get("stopped_early"):
+        lines.append(f"stopped early: {report['stopped_early']}")
+    return "\n".join(lines)
+
+
+def _by_size(counts: Mapping[str, int]) -> dict[str, int]:
+    return dict(sorted(counts.items(), key=lambda pair: (-pair[1], pair[0])))
+
+
+def _share(part: int, whole: int) -> float:
+    return round(part / whole, 4) if whole else 0.0
+
+
+def _quantiles(values: list[int]) -> dict[str, float] | None:
+    """Mean and nearest-rank quantiles; None without values."""
+    if not values:
+        return None
+    ordered = sorted(values)
+    places = {name: ordered[min(len(ordered) - 1, int(q * len(ordered)))] for name, q in (("p50", 0.5), ("p95", 0.95))}
+    return {"mean": round(sum(ordered) / len(ordered), 2), "min": ordered[0], **places, "max": ordered[-1]}

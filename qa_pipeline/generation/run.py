@@ -1,0 +1,358 @@
+"""The main path of `generate`: passages -> drafts -> aligned and filtered rows -> data set or shard.
+
+`generate(job, ...)` reads top to bottom. Rows are made in blocks of passages whose borders depend on passages alone; a
+finished block is never done again, an unfinished one is. What is chosen at the end goes by stable keys, so that the
+files of a run that was killed and started again are those of a run that was not.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from qa_pipeline import artifacts
+from qa_pipeline.data import write_squad
+from qa_pipeline.errors import BackendError, ConfigError
+from qa_pipeline.generation.arguments import Settings
+from qa_pipeline.generation.card import dataset_card
+from qa_pipeline.generation.dataset import SPLITS, Choice, make_dataset
+from qa_pipeline.generation.filters import Reader, RowFilter, apply_filters, make_filters, round_trip
+from qa_pipeline.generation.journal import Block, Journal
+from qa_pipeline.generation.passages import choose_shard, choose_subset, rank
+from qa_pipeline.generation.progress import Progress
+from qa_pipeline.generation.quotes import place
+from qa_pipeline.generation.report import make_report, usage_facts
+from qa_pipeline.generation.rows import Row
+from qa_pipeline.generation.shards import Shard, write_shard
+from qa_pipeline.generation.types import Backend, Draft, Generator, Passage, Rejected
+
+logger = logging.getLogger(__name__)
+
+REPORT = "dataset_report.json"
+CARD = "README.md"
+SPECIFICATION = "prompt_spec.yaml"
+WORK = "work"
+"""Folder in the output folder for the journal and the completions; may be deleted when the run is done."""
+SHARDS = "shards"
+
+
+@dataclass
+class Engine:
+    """What makes the drafts of a run.
+
+    Attributes:
+        generator: passages to drafts.
+        backend: what it asks, for counting use; None for cloze.
+        block_size: passages in a block. A generator that learns from other passages sees those of its block.
+        by_document: passages of a document follow each other, else all are in random order.
+        refine: a last step over all accepted rows (self-training): rows in, rows and counted reasons out.
+    """
+
+    generator: Generator
+    backend: Backend | None = None
+    block_size: int = 64
+    by_document: bool = False
+    refine: Callable[[list[Row]], tuple[list[Row], Counter[str]]] | None = None
+
+
+@dataclass
+class Job:
+    """One generation.
+
+    Attributes:
+        settings: resolved.
+        passages: all passages of the sources, before subset and shard.
+        engine: see there.
+        language: code.
+        unanswerable_fraction: resolved.
+        facts: what is known of the sources, numbers only.
+        notes: for the report.
+        reader: a trained reader for the round trip, or None.
+    """
+
+    settings: Settings
+    passages: list[Passage]
+    engine: Engine
+    language: str = "en"
+    unanswerable_fraction: float = 0.0
+    facts: dict[str, float] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+    reader: Reader | None = None
+
+    @property
+    def choice(self) -> Choice:
+        """What the data set should be."""
+        return choice_of(self.settings.to_dict(), self.unanswerable_fraction)
+
+
+def generate(job: Job, say: Callable[[str], None] = logger.info) -> dict[str, Any] | Path:
+    """Makes the data set, or the shard.
+
+    Returns:
+        The report, or the path of the shard.
+
+    Raises:
+        ConfigError: output_dir holds something else.
+        DataError: nothing was accepted, or a file cannot be read or written.
+        BackendError: the backend failed for good; what was accepted is in the journal and the next run goes on.
+    """
+    settings = job.settings
+    folder = Path(str(settings.generation.output_dir))
+    number, of = settings.shard
+    claim(folder)
+    passages = choose_shard(
+        choose_subset(job.passages, settings.generation.subset, settings.generation.seed), number, of
+    )
+    identity = identity_of(job)
+    journal_file = folder / WORK / f"journal-{number:05}-of-{of:05}.jsonl"
+    if settings.generation.overwrite_output_dir:
+        journal_file.unlink(missing_ok=True)
+    journal = Journal(journal_file, {**identity, "shard": [number, of]}, {passage.id: passage for passage in passages})
+    backend = job.engine.backend
+    usage = (lambda: backend.usage) if backend is not None else None
+    progress = Progress(say, usage)
+    try:
+        rows, rejected, asked, stopped = _all_blocks(job, passages, journal, progress)
+    except BackendError as error:
+        kept = f"{progress.accepted:,} accepted rows so far are in {journal_file}; the same command goes on from there"
+        raise type(error)(f"{error}\n{kept}") from error
+    finally:
+        journal.close()
+    if job.engine.refine is not None and rows:
+        rows, more = job.engine.refine(rows)
+        rejected = rejected + more
+    facts = {**job.facts, "passages_asked": asked, **usage_facts(usage() if usage else None)}
+    if of > 1:
+        shard = Shard(number, of, shard_identity(job), _public(job), rows, rejected, facts)
+        return write_shard(folder / SHARDS, shard)
+    return finish(folder, rows, job.choice, _public(job), facts, rejected, job.language, stopped, job.notes)
+
+
+def finish(
+    folder: Path,
+    rows: Sequence[Row],
+    choice: Choice,
+    settings: Mapping[str, Any],
+    facts: Mapping[str, float],
+    rejected: Counter[str],
+    language: str,
+    stopped: str | None = None,
+    notes: Sequence[str] = (),
+) -> dict[str, Any]:
+    """Chooses and splits the rows and writes the data, its report and its card; returns the report.
+
+    Raises:
+        DataError: no row is left.
+    """
+    dataset = make_dataset(rows, choice)
+    report = make_report(
+        dataset,
+        settings=settings,
+        facts=facts,
+        rejected=rejected,
+        accepted=len(rows),
+        language=language,
+        stopped=stopped,
+        notes=notes,
+    )
+    for name in SPLITS:
+        path = folder / f"{name}.json"
+        if dataset.splits[name]:
+            write_squad(path, [row.to_example() for row in dataset.splits[name]])
+        else:
+            path.unlink(missing_ok=True)  # of an earlier run; a stale file would pass for this one's
+    artifacts.write_json(folder / REPORT, report)
+    artifacts.write_text(folder / CARD, dataset_card(report, language))
+    return report
+
+
+def claim(folder: Path) -> None:
+    """Makes the folder, or checks that what is in it came from here.
+
+    Raises:
+        ConfigError: it holds data of another origin, or cannot be made.
+    """
+    foreign = [name for name in (*(f"{split}.json" for split in SPLITS), CARD) if (folder / name).exists()]
+    if foreign and not (folder / WORK).is_dir() and not (folder / REPORT).is_file():
+        raise ConfigError("output_dir", f"{folder} holds {foreign[0]}, which was not made here; choose another folder")
+    try:
+        (folder / WORK).mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError("output_dir", f"cannot write to {folder}: {error.strerror or error}") from error
+
+
+def blocks(passages: Sequence[Passage], engine: Engine, seed: int) -> list[list[Passage]]:
+    """The passages in blocks, in the stable random order in which they are asked about."""
+    if not engine.by_document:
+        ordered = sorted(passages, key=lambda passage: rank(seed, passage.id))
+        return [ordered[i : i + engine.block_size] for i in range(0, len(ordered), engine.block_size)]
+    documents: dict[str, list[Passage]] = {}
+    for passage in passages:
+        documents.setdefault(passage.document, []).append(passage)
+    result: list[list[Passage]] = [[]]
+    for name in sorted(documents, key=lambda name: rank(seed, name)):
+        if result[-1] and len(result[-1]) + len(documents[name]) > engine.block_size:
+            result.append([])
+        result[-1] += documents[name]
+    return result if passages else []
+
+
+def choice_of(settings: Mapping[str, Any], unanswerable_fraction: float) -> Choice:
+    """What the settings (as `Settings.to_dict` gives them) say about the data set."""
+    return Choice(
+        num_examples=settings["num_examples"],
+        unanswerable_fraction=unanswerable_fraction,
+        questions_per_context=settings["questions_per_context"],
+        validation_fraction=settings["validation_fraction"],
+        test_fraction=settings["test_fraction"],
+        threshold=None
+        if "near_duplicate" in (settings["skip_filters"] or ())
+        else settings["near_duplicate_threshold"],
+        scope=settings["near_duplicate_scope"],
+        seed=settings["seed"],
+    )
+
+
+_CONTENT = (
+    *("seed", "subset", "answer_types", "questions_per_context", "backend", "model", "prompt_number", "rephrase"),
+    *("temperature", "max_completion_tokens", "load_in_4bit", "cloze_ingredients", "self_training_rounds"),
+    *("self_training_model", "skip_filters", "min_question_words", "max_question_words", "max_answer_words"),
+    *("max_overlap", "round_trip_model", "round_trip_f1"),
+)
+"""Settings that decide which rows are made; all others only choose among them, or decide how they are made."""
+_CHOICE = ("num_examples", "validation_fraction", "test_fraction", "near_duplicate_threshold", "near_duplicate_scope")
+
+
+def identity_of(job: Job) -> dict[str, Any]:
+    """What a journal must have been made with to be gone on from."""
+    values = job.settings.to_dict()
+    digest = hashlib.sha256("".join(passage.id for passage in job.passages).encode()).hexdigest()[:16]
+    return {
+        **{name: values[name] for name in _CONTENT},
+        "language": job.language,
+        "unanswerable_fraction": job.unanswerable_fraction,
+        "prompt": values["prompt"],
+        "passages": f"{len(job.passages)} passages, {digest}",
+    }
+
+
+def shard_identity(job: Job) -> dict[str, Any]:
+    """What shards must have been made with to belong together, as JSON gives it back."""
+    values = job.settings.to_dict()
+    return json.loads(json.dumps({**identity_of(job), **{name: values[name] for name in _CHOICE}}))
+
+
+def _public(job: Job) -> dict[str, Any]:
+    """The settings for reports and shards, resolved."""
+    values = job.settings.to_dict() | {"language": job.language, "unanswerable_fraction": job.unanswerable_fraction}
+    return json.loads(json.dumps({name: value for name, value in values.items() if name not in _NOT_SHOWN}))
+
+
+_NOT_SHOWN = ("plan", "list_prompts", "overwrite_output_dir", "api_key_env")
+
+
+def _all_blocks(
+    job: Job, passages: Sequence[Passage], journal: Journal, progress: Progress
+) -> tuple[list[Row], Counter[str], int, str | None]:
+    """(rows, rejected by reason, passages asked about, why it stopped early) of all blocks, done now or before."""
+    from qa_pipeline.generation.backends import BudgetError
+
+    rows: list[Row] = []
+    rejected: Counter[str] = Counter()
+    asked = 0
+    enough = _Enough(job)
+    groups = blocks(passages, job.engine, job.settings.generation.seed)
+    for number, group in enumerate(groups):
+        block = journal.done.get(number)
+        if block is not None:
+            progress.count(len(block.rows), block.rejected)
+        else:
+            block = Block()
+            try:
+                _one_block(job, number, group, journal, progress, block)
+            except BudgetError as error:
+                # What was accepted is used now; with more room the block is done again, from the cache.
+                logger.warning("%s", error)
+                _judge(job, block, progress)
+                rows += block.rows
+                return rows, rejected + block.rejected, asked, str(error)
+            progress.say(f"block {number + 1} of {len(groups)}: ")
+        rows += block.rows
+        rejected += block.rejected
+        asked += len(group)
+        if enough(rows):
+            break
+    return rows, rejected, asked, None
+
+
+def _one_block(
+    job: Job, number: int, group: Sequence[Passage], journal: Journal, progress: Progress, block: Block
+) -> None:
+    """Fills `block` with the rows of a group of passages, noting each in the journal as it comes."""
+    journal.begin(number)
+    seen: set[str] = set()
+    for result in _checked(job, group):
+        if isinstance(result, Row) and result.key in seen:
+            result = Rejected("exact_duplicate", result.passage.id)
+        if isinstance(result, Rejected):
+            journal.rejected(number, result.reason, result.passage_id)
+            block.rejected[result.reason] += 1
+            progress.reject(result.reason)
+        else:
+            seen.add(result.key)
+            journal.row(number, result)
+            block.rows.append(result)
+            progress.accept()
+    _judge(job, block, progress)
+    journal.finish(number, block, ("round_trip",) if job.reader is not None else ())
+
+
+def _judge(job: Job, block: Block, progress: Progress) -> None:
+    """The round trip over the rows of a block, where there is a reader."""
+    if job.reader is None:
+        return
+    # In a stable order, since a reader's arithmetic may depend on which rows share a batch.
+    ordered = sorted(block.rows, key=lambda row: row.key)
+    block.rows.clear()
+    for verdict in round_trip(ordered, job.reader, job.settings.filters.round_trip_f1):
+        if isinstance(verdict, Rejected):
+            block.rejected[verdict.reason] += 1
+            progress.take_back(verdict.reason)
+        else:
+            block.rows.append(verdict)
+
+
+def _checked(job: Job, group: Sequence[Passage]) -> Iterator[Row | Rejected]:
+    """The drafts of a group, aligned and filtered."""
+    filters = make_filters(job.settings.filters, job.language)
+    for draft in job.engine.generator.drafts(group):
+        yield check(draft, filters) if isinstance(draft, Draft) else draft
+
+
+def check(draft: Draft, filters: Sequence[tuple[str, RowFilter]]) -> Row | Rejected:
+    """The draft as an aligned row that has passed the filters, or why not."""
+    placed = place(draft)
+    return placed if isinstance(placed, Rejected) else apply_filters(placed, filters)
+
+
+class _Enough:
+    """Whether the rows so far give the wanted number; looked at only when there could be enough."""
+
+    def __init__(self, job: Job):
+        self._choice = job.choice
+        wanted = job.settings.generation.num_examples
+        self._wanted = None if wanted is None else -(-wanted // job.settings.shard[1])
+        self._look_at = self._wanted or 0
+
+    def __call__(self, rows: Sequence[Row]) -> bool:
+        if self._wanted is None or len(rows) < self._look_at:
+            return False
+        got = len(make_dataset(rows, self._choice).rows)
+        self._look_at = len(rows) + max(1, self._wanted - got)
+        return got >= self._wanted

@@ -1,0 +1,156 @@
+"""Parts of one generation made apart, and their way back together.
+
+A shard holds the accepted rows of its passages, before duplicates are dropped and documents are split, since both need
+all rows. Its name ends in a hash of its content; it is written at once or not at all.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from qa_pipeline import artifacts
+from qa_pipeline.errors import DataError
+from qa_pipeline.generation.journal import differences
+from qa_pipeline.generation.rows import Row
+from qa_pipeline.generation.types import Passage
+
+FORMAT = 1
+_OF_ALL = ("documents", "passages")  # facts of the whole input, which every shard repeats
+_NAME = re.compile(r"shard-([0-9]{5})-of-([0-9]{5})-([0-9a-f]{12})\.jsonl")
+
+
+@dataclass
+class Shard:
+    """One part.
+
+    Attributes:
+        number, of: which part, from 1.
+        identity: settings and inputs that all parts share.
+        settings: all settings of the run that made it, for the report and the choice of rows.
+        rows: accepted rows, in any order.
+        rejected: drafts that did not pass, by reason.
+        facts: sums for the report (documents, passages, requests, tokens, cost).
+    """
+
+    number: int
+    of: int
+    identity: dict[str, Any]
+    settings: dict[str, Any]
+    rows: list[Row]
+    rejected: Counter[str] = field(default_factory=Counter)
+    facts: dict[str, float] = field(default_factory=dict)
+
+
+def write_shard(folder: str | Path, shard: Shard) -> Path:
+    """Writes the shard atomically under its content's name, and removes an earlier one of the same number."""
+    rows = sorted(shard.rows, key=lambda row: row.key)
+    passages = {row.passage.id: row.passage for row in rows}
+    head = {
+        "kind": "shard",
+        "format": FORMAT,
+        "number": shard.number,
+        "of": shard.of,
+        "identity": shard.identity,
+        "settings": shard.settings,
+        "rejected": dict(sorted(shard.rejected.items())),
+        "facts": shard.facts,
+        "num_passages": len(passages),
+        "num_rows": len(rows),
+    }
+    values = [head, *(asdict(passages[name]) for name in sorted(passages)), *(row.to_json() for row in rows)]
+    content = b"".join(json.dumps(value, ensure_ascii=True).encode("ascii") + b"\n" for value in values)
+    stem = f"shard-{shard.number:05}-of-{shard.of:05}-"
+    path = artifacts.write_bytes(Path(folder) / f"{stem}{_digest(content)}.jsonl", content)
+    for old in Path(folder).glob(f"{stem}*.jsonl"):
+        if old.name != path.name and _NAME.fullmatch(old.name):
+            old.unlink()
+    return path
+
+
+def read_shard(path: str | Path) -> Shard:
+    """Reads and verifies a shard.
+
+    Raises:
+        DataError: it is no shard, or its content is not what its name says.
+    """
+    path = Path(path)
+    name = _NAME.fullmatch(path.name)
+    if not name:
+        raise DataError(f"{path}: expected a name such as shard-00001-of-00008-0123456789ab.jsonl")
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise DataError(f"{path}: {error.strerror or error}") from error
+    if _digest(content) != name[3]:
+        raise DataError(f"{path}: its content does not have the hash in its name; copy or make it again")
+    head, *lines = (json.loads(line) for line in content.splitlines())
+    if head.get("format") != FORMAT:
+        raise DataError(f"{path}: format {head.get('format')}, expected {FORMAT}; make it again with this version")
+    passages = {value["id"]: Passage(**value) for value in lines[: head["num_passages"]]}
+    rows = [Row.from_json(value, passages) for value in lines[head["num_passages"] :]]
+    rejected = Counter(head["rejected"])
+    return Shard(head["number"], head["of"], head["identity"], head["settings"], rows, rejected, head["facts"])
+
+
+def find_shards(sources: Sequence[str | Path]) -> list[Path]:
+    """The shards among files and folders, by name.
+
+    Raises:
+        DataError: there is none, or a source does not exist.
+    """
+    found: dict[str, Path] = {}
+    for source in map(Path, sources):
+        if not source.exists():
+            raise DataError(f"{source}: no such file or folder")
+        inside = source.rglob("shard-*.jsonl") if source.is_dir() else [source]
+        found |= {path.name: path for path in inside}
+    if not found:
+        raise DataError(f"no shard in {', '.join(map(str, sources))}; `generate --shard I/N` writes them")
+    return [found[name] for name in sorted(found)]
+
+
+def join(shards: Iterable[Shard], where: str = "the shards") -> Shard:
+    """All rows of a complete set of shards as one shard 1/1.
+
+    Raises:
+        DataError: a shard is missing, is there twice with different content, or belongs to another run.
+    """
+    shards = sorted(shards, key=lambda shard: shard.number)
+    first = shards[0]
+    for other in shards[1:]:
+        if other.of != first.of or other.identity != first.identity:
+            different = differences(first.identity, other.identity) or [f"of: was {first.of}, is {other.of}"]
+            raise DataError(
+                f"{where}: shard {other.number}/{other.of} and shard {first.number}/{first.of} were made differently: "
+                + "; ".join(different)
+            )
+    numbers = Counter(shard.number for shard in shards)
+    twice = [number for number, count in numbers.items() if count > 1]
+    missing = [number for number in range(1, first.of + 1) if number not in numbers]
+    if twice:
+        raise DataError(f"{where}: shard {_some(twice)} of {first.of} is there more than once; keep one")
+    if missing:
+        raise DataError(f"{where}: shard {_some(missing)} of {first.of} is missing; make it with --shard I/{first.of}")
+    facts: dict[str, float] = {}
+    rejected: Counter[str] = Counter()
+    for shard in shards:
+        rejected.update(shard.rejected)
+        for name, value in shard.facts.items():
+            facts[name] = max(facts.get(name, 0), value) if name in _OF_ALL else facts.get(name, 0) + value
+    settings = {**first.settings, "shard": None}
+    return Shard(1, 1, first.identity, settings, [row for shard in shards for row in shard.rows], rejected, facts)
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()[:12]
+
+
+def _some(numbers: list[int]) -> str:
+    return ", ".join(map(str, numbers[:5])) + (" ..." if len(numbers) > 5 else "")

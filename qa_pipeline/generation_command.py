@@ -1,0 +1,300 @@
+"""`python -m qa_pipeline generate` and `merge`: parses, gathers what the generation needs, runs it and prints.
+
+What needs a trained reader (the round trip, self-training) is built here from the rooms that train and predict, and
+handed down as a plain function.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import shutil
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from qa_pipeline.arguments.help import help_text
+from qa_pipeline.data import Example, load_examples, write_squad
+from qa_pipeline.errors import ConfigError
+from qa_pipeline.generation.arguments import GROUPS, Settings, parse_generation_arguments
+from qa_pipeline.generation.engines import builtin_engine, cloze_engine
+from qa_pipeline.generation.filters import Reader, ReaderAnswer
+from qa_pipeline.generation.language_model import (
+    Unasked,
+    cache_file,
+    completed,
+    invented,
+    language_model_engine,
+    make_backend,
+    plan_text,
+    prompts_text,
+)
+from qa_pipeline.generation.passages import choose_shard, choose_subset, read_passages
+from qa_pipeline.generation.report import table, usage_facts
+from qa_pipeline.generation.rows import Row
+from qa_pipeline.generation.run import (
+    SHARDS,
+    SPECIFICATION,
+    WORK,
+    Job,
+    choice_of,
+    claim,
+    finish,
+    generate,
+    shard_identity,
+)
+from qa_pipeline.generation.shards import find_shards, join, read_shard
+from qa_pipeline.generation.spec import Specification, parse_prompt, read_specification
+from qa_pipeline.generation.types import Backend, Passage, UsageSoFar
+
+logger = logging.getLogger(__name__)
+
+DEFAULT_UNANSWERABLE = 0.33
+"""Share of unanswerable rows where a prompt wants them and says no number."""
+USAGE = "python -m qa_pipeline generate [CONFIG.yaml] [--key value ...]"
+_WAIT_SECONDS = 1.0
+
+
+def generate_command(argv: list[str]) -> int:
+    """`generate [CONFIG.yaml] [--key value ...]`.
+
+    Raises:
+        QAError: something that the user can mend.
+    """
+    if "-h" in argv or "--help" in argv:
+        print(help_text(GROUPS, usage=USAGE, description="Makes SQuAD data from documents or from a prompt."), end="")
+        return 0
+    settings = parse_generation_arguments(argv)
+    if settings.generation.list_prompts:
+        print(prompts_text())
+        return 0
+    logging.getLogger("bm25s").setLevel(logging.WARNING)
+    rank, processes = _launched(settings)
+    folder = Path(str(settings.generation.output_dir))
+    if not settings.generation.plan:
+        claim(folder)  # before anything is asked
+    job, specification = prepare(settings)
+    if settings.generation.plan:
+        print(_plan(job))
+        return 0
+    if specification is not None and rank == 0:
+        specification.save(folder / SPECIFICATION)
+        print(specification.to_yaml(), end="")
+    result = generate(job, logger.info if rank == 0 else logger.debug)
+    if isinstance(result, Path):
+        logger.info("shard written to %s", result)
+        if processes == 1:
+            print(f"{result}\njoin all shards with: python -m qa_pipeline merge SHARDS... --output_dir FOLDER")
+            return 0
+        if rank != 0:
+            return 0
+        paths = _wait_for_shards(folder / SHARDS, processes, job)
+        result = _merge(paths, folder, usage=job.engine.backend.usage if job.engine.backend else None)
+    print(table(result))
+    print(f"written to {folder}")
+    return 0
+
+
+def merge_command(argv: list[str]) -> int:
+    """`merge SHARDS... --output_dir FOLDER`: joins all shards of a generation into one data set.
+
+    Raises:
+        QAError: something that the user can mend.
+    """
+    parser = argparse.ArgumentParser(prog="python -m qa_pipeline merge", description=merge_command.__doc__)
+    parser.add_argument("shards", nargs="+", metavar="SHARDS", help="shard files, or folders that hold them")
+    parser.add_argument("--output_dir", required=True, help="folder for the data, its report and its card")
+    parser.add_argument("--num_examples", type=int, help="rows over all splits, if not as the shards say")
+    arguments = parser.parse_args(argv)
+    if arguments.num_examples is not None and arguments.num_examples < 1:
+        raise ConfigError("command line", f"--num_examples: expected at least 1, found {arguments.num_examples}")
+    folder = Path(arguments.output_dir)
+    claim(folder)
+    print(table(_merge(find_shards(arguments.shards), folder, arguments.num_examples)))
+    print(f"written to {folder}")
+    return 0
+
+
+def prepare(settings: Settings) -> tuple[Job, Specification | None]:
+    """Reads the sources and sets up what makes the drafts; asks no backend for a draft.
+
+    Raises:
+        ConfigError, DataError, BackendError: something that the user can mend.
+    """
+    general = settings.generation
+    specification = _specification(settings)
+    folder = Path(general.output_dir) if general.output_dir else None
+    backend: Backend | None = None
+    if settings.backend.backend != "cloze":
+        if general.plan or folder is None:
+            backend = Unasked(str(settings.backend.model))
+        else:
+            backend = make_backend(settings.backend, cache_file(folder))
+            if specification is not None and not general.spec_file:
+                specification = completed(specification, backend)
+    language = general.language or (specification.language if specification else None) or "en"
+    fraction = general.unanswerable_fraction
+    if fraction is None:
+        fraction = DEFAULT_UNANSWERABLE if specification and specification.unanswerable else 0.0
+    if specification and specification.answer_types and not general.answer_types:
+        general.answer_types = list(specification.answer_types)
+    notes = list(specification.notes) if specification else []
+    passages: list[Passage] = []
+    facts: dict[str, float] = {}
+    if general.documents or general.contexts_from:
+        passages, report = read_passages(
+            general.documents or (),
+            general.contexts_from or (),
+            min_words=general.min_passage_words,
+            max_words=general.max_passage_words,
+            language=language,
+        )
+        facts = {"documents": report.documents, "passages": report.passages}
+        notes += [f"{count:,} passages left out: {reason}" for reason, count in report.left_out.items()]
+    if backend is not None:
+        examples = _few_shot(settings, specification)
+        engine = language_model_engine(settings, backend, specification, examples, language, fraction)
+        if not passages and not general.plan:
+            assert specification is not None  # the arguments were checked: there are documents or a prompt
+            passages, more = invented(settings, backend, specification, language)
+            notes += more
+    elif passages:
+        trainer = None
+        if general.self_training_rounds and folder is not None:
+            trainer = _Trainer(general.self_training_model, folder / WORK / "self_training", general.seed)
+        engine = cloze_engine(settings, passages, language, fraction, trainer)
+    else:
+        assert specification is not None  # the arguments were checked: there are documents or a prompt
+        engine, passages, name = builtin_engine(settings, specification, language, fraction)
+        notes.append(f"made from the built-in domain {name}")
+    if not facts:
+        facts = {"documents": len({passage.document for passage in passages}), "passages": len(passages)}
+    reader = None
+    if settings.filters.round_trip_model and not general.plan:
+        reader = make_reader(settings.filters.round_trip_model)
+    return Job(settings, passages, engine, language, fraction, dict(facts), notes, reader), specification
+
+
+def make_reader(name: str) -> Reader:
+    """A trained model as a function from rows to its answers. Raises ModelError where it cannot be loaded."""
+    from qa_pipeline.predictor import QAPredictor
+
+    predictor = QAPredictor.from_pretrained(name)
+
+    def read(rows: Sequence[Row]) -> list[ReaderAnswer]:
+        asked = [{"id": row.key, "question": row.question, "context": row.passage.text} for row in rows]
+        return [
+            ReaderAnswer(answer.text, answer.start, answer.confidence)
+            for answer in predictor.predict(asked, progress=False)
+        ]
+
+    return read
+
+
+class _Trainer:
+    """Trains a fresh reader on some rows and asks it others; each training has a folder of its own."""
+
+    def __init__(self, model: str, folder: Path, seed: int):
+        self._model, self._folder, self._seed = model, folder, seed
+        self._count = 0
+
+    def __call__(self, train: list[Example], asked: list[Example]) -> list[tuple[str, int | None, float]]:
+        from qa_pipeline.arguments import parse_arguments
+        from qa_pipeline.predictor import QAPredictor
+        from qa_pipeline.run.run import run_qa
+
+        self._count += 1
+        folder = self._folder / str(self._count)
+        shutil.rmtree(folder, ignore_errors=True)
+        data = write_squad(folder / "train.json", train)
+        options = {
+            "model_name_or_path": self._model,
+            "train_file": data,
+            "output_dir": folder / "run",
+            "do_train": "true",
+            "use_lora": "false",
+            "learning_rate": 3e-4,
+            "num_train_epochs": 2,
+            "train_batch_tokens": 2048,
+            "warmup_steps": 0.1,
+            "max_answer_length": 60,
+            "attention_dropout": 0,
+            "hidden_dropout": 0,
+            "save_strategy": "no",
+            "seed": self._seed,
+            "version_2_with_negative": str(any(row["is_impossible"] for row in train)).lower(),
+        }
+        run_qa(parse_arguments([f"--{key}={value}" for key, value in options.items()]))
+        # Only answerable rows are asked: a reader that says "no answer" would judge none of them.
+        predictor = QAPredictor.from_pretrained(folder / "run", version_2_with_negative=False)
+        answers = predictor.predict([dict(row) for row in asked], progress=False)
+        result = [(answer.text, answer.start, answer.confidence) for answer in answers]
+        shutil.rmtree(folder, ignore_errors=True)
+        return result
+
+
+def _specification(settings: Settings) -> Specification | None:
+    if settings.generation.spec_file:
+        return read_specification(settings.generation.spec_file)
+    return parse_prompt(settings.generation.prompt) if settings.generation.prompt is not None else None
+
+
+def _few_shot(settings: Settings, specification: Specification | None) -> list[Example]:
+    examples = list(specification.examples) if specification else []
+    if settings.generation.few_shot_file:
+        examples += load_examples(settings.generation.few_shot_file)[0]
+    return examples
+
+
+def _launched(settings: Settings) -> tuple[int, int]:
+    """(rank, processes) under `accelerate launch` or `torchrun`; then every process makes a shard of its own."""
+    processes = int(os.environ.get("WORLD_SIZE", "1"))
+    rank = int(os.environ.get("RANK", "0"))
+    if processes > 1:
+        if settings.generation.shard is not None:
+            raise ConfigError(settings.source, "shard: the processes of a launch are shards already; leave it out")
+        settings.generation.shard = f"{rank + 1}/{processes}"
+    return rank, processes
+
+
+def _wait_for_shards(folder: Path, count: int, job: Job) -> list[Path]:
+    """The shards of this launch, once every process has written its own; the launcher ends all when one fails."""
+    wanted = shard_identity(job)
+    found: dict[int, Path] = {}
+    while len(found) < count:
+        for number in set(range(1, count + 1)) - found.keys():
+            for path in folder.glob(f"shard-{number:05}-of-{count:05}-*.jsonl"):
+                if read_shard(path).identity == wanted:  # one that an earlier launch left has another, or is the same
+                    found[number] = path
+        if len(found) < count:
+            time.sleep(_WAIT_SECONDS)
+    return [found[number] for number in sorted(found)]
+
+
+def _merge(
+    paths: Sequence[Path], folder: Path, num_examples: int | None = None, usage: UsageSoFar | None = None
+) -> dict[str, Any]:
+    """Joins shards and writes the data set; `usage` replaces the sums where the shards shared one account."""
+    whole = join([read_shard(path) for path in paths])
+    settings = dict(whole.settings)
+    if num_examples is not None:
+        settings["num_examples"] = num_examples
+    choice = choice_of(settings, settings["unanswerable_fraction"])
+    facts = whole.facts | usage_facts(usage)
+    return finish(folder, whole.rows, choice, settings, facts, whole.rejected, settings["language"])
+
+
+def _plan(job: Job) -> str:
+    """What would be asked and what it would cost, in words."""
+    general = job.settings.generation
+    number, of = job.settings.shard
+    passages = choose_shard(choose_subset(job.passages, general.subset, general.seed), number, of)
+    words = sum(len(passage.text.split()) for passage in passages)
+    lines = [
+        f"{'documents':<24}{len({passage.document for passage in passages}):>12,}",
+        f"{'passages':<24}{len(passages):>12,}   of {len(job.passages):,}; {words:,} words",
+        f"{'most questions':<24}{len(passages) * general.questions_per_context:>12,}   before filters",
+    ]
+    return "\n".join([*lines, *plan_text(job, passages)])

@@ -1,0 +1,115 @@
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+
+import pytest
+
+from qa_pipeline.errors import BackendError
+from qa_pipeline.generation.backends import BudgetError, Limits, TransformersBackend
+from qa_pipeline.generation.types import Completion, Message, Request
+from tests.generation.backends.made import backend as on_a_server
+from tests.generation.backends.made import request, requests
+from tests.generation.backends.tiny_chat import save_tiny_chat
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory) -> str:
+    return save_tiny_chat(tmp_path_factory.mktemp("tiny_chat"))
+
+
+def texts(model, wanted, **options):
+    return {r.key: r.text for r in TransformersBackend(model, device="cpu", **options).complete(wanted)}
+
+
+def test_what_a_request_gets_does_not_depend_on_its_batch(tiny):
+    wanted = [request(f"p{i}/s/0", "Say " + "more " * i, seed=i, temperature=1.0, max_tokens=8 + i) for i in range(6)]
+    alone = texts(tiny, wanted, batch_size=1)
+    assert alone == texts(tiny, wanted[::-1], batch_size=4)
+    assert len(set(alone.values())) == 6
+    other = [request(r.key, r.messages[0].content, seed=99, temperature=1.0, max_tokens=r.max_tokens) for r in wanted]
+    assert texts(tiny, other) != alone
+
+
+def test_greedy_decoding_is_that_of_the_model(tiny):
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    wanted = Request("k", (Message("system", "Be brief."), Message("user", "Hi")), 12, 0.0, None, None)
+    [result] = TransformersBackend(tiny, device="cpu").complete([wanted])
+    tokenizer, model = AutoTokenizer.from_pretrained(tiny), AutoModelForCausalLM.from_pretrained(tiny)
+    prompt = "<|system|>Be brief.<|end|><|user|>Hi<|end|><|assistant|>"
+    inputs = tokenizer(prompt, return_tensors="pt", add_special_tokens=False)
+    with torch.no_grad():
+        row = model.generate(**inputs, max_new_tokens=12, do_sample=False)[0, inputs["input_ids"].shape[1] :]
+    assert result.text == tokenizer.decode(row, skip_special_tokens=True)
+    assert result.prompt_tokens == inputs["input_ids"].shape[1]
+    assert result.finish_reason == ("stop" if 2 in row.tolist() else "length")
+
+
+def test_completions_are_kept_and_budgets_hold(tiny, tmp_path):
+    first = texts(tiny, requests(4), cache=tmp_path / "c.sqlite")
+    again = TransformersBackend(tiny, device="cpu", cache=tmp_path / "c.sqlite")
+    assert {r.key: r.text for r in again.complete(requests(4))} == first
+    assert again._model is None and again.usage.cached == 4
+    limited = TransformersBackend(tiny, device="cpu", limits=Limits(max_requests=3), batch_size=2)
+    got = []
+    with pytest.raises(BudgetError, match="max_requests=3"):
+        for result in limited.complete(requests(8)):
+            got.append(result)
+    assert len(got) == 3 == limited.usage.requests
+
+
+def test_a_prompt_that_is_too_long_is_a_failure_of_its_own(tiny):
+    wanted = [request("long/s/0", "word " * 600), request("short/s/0")]
+    results = {r.key: r for r in TransformersBackend(tiny, device="cpu").complete(wanted)}
+    assert results["long/s/0"].reason == "too_long" and isinstance(results["short/s/0"], Completion)
+
+
+def test_models_without_a_template_or_a_system_turn_are_asked_too(tmp_path):
+    refusing = "{% if messages[0]['role'] == 'system' %}{{ raise_exception('no system') }}{% endif %}" + (
+        "{% for m in messages %}{{ m['content'] }}{% endfor %}"
+    )
+    wanted = Request("k", (Message("system", "Be brief."), Message("user", "Hi")), 5, 0.0, None, None)
+    for name, template in (("none", None), ("refusing", refusing)):
+        [result] = TransformersBackend(save_tiny_chat(tmp_path / name, template), device="cpu").complete([wanted])
+        assert isinstance(result, Completion) and result.prompt_tokens >= len("Be brief.Hi")
+
+
+def test_what_is_no_chat_model_is_refused_with_its_name(tmp_path):
+    (tmp_path / "config.json").write_text("{}")
+    with pytest.raises(BackendError, match="cannot be loaded as a chat model"):
+        list(TransformersBackend(str(tmp_path), device="cpu").complete([request()]))
+    with pytest.raises(BackendError, match="CUDA devices"):
+        list(TransformersBackend(str(tmp_path), device="cuda:77").complete([request()]))
+
+
+@pytest.mark.slow
+def test_transformers_serve_is_asked_like_any_server(tiny):
+    pytest.importorskip("fastapi")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [os.path.join(os.path.dirname(sys.executable), "transformers"), "serve", tiny, "--port", str(port)]
+    server = subprocess.Popen([*command, "--host", "127.0.0.1", "--device", "cpu"])
+    try:
+        for _ in range(300):
+            try:
+                urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=5)
+                break
+            except OSError:
+                assert server.poll() is None
+                time.sleep(1)
+        asking = on_a_server(f"http://127.0.0.1:{port}/v1", timeout=120)
+        asking.model = asking._dialect.model = tiny
+        schema = {"type": "object", "properties": {}}
+        results = list(asking.complete(requests(3, schema=schema)))
+        assert [type(r) for r in results] == [Completion] * 3
+        assert all(0 < r.completion_tokens <= 20 and r.prompt_tokens > 5 for r in results)
+    finally:
+        server.terminate()
+        server.wait(timeout=30)

@@ -1,0 +1,172 @@
+"""The command from its words to its files: documents, a prompt alone, a server, shards, and what is refused."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import yaml
+
+from qa_pipeline.cli import main
+from qa_pipeline.data import load_examples, validate
+from qa_pipeline.errors import ConfigError, DataError
+from qa_pipeline.generation.arguments import parse_generation_arguments
+from tests.generation.fakes import document
+
+
+def write_documents(folder: Path, count: int = 12) -> Path:
+    folder.mkdir()
+    for number in range(count):
+        text = "\n\n".join(document(number * 10 + part) for part in range(3))
+        (folder / f"town{number}.{'md' if number % 2 else 'txt'}").write_text(f"# Town {number}\n\n{text}\n")
+    return folder
+
+
+def rows_of(folder: Path) -> list:
+    return [row for name in ("train", "validation", "test") for row in load_examples(folder / f"{name}.json")[0]]
+
+
+def test_documents_become_data_without_a_model(tmp_path, capsys):
+    config = tmp_path / "config.yaml"
+    config.write_text(f"documents: [{write_documents(tmp_path / 'docs')}]\nunanswerable_fraction: 0.2\n")
+    out = tmp_path / "out"
+    assert main(["generate", str(config), "--output_dir", str(out), "--num_examples", "60"]) == 0
+    printed = capsys.readouterr().out
+    assert "accepted" in printed and str(out) in printed
+    rows = rows_of(out)
+    assert 40 < len(rows) <= 60 and all(row["metadata"]["generator"] == "cloze" for row in rows)
+    validate(json.loads((out / "train.json").read_text()), "squad", "train.json")
+    report = json.loads((out / "dataset_report.json").read_text())
+    assert report["facts"]["documents"] == 12 and report["rows"] == len(rows)
+    card = (out / "README.md").read_text()
+    assert yaml.safe_load(card.split("---")[1])["task_categories"] == ["question-answering"]
+
+
+def test_shards_are_made_and_merged(tmp_path, capsys):
+    docs = write_documents(tmp_path / "docs")
+    for number in (1, 2):
+        words = ["generate", "--documents", str(docs), "--output_dir", str(tmp_path / "out"), f"--shard={number}/2"]
+        assert main(words) == 0
+    assert main(["merge", str(tmp_path / "out" / "shards"), "--output_dir", str(tmp_path / "merged")]) == 0
+    assert len({row["metadata"]["document"] for row in rows_of(tmp_path / "merged")}) == 12
+    with pytest.raises(DataError, match="no shard in"):
+        main(["merge", str(docs), "--output_dir", str(tmp_path / "none")])
+
+
+def test_a_prompt_alone_uses_the_built_in_domain(tmp_path, capsys):
+    words = ["generate", "--prompt", "Questions about a clinic's hours and fees", "--num_examples=90"]
+    assert main([*words, "--output_dir", str(tmp_path / "a")]) == 0
+    assert "domain: a clinic's hours and fees" in capsys.readouterr().out
+    assert len(rows_of(tmp_path / "a")) == 90
+    spec = tmp_path / "a" / "prompt_spec.yaml"
+    assert main(["generate", "--spec_file", str(spec), "--num_examples=90", "--output_dir", str(tmp_path / "b")]) == 0
+    assert (tmp_path / "a" / "train.json").read_bytes() == (tmp_path / "b" / "train.json").read_bytes()
+
+
+def test_a_prompt_that_nothing_matches_says_what_is_needed(tmp_path):
+    with pytest.raises(ConfigError, match='no built-in domain is about "medieval pottery".*documents.*backend'):
+        main(["generate", "--prompt", "Questions about medieval pottery", "--output_dir", str(tmp_path)])
+
+
+def test_every_fault_of_the_settings_at_once(tmp_path):
+    with pytest.raises(ConfigError) as error:
+        parse_generation_arguments(
+            ["--dokuments", "x", "--shard", "3/2", "--unanswerable_fraction", "2", "--answer_types", "dates,money"]
+            + ["--skip_filters", "leeked", "--max_cost", "3", "--seed", "x"]
+        )
+    text = str(error.value)
+    for part in (
+        'unknown key; nearest valid name: "documents"',
+        'expected I/N with 1 <= I <= N such as 2/8, found "3/2"',
+        "--unanswerable_fraction: expected a share from 0 to 1, found 2",
+        'unknown type "dates"; nearest: "date"',
+        'unknown filter "leeked"; nearest: "leaked"',
+        "needs price_per_million_prompt_tokens",
+        "--seed: expected a whole number",
+        "output_dir: is required",
+    ):
+        assert part in text, part
+
+
+def test_the_groups_are_dataclasses_for_hf_argument_parser():
+    transformers = pytest.importorskip("transformers")
+    from qa_pipeline.generation.arguments import GROUPS
+
+    parsed = transformers.HfArgumentParser(GROUPS).parse_dict({"output_dir": "x", "backend": "openai", "seed": 3})
+    assert parsed[0].seed == 3 and parsed[1].backend == "openai"
+
+
+def test_lists_and_plans_ask_nothing_and_need_no_key(tmp_path, capsys, monkeypatch):
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    assert main(["generate", "--list_prompts"]) == 0
+    assert "question-first" in capsys.readouterr().out
+    docs = write_documents(tmp_path / "docs")
+    words = ["generate", "--documents", str(docs), "--backend=openai", "--model=m", "--plan"]
+    words += ["--price_per_million_prompt_tokens=1", "--price_per_million_completion_tokens=2"]
+    assert main(words) == 0
+    printed = capsys.readouterr().out
+    assert "requests" in printed and "at most" in printed and sorted(p.name for p in tmp_path.iterdir()) == ["docs"]
+
+
+def test_jsonl_documents_and_their_faults(tmp_path):
+    from qa_pipeline.generation.passages import read_passages
+
+    path = tmp_path / "docs.jsonl"
+    path.write_text(json.dumps({"id": "a", "title": "A", "text": document(1)}) + "\n" + json.dumps(document(2)) + "\n")
+    found, report = read_passages([str(path)])
+    assert [p.document for p in found] == ["a", "docs.jsonl:2"] and found[0].title == "A" and report.documents == 2
+    path.write_text('{"txet": "x"}\n')
+    with pytest.raises(DataError, match="line 1: expected a text or .*, found the keys txet"):
+        read_passages([str(path)])
+
+
+def test_passages_are_slices_of_their_document():
+    from qa_pipeline.generation.passages import cut
+    from qa_pipeline.generation.text import count_words
+
+    text = (
+        "# One\n\n"
+        + " ".join(f"This is sentence number {i} of many." for i in range(60))
+        + "\n\nShort.\n\n## Two\n\nEnd here."
+    )
+    spans = cut(text, 50)
+    assert all(count_words(text[a:b]) <= 50 and text[a:b] == text[a:b].strip() for a, b in spans)
+    assert all(b <= c for (_, b), (c, _) in zip(spans, spans[1:], strict=False))
+    assert "".join(text[a:b] for a, b in spans).split() and sum(
+        count_words(text[a:b]) for a, b in spans
+    ) == count_words(text)
+    assert text[spans[-1][0] :].startswith("## Two")
+
+
+def test_a_served_model_is_asked_once_and_what_it_paraphrases_is_refused(tmp_path, monkeypatch):
+    from tests.generation.server import Reply, ScriptedServer, like_a_model
+
+    def script(number, body):
+        content = json.loads(like_a_model(body))
+        for record in content.get("questions", [])[::3]:
+            if "answer" in record:
+                record["answer"] += " in other words"
+        return Reply(f"Here you are:\n```json\n{json.dumps(content)}\n```")
+
+    monkeypatch.setenv("A_KEY", "sk-very-secret")
+    docs = write_documents(tmp_path / "docs", 6)
+    with ScriptedServer(script) as server:
+        words = ["generate", "--documents", str(docs), "--backend=openai", "--model=m", "--base_url", server.url]
+        words += ["--api_key_env=A_KEY", "--output_dir", str(tmp_path / "out")]
+        assert main(words) == 0
+        first = {name: (tmp_path / "out" / f"{name}.json").read_bytes() for name in ("train", "validation", "test")}
+        asked = len(server.log)
+        (tmp_path / "out" / "work" / "journal-00001-of-00001.jsonl").unlink()
+        assert main(words) == 0
+        assert len(server.log) == asked  # the cache knew all of it
+    assert first == {name: (tmp_path / "out" / f"{name}.json").read_bytes() for name in first}
+    report = json.loads((tmp_path / "out" / "dataset_report.json").read_text())
+    assert report["rejected"]["answer_not_verbatim"] > 0 and report["rows"] > 0
+    assert report["facts"]["requests"] == asked
+    for row in rows_of(tmp_path / "out"):
+        text, start = row["answers"]["text"][0], row["answers"]["answer_start"][0]
+        assert row["context"][start : start + len(text)] == text
+        assert row["metadata"]["model"] == "m" and row["metadata"]["prompt_version"] == 1
+    for path in (tmp_path / "out").rglob("*"):
+        assert path.is_dir() or b"sk-very-secret" not in path.read_bytes()
