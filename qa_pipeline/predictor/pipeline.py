@@ -198,15 +198,17 @@ class QuestionAnsweringPipeline:
         return found[0] if options.top_k == 1 else found[: options.top_k]
 
     def _spans(self, context: str, nbest: list[Span], align_to_words: bool) -> list[dict[str, Any]]:
-        """Spans as replies, best first. What several spans are widened to has the sum of their probabilities."""
+        """Spans as replies, best first. Words that several spans are widened to have the score of the best of them.
+
+        Not the sum: the answer would then depend on how the tokenizer cuts words, and differ from `QAPredictor.ask`.
+        """
         scores: dict[tuple[int, int], float] = {}
         for span in nbest:
             place = self._words.widen(context, span.start, span.end) if align_to_words else (span.start, span.end)
-            scores[place] = scores.get(place, 0.0) + span.confidence
-        ranked = sorted(scores.items(), key=lambda item: -item[1])
+            scores.setdefault(place, span.confidence)
         return [
-            {"score": min(score, 1.0), "start": start, "end": end, "answer": context[start:end]}
-            for (start, end), score in ranked
+            {"score": score, "start": start, "end": end, "answer": context[start:end]}
+            for (start, end), score in scores.items()
         ]
 
 
