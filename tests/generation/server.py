@@ -45,6 +45,7 @@ class Raw:
     content: bytes
 
 
+@dataclass
 class Reset:
     """Breaks the connection without an answer."""
 

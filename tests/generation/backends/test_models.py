@@ -25,7 +25,7 @@ def test_an_unknown_name_says_which_is_near():
         resolve_model("belluga7b")
 
 
-@pytest.mark.parametrize("family", {model.family for model in MODELS.values()})
+@pytest.mark.parametrize("family", sorted({model.family for model in MODELS.values()}))
 def test_the_system_prompt_goes_where_the_class_expects_it(family):
     turns = messages_for(family, TURNS)
     prompt = plain_prompt(family, turns)
