@@ -10,10 +10,16 @@ transformers 4.57.6); `--old_dtype bfloat16` runs the old one in bfloat16 too, w
 - policyqa: 400 validation questions; xquad: 200 questions of XQuAD-en; long: 4 questions each to 3 documents of about
   60,000 characters (contexts of XQuAD-en joined).
 - agreement: share of questions with the same answer text, among contexts that fit one window, ours as it is by default
-  and in float32. All disagreements of the default are written to `--disagreements FILE`.
+  and in float32. Disagreements of the default are written to `--disagreements FILE`.
 - forward: how long the model alone takes for the very batches that ours made, as a share of ours.
 
 The last line is JSON.
+
+Measured 2026-11-21 on 2 cores with a LoRA model of PolicyQA, merged: 3.3, 3.4 and 3.5 times; the forward pass is 93 to
+95% of our time. Agreement 98.3% (policyqa) and 99.0% (xquad), in float32 99.3% and 99.5%. Disagreements in float32
+("information", four times in its context, over "Information We Receive From You You share"; "We receive" and
+"clades", twice each): the old pipeline adds the scores of equal texts at several places, which puts them before a span
+that is likelier by itself. In bfloat16 near ties fall out otherwise besides.
 """
 
 from __future__ import annotations

