@@ -18,12 +18,6 @@ from qa_pipeline.modeling.head import unwrap
 
 NAME = "sdpa_float32_gradients"
 
-_ATTENTION_DROPOUT = ("attention_probs_dropout_prob", "attention_dropout", "attn_pdrop")
-_HIDDEN_DROPOUT = (
-    *("hidden_dropout_prob", "hidden_dropout", "dropout", "dropout_rate", "activation_dropout", "embedding_dropout"),
-    *("mlp_dropout", "classifier_dropout", "qa_dropout", "resid_pdrop", "embd_pdrop"),
-)
-
 
 def use_float32_attention(model: torch.nn.Module) -> bool:
     """Lets a model whose attention is torch's scaled_dot_product_attention train with it in float32 under autocast.
@@ -61,11 +55,3 @@ def sdpa_in_float32(
     with torch.autocast(query.device.type, enabled=False):
         output, _ = sdpa_attention_forward(module, query.float(), key.float(), value.float(), attention_mask, **kwargs)
     return output.to(query.dtype), None
-
-
-def set_dropout(config: Any, attention: float | None, hidden: float | None) -> None:
-    """Sets the dropout of attention weights and of hidden states in a configuration, whatever they are called there."""
-    for names, probability in ((_ATTENTION_DROPOUT, attention), (_HIDDEN_DROPOUT, hidden)):
-        for name in names:
-            if probability is not None and hasattr(config, name):
-                setattr(config, name, probability)

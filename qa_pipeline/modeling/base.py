@@ -11,7 +11,6 @@ from transformers import AutoConfig, AutoModelForQuestionAnswering, PretrainedCo
 from qa_pipeline.arguments import ModelArguments
 from qa_pipeline.errors import ModelError
 from qa_pipeline.modeling import checks, quantization
-from qa_pipeline.modeling.attention import set_dropout
 from qa_pipeline.modeling.faults import as_model_error, quiet_loading
 from qa_pipeline.modeling.head import find_qa_head, in_head
 from qa_pipeline.modeling.paths import resolve_model_path
@@ -20,6 +19,12 @@ logger = logging.getLogger(__name__)
 
 Device = str | torch.device
 Dtype = str | torch.dtype
+
+_ATTENTION_DROPOUT = ("attention_probs_dropout_prob", "attention_dropout", "attn_pdrop")
+_HIDDEN_DROPOUT = (
+    *("hidden_dropout_prob", "hidden_dropout", "dropout", "dropout_rate", "activation_dropout", "embedding_dropout"),
+    *("mlp_dropout", "classifier_dropout", "qa_dropout", "resid_pdrop", "embd_pdrop"),
+)
 
 
 def load_base(
@@ -69,8 +74,16 @@ def _load_config(name: str, path: str, model_args: ModelArguments, options: dict
         # A classifier's base (NLI has 3 labels) would get a head with that many outputs.
         logger.info("%s: num_labels %d set to 2 (start and end)", name, config.num_labels)
         config.num_labels = 2
-    set_dropout(config, model_args.attention_dropout, model_args.hidden_dropout)
+    _set_dropout(config, model_args.attention_dropout, model_args.hidden_dropout)
     return config
+
+
+def _set_dropout(config: Any, attention: float | None, hidden: float | None) -> None:
+    """Sets the dropout of attention weights and of hidden states in a configuration, whatever they are called there."""
+    for names, probability in ((_ATTENTION_DROPOUT, attention), (_HIDDEN_DROPOUT, hidden)):
+        for name in names:
+            if probability is not None and hasattr(config, name):
+                setattr(config, name, probability)
 
 
 def _check_weights(name: str, heads: list[str], used: set[str], info: dict[str, Any]) -> list[str]:

@@ -60,7 +60,7 @@ def in_head(name: str, heads: list[str]) -> bool:
 
 
 def compute_head_in_own_dtype(model: nn.Module) -> None:
-    """Takes the head out of autocast, in place: it computes in the type of its own weights, float32 in training.
+    """Makes the head compute in the type of its own weights, in place: outside autocast, its inputs cast to that type.
 
     In bfloat16 logits of 8 would be 0.03 apart, so that spans tie which are not equal. The head is one small layer.
     """

@@ -83,7 +83,7 @@ def set_precision(model: nn.Module, dtype: torch.dtype) -> None:
     import torch
 
     from qa_pipeline.modeling import find_qa_head
-    from qa_pipeline.modeling.head import unwrap
+    from qa_pipeline.modeling.head import compute_head_in_own_dtype, unwrap
 
     plain: Any = unwrap(model)
     if getattr(plain, "quantization_method", None) is not None:
@@ -95,18 +95,8 @@ def set_precision(model: nn.Module, dtype: torch.dtype) -> None:
     if dtype == torch.float32:
         return
     for name in find_qa_head(model):
-        head = getattr(plain, name).float()
-        head.register_forward_pre_hook(_to_float32, with_kwargs=True)
-
-
-def _to_float32(module: nn.Module, args: tuple, kwargs: dict[str, Any]) -> tuple[tuple, dict[str, Any]]:
-    return tuple(map(_float32, args)), {name: _float32(value) for name, value in kwargs.items()}
-
-
-def _float32(value: Any) -> Any:
-    import torch
-
-    return value.float() if isinstance(value, torch.Tensor) and value.is_floating_point() else value
+        getattr(plain, name).float()
+    compute_head_in_own_dtype(model)
 
 
 def _accelerator_type() -> str:
