@@ -72,10 +72,11 @@ def main() -> None:
     for seed in arguments.seeds:
         for dataset in arguments.datasets:
             for fold, (train, score) in enumerate(splits(dataset, arguments)):
+                trained: dict[str, Reader] = {}
                 for cell in cells:
                     key = results.key(dataset, cell, seed, fold, arguments)
                     if key not in results.rows:
-                        results.append(key, run_cell(dataset, cell, seed, train, score, arguments))
+                        results.append(key, run_cell(dataset, cell, seed, train, score, arguments, trained))
     print(json.dumps(summary(results, cells, arguments)))
 
 
@@ -168,32 +169,53 @@ def article_of(examples: list[Any]) -> list[str]:
 
 
 def run_cell(
-    dataset: str, cell: str, seed: int, train: list[Any], score: list[Any], arguments: argparse.Namespace
+    dataset: str,
+    cell: str,
+    seed: int,
+    train: list[Any],
+    score: list[Any],
+    arguments: argparse.Namespace,
+    trained: dict[str, Reader],
 ) -> dict[str, Any]:
-    """Makes the training data of a cell, trains, and scores every question: EM and F1, 0 to 1."""
+    """Makes the training data of a cell, trains, and scores every question: EM and F1, 0 to 1.
+
+    `trained` keeps the reader of "cloze" for "cloze>human", which goes on from it.
+    """
     begin = time.perf_counter()
-    made: list[Any] = []
-    facts: dict[str, Any] = {}
-    if "cloze" in cell:
-        made, facts = cloze_rows(dataset, cell, seed, train, arguments)
-        made = made[: arguments.limit]
-    stages: list[list[Any]] = []
-    if cell == "cloze>human":
-        stages = [made, train]
-    elif cell != "base":
-        stages = [(train if cell.startswith("human") else []) + made]
-    reader = Reader(dataset, seed, arguments)
-    for rows in stages:
-        reader.train(rows)
+    first, _, second = cell.partition(">")
+    facts: dict[str, Any] = {"rows": []}
+    reader = trained.pop(first, None) if second else None
+    if reader is None:
+        reader = Reader(dataset, seed, arguments)
+        if first != "base":
+            rows, made_facts = rows_of(dataset, first, seed, train, arguments)
+            facts |= made_facts
+            facts["rows"].append(len(rows))
+            reader.train(rows)
+    if second:
+        facts["rows"].append(len(train))
+        reader.train(train)
+    elif first == "cloze":
+        trained[first] = reader
     scores = reader.score(score)
     return {
-        "rows": [len(rows) for rows in stages],
         **facts,
         "seconds": round(time.perf_counter() - begin, 1),
         "ids": [row["id"] for row in score],
         "exact": [float(value) for value in scores.exact],
         "f1": [round(float(value), 6) for value in scores.f1],
     }
+
+
+def rows_of(
+    dataset: str, cell: str, seed: int, train: list[Any], arguments: argparse.Namespace
+) -> tuple[list[Any], dict[str, Any]]:
+    """Examples that a cell trains on, human ones first, and facts about the generated ones."""
+    made: list[Any] = []
+    facts: dict[str, Any] = {}
+    if "cloze" in cell:
+        made, facts = cloze_rows(dataset, cell, seed, train, arguments)
+    return (train if cell.startswith("human") else []) + made[: arguments.limit], facts
 
 
 def cloze_rows(

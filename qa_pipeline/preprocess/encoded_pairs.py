@@ -215,21 +215,28 @@ def trim_offsets(offsets: np.ndarray, lengths: np.ndarray, texts: Sequence[str])
     Returns:
         (N, 2) int32.
     """
-    characters = np.array([len(text) for text in texts], dtype=np.int64)
-    bases = to_splits(characters)
+    bases = to_splits(np.array([len(text) for text in texts], dtype=np.int64))
     points = np.frombuffer("".join(texts).encode("utf-32-le", "surrogatepass"), dtype=np.uint32)
-    visible = ~_space_table()[np.minimum(points, len(_space_table()) - 1)]
+    base = np.repeat(bases[:-1], lengths)
+    begin, end = offsets[:, 0] + base, offsets[:, 1] + base
+    if (begin < end).all() and not _is_space(points[begin]).any() and not _is_space(points[end - 1]).any():
+        return offsets  # most tokenizers, most texts
     size = len(points)
-    places = np.arange(size)
+    visible, places = ~_is_space(points), np.arange(size)
     following = np.full(size + 1, size, dtype=np.int64)
     following[:size] = np.minimum.accumulate(np.where(visible, places, size)[::-1])[::-1]
     preceding = np.zeros(size + 1, dtype=np.int64)
     preceding[1:] = np.maximum.accumulate(np.where(visible, places + 1, 0))
-    base, end = np.repeat(bases[:-1], lengths), np.repeat(bases[1:], lengths)
     trimmed = np.empty_like(offsets)
-    trimmed[:, 0] = np.minimum(following[offsets[:, 0] + base], end) - base
-    trimmed[:, 1] = np.maximum(preceding[offsets[:, 1] + base], base) - base
+    trimmed[:, 0] = np.minimum(following[begin], np.repeat(bases[1:], lengths)) - base
+    trimmed[:, 1] = np.maximum(preceding[end], base) - base
     return trimmed
+
+
+def _is_space(points: np.ndarray) -> np.ndarray:
+    """Whether str.isspace calls each code point a space."""
+    table = _space_table()
+    return table[np.minimum(points, len(table) - 1)]
 
 
 @cache

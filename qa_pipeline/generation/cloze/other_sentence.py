@@ -6,6 +6,7 @@ sentence cannot. Candidates come from an index of words, BM25 chooses among them
 
 from __future__ import annotations
 
+import logging
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from typing import Any
@@ -99,6 +100,7 @@ class SentenceIndex:
     def _build(self) -> None:
         import bm25s
 
+        logging.getLogger("bm25s").setLevel(logging.WARNING)  # its import sets DEBUG
         stems = [[stem(word.lower) for word in sentence.words if is_content(word)] for sentence in self._sentences]
         self._vocabulary = {word: number for number, word in enumerate(sorted({word for row in stems for word in row}))}
         ids = [[self._vocabulary[word] for word in row] for row in stems]
