@@ -2,7 +2,7 @@
 
     QA_REAL_DATA=DIR python benchmarks/cloze_worth.py --results worth.jsonl [--datasets xquad policyqa] [--seeds 0 1 2]
         [--cells base cloze human human+cloze] [--ablate other_sentence noise frames answer_types self_training]
-        [--epochs 3] [--questions_per_context 8] [--rounds 0] [--folds 4] [--limit ROWS]
+        [--epochs 3] [--human_epochs 5] [--questions_per_context 16] [--rounds 0] [--folds 4] [--limit ROWS]
 
 - xquad: `xquad/xquad.en.json`, articles divided into folds; for each fold the model is trained on the other articles
   and answers the questions of this one, so that every question is scored once.
@@ -55,8 +55,9 @@ def main() -> None:
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
     parser.add_argument("--folds", type=int, default=4)
     parser.add_argument("--epochs", type=float, default=3)
+    parser.add_argument("--human_epochs", type=float, default=5, help="where there is human data only")
     parser.add_argument("--learning_rate", type=float, default=3e-4)
-    parser.add_argument("--questions_per_context", type=int, default=8)
+    parser.add_argument("--questions_per_context", type=int, default=16)
     parser.add_argument("--rounds", type=int, default=0, help="self-training rounds of every cloze cell")
     parser.add_argument("--limit", type=int, help="train and score on at most this many rows: a smoke run")
     arguments = parser.parse_args()
@@ -88,6 +89,11 @@ def known_cell(cell: str) -> bool:
     return "cloze" in cell and ingredient[:1] in "+-" and ingredient[1:] in INGREDIENTS
 
 
+def epochs_of(cell: str, arguments: argparse.Namespace) -> float:
+    """Epochs of a cell; human data alone are few, and get more."""
+    return float(arguments.human_epochs if cell == "human" else arguments.epochs)
+
+
 class Results:
     """An append-only file of finished cells; a line that was cut off by a kill is left out."""
 
@@ -108,7 +114,8 @@ class Results:
 
     def key(self, dataset: str, cell: str, seed: int, fold: int, arguments: argparse.Namespace) -> str:
         """Names a cell by everything that its figures depend on, the engine's source included."""
-        trained = [] if cell == "base" else [f"epochs{arguments.epochs:g}", f"lr{arguments.learning_rate:g}"]
+        trained = [f"epochs{epochs_of(cell, arguments):g}", f"lr{arguments.learning_rate:g}"]
+        trained = [] if cell == "base" else trained
         made = (
             [f"q{arguments.questions_per_context}", f"rounds{arguments.rounds}", source_hash()]
             if "cloze" in cell
@@ -191,10 +198,10 @@ def run_cell(
             rows, made_facts = rows_of(dataset, first, seed, train, arguments)
             facts |= made_facts
             facts["rows"].append(len(rows))
-            reader.train(rows)
+            reader.train(rows, epochs_of(first, arguments))
     if second:
         facts["rows"].append(len(train))
-        reader.train(train)
+        reader.train(train, epochs_of(second, arguments))
     elif first == "cloze":
         trained[first] = reader
     scores = reader.score(score)
@@ -247,7 +254,7 @@ def cloze_rows(
 
         def train_and_predict(rows: list[Any], asked: list[Any]) -> list[tuple[str, int | None, float]]:
             reader = Reader(dataset, seed, arguments)
-            reader.train(rows[: arguments.limit])
+            reader.train(rows[: arguments.limit], arguments.epochs)
             return reader.answers(asked)
 
         def rebuild(name: str, start: int, end: int) -> Draft | None:
@@ -275,7 +282,7 @@ class Reader:
         self.preprocess = Preprocess(self.tokenizer)
         self.postprocess = Postprocess(max_answer_length=LONGEST_ANSWER[dataset])
 
-    def train(self, examples: list[Any]) -> None:
+    def train(self, examples: list[Any], epochs: float) -> None:
         """Trains all weights; about TOKENS_PER_BATCH tokens a batch."""
         from qa_pipeline.process import Process
 
@@ -287,7 +294,7 @@ class Reader:
             args = training_arguments(
                 folder,
                 per_device_train_batch_size=batch,
-                num_train_epochs=self.arguments.epochs,
+                num_train_epochs=epochs,
                 learning_rate=self.arguments.learning_rate,
                 warmup_steps=0.1,
                 seed=self.seed,

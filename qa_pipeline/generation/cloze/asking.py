@@ -14,13 +14,15 @@ from qa_pipeline.generation.cloze.collection import Collection
 from qa_pipeline.generation.cloze.frame_questions import frame_question
 from qa_pipeline.generation.cloze.frames import Framed
 from qa_pipeline.generation.cloze.options import ClozeOptions
-from qa_pipeline.generation.cloze.questions import NO_NOISE, Noise, general_question
+from qa_pipeline.generation.cloze.questions import MOST_WORDS, NO_NOISE, Noise, general_question
 from qa_pipeline.generation.cloze.spans import Span
 from qa_pipeline.generation.cloze.voice import choose_voice
 from qa_pipeline.generation.cloze.words import is_content, normalized
 
 NOISY_SHARE = 0.5
 OTHER_SENTENCE_SHARE = 0.7
+QUESTION_WORDS = (10.0, 3.5)
+"""Mean and standard deviation of the length to which a question is cut."""
 LEAST_QUESTION_WORDS, LEAST_CONTENT_WORDS = 3, 3
 
 
@@ -111,7 +113,8 @@ def _ask_general(
         return "", details
     reword = choose_voice(rng).reword if service else None
     noise = Noise() if options.noise and noisy else NO_NOISE
-    question, form = general_question(clause, span.kind, rng, noise, reword)
+    length = int(np.clip(rng.normal(*QUESTION_WORDS), 5, MOST_WORDS)) if options.noise else None
+    question, form = general_question(clause, span.kind, rng, noise, reword, length)
     return question, details | {"template": f"general/{span.kind}/{form}", "noise": noise != NO_NOISE}
 
 

@@ -54,6 +54,9 @@ SINGLE_WORD = 0.3
 GENERAL_IN_SERVICE = 0.06
 """Weight of a general answer against one of a frame in a text that has frames."""
 
+MOST_WORDINGS = 2
+"""Questions about one answer of a frame: people ask for the same thing in many ways."""
+
 
 class ClozeGenerator:
     """Turns passages into drafts.
@@ -193,6 +196,7 @@ class _Chooser:
         self.rng = rng
         self.by_wh: Counter[str] = Counter()
         self.by_sentence: Counter[int] = Counter()
+        self.by_span: Counter[Span] = Counter()
 
     def next(self) -> Candidate | None:
         """A candidate, which is then gone; None when none is left."""
@@ -204,13 +208,16 @@ class _Chooser:
         return self.left.pop(chosen)
 
     def used(self, candidate: Candidate) -> None:
-        """Takes away what would be the same answer again, and makes its kind less likely."""
+        """Takes away what would be the same answer again, unless in other words, and makes its kind less likely."""
         self.by_wh[candidate.span.wh] += 1
         self.by_sentence[candidate.sentence] += 1
+        self.by_span[candidate.span] += 1
         text, span = normalized(candidate.text), candidate.span
         self.left = [
             c for c in self.left if normalized(c.text) != text and _overlap(c.span, span.start, span.end) < SAME_SPAN
         ]
+        if candidate.framed is not None and self.by_span[span] < MOST_WORDINGS:
+            self.left.append(candidate)
 
     def _weight(self, candidate: Candidate) -> float:
         wh = candidate.span.wh

@@ -195,3 +195,16 @@ ANTONYMS = {
     "online": "offline", "anonymous": "named", "required": "forbidden", "voluntary": "compulsory", "automatically": "manually",
     "directly": "indirectly", "rich": "poor", "poor": "rich", "support": "oppose", "supported": "opposed",
 }  # fmt: skip
+
+CLASSES = word_set(
+    "academy act agency agreement airport area army association award bank basin battle bay bill board book bowl bridge "
+    "canal castle centre center century championship channel church city club code college commission committee company "
+    "conference congress constitution convention corporation council county court department desert directive district "
+    "dynasty empire factory federation festival forest foundation fund game government group hall hospital hotel house "
+    "institute island judge king kingdom lake language law league library line magazine market ministry movement "
+    "museum mountain mountains network newspaper ocean office organization parish park parliament party peninsula people "
+    "plan plateau policy president prize program project province railway region republic revolution river road school "
+    "sea season series service site society square state station store street studio study system team theatre theorem "
+    "theory tower town treaty tribe union university valley village war"
+)
+"""Last words of names that say what is named: Liberal Party, Charles River."""

@@ -20,6 +20,8 @@ from qa_pipeline.generation.cloze.words import Word, base_form, is_content, join
 
 MOST_WORDS = 24
 """Longest question, in words of the clause that are kept."""
+LEAST_CONTENT = 3
+"""Words of content that are left of a question that is made shorter."""
 
 WH_WORDS: dict[str, tuple[str, ...]] = {
     "person": ("who", "who", "who", "which person", "what is the name of the person who"),
@@ -50,6 +52,9 @@ _PLACE_PREPOSITIONS = lexicon.word_set("in at near to within throughout")
 _LOOSE_ENDS = lexicon.word_set("and or but the a an which that who as between both")
 _NAMED = lexicon.word_set("person organization place name title")
 """Types whose answer may stand behind what it is: "the company Intel"."""
+_CLASSED = lexicon.word_set("organization place name title")
+CLASS_SHARE = 0.5
+"""How often a name is asked for by its class: "what party" for "Liberal Party"."""
 _PARTS = re.compile(r"\b(\w+)( \1\b)+", re.I)
 
 
@@ -77,6 +82,7 @@ def general_question(
     rng: np.random.Generator,
     noise: Noise = NO_NOISE,
     reword: Callable[[list[str]], list[str]] | None = None,
+    length: int | None = None,
 ) -> tuple[str, str]:
     """A question that the answer of the clause answers.
 
@@ -86,11 +92,15 @@ def general_question(
         rng: chooses among templates and makes the noise.
         noise: what is done to the words of the clause; the wh-word always stays.
         reword: changes the words of the clause, e.g. from "we" to "the company".
+        length: words that the question should have at most; phrases at its end are left out for that, as far as enough
+            is left to ask with. None leaves nothing out.
 
     Returns:
         The question and the name of its form: "subject", "named", "inverted", "turned" or "in_place".
     """
     wh, before, after = _wh_and_rest(clause, kind, rng)
+    if length is not None:
+        after = _abridged(before, after, length - len(wh.split()) - len(before))
     form, tokens = _order(before, after, kind, wh, rng)
     if form == "named" or (form != "subject" and wh.endswith("the person who")):
         short = "which" if form == "named" else "who"
@@ -154,6 +164,13 @@ def _wh_and_rest(clause: Clause, kind: str, rng: np.random.Generator) -> tuple[s
         before.pop()
     elif kind == "ordinal" and after and after[0].kind == "word":
         wh, after = f"{wh} {after[0].text}", after[1:]
+    elif (
+        kind in _CLASSED
+        and clause.answer[-1].lower in lexicon.CLASSES
+        and len(clause.answer) > 1
+        and rng.random() < CLASS_SHARE
+    ):
+        wh = f"{'which' if rng.random() < 0.5 else 'what'} {clause.answer[-1].lower}"
     elif kind in _NAMED and after and after[0].kind == "word" and after[0].start - clause.answer[-1].end == 1:
         wh = "which" if rng.random() < 0.5 else "what"  # "American physicians": a name that says which
     elif kind == "examples":
@@ -165,6 +182,22 @@ def _wh_and_rest(clause: Clause, kind: str, rng: np.random.Generator) -> tuple[s
         while before and before[-1].lower in ("because", "due", "to", "of"):
             before.pop()
     return wh, before, after
+
+
+def _abridged(before: list[Word], after: list[Word], room: int) -> list[Word]:
+    """`after` up to the last phrase that still has room; a verb and LEAST_CONTENT words of content are left."""
+    content = sum(is_content(word) for word in before)
+    verb = any(word.kind in ("aux", "verb") for word in before)
+    best = len(after)
+    for i in range(len(after) - 1, -1, -1):
+        cut = after[i].kind in ("prep", "conj", "punct") or after[i].lower in ("which", "who", "that", "where", "when")
+        kept = after[:i]
+        enough = content + sum(is_content(word) for word in kept) >= LEAST_CONTENT
+        if cut and enough and (verb or any(word.kind in ("aux", "verb") for word in kept)):
+            best = i
+            if i <= room:
+                break
+    return after[:best] if len(after) > room else after
 
 
 def _counted(wh: str, kind: str, after: list[Word]) -> tuple[str, list[Word]]:
