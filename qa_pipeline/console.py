@@ -53,7 +53,10 @@ def results_table(results: dict[str, Any], output_dir: str | None) -> str:
         if f"{prefix}_ece_calibrated" in results:
             before, after = results[f"{prefix}_ece"], results[f"{prefix}_ece_calibrated"]
             temperature = results[f"{prefix}_temperature"]
-            lines.append(f"calibration: ECE {before:.3f} -> {after:.3f} ({title}{how}), temperature {temperature:.3g}")
+            line = f"calibration: ECE {before:.3f} -> {after:.3f} ({title}{how}), temperature {temperature:.3g}"
+            if prefix == "predict" and temperature == 1:
+                line = f"calibration: ECE {before:.3f} at temperature 1 ({title}); no other was fitted"
+            lines.append(line)
         elif f"{prefix}_ece" in results:
             lines.append(f"calibration: ECE {results[f'{prefix}_ece']:.3f} at temperature 1 ({title})")
     if "train_loss" in results:

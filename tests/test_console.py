@@ -18,6 +18,11 @@ def test_the_table_says_what_calibration_mended():
     assert "calibration: ECE 0.250 -> 0.060 (test), temperature 2.15\n" in table
 
 
+def test_test_questions_without_a_fitted_temperature_have_one_error_only():
+    results = {"predict_ece": 0.097, "predict_ece_calibrated": 0.097, "predict_temperature": 1.0}
+    assert "calibration: ECE 0.097 at temperature 1 (test); no other was fitted\n" in results_table(results, "out")
+
+
 def test_a_temperature_that_was_not_measured_is_not_claimed():
     table = results_table({"eval_ece": 0.3, "eval_temperature": 1.0}, "out")
     assert "calibration: ECE 0.300 at temperature 1 (validation)" in table

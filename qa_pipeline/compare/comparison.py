@@ -20,7 +20,7 @@ from qa_pipeline.compare.results import Comparison, Given, Question
 from qa_pipeline.data.example import Example
 from qa_pipeline.data.fingerprint import fingerprint
 from qa_pipeline.errors import ConfigError, DataError, ModelError
-from qa_pipeline.metrics import Scores, score_rows
+from qa_pipeline.metrics import Scores, resampling_of, score_rows
 from qa_pipeline.metrics.breakdown import breakdowns
 
 _BLOCK = 500  # questions; batches of fewer would not show how fast a model is
@@ -40,6 +40,7 @@ def compare(
     language: str | None = None,
     seed: int = 0,
     bootstrap_samples: int = 10_000,
+    resample: str = "auto",
     latency_questions: int = 50,
     progress: bool | None = None,
 ) -> Comparison:
@@ -56,11 +57,12 @@ def compare(
         language: default language of the rows, for question words and for "multilingual".
         seed: of the resampling.
         bootstrap_samples: resamples of every interval.
+        resample: what a resample draws: "document", "context", "question" or "auto", see `metrics.resampling`.
         latency_questions: how many questions to ask one by one; 0 leaves latency out.
         progress: passed on to `predict`.
 
     Raises:
-        ConfigError: fewer than two models, or labels that are not one for each and distinct.
+        ConfigError: fewer than two models, labels that are not one for each and distinct, or an unknown `resample`.
         DataError: there are no questions, or none has a reference answer.
         ModelError: a model did not answer every question once.
     """
@@ -71,6 +73,8 @@ def compare(
     data = fingerprint(examples)
     fitted_on = {data} | ({fingerprint(drawn_from)} if drawn_from is not None else set())
     rng = np.random.default_rng(seed)
+    resampling = resampling_of(examples, resample)
+    drawing = (rng, bootstrap_samples, resampling.clusters)
 
     milliseconds = latencies(models, examples, latency_questions)
     fitted_here = [getattr(model.settings, "tuned_on", None) in fitted_on for model in models]
@@ -101,14 +105,13 @@ def compare(
         bootstrap_samples=bootstrap_samples,
         normalization=normalization,
         latency_questions=len(milliseconds[0]),
-        models=[measure(one, rng, bootstrap_samples) for one in asked],
-        pairs=[
-            versus(asked, later, earlier, rng, bootstrap_samples)
-            for earlier, later in combinations(range(len(models)), 2)
-        ],
+        models=[measure(one, *drawing) for one in asked],
+        pairs=[versus(asked, later, earlier, *drawing) for earlier, later in combinations(range(len(models)), 2)],
         breakdowns=_breakdowns([one.scores for one in asked], examples, normalization, language),
         questions=_questions(examples, asked, places),
         contexts=list(places),
+        resampled=resampling.unit,
+        num_documents=resampling.num_documents,
     )
 
 

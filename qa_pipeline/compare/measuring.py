@@ -64,13 +64,14 @@ class Asked:
     fitted_here: bool
 
 
-def measure(asked: Asked, rng: np.random.Generator, samples: int) -> ModelResult:
+def measure(asked: Asked, rng: np.random.Generator, samples: int, clusters: np.ndarray | None) -> ModelResult:
     """All figures of one model.
 
     Args:
         asked: the model with its answers.
         rng: draws the resamples.
         samples: resamples of each interval.
+        clusters: of the questions; None: questions are drawn one by one.
     """
     model, scores = asked.model, asked.scores
     settings = model.settings
@@ -89,7 +90,13 @@ def measure(asked: Asked, rng: np.random.Generator, samples: int) -> ModelResult
     }
     decoding = UNTUNED if asked.fitted_here else {name: float(getattr(settings, name)) for name in UNTUNED}
     silent = bool(settings.version_2_with_negative)
+    head_untrained = bool(getattr(model, "head_untrained", False))
     notes = []
+    if head_untrained:
+        notes.append(
+            "Its question-answering head was never trained: its answers are noise, and its scores only show where "
+            "training begins."
+        )
     if asked.fitted_here:
         notes.append(
             "Its temperature and no-answer threshold were fitted on these very questions, so they are not used here: "
@@ -102,8 +109,8 @@ def measure(asked: Asked, rng: np.random.Generator, samples: int) -> ModelResult
     return ModelResult(
         label=asked.label,
         name=str(model.name),
-        exact_match=_score(scores.exact, rng, samples),
-        f1=_score(scores.f1, rng, samples),
+        exact_match=_score(scores.exact, rng, samples, clusters),
+        f1=_score(scores.f1, rng, samples, clusters),
         kinds=kinds,
         answered=int(scores.answered.sum()),
         temperature=decoding["temperature"],
@@ -121,19 +128,27 @@ def measure(asked: Asked, rng: np.random.Generator, samples: int) -> ModelResult
         latency_p50_ms=float(np.percentile(asked.milliseconds, 50)) if asked.milliseconds else None,
         latency_p95_ms=float(np.percentile(asked.milliseconds, 95)) if asked.milliseconds else None,
         notes=notes,
+        head_untrained=head_untrained,
     )
 
 
-def _score(values: np.ndarray, rng: np.random.Generator, samples: int) -> Score:
-    low, high = bootstrap_interval(100.0 * values, rng, samples)
+def _score(values: np.ndarray, rng: np.random.Generator, samples: int, clusters: np.ndarray | None) -> Score:
+    low, high = bootstrap_interval(100.0 * values, rng, samples, clusters=clusters)
     return Score(100.0 * float(values.mean()), low, high)
 
 
-def versus(asked: Sequence[Asked], model: int, against: int, rng: np.random.Generator, samples: int) -> Versus:
-    """How `asked[model]` differs from `asked[against]`; rng and samples as in `measure`."""
+def versus(
+    asked: Sequence[Asked],
+    model: int,
+    against: int,
+    rng: np.random.Generator,
+    samples: int,
+    clusters: np.ndarray | None,
+) -> Versus:
+    """How `asked[model]` differs from `asked[against]`; rng, samples and clusters as in `measure`."""
 
     def difference(before: np.ndarray, after: np.ndarray) -> Difference:
-        found = paired_bootstrap(100.0 * before, 100.0 * after, rng, samples)
+        found = paired_bootstrap(100.0 * before, 100.0 * after, rng, samples, clusters=clusters)
         return Difference(float(found.difference), float(found.low), float(found.high), float(found.p_value))
 
     new, old = asked[model].scores, asked[against].scores

@@ -265,13 +265,20 @@ def _method(comparison: Comparison) -> str:
         for place, model in enumerate(comparison.models)
     )
     return (
-        f"<p>Intervals cover 95% and come from {comparison.bootstrap_samples:,} resamples of the questions (seed "
-        f"{comparison.seed}); differences resample the questions in pairs and their p-values are two-sided. "
+        f"<p>Intervals cover 95% and come from {comparison.bootstrap_samples:,} bootstrap resamples (seed "
+        f"{comparison.seed}) of the {comparison.num_resampled:,} {comparison.resampled}s{_why(comparison)}; "
+        "differences are drawn in pairs and their p-values are two-sided. "
         f"Answers are compared with the “{escape(comparison.normalization)}” normalisation and against the best "
         "reference answer. Confidence is read as the chance of an exact match, in bins of equal numbers of "
         f"answers.{timed} Data fingerprint <code>{escape(comparison.fingerprint)}</code>.</p>"
         f'<ul class="plain">{names}</ul>'
     )
+
+
+def _why(comparison: Comparison) -> str:
+    if comparison.resampled == "question":
+        return ""
+    return f", each with all of its questions, because questions about one {comparison.resampled} are not independent"
 
 
 def _numbers(tables: str) -> str:

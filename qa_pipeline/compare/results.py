@@ -78,6 +78,7 @@ class ModelResult:
         questions_per_second: of all questions in batches; tokenising and decoding included.
         latency_p50_ms, latency_p95_ms: of single questions asked one by one; None where none was timed.
         notes: sentences that a reader must know to judge the numbers.
+        head_untrained: the question-answering head was never trained.
     """
 
     label: str
@@ -101,6 +102,7 @@ class ModelResult:
     latency_p50_ms: float | None
     latency_p95_ms: float | None
     notes: list[str] = field(default_factory=list)
+    head_untrained: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +152,8 @@ class Comparison:
         pairs: every two models; those against the first come first.
         breakdowns: name -> group -> total, and exact_match and f1 of each model (percent).
         contexts: every context once.
+        resampled: what the bootstrap drew: "document", "context" or "question".
+        num_documents: titles, where the data has them, else contexts; None for a comparison that did not count them.
     """
 
     source: str
@@ -164,6 +168,14 @@ class Comparison:
     breakdowns: dict[str, dict[str, dict[str, Any]]]
     questions: list[Question]
     contexts: list[str]
+    resampled: str = "question"
+    num_documents: int | None = None
+
+    @property
+    def num_resampled(self) -> int:
+        """How many units each resample draws."""
+        counts = {"document": self.num_documents or 0, "context": len(self.contexts)}
+        return counts.get(self.resampled, self.num_questions)
 
     @property
     def num_questions(self) -> int:
@@ -233,6 +245,9 @@ class Comparison:
                 *("source", "fingerprint", "created", "seed", "bootstrap_samples", "normalization"),
                 *("latency_questions", "breakdowns", "contexts"),
             )
-            return cls(models=models, pairs=pairs, questions=questions, **{name: value[name] for name in plain})
+            later = {name: value[name] for name in ("resampled", "num_documents") if name in value}
+            return cls(
+                models=models, pairs=pairs, questions=questions, **{name: value[name] for name in plain}, **later
+            )
         except (KeyError, TypeError) as error:
             raise DataError(f"{source}: not a whole comparison: {type(error).__name__} {error}") from error

@@ -64,8 +64,8 @@ def _about(comparison: Comparison) -> str:
     silent = comparison.num_unanswerable
     unanswerable = f", {silent:,} without an answer" if silent else ""
     return (
-        f"{comparison.num_questions:,} questions{source}, {len(comparison.contexts):,} contexts{unanswerable}; "
-        "in brackets 95% bootstrap intervals"
+        f"{comparison.num_questions:,} questions{source}, {len(comparison.contexts):,} contexts{unanswerable}\n"
+        f"in brackets 95% bootstrap intervals over {comparison.num_resampled:,} {comparison.resampled}s"
     )
 
 

@@ -11,11 +11,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from qa_pipeline.compare.results import Comparison, Difference, ModelResult, Versus
+from qa_pipeline.metrics.resampling import FEWEST
 
 FEW_QUESTIONS = 100
 SUREST = 0.2  # share of the questions
 RARELY_RIGHT = 5.0  # percent exactly right; a model below says nothing by being unsure
 SAME_SPEED = 1.25  # a smaller ratio may come from whatever else the machine did
+_UNTRAINED = " (untrained head)"
 _PLACE = re.compile(r"\{m(\d+)\}")
 
 
@@ -47,6 +49,7 @@ def verdict(comparison: Comparison) -> Verdict:
     """The words for a comparison."""
     pairs = [pair for pair in comparison.pairs if pair.against == 0]
     headline = _headline_of_two(pairs[0]) if len(pairs) == 1 else _headline_of_many(comparison)
+    headline = named(headline, lambda place: _mention(place) + _UNTRAINED * comparison.models[place].head_untrained)
     details = [_numbers(comparison, pair) for pair in pairs]
     details += [*_confidence(comparison), *_speed(comparison)]
     return Verdict(headline, details, _cautions(comparison))
@@ -159,12 +162,38 @@ def _cautions(comparison: Comparison) -> list[str]:
             f"There are only {comparison.num_questions} questions: a difference must be large to show, and intervals "
             "are rough."
         )
+    found += _reach(comparison)
     if len(comparison.models) > 2:
         found.append(
             f"With {len(comparison.pairs)} pairs compared, one in twenty would differ beyond 95% by chance alone; the "
             "p-values are not adjusted for that."
         )
     return found
+
+
+def _reach(comparison: Comparison) -> list[str]:
+    """What the intervals do not speak of: units above the one that was drawn count as given."""
+    texts, documents = len(comparison.contexts), comparison.num_documents or len(comparison.contexts)
+    if comparison.resampled == "question" and texts < comparison.num_questions:
+        return [
+            f"The questions are about only {_things(texts, 'text')}: the intervals say what more questions about the "
+            "same texts would give, not what other texts would."
+        ]
+    if comparison.resampled == "context" and documents < texts:
+        return [
+            f"The texts come from only {_things(documents, 'document')}: the intervals say what more texts of the same "
+            "documents would give, not what other documents would."
+        ]
+    if comparison.num_resampled < FEWEST and comparison.resampled != "question":
+        return [
+            f"Resamples draw only {_things(comparison.num_resampled, comparison.resampled)}: with so few, intervals "
+            "are too narrow."
+        ]
+    return []
+
+
+def _things(number: int, what: str) -> str:
+    return f"{number} {what}" + ("" if number == 1 else "s")
 
 
 def _direction(comparison: Comparison, model: int, against: int) -> int:

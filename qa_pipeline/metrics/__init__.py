@@ -9,6 +9,7 @@ from qa_pipeline.metrics.comparison import (
     risk_coverage,
 )
 from qa_pipeline.metrics.normalization import normalize_answer
+from qa_pipeline.metrics.resampling import Resampling, resampling_of
 from qa_pipeline.metrics.scores import (
     BestThresholds,
     Scores,
@@ -24,6 +25,7 @@ __all__ = [
     "BestThresholds",
     "CalibrationCurve",
     "PairedDifference",
+    "Resampling",
     "RiskCoverage",
     "Scores",
     "best_thresholds",
@@ -33,6 +35,7 @@ __all__ = [
     "f1",
     "normalize_answer",
     "paired_bootstrap",
+    "resampling_of",
     "risk_coverage",
     "score_rows",
     "squad_metrics",

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from qa_pipeline.errors import DataError
+from qa_pipeline.metrics.resampling import clustered_means
 
 MOST_POINTS = 101
 """How many points a risk-coverage curve keeps: one a percent is all that a chart shows."""
@@ -33,7 +34,12 @@ class PairedDifference:
 
 
 def paired_bootstrap(
-    a: np.ndarray, b: np.ndarray, rng: np.random.Generator, samples: int = 10_000, level: float = 0.95
+    a: np.ndarray,
+    b: np.ndarray,
+    rng: np.random.Generator,
+    samples: int = 10_000,
+    level: float = 0.95,
+    clusters: np.ndarray | None = None,
 ) -> PairedDifference:
     """Compares two systems on the same questions by resampling the questions (Efron 1979; Koehn 2004).
 
@@ -47,6 +53,7 @@ def paired_bootstrap(
         rng: numpy Generator; the same state gives the same numbers.
         samples: number of resamples.
         level: probability that the interval covers, 0 to 1.
+        clusters: (num_questions,) number of the cluster of each question: clusters are drawn whole, see `resampling`.
 
     Raises:
         DataError: the arrays are empty, of different lengths, or hold something that is no number.
@@ -55,7 +62,11 @@ def paired_bootstrap(
     _same_length(a, b, "scores of two systems")
     differences = b - a
     observed = float(differences.mean())
-    means = _resampled_means(differences, rng, samples)
+    if clusters is None:
+        means = _resampled_means(differences, rng, samples)
+    else:
+        _same_length(differences, clusters, "scores and clusters")
+        means = clustered_means(differences, clusters, rng, samples)
     low, high = np.quantile(means, [(1 - level) / 2, (1 + level) / 2])
     # Sums in another order round otherwise; a resample as far as the observed one must count.
     slack = 1e-12 * max(1.0, float(np.abs(differences).max()))

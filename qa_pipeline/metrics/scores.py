@@ -17,6 +17,7 @@ import numpy as np
 
 from qa_pipeline.errors import DataError
 from qa_pipeline.metrics.normalization import normalize_answer, row_language
+from qa_pipeline.metrics.resampling import clustered_means
 
 __all__ = [
     "BestThresholds",
@@ -214,7 +215,11 @@ def _best_threshold(
 
 
 def bootstrap_interval(
-    values: np.ndarray | Sequence[float], rng: np.random.Generator, samples: int = 1000, level: float = 0.95
+    values: np.ndarray | Sequence[float],
+    rng: np.random.Generator,
+    samples: int = 1000,
+    level: float = 0.95,
+    clusters: np.ndarray | None = None,
 ) -> tuple[float, float]:
     """Percentile bootstrap interval of a mean (Efron 1979), in the unit of the values.
 
@@ -226,18 +231,18 @@ def bootstrap_interval(
         rng: numpy Generator; the same state gives the same interval. Draws `samples * len(values)` integers from it.
         samples: number of resamples.
         level: probability that the interval covers, 0 to 1.
+        clusters: (num_questions,) number of the cluster of each question: clusters are drawn whole, see `resampling`.
 
     Raises:
-        DataError: there are no values.
+        DataError: there are no values, or not one cluster for each.
     """
     values = np.asarray(values, dtype=np.float64)
     if not values.size:
         raise DataError("there are no scores to take an interval of")
-    means = np.empty(samples)
-    rows = max(1, 2_000_000 // values.size)  # resamples at a time: 16 MB of indices
-    for begin in range(0, samples, rows):
-        count = min(rows, samples - begin)
-        means[begin : begin + count] = values[rng.integers(0, values.size, (count, values.size))].mean(axis=1)
+    if clusters is not None and len(clusters) != len(values):
+        raise DataError(f"expected the cluster of each of {len(values)} scores, found {len(clusters)}")
+    # Without clusters every question is one of its own: the same draws, and the same means.
+    means = clustered_means(values, np.arange(values.size) if clusters is None else clusters, rng, samples)
     low, high = np.quantile(means, [(1 - level) / 2, (1 + level) / 2])
     return float(low), float(high)
 

@@ -13,6 +13,9 @@ from torch import nn
 
 logger = logging.getLogger(__name__)
 
+UNTRAINED_HEAD = "qa_head_untrained"
+"""Attribute of a model whose head was made anew for prediction."""
+
 
 def unwrap(model: nn.Module) -> nn.Module:
     """The model inside DistributedDataParallel, torch.compile and PEFT wrappers: a plain transformers model."""
@@ -52,6 +55,11 @@ def find_qa_head(model: nn.Module) -> list[str]:
         return [name for name in children if name != body]
     # T5 keeps encoder and decoder at the top level, under no common prefix: what repeats blocks or embeds is body.
     return [name for name, child in children.items() if not _is_body(child)]
+
+
+def is_head_untrained(model: nn.Module) -> bool:
+    """Whether `load_trained` made the head anew, so that the model answers at random."""
+    return bool(getattr(unwrap(model), UNTRAINED_HEAD, False))
 
 
 def in_head(name: str, heads: list[str]) -> bool:

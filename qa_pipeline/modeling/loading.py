@@ -22,7 +22,8 @@ from qa_pipeline.errors import ModelError
 from qa_pipeline.modeling import checks, lora
 from qa_pipeline.modeling.base import Device, Dtype, hub_options, load_base
 from qa_pipeline.modeling.faults import as_model_error, quiet_loading
-from qa_pipeline.modeling.head import find_qa_head, freeze_unused
+from qa_pipeline.modeling.head import UNTRAINED_HEAD, find_qa_head, freeze_unused
+from qa_pipeline.modeling.merging import plain_lora
 from qa_pipeline.modeling.paths import ADAPTER_CONFIG, is_local, resolve_base, resolve_model_path
 from qa_pipeline.modeling.quantization import quantization_of
 from qa_pipeline.modeling.settings import read_settings
@@ -137,16 +138,48 @@ def load_trained(
     with _own_randomness(0):
         if _holds_adapter(path, model_args):
             quantize = _quantization_to_use(path, quantized)
-            model = _load_adapter(path, model_args, dtype, device, quantize, trainable=False, base_model=base_model)
-            if merge and quantize is None:
-                model = model.merge_and_unload()
+            merge = merge and quantize is None
+            model = _load_merged(path, model_args, dtype, device, base_model) if merge else None
+            if model is None:
+                model = _load_adapter(path, model_args, dtype, device, quantize, trainable=False, base_model=base_model)
+                model = model.merge_and_unload() if merge else model
         else:
             model, new = load_base(name, path, model_args, dtype, device, None)
             if new and not allow_new_head:
                 raise ModelError(f"{name} has no trained question-answering head ({', '.join(new)}): train it first")
+            setattr(model, UNTRAINED_HEAD, bool(new))
     if device is not None and not getattr(model, "hf_device_map", None):
         model.to(torch.device(device))
     return model.eval()
+
+
+def _load_merged(
+    path: str, model_args: ModelArguments, dtype: Dtype | None, device: Device | None, base_model: str | None
+) -> PreTrainedModel | None:
+    """The base with a plain LoRA adapter merged into it, without PEFT; None where that takes PEFT."""
+    adapter = plain_lora(path)
+    if adapter is None:
+        return None
+    model = _load_base_of(path, adapter.base_name, adapter.revision, model_args, dtype, device, None, base_model)
+    return model if adapter.merge_into(model) else None
+
+
+def _load_base_of(
+    path: str,
+    base_name: str | None,
+    revision: str | None,
+    model_args: ModelArguments,
+    dtype: Dtype | None,
+    device: Device | None,
+    quantize: dict[str, Any] | None,
+    base_model: str | None,
+) -> PreTrainedModel:
+    """Loads the base that an adapter names, or `base_model` in its place."""
+    base_path = resolve_model_path(base_model) if base_model else resolve_base(base_name, path)
+    base_args = dataclasses.replace(
+        model_args, model_name_or_path=base_path, config_name=None, model_revision=revision or "main"
+    )
+    return load_base(str(base_model or base_name), base_path, base_args, dtype, device, quantize)[0]
 
 
 def _load_adapter(
@@ -166,11 +199,9 @@ def _load_adapter(
     if config.is_prompt_learning:
         raise ModelError(f"{path}: {config.peft_type.value} adapters are not supported; expected LoRA or similar")
     base_name = base_model or config.base_model_name_or_path
-    base_path = resolve_model_path(base_model) if base_model else resolve_base(base_name, path)
-    base_args = dataclasses.replace(
-        model_args, model_name_or_path=base_path, config_name=None, model_revision=config.revision or "main"
+    model = _load_base_of(
+        path, config.base_model_name_or_path, config.revision, model_args, dtype, device, quantize, base_model
     )
-    model, _ = load_base(base_name, base_path, base_args, dtype, device, quantize)
     # PEFT's class for question answering drops token_type_ids on their way to the model.
     config.task_type = None
     heads = find_qa_head(model)

@@ -60,8 +60,9 @@ class Candidates:
             the span's last token (inclusive). 0 where there is no such span.
         score: (num_windows, n_best_size) float32, start logit plus end logit; -inf where there are fewer valid spans.
         null_score: (num_windows,) float32, start plus end logit of the null token.
-        log_partition: (num_windows,) float64, log of the sum of exp(score / temperature) over all valid spans, at the
-            temperature that was asked for; -inf without any.
+        log_partition: (num_windows,) float64, log of the sum of exp(score / temperature) over all valid spans; -inf
+            without any.
+        temperature: (num_windows,) float64, that of `log_partition`.
         log_partitions: (num_windows, num_temperatures) float64, the same at each temperature of a grid; no columns
             where none was asked for.
     """
@@ -72,6 +73,7 @@ class Candidates:
     score: np.ndarray
     null_score: np.ndarray
     log_partition: np.ndarray
+    temperature: np.ndarray
     log_partitions: np.ndarray
 
     def __len__(self) -> int:
@@ -101,6 +103,7 @@ _DTYPES = {
     "score": np.float32,
     "null_score": np.float32,
     "log_partition": np.float64,
+    "temperature": np.float64,
     "log_partitions": np.float64,
 }
 _WIDTHS = {"start": 1, "end": 1, "score": 1, "log_partitions": 0}
@@ -225,6 +228,7 @@ def _decode(
             "score": score.cpu().numpy(),
             "null_score": (null_starts + null_ends).squeeze(1).cpu().numpy(),
             "log_partition": log_partition.cpu().numpy(),
+            "temperature": np.full(len(missing), temperature),
             "log_partitions": np.stack([column.cpu().numpy() for column in log_partitions], axis=1)
             if log_partitions
             else np.zeros((len(missing), 0)),

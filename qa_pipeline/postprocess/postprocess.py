@@ -169,8 +169,15 @@ class Postprocess:
                 evaluation repeats some to fill the last batch.
 
         Raises:
-            ValueError: a window has no candidates, or candidates are of a window that does not exist.
+            ValueError: a window has no candidates, candidates are of a window that does not exist, or they were reduced
+                at another temperature, so that confidences would not be probabilities.
         """
+        other = candidates.temperature[~np.isclose(candidates.temperature, self.temperature)]
+        if len(other):
+            raise ValueError(
+                f"expected candidates that were reduced at temperature {self.temperature:g}, found {other[0]:g}; "
+                "reduce and predict with the same Postprocess"
+            )
         candidates = _one_row_per_window(candidates, len(windows.example_index))
         example_of_window = np.asarray(windows.example_index, dtype=np.int64)
         gaps = candidates.score.astype(np.float64) - candidates.null_score.astype(np.float64)[:, None]

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from operator import attrgetter
+from typing import TypeVar
 
 from qa_pipeline.postprocess import Prediction, Span
+
+AnySpan = TypeVar("AnySpan")
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,12 +73,22 @@ class Answer:
         return distinct(span for span in self.nbest if span.confidence >= confidence)
 
 
-def distinct(spans: Iterable[Span]) -> list[Span]:
-    """The spans that do not overlap an earlier one."""
-    kept: list[Span] = []
+def distinct(
+    spans: Iterable[AnySpan], place: Callable[[AnySpan], tuple[int, int]] = attrgetter("start", "end")
+) -> list[AnySpan]:
+    """The spans that do not overlap an earlier one.
+
+    Args:
+        spans: best first.
+        place: gives a span's start and end (exclusive).
+    """
+    kept: list[AnySpan] = []
+    taken: list[tuple[int, int]] = []
     for span in spans:
-        if all(span.end <= other.start or other.end <= span.start for other in kept):
+        start, end = place(span)
+        if all(end <= first or last <= start for first, last in taken):
             kept.append(span)
+            taken.append((start, end))
     return kept
 
 

@@ -15,11 +15,12 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator
+from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from qa_pipeline.errors import ModelError
-from qa_pipeline.predictor.answer import Answer, spans_needed
+from qa_pipeline.predictor.answer import Answer, distinct, spans_needed
 from qa_pipeline.predictor.calls import INPUTS, Options, read_call
 from qa_pipeline.predictor.precision import pick_device
 from qa_pipeline.predictor.predictor import QAPredictor
@@ -188,7 +189,9 @@ class QuestionAnsweringPipeline:
         if options.all_answers:
             if answer.start is None:
                 return []
-            return [span for span in _without_overlaps(found) if span["score"] >= options.min_confidence]
+            return [
+                span for span in distinct(found, itemgetter("start", "end")) if span["score"] >= options.min_confidence
+            ]
         if answer.start is None:
             found.insert(0, nothing)
         elif answer.no_answer_confidence > 0:
@@ -210,14 +213,6 @@ class QuestionAnsweringPipeline:
             {"score": score, "start": start, "end": end, "answer": context[start:end]}
             for (start, end), score in scores.items()
         ]
-
-
-def _without_overlaps(spans: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    kept: list[dict[str, Any]] = []
-    for span in spans:
-        if all(span["end"] <= other["start"] or other["end"] <= span["start"] for other in kept):
-            kept.append(span)
-    return kept
 
 
 def _in_memory(model: Any, tokenizer: Any, device: Any) -> QAPredictor:

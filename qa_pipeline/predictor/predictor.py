@@ -6,16 +6,23 @@ Importing this module does not import torch.
 
 from __future__ import annotations
 
+import logging
 import operator
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from qa_pipeline import artifacts
 from qa_pipeline.postprocess import Postprocess
 from qa_pipeline.predictor.answer import Answer
 from qa_pipeline.predictor.batches import BATCH_TOKENS, BATCH_TOKENS_CPU, FoundSpans, find_spans
-from qa_pipeline.predictor.limits import WINDOW_LIMITS, check_bounds, check_limits, with_limits
+from qa_pipeline.predictor.limits import (
+    WINDOW_LIMITS,
+    check_bounds,
+    check_limits,
+    longest_window,
+    stored_settings,
+    with_limits,
+)
 from qa_pipeline.predictor.precision import pick_device, pick_dtype, set_precision
 from qa_pipeline.predictor.progress import Progress
 from qa_pipeline.predictor.questions import STRETCH, chunks, rounds, stretches
@@ -24,8 +31,9 @@ from qa_pipeline.preprocess import Preprocess
 if TYPE_CHECKING:
     import torch
 
-    from qa_pipeline.arguments import ModelArguments
     from qa_pipeline.modeling import QASettings
+
+logger = logging.getLogger(__name__)
 
 CHARACTERS_OF_A_TOKEN = 16
 """Stretches of a very long context overlap by this many characters for each token that windows overlap by: more than a
@@ -49,6 +57,7 @@ class QAPredictor:
         model, tokenizer, name: as given.
         settings: with the limits, and lengths that were not given there fitted to the model.
         has_stored_settings: whether the settings were given, not made up here.
+        head_untrained: whether the model was loaded without a trained head, so that its answers are noise.
         device: where the model is.
         num_parameters: weights, a 4-bit one counted as one.
         size_mb: their size in memory, in megabytes (10**6 bytes).
@@ -68,18 +77,21 @@ class QAPredictor:
         batch_tokens: int | None = None,
         limits: Mapping[str, Any] | None = None,
     ):
-        from qa_pipeline.modeling import QASettings, describe
+        from qa_pipeline import modeling
 
         self.model, self.tokenizer, self.name = model.eval(), tokenizer, name
         self.device: torch.device = next(model.parameters()).device
         check_bounds(batch_tokens=batch_tokens)
         self.batch_tokens = batch_tokens or (BATCH_TOKENS_CPU if self.device.type == "cpu" else BATCH_TOKENS)
         self.has_stored_settings = settings is not None
-        self.settings = self._with_limits(settings or QASettings(), limits or {})
+        self.settings = self._with_limits(settings or modeling.QASettings(), limits or {})
         self._preprocesses: dict[tuple[int, ...], Preprocess] = {}
         # Now, so that what does not fit together shows before the first question. It may lower the longest window.
         self.settings.max_seq_length = self._preprocess(self.settings).max_seq_length
-        self.num_parameters: int = describe(model)["parameters"]
+        self.head_untrained: bool = modeling.is_head_untrained(model)
+        if self.head_untrained:
+            logger.warning("%s: the question-answering head was never trained, so that its answers are noise", name)
+        self.num_parameters: int = modeling.describe(model)["parameters"]
         held = {tensor.data_ptr(): tensor.nbytes for tensor in (*model.parameters(), *model.buffers())}
         self.size_mb: float = sum(held.values()) / 1e6
 
@@ -282,7 +294,12 @@ class QAPredictor:
             progress.close()
 
     def _with_limits(self, settings: QASettings, given: Mapping[str, Any]) -> QASettings:
-        return with_limits(settings, given, _num_special(self.tokenizer), _longest(self.model, self.tokenizer))
+        return with_limits(
+            settings,
+            given,
+            self.tokenizer.num_special_tokens_to_add(pair=True),
+            longest_window(self.model, self.tokenizer),
+        )
 
     def _preprocess(self, settings: QASettings) -> Preprocess:
         """The one for these lengths; probing a tokenizer takes some milliseconds, so a few are kept.
@@ -301,44 +318,3 @@ class QAPredictor:
                 self._preprocesses.pop(next(iter(self._preprocesses)))
             self._preprocesses[lengths] = made
         return self._preprocesses[lengths]
-
-
-def stored_settings(name: str, args: ModelArguments) -> QASettings | None:
-    """What training stored beside the weights; None for a model trained elsewhere.
-
-    Raises:
-        ModelError: there is no such model, or the file is damaged.
-    """
-    from qa_pipeline import modeling
-
-    path = Path(modeling.resolve_model_path(name))
-    if path.is_dir():
-        return modeling.read_settings(path)
-    from transformers.utils import cached_file
-
-    file = cached_file(
-        name,
-        artifacts.QA_CONFIG,
-        token=args.token,
-        cache_dir=args.cache_dir,
-        revision=args.model_revision,
-        _raise_exceptions_for_missing_entries=False,
-        _raise_exceptions_for_connection_errors=False,
-        _raise_exceptions_for_gated_repo=False,
-    )
-    return None if file is None else modeling.read_settings(Path(file).parent)
-
-
-def _num_special(tokenizer: Any) -> int:
-    return tokenizer.num_special_tokens_to_add(pair=True)
-
-
-def _longest(model: Any, tokenizer: Any) -> float:
-    """Most tokens of a window that neither the tokenizer nor the model was made for less than."""
-    from qa_pipeline.modeling.head import unwrap
-
-    plain: Any = unwrap(model)
-    positions = getattr(plain.config, "max_position_embeddings", None)
-    if not isinstance(positions, int) or positions < 1:
-        return tokenizer.model_max_length
-    return min(tokenizer.model_max_length, positions)

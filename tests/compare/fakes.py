@@ -39,6 +39,7 @@ class FakeModel:
     device: str = "cpu"
     decoded_with: list[dict[str, Any]] = field(default_factory=list)
     asked: int = 0
+    head_untrained: bool = False
 
     def predict(
         self, examples: Iterable[Mapping[str, Any]], *, progress: Any = None, **decoding: Any

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from jsonschema import Draft202012Validator
 
-from qa_pipeline.compare import Comparison, compare
+from qa_pipeline.compare import Comparison, compare, comparison_table, report_html, verdict
 from qa_pipeline.data.fingerprint import fingerprint
 from qa_pipeline.errors import ConfigError, DataError, ModelError
 from tests.compare.fakes import FakeModel, Settings, compared, make_examples, replies_of_skill
@@ -97,6 +97,52 @@ def test_a_model_that_always_answers_says_so_where_questions_have_no_answer():
     found = run([base, silent], three_questions())
     assert any("always answers" in note for note in found.models[0].notes)
     assert found.models[1].notes == []
+
+
+def test_a_model_whose_head_was_never_trained_is_called_so():
+    replies = [(25, 36, 0.9)] * 3
+    found = run([model("base", replies, head_untrained=True), model("tuned", replies)], three_questions())
+    assert [result.head_untrained for result in found.models] == [True, False]
+    words = verdict(found)
+    assert words.headline == "These questions cannot tell {m1} and {m0} (untrained head) apart."
+    assert any(
+        sentence.startswith("{m0}: Its question-answering head was never trained") for sentence in words.cautions
+    )
+
+
+@pytest.mark.parametrize(
+    ("count", "titles", "unit", "units", "caution"),
+    [
+        (120, None, "context", 40, None),
+        (120, 4, "context", 40, "The texts come from only 4 documents"),
+        (270, 30, "document", 30, None),
+        (60, None, "question", 60, "The questions are about only 20 texts"),
+    ],
+)
+def test_intervals_are_drawn_over_what_the_comparison_says(count, titles, unit, units, caution):
+    examples = make_examples(count, np.random.default_rng(0))
+    for number, row in enumerate(examples):
+        if titles:
+            row["title"] = f"document {number // 3 % titles}"
+    models = [
+        FakeModel(name, replies_of_skill(examples, skill, np.random.default_rng(1)))
+        for name, skill in zip("ab", (0.2, 0.5), strict=True)
+    ]
+    found = run(models, examples)
+    assert (found.resampled, found.num_resampled) == (unit, units)
+    assert f"bootstrap intervals over {units} {unit}s" in comparison_table(found)
+    assert f"of the {units} {unit}s" in report_html(found)
+    reach = [sentence for sentence in verdict(found).cautions if "would give" in sentence]
+    assert [sentence.split(":")[0] for sentence in reach] == ([caution] if caution else [])
+    alone = run(models, examples, resample="question")
+    assert (alone.models[1].f1 != found.models[1].f1) == (unit != "question")
+
+
+def test_a_comparison_without_the_unit_was_drawn_over_questions():
+    value = json.loads(json.dumps(compared(120).to_json()))
+    assert value.pop("resampled") == "context" and value.pop("num_documents") == 40
+    old = Comparison.from_json(value)
+    assert (old.resampled, old.num_resampled) == ("question", 120)
 
 
 def test_breakdowns_hold_each_question_once_and_each_model():

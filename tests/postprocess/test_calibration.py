@@ -74,6 +74,15 @@ def test_candidates_of_another_grid_are_refused():
         Postprocess().log_totals(table, candidates, 1, (1.0, 2.0, 3.0))
 
 
+def test_candidates_of_another_temperature_are_refused():
+    postprocess = Postprocess(temperature=2.0)
+    examples = contexts([1])
+    table, candidates = reduced(postprocess, examples, [Window(0, 0, [1.0], [1.0])], ())
+    assert postprocess.predictions(examples, table, candidates)[0].confidence == 1.0
+    with pytest.raises(ValueError, match="reduced at temperature 1, found 2; reduce and predict with the same"):
+        Postprocess().predictions(examples, table, candidates)
+
+
 def made(size: int, temperature: float, seed: int = 0, *, with_null: bool = False) -> tuple[Outcomes, list[str]]:
     """Outcomes of a model with two possible answers whose confidence is right at one temperature; four to a text."""
     rng = np.random.default_rng(seed)

@@ -173,7 +173,7 @@ def test_candidates_are_small_survive_transport_and_join() -> None:
     found = decode(start, start, [1] * 4, [299] * 4, [0] * 4, n_best_size=3)
     sizes = {name: array.shape for name, array in found.to_arrays().items()}
     assert sizes == dict.fromkeys(("start", "end", "score"), (4, 3)) | dict.fromkeys(
-        ("window_index", "null_score", "log_partition"), (4,)
+        ("window_index", "null_score", "log_partition", "temperature"), (4,)
     ) | {"log_partitions": (4, 0)}
     sent = {name: array.astype(np.float64) for name, array in found.to_arrays().items()}
     joined = Candidates.concatenate([Candidates.from_arrays(sent), found])

@@ -255,6 +255,17 @@ def test_an_encoder_without_a_trained_head_is_refused_unless_that_is_wanted(fold
     assert first.ask(*ROWS[0].values()) == second.ask(*ROWS[0].values())
 
 
+def test_a_model_whose_head_was_never_trained_says_so_once(folders, caplog):
+    with caplog.at_level("WARNING", "qa_pipeline"):
+        untrained = QAPredictor.from_pretrained(folders / "base", device="cpu", allow_new_head=True)
+        list(untrained.predict(ROWS))
+    assert untrained.head_untrained
+    assert [r.getMessage() for r in caplog.records if "never trained" in r.getMessage()] == [
+        f"{folders / 'base'}: the question-answering head was never trained, so that its answers are noise"
+    ]
+    assert not QAPredictor.from_pretrained(folders / "adapter", device="cpu", allow_new_head=True).head_untrained
+
+
 @pytest.mark.parametrize(
     ("name", "message"),
     [("/no/such/folder", "does not exist"), ("package:no_such_package/model", "not installed"), ("", "is empty")],
