@@ -21,6 +21,7 @@ from qa_pipeline.errors import ConfigError
 from qa_pipeline.generation.arguments import GROUPS, Settings, parse_generation_arguments
 from qa_pipeline.generation.engines import builtin_engine, cloze_engine
 from qa_pipeline.generation.filters import Reader, ReaderAnswer
+from qa_pipeline.generation.job import SHARDS, SPECIFICATION, WORK, Job, choice_of, shard_identity
 from qa_pipeline.generation.language_model import (
     Unasked,
     cache_file,
@@ -28,26 +29,16 @@ from qa_pipeline.generation.language_model import (
     invented,
     language_model_engine,
     make_backend,
-    plan_text,
     prompts_text,
+    told,
 )
-from qa_pipeline.generation.passages import choose_shard, choose_subset, read_passages
-from qa_pipeline.generation.report import table, usage_facts
+from qa_pipeline.generation.passages import read_passages
+from qa_pipeline.generation.report import table
 from qa_pipeline.generation.rows import Row
-from qa_pipeline.generation.run import (
-    SHARDS,
-    SPECIFICATION,
-    WORK,
-    Job,
-    choice_of,
-    claim,
-    finish,
-    generate,
-    shard_identity,
-)
+from qa_pipeline.generation.run import claim, finish, generate
 from qa_pipeline.generation.shards import find_shards, join, read_shard
 from qa_pipeline.generation.spec import Specification, parse_prompt, read_specification
-from qa_pipeline.generation.types import Backend, Passage, UsageSoFar
+from qa_pipeline.generation.types import Backend, Passage
 
 logger = logging.getLogger(__name__)
 
@@ -76,12 +67,15 @@ def generate_command(argv: list[str]) -> int:
     if not settings.generation.plan:
         claim(folder)  # before anything is asked
     job, specification = prepare(settings)
+    if specification is not None and rank == 0:
+        print(specification.to_yaml(), end="")
     if settings.generation.plan:
-        print(_plan(job))
+        from qa_pipeline.generation.plans import plan
+
+        print(plan(job, specification))
         return 0
     if specification is not None and rank == 0:
         specification.save(folder / SPECIFICATION)
-        print(specification.to_yaml(), end="")
     result = generate(job, logger.info if rank == 0 else logger.debug)
     if isinstance(result, Path):
         logger.info("shard written to %s", result)
@@ -91,7 +85,7 @@ def generate_command(argv: list[str]) -> int:
         if rank != 0:
             return 0
         paths = _wait_for_shards(folder / SHARDS, processes, job)
-        result = _merge(paths, folder, usage=job.engine.backend.usage if job.engine.backend else None)
+        result = _merge(paths, folder)
     print(table(result))
     print(f"written to {folder}")
     return 0
@@ -153,8 +147,10 @@ def prepare(settings: Settings) -> tuple[Job, Specification | None]:
         )
         facts = {"documents": report.documents, "passages": report.passages}
         notes += [f"{count:,} passages left out: {reason}" for reason, count in report.left_out.items()]
+    known: dict[str, str] = {}
     if backend is not None:
         examples = _few_shot(settings, specification)
+        known = told(specification, examples)
         engine = language_model_engine(settings, backend, specification, examples, language, fraction)
         if not passages and not general.plan:
             assert specification is not None  # the arguments were checked: there are documents or a prompt
@@ -174,7 +170,7 @@ def prepare(settings: Settings) -> tuple[Job, Specification | None]:
     reader = None
     if settings.filters.round_trip_model and not general.plan:
         reader = make_reader(settings.filters.round_trip_model)
-    return Job(settings, passages, engine, language, fraction, dict(facts), notes, reader), specification
+    return Job(settings, passages, engine, language, fraction, dict(facts), notes, reader, known), specification
 
 
 def make_reader(name: str) -> Reader:
@@ -273,28 +269,11 @@ def _wait_for_shards(folder: Path, count: int, job: Job) -> list[Path]:
     return [found[number] for number in sorted(found)]
 
 
-def _merge(
-    paths: Sequence[Path], folder: Path, num_examples: int | None = None, usage: UsageSoFar | None = None
-) -> dict[str, Any]:
-    """Joins shards and writes the data set; `usage` replaces the sums where the shards shared one account."""
+def _merge(paths: Sequence[Path], folder: Path, num_examples: int | None = None) -> dict[str, Any]:
+    """Joins shards and writes the data set."""
     whole = join([read_shard(path) for path in paths])
     settings = dict(whole.settings)
     if num_examples is not None:
         settings["num_examples"] = num_examples
     choice = choice_of(settings, settings["unanswerable_fraction"])
-    facts = whole.facts | usage_facts(usage)
-    return finish(folder, whole.rows, choice, settings, facts, whole.rejected, settings["language"])
-
-
-def _plan(job: Job) -> str:
-    """What would be asked and what it would cost, in words."""
-    general = job.settings.generation
-    number, of = job.settings.shard
-    passages = choose_shard(choose_subset(job.passages, general.subset, general.seed), number, of)
-    words = sum(len(passage.text.split()) for passage in passages)
-    lines = [
-        f"{'documents':<24}{len({passage.document for passage in passages}):>12,}",
-        f"{'passages':<24}{len(passages):>12,}   of {len(job.passages):,}; {words:,} words",
-        f"{'most questions':<24}{len(passages) * general.questions_per_context:>12,}   before filters",
-    ]
-    return "\n".join([*lines, *plan_text(job, passages)])
+    return finish(folder, whole.rows, choice, settings, whole.facts, whole.rejected, settings["language"])

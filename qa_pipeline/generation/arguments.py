@@ -93,6 +93,9 @@ class BackendArguments:
     batch_size: int = _setting(8, "Requests computed together (transformers).")
     base_url: str | None = _setting(None, "Address of an OpenAI-compatible server; None: OPENAI_BASE_URL, else OpenAI.")
     api_key_env: str | None = _setting(None, "Environment variable that holds the key; None: OPENAI_API_KEY.")
+    extra_body: dict[str, Any] | str | None = _setting(
+        None, 'Further fields of every request as JSON, such as {"chat_template_kwargs": {"enable_thinking": false}}.'
+    )
     concurrency: int = _setting(8, "Requests under way at once (openai).")
     requests_per_minute: int | None = _setting(None, "Rate limit.")
     tokens_per_minute: int | None = _setting(None, "Rate limit, prompt and completion together.")
@@ -125,7 +128,7 @@ class FilterArguments:
         0.7, "Questions whose character trigrams overlap by this much (Jaccard) are duplicates."
     )
     near_duplicate_scope: Literal["passage", "document", "all"] = _setting(
-        "document", "Where a question may not be asked twice. Between splits it never may."
+        "document", "Where a question may not be asked twice. Between splits no row may repeat another's evidence."
     )
     round_trip_model: str | None = _setting(
         None, "A trained reader that must find the answer again; None: no round trip."
@@ -227,8 +230,9 @@ def _faults(values: dict[str, Any], given: dict[str, Given], source: str) -> lis
             fault(f'unknown filter "{name}"{hint}; known: {", ".join(FILTERS)}', "skip_filters")
     if values["shard"] is not None and parse_shard(values["shard"]) is None:
         fault(f'expected I/N with 1 <= I <= N such as 2/8, found "{values["shard"]}"', "shard")
-    if isinstance(values["cloze_ingredients"], str):
-        fault('expected a mapping such as {"noise": false}', "cloze_ingredients")
+    for key, example in (("cloze_ingredients", '{"noise": false}'), ("extra_body", '{"top_p": 0.9}')):
+        if isinstance(values[key], str):
+            fault(f"expected a mapping such as {example}", key)
     if not values["list_prompts"]:
         _check_needs(values, given, fault)
     return faults
@@ -256,7 +260,7 @@ def _check_needs(values: dict[str, Any], given: dict[str, Given], fault: Any) ->
                 near = nearest(name, known)
                 hint = f'; nearest: "{near}"' if near else ""
                 fault(f'unknown type "{name}"{hint}; known: {", ".join(known)}', "answer_types")
-        idle = [key for key in ("model", "rephrase") if values[key]]
+        idle = [key for key in ("model", "rephrase", "extra_body") if values[key]]
         for key in idle:
             fault("has no effect with backend: cloze; choose openai, vllm or transformers", key, "backend")
     elif values["self_training_rounds"]:

@@ -36,7 +36,7 @@ def dataset_card(report: Mapping[str, Any], language: str) -> str:
         f"{report['rows']:,} questions in SQuAD 2.0 format. {_how(settings)} Every answer is a verbatim span of its "
         "context. Nobody has checked the questions by hand.",
         "## Splits",
-        "Split by document: no document is in two splits, and no question is nearly the same as one in another split.",
+        _split_rule(settings),
         _splits(present),
         "## How it was made",
         _sources(report),
@@ -53,6 +53,18 @@ def dataset_card(report: Mapping[str, Any], language: str) -> str:
         + (", and the licence or terms of the model for the questions." if settings.get("model") else "."),
     ]
     return "\n\n".join(parts) + "\n"
+
+
+def _split_rule(settings: Mapping[str, Any]) -> str:
+    text = "Split by document: no document, and no context, is in two splits."
+    if "near_duplicate" in (settings.get("skip_filters") or ()):
+        return f"{text} Near-duplicate questions were left in."
+    return (
+        f"{text} A question may be asked about documents of two splits, as people ask the same of every document, but "
+        "no row repeats a row of another split: near-duplicate questions (Jaccard of character trigrams from "
+        f"{settings.get('near_duplicate_threshold')}, with the same names and numbers) never come with "
+        "near-duplicate contexts or answering sentences, nor, where the question names something, with the same answer."
+    )
 
 
 def _how(settings: Mapping[str, Any]) -> str:

@@ -27,7 +27,8 @@ class Choice:
         num_examples: rows over all splits, None for as many as there are.
         unanswerable_fraction: most of this share of the rows has no answer.
         questions_per_context: most rows of one passage.
-        threshold, scope: of near-duplicates, see `dedup`; threshold None leaves them in.
+        threshold, scope: of near-duplicates within a split and between splits, see `dedup`; threshold None leaves
+            them in.
     """
 
     num_examples: int | None = None
@@ -62,7 +63,7 @@ def make_dataset(rows: Iterable[Row], choice: Choice) -> Dataset:
     left_out: Counter[str] = Counter()
     splits = split_by_document(distinct(rows, choice, left_out), choice)
     if choice.threshold is not None:
-        # What was seen in training must not be asked in a test: the larger side gives way.
+        # What was seen in training must not decide a test (`dedup.repeats`): the larger side gives way.
         for name, others in (("train", ("validation", "test")), ("validation", ("test",))):
             held_out = [row for other in others for row in splits[other]]
             kept = without_repeats_of(splits[name], held_out, choice.threshold)

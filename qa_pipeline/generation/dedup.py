@@ -4,18 +4,24 @@ Two questions are duplicates when their character trigrams overlap by the thresh
 the other does not (numbers, capitalised words, negations): "opened in 1990" and "opened in 1991" are two questions.
 Rows with and without answer are compared only with their own kind, except that the same question about the same
 passage cannot be both.
+
+Between splits another rule holds. That a question is asked about two documents is no leak where each answers it in its
+own words ("do they share my data?" is asked of every policy): the model must find the answer anew. A row leaks into
+another split when its question is a near-duplicate of one there and the model has seen the rest as well: the sentence
+that answers it, the whole context, or (for a question that names something, so that there is one fact behind it) the
+answer itself. See `repeats`.
 """
 
 from __future__ import annotations
 
 import re
 import zlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from typing import Any
 
 from qa_pipeline.generation.rows import Row
-from qa_pipeline.generation.text import normalised, words
+from qa_pipeline.generation.text import normalised, stretch_around, words
 
 NUM_PERM = 64
 _LSH_SLACK = 0.2  # MinHash guesses; below the threshold by this much it still proposes
@@ -43,13 +49,15 @@ class NearDuplicates:
     def find(self, question: str) -> str | None:
         """A question of the set that this one repeats, or None."""
         form = normalised(question)
-        if form in self._exact:
-            return self._questions[self._exact[form]]
-        candidates = sorted(self._lsh.query(_signature(form))) if form else []
-        for number in candidates:
-            if same_question(question, self._questions[number], self.threshold):
-                return self._questions[number]
-        return None
+        return self._questions[self._exact[form]] if form in self._exact else next(self.find_all(question), None)
+
+    def find_all(self, question: str) -> Iterator[str]:
+        """Every question of the set that this one repeats, in the order in which they were added."""
+        form = normalised(question)
+        candidates = set(self._lsh.query(_signature(form))) if form else set()
+        for number in sorted(candidates | ({self._exact[form]} if form in self._exact else set())):
+            if self._exact.get(form) == number or same_question(question, self._questions[number], self.threshold):
+                yield self._questions[number]
 
     def add(self, question: str) -> None:
         """Takes a question into the set."""
@@ -67,10 +75,7 @@ def same_question(left: str, right: str, threshold: float) -> bool:
     if not _names_same(left, right):
         return False
     a, b = trigrams(normalised(left)), trigrams(normalised(right))
-    if not a or not b:
-        return normalised(left) == normalised(right)
-    shared = len(a & b)
-    return shared >= threshold * (len(a) + len(b) - shared)
+    return _overlap(a, b) >= threshold if a and b else normalised(left) == normalised(right)
 
 
 @lru_cache(maxsize=65536)
@@ -114,11 +119,62 @@ def drop_duplicates(rows: Sequence[Row], threshold: float, scope: str = "documen
 
 
 def without_repeats_of(rows: Iterable[Row], others: Iterable[Row], threshold: float) -> list[Row]:
-    """The rows whose question is no near-duplicate of one of `others`, answerable or not."""
+    """The rows that repeat none of `others`, answerable or not; see `repeats`."""
     known = NearDuplicates(threshold)
+    asking: dict[str, list[Row]] = {}
     for other in others:
         known.add(other.question)
-    return [row for row in rows if known.find(row.question) is None]
+        asking.setdefault(normalised(other.question), []).append(other)
+    return [
+        row
+        for row in rows
+        if not any(
+            _share_more(row, other, threshold)
+            for question in known.find_all(row.question)
+            for other in asking[normalised(question)]
+        )
+    ]
+
+
+def repeats(row: Row, other: Row, threshold: float) -> bool:
+    """Whether a model that has seen one of two rows has seen what answers the other.
+
+    Their questions are near-duplicates, and so are their contexts (word 3-shingles) or the sentences of their answers
+    (character trigrams), by the same threshold; or the questions name something and the answers are the same.
+    """
+    same = normalised(row.question) == normalised(other.question)
+    return (same or same_question(row.question, other.question, threshold)) and _share_more(row, other, threshold)
+
+
+def _share_more(row: Row, other: Row, threshold: float) -> bool:
+    """What `repeats` asks for beyond the question."""
+    if row.answer is not None and other.answer is not None:
+        if (_named(row.question) or _named(other.question)) and normalised(row.answer) == normalised(other.answer):
+            return True
+        if _overlap(trigrams(normalised(_sentence(row))), trigrams(normalised(_sentence(other)))) >= threshold:
+            return True
+    left, right = row.passage.text, other.passage.text
+    return left == right or _overlap(_shingles(left), _shingles(right)) >= threshold
+
+
+def _sentence(row: Row) -> str:
+    """What was quoted as evidence, else the sentence of the answer."""
+    if row.evidence is not None or row.answer is None or row.start is None:
+        return row.evidence or ""
+    return stretch_around(row.passage.text, row.start, row.start + len(row.answer))
+
+
+@lru_cache(maxsize=8192)
+def _shingles(text: str) -> frozenset[str]:
+    """Runs of three words (Broder 1997); of a shorter text all of it."""
+    found = normalised(text).split()
+    return frozenset(" ".join(found[i : i + 3]) for i in range(max(1, len(found) - 2)))
+
+
+def _overlap(left: frozenset[str], right: frozenset[str]) -> float:
+    """Jaccard; 0 for empty sets."""
+    shared = len(left & right)
+    return shared / (len(left) + len(right) - shared) if shared else 0.0
 
 
 def _names_same(left: str, right: str) -> bool:
@@ -134,12 +190,19 @@ def _word_set(question: str) -> frozenset[str]:
 
 @lru_cache(maxsize=65536)
 def _marked(question: str) -> frozenset[str]:
-    """What a question is about beyond its wording, casefolded: numbers, names, and whether it says no."""
+    """What a question is about beyond its wording, casefolded: what it names, and whether it says no."""
+    found = words(question)
+    negations = {word for word in found if word.casefold() in _NEGATIONS or word.endswith(("n't", "n\u2019t"))}
+    return _named(question) | {part for word in negations for part in normalised(word).split()}
+
+
+@lru_cache(maxsize=65536)
+def _named(question: str) -> frozenset[str]:
+    """Names (words in capitals, but the first) and numbers, casefolded."""
     found = words(question)
     names = set() if question.isupper() else {word for word in found[1:] if word[0].isupper() and word != "I"}
     numbers = {word for word in found if any(character.isdigit() for character in word)}
-    negations = {word for word in found if word.casefold() in _NEGATIONS or word.endswith(("n't", "n\u2019t"))}
-    return frozenset(part for word in names | numbers | negations for part in normalised(word).split())
+    return frozenset(part for word in names | numbers for part in normalised(word).split())
 
 
 @lru_cache(maxsize=64)

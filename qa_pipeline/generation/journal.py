@@ -11,7 +11,7 @@ import json
 import os
 import time
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import IO, Any
@@ -145,10 +145,7 @@ def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
 
 
 def _same_run(name: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> None:
-    if old == new:
-        return
-    lines: Iterable[str] = differences(old, new)
-    raise ConfigError(
-        "output_dir",
-        [f"{name} belongs to another run; choose another folder, or overwrite_output_dir=true", *lines],
-    )
+    lines = differences(old, new)
+    if lines:
+        advice = f"{name} belongs to another run; choose another folder, or overwrite_output_dir=true"
+        raise ConfigError("output_dir", [advice, *lines])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, replace
@@ -11,13 +12,14 @@ from typing import Any
 from qa_pipeline.data import Example
 from qa_pipeline.errors import ConfigError, DataError
 from qa_pipeline.generation.arguments import BackendArguments, Settings
-from qa_pipeline.generation.run import WORK, Engine, Job
+from qa_pipeline.generation.job import WORK, Engine
+from qa_pipeline.generation.llm_parsing import json_values
+from qa_pipeline.generation.prompts import load_prompts, prompt_of_kind
 from qa_pipeline.generation.spec import Specification, specification_from
 from qa_pipeline.generation.types import (
     Backend,
     Completion,
     Failure,
-    Message,
     Passage,
     Rejected,
     Request,
@@ -57,6 +59,7 @@ def make_backend(arguments: BackendArguments, cache: Path | None) -> Backend:
             limits=limits,
             prices=prices_of(arguments),
             cache=cache,
+            extra_body=arguments.extra_body or None,  # type: ignore[arg-type]
         )
     if arguments.backend == "vllm":
         return VLLMBackend(
@@ -132,7 +135,7 @@ def language_model_engine(
         unanswerable_fraction=unanswerable_fraction,
         answer_types=general.answer_types or ANSWER_KINDS,
         language=language,
-        task=specification.prompt or specification.domain if specification else "",
+        task=specification.wish if specification else "",
         examples=examples,
         prompt_number=arguments.prompt_number,
         rephrase=arguments.rephrase,
@@ -158,13 +161,13 @@ def invented(
     if general.shard is not None:
         raise ConfigError(
             settings.source,
-            "shard: passages written from a prompt alone cannot be made in shards; give documents, or leave it out",
+            "shard: passages written from a prompt alone cannot be made in shards or by several processes; give "
+            "documents, or leave it out",
         )
-    task = specification.prompt or specification.domain
     passages: list[Passage] = []
     refused: dict[str, int] = {}
     for one in invent_passages(
-        backend, task, _passages_wanted(settings), language=language,
+        backend, specification.wish, passages_wanted(settings), language=language,
         temperature=settings.backend.temperature, seed=general.seed,
     ):  # fmt: skip
         if isinstance(one, Rejected):
@@ -180,6 +183,16 @@ def invented(
     return passages, notes
 
 
+def told(specification: Specification | None, examples: Sequence[Example]) -> dict[str, str]:
+    """What the model is told beyond the settings, as a journal notes it: a run goes on only where it is the same."""
+    shown = json.dumps([[row["context"], row["question"], row["answers"]] for row in examples], sort_keys=True)
+    return {
+        "task": specification.wish if specification else "",
+        "examples": f"{len(examples)}, {hashlib.sha256(shown.encode()).hexdigest()[:12]}",
+        "prompt_versions": " ".join(f"{number}.{prompt.version}" for number, prompt in load_prompts().items()),
+    }
+
+
 def completed(specification: Specification, backend: Backend) -> Specification:
     """The specification with what the rules left open filled in by the backend; one request.
 
@@ -189,56 +202,27 @@ def completed(specification: Specification, backend: Backend) -> Specification:
     schema: dict[str, Any] = {"type": "object", "properties": {name: _FIELDS[name] for name in ("domain", *missing)}}
     schema |= {"required": ["domain", *missing], "additionalProperties": False}
     asked = "\n".join(f"- {name}: {_MEANING[name]}" for name in ("domain", *missing))
-    text = (
-        f'A user wants a question answering dataset and says:\n"""\n{specification.prompt}\n"""\n\nSay what the user '
-        f"wants as one JSON object with these keys; write null for what the user does not say.\n{asked}\n"
-        "Reply with JSON only."
-    )
-    request = Request("specification/0", (Message("user", text),), 300, 0.0, 0, schema)
+    messages = prompt_of_kind("specification").messages(prompt=specification.prompt, fields=asked)
+    request = Request("specification/0", messages, 300, 0.0, 0, schema)
     for result in backend.complete([request]):
         if isinstance(result, Completion) and result.finish_reason != "length":
             try:
-                begin = result.text.index("{")
-                found = json.JSONDecoder().raw_decode(result.text[begin:])[0]
+                found = next(value for value in json_values(result.text) if isinstance(value, dict))
                 values = {name: found[name] for name in ("domain", *missing) if found.get(name) not in (None, "", [])}
                 # Through the same checks as a file; on any fault the rules' own result stands.
                 checked = specification_from({**asdict(replace(specification, examples=[])), **values}, "backend")
                 return replace(checked, examples=specification.examples)
-            except (ValueError, AttributeError, TypeError, ConfigError):
+            except (StopIteration, ConfigError):
                 pass
     return replace(specification, notes=[*specification.notes, "the model's reading of the prompt could not be used"])
 
 
-def plan_text(job: Job, passages: Sequence[Passage]) -> list[str]:
-    """What a language model would be asked and what that would cost; nothing for other engines."""
-    from qa_pipeline.generation.llm import LLMGenerator
-
-    generator, general = job.engine.generator, job.settings.generation
-    if not isinstance(generator, LLMGenerator):
-        return ["no language model is asked"]
-    if not passages:
-        return [
-            f"{_passages_wanted(job.settings):,} passages would be written from the prompt first; then questions asked"
-        ]
-    prices = prices_of(job.settings.backend)
-    asked = list(passages)
-    if general.num_examples is not None:
-        # The run stops when there is enough; by what filters usually leave that is after these.
-        needed = -(-round(general.num_examples * SURPLUS) // general.questions_per_context)
-        asked = asked[: min(len(asked), needed)]
-    found = generator.plan(asked, prices)
-    cost = (
-        f"{found.likely_cost:,.4g} likely, {found.most_cost:,.4g} at most"
-        if prices.known
-        else "unknown: give both prices"
-    )
-    return [
-        f"{'passages asked about':<24}{len(asked):>12,}",
-        f"{'requests':<24}{found.requests:>12,}   without repairs and retries",
-        f"{'prompt tokens':<24}{found.likely_prompt_tokens:>12,}   likely; {found.most_prompt_tokens:,} at most",
-        f"{'completion tokens':<24}{found.most_completion_tokens:>12,}   at most",
-        f"{'cost':<24}{cost}",
-    ]
+def passages_wanted(settings: Settings) -> int:
+    """Passages that a model writes for a prompt alone."""
+    wanted = settings.generation.num_examples
+    if wanted is None:
+        return DEFAULT_INVENTED
+    return max(3, -(-round(wanted * SURPLUS) // settings.generation.questions_per_context))
 
 
 def prompts_text() -> str:
@@ -266,13 +250,6 @@ _MEANING = {
     "answer_types": 'list of the only kinds of answer wanted, such as "date" or "name"',
     "unanswerable": "true when questions without an answer in the text are wanted, false when they are not",
 }
-
-
-def _passages_wanted(settings: Settings) -> int:
-    wanted = settings.generation.num_examples
-    if wanted is None:
-        return DEFAULT_INVENTED
-    return max(3, -(-round(wanted * SURPLUS) // settings.generation.questions_per_context))
 
 
 def _block_size(arguments: BackendArguments) -> int:

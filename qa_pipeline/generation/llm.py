@@ -7,8 +7,6 @@ passages nor that of answers changes a draft.
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Generator as Steps
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -17,29 +15,17 @@ import numpy as np
 
 from qa_pipeline.errors import ConfigError
 from qa_pipeline.generation.backends.limits import Estimate, Prices, estimate
-from qa_pipeline.generation.llm_parsing import ParseError, read_items
+from qa_pipeline.generation.llm_parsing import ParseError
+from qa_pipeline.generation.llm_requests import Requests, Result, read_result, stable_number, typical_text
+from qa_pipeline.generation.llm_slots import Slots
 from qa_pipeline.generation.prompts import (
     Prompt,
-    examples_text,
     get_prompt,
     language_name,
     load_prompts,
     prompt_of_kind,
 )
-from qa_pipeline.generation.types import (
-    Backend,
-    Completion,
-    Draft,
-    Failure,
-    Message,
-    Passage,
-    Rejected,
-    Request,
-)
-
-Result = Completion | Failure
-_LONGEST_QUOTED_ANSWER = 4_000  # characters of an unreadable answer that are sent back
-_MOST_FED_BACK = 30  # earlier questions
+from qa_pipeline.generation.types import Backend, Completion, Draft, Passage, Rejected, Request
 
 
 class LLMGenerator:
@@ -86,14 +72,12 @@ class LLMGenerator:
         max_tokens: int | None = None,
         passages_at_once: int = 256,
     ):
-        problems = []
-        for name, number in (
-            ("questions_per_passage", questions_per_passage),
-            ("questions_per_request", questions_per_request),
-            ("passages_at_once", passages_at_once),
-        ):
-            if number < 1:
-                problems.append(f"{name}: expected 1 or more, found {number}")
+        counts = {
+            "questions_per_passage": questions_per_passage,
+            "questions_per_request": questions_per_request,
+            "passages_at_once": passages_at_once,
+        }
+        problems = [f"{name}: expected 1 or more, found {number}" for name, number in counts.items() if number < 1]
         if not 0 <= unanswerable_fraction <= 1:
             problems.append(f"unanswerable_fraction: expected 0 to 1, found {unanswerable_fraction}")
         if temperature < 0:
@@ -104,16 +88,11 @@ class LLMGenerator:
         self.prompt = get_prompt(prompt_number)
         self._wanted = questions_per_passage
         self._unanswerable_fraction = unanswerable_fraction
-        self._answer_types = list(answer_types or ())
-        self._language = language_name(language)
-        self._task = f"The questions are for this task: {task.strip()}\n" if task.strip() else ""
-        self._examples = [example for example in examples if example["answers"]["text"]]
-        self._examples_per_request = examples_per_request
+        self._slots = Slots(answer_types or (), language_name(language), task, examples, examples_per_request)
         self._rephrase = rephrase
-        self._temperature = temperature
         self._seed = seed
+        self._requests = Requests(temperature, seed, max_tokens)
         self._per_request = questions_per_request
-        self._max_tokens = max_tokens
         self._at_once = passages_at_once
 
     def drafts(self, passages: Sequence[Passage]) -> Iterator[Draft | Rejected]:
@@ -151,9 +130,9 @@ class LLMGenerator:
 
     def plan(self, passages: Sequence[Passage], prices: Prices | None = None) -> Estimate:
         """What `drafts` would ask for and what it would cost, without repairs and retries. Asks nothing."""
-        return estimate(self._imagined(passages), prices or Prices())
+        return estimate(self.imagined(passages), prices or Prices())
 
-    def _imagined(self, passages: Sequence[Passage]) -> Iterator[Request]:
+    def imagined(self, passages: Sequence[Passage]) -> Iterator[Request]:
         """The requests of a run in which every answer is as wanted."""
         for passage in passages:
             about = self._about(passage)
@@ -161,25 +140,17 @@ class LLMGenerator:
                 request = next(about)
                 while True:
                     yield request
-                    request = about.send(Completion(request.key, self._typical(request), "stop", 0, 0, False))
+                    text = typical_text(request.schema or {}, self._per_request)
+                    request = about.send(Completion(request.key, text, "stop", 0, 0, False))
             except StopIteration:
                 continue
 
-    def _typical(self, request: Request) -> str:
-        """An answer of the length to be expected."""
-        (name, field), *_ = (request.schema or {})["properties"].items()
-        sizes = {"evidence": 25, "answer": 4, "question": 11}  # words
-        record = {key: "word " * sizes.get(key, 3) for key in field["items"]["properties"]}
-        return json.dumps(
-            {name: [{**record, **({"number": i + 1} if "number" in record else {})} for i in range(self._per_request)]}
-        )
-
     def _about(self, passage: Passage) -> Steps[Request, Result, list[Draft | Rejected]]:
         """All steps of one passage: yields requests, is sent their results, returns the drafts."""
-        rng = np.random.default_rng(_number(self._seed, passage.id, "plan"))
+        rng = np.random.default_rng(stable_number(self._seed, passage.id, "plan"))
         unanswerable = int(self._wanted * self._unanswerable_fraction + rng.random())
         answerable = self._wanted - unanswerable
-        chosen = self._choices(rng)
+        chosen = self._slots.choices(rng)
         drafts: list[Draft] = []
         rejected: list[Rejected] = []
         sample = 0
@@ -195,7 +166,7 @@ class LLMGenerator:
             drafts = yield from self._rephrased(passage, drafts)
         while unanswerable > 0:
             number = min(unanswerable, self._per_request)
-            new, bad = yield from self._without_answer(passage, number, sample, drafts)
+            new, bad = yield from self._without_answer(passage, number, sample, drafts, chosen)
             drafts += new[:number]
             rejected += bad
             unanswerable -= number
@@ -206,7 +177,7 @@ class LLMGenerator:
         self, passage: Passage, number: int, sample: int, earlier: Sequence[Draft], chosen: dict[str, str]
     ) -> Steps[Request, Result, tuple[list[Draft], list[Rejected]]]:
         """Questions with their answers in one request."""
-        values = self._values(passage, number, earlier, chosen)
+        values = self._slots.values(passage, number, earlier, chosen)
         items, rejected, details = yield from self._ask(passage, self.prompt, values, sample, number)
         drafts = [
             self._draft(passage, item["question"], item["answer"], item["evidence"] or None, details) for item in items
@@ -217,14 +188,18 @@ class LLMGenerator:
         self, passage: Passage, number: int, sample: int, earlier: Sequence[Draft], chosen: dict[str, str]
     ) -> Steps[Request, Result, tuple[list[Draft], list[Rejected]]]:
         """Answers in one request, questions to them in the next."""
-        values = self._values(passage, number, earlier, chosen, answers=True)
+        values = self._slots.values(passage, number, earlier, chosen, answers=True)
         answers, rejected, details = yield from self._ask(passage, self.prompt, values, sample, number)
         answers = answers[:number]
         if not answers:
             return [], rejected
         following = load_prompts()[self.prompt.next or 0]
         listed = "\n".join(f'{i}. "{item["answer"]}" (in: {item["evidence"]})' for i, item in enumerate(answers, 1))
-        values = {**self._values(passage, number, (), chosen), "answers": listed, "examples": chosen["plain_examples"]}
+        values = {
+            **self._slots.values(passage, number, (), chosen),
+            "answers": listed,
+            "examples": chosen["plain_examples"],
+        }
         items, bad, more = yield from self._ask(passage, following, values, sample, len(answers))
         details = {**details, "repaired": details["repaired"] or more["repaired"]}
         drafts = []
@@ -239,15 +214,15 @@ class LLMGenerator:
         return drafts, rejected + bad
 
     def _without_answer(
-        self, passage: Passage, number: int, sample: int, earlier: Sequence[Draft]
+        self, passage: Passage, number: int, sample: int, earlier: Sequence[Draft], chosen: dict[str, str]
     ) -> Steps[Request, Result, tuple[list[Draft], list[Rejected]]]:
         """Questions that the passage does not answer."""
         prompt = prompt_of_kind("unanswerable")
-        values = self._values(passage, number, earlier, {})
+        values = {**self._slots.values(passage, number, earlier, {}), "examples": chosen["unanswerable_examples"]}
         items, rejected, details = yield from self._ask(passage, prompt, values, sample, number)
         drafts = []
         for item in items:
-            given = {**details, **({"tempting": item["tempting"]} if item["tempting"] else {})}
+            given = details | {name: item[name] for name in ("tempting", "missing") if item[name]}
             drafts.append(self._draft(passage, item["question"], None, None, given))
         return drafts, rejected
 
@@ -258,7 +233,7 @@ class LLMGenerator:
         for start in range(0, len(drafts), self._per_request):
             part = drafts[start : start + self._per_request]
             listed = "\n".join(f"{i}. {draft.question} (answer: {draft.answer})" for i, draft in enumerate(part, 1))
-            values = {"questions": listed, "language": self._language}
+            values = {"questions": listed, "language": self._slots.language}
             items, _, _ = yield from self._ask(passage, prompt, values, start // self._per_request, len(part))
             for i, draft in enumerate(part, 1):
                 question = next((item["question"] for item in items if item["number"] == i), draft.question)
@@ -280,7 +255,7 @@ class LLMGenerator:
             Records, what was rejected, and the details that go into rows.
         """
         assert prompt.schema is not None
-        request = self.request(f"{passage.id}/{prompt.name}/{sample}", prompt, values, number)
+        request = self._requests.make(f"{passage.id}/{prompt.name}/{sample}", prompt, values, number)
         details = {
             "model": self.backend.model,
             "prompt": prompt.name,
@@ -295,7 +270,7 @@ class LLMGenerator:
         except ParseError as error:
             if error.reason not in ("not_json", "wrong_schema") or not isinstance(result, Completion):
                 return [], [Rejected(error.reason, passage.id)], details
-            result = yield self._repair(request, result.text, error.problem)
+            result = yield self._requests.repair(request, result.text, error.problem)
             details["repaired"] = True
             try:
                 items, bad = read_result(result, prompt.schema)
@@ -303,103 +278,7 @@ class LLMGenerator:
                 return [], [Rejected(still.reason, passage.id)], details
         return items, [Rejected("wrong_schema", passage.id)] * bad, details
 
-    def request(self, key: str, prompt: Prompt, values: dict[str, str], number: int) -> Request:
-        """A request for `number` records.
-
-        Args:
-            key: stable name; its hash with the seed is the request's seed.
-            prompt: template.
-            values: its slots.
-            number: sizes max_tokens where it was not given.
-        """
-        return Request(
-            key=key,
-            messages=prompt.messages(**values),
-            max_tokens=self._max_tokens or 128 + 160 * number,
-            temperature=self._temperature,
-            seed=_number(self._seed, key, "sample") & 0x7FFFFFFF,
-            schema=prompt.schema,
-        )
-
-    def _repair(self, request: Request, text: str, problem: str) -> Request:
-        key = f"{request.key}/repair"
-        prompt = prompt_of_kind("repair")
-        form = json.dumps(_form(request.schema or {}))
-        turns = (
-            Message("assistant", text[:_LONGEST_QUOTED_ANSWER] or "(nothing)"),
-            *prompt.messages(problem=problem, form=form),
-        )
-        seed = _number(self._seed, key, "sample") & 0x7FFFFFFF
-        return Request(key, request.messages + turns, request.max_tokens, request.temperature, seed, request.schema)
-
-    def _choices(self, rng: np.random.Generator) -> dict[str, str]:
-        """What differs from passage to passage: the kinds of answer and the examples shown."""
-        types = ""
-        if self._answer_types:
-            order = rng.permutation(len(self._answer_types))[:3]
-            types = f"\n- Prefer answers of these kinds: {'; '.join(self._answer_types[i] for i in order)}."
-        shown = rng.permutation(len(self._examples))[: self._examples_per_request]
-        examples = [self._examples[i] for i in sorted(shown)]
-        return {
-            "answer_types": types,
-            "examples": examples_text(examples),
-            "plain_examples": "".join(f"Example question: {e['question']}\n" for e in examples),
-        }
-
-    def _values(
-        self,
-        passage: Passage,
-        number: int,
-        earlier: Sequence[Draft],
-        chosen: Mapping[str, str],
-        answers: bool = False,
-    ) -> dict[str, str]:
-        """The slots that most templates have."""
-        asked = ""
-        if earlier:
-            texts = [draft.answer or "" if answers else draft.question for draft in earlier[-_MOST_FED_BACK:]]
-            asked = f"\n- Something else than these: {' | '.join(texts)}"
-        return {
-            "task": self._task,
-            "title": f' from "{passage.title}"' if passage.title else "",
-            "passage": passage.text,
-            "number": str(number),
-            "language": self._language,
-            "asked": asked,
-            "answer_types": chosen.get("answer_types", ""),
-            "examples": chosen.get("examples", ""),
-        }
-
     def _draft(
         self, passage: Passage, question: str, answer: str | None, evidence: str | None, details: dict[str, Any]
     ) -> Draft:
         return Draft(passage, " ".join(question.split()), answer, evidence, None, self.name, dict(details))
-
-
-def read_result(result: Result, schema: Mapping[str, Any]) -> tuple[list[dict[str, Any]], int]:
-    """The records of a result, and how many others it held.
-
-    Raises:
-        ParseError: it holds none; `reason` says why ("length" for a completion that was cut off).
-    """
-    if isinstance(result, Failure):
-        raise ParseError(result.reason, result.detail)
-    if result.finish_reason == "length":
-        raise ParseError("length", "the completion was cut off")
-    if result.finish_reason in ("content_filter", "refusal"):
-        raise ParseError("refused", "the model refused")
-    return read_items(result.text, schema)
-
-
-def _form(schema: Mapping[str, Any]) -> Any:
-    """A schema as an example of it."""
-    if schema.get("type") == "object":
-        return {name: _form(field) for name, field in schema["properties"].items()}
-    if schema.get("type") == "array":
-        return [_form(schema["items"])]
-    return 1 if schema.get("type") == "integer" else "..."
-
-
-def _number(*parts: object) -> int:
-    """A number from a hash: the same in every process."""
-    return int.from_bytes(hashlib.sha256("\0".join(map(str, parts)).encode()).digest()[:8], "big")

@@ -51,7 +51,7 @@ def read_items(text: str, schema: Mapping[str, Any]) -> tuple[list[dict[str, Any
     item = _item_schema(schema)
     found_json = False
     best: tuple[list[dict[str, Any]], int] = ([], 0)
-    for value in _values(text):
+    for value in json_values(text):
         found_json = True
         records = _records(value, item)
         if records is None:
@@ -67,7 +67,7 @@ def read_items(text: str, schema: Mapping[str, Any]) -> tuple[list[dict[str, Any
     raise ParseError("not_json", "no JSON was found")
 
 
-def _values(text: str) -> Iterator[Any]:
+def json_values(text: str) -> Iterator[Any]:
     """Objects and lists in a text, the likeliest first."""
     text = _THOUGHTS.sub("", text).replace("\ufeff", "")
     places = [match.group(1) for match in _FENCE.finditer(text)] + [text]
@@ -148,7 +148,7 @@ def _records(value: Any, item: Mapping[str, Any]) -> list[Any] | None:
     return None
 
 
-_OPTIONAL = {"evidence", "type", "title", "tempting"}
+_OPTIONAL = {"evidence", "type", "title", "tempting", "missing"}
 """Fields that a record can do without; they come out empty."""
 
 

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from qa_pipeline.generation.llm import LLMGenerator, read_result
 from qa_pipeline.generation.llm_parsing import ParseError
+from qa_pipeline.generation.llm_requests import Requests, read_result
 from qa_pipeline.generation.prompts import language_name, prompt_of_kind
+from qa_pipeline.generation.text import count_words
 from qa_pipeline.generation.types import Backend, Passage, Rejected, Request, passage_id
 
 TOPICS_PER_REQUEST = 20
+"""Always so many, so that more passages go on from fewer: the requests of a smaller number are asked again word for
+word and come from the cache."""
+WORDS = 150
+"""Of a passage."""
 _FEWEST_WORDS = 30
 _MOST_FED_BACK = 100
 
@@ -20,7 +25,7 @@ def invent_passages(
     number: int,
     *,
     language: str = "en",
-    words: int = 150,
+    words: int = WORDS,
     temperature: float = 0.9,
     seed: int = 0,
 ) -> Iterator[Passage | Rejected]:
@@ -40,16 +45,14 @@ def invent_passages(
     Raises:
         BackendError: going on is pointless.
     """
-    asking = LLMGenerator(backend, temperature=temperature, seed=seed)
+    asking = Requests(temperature, seed)
     topics, rejected = _topics(backend, asking, task, number, language_name(language))
     yield from rejected
     prompt = prompt_of_kind("passage")
     assert prompt.schema is not None
-    requests = {}
-    for i, topic in enumerate(topics):
-        values = {"task": task, "topic": topic, "language": language_name(language), "words": str(words)}
-        size = max(3, words // 40)  # a record of a request stands for 160 tokens
-        requests[f"topic-{i:04d}"] = asking.request(f"topic-{i:04d}/{prompt.name}/0", prompt, values, size)
+    requests = {
+        f"topic-{i:04d}": _passage_request(asking, i, task, topic, language, words) for i, topic in enumerate(topics)
+    }
     results = {result.key: result for result in backend.complete(requests.values())}
     for i, (name, request) in enumerate(requests.items()):
         try:
@@ -58,7 +61,7 @@ def invent_passages(
             yield Rejected(error.reason, name)
             continue
         text = items[0]["passage"]
-        if len(text.split()) < _FEWEST_WORDS:
+        if count_words(text) < _FEWEST_WORDS:
             yield Rejected("passage_too_short", name)
             continue
         document = f"{name}: {topics[i]}"
@@ -73,7 +76,7 @@ def invent_passages(
 
 
 def _topics(
-    backend: Backend, asking: LLMGenerator, task: str, number: int, language: str
+    backend: Backend, asking: Requests, task: str, number: int, language: str
 ) -> tuple[list[str], list[Rejected]]:
     """Different topics; every request sees those before it. Ends when two requests in a row bring nothing new."""
     prompt = prompt_of_kind("topics")
@@ -82,15 +85,7 @@ def _topics(
     rejected: list[Rejected] = []
     step = idle = 0
     while len(topics) < number and idle < 2:
-        wanted = min(TOPICS_PER_REQUEST, number - len(topics))
-        seen = " | ".join(list(topics.values())[-_MOST_FED_BACK:])
-        values = {
-            "task": task,
-            "number": str(wanted),
-            "language": language,
-            "asked": f" Others than these: {seen}" if seen else "",
-        }
-        request: Request = asking.request(f"topics/{prompt.name}/{step}", prompt, values, max(2, wanted // 4))
+        request = _topics_request(asking, step, task, language, list(topics.values()))
         before = len(topics)
         for result in backend.complete([request]):
             try:
@@ -98,8 +93,41 @@ def _topics(
             except ParseError as error:
                 rejected.append(Rejected(error.reason, f"topics-{step}"))
                 continue
-            for item in items[: wanted + 5]:
+            for item in items[: TOPICS_PER_REQUEST + 5]:
                 topics.setdefault(" ".join(item["value"].lower().split()), " ".join(item["value"].split()))
         idle = 0 if len(topics) > before else idle + 1
         step += 1
     return list(topics.values())[:number], rejected
+
+
+def _topics_request(asking: Requests, step: int, task: str, language: str, seen: list[str]) -> Request:
+    prompt = prompt_of_kind("topics")
+    values = {
+        "task": task,
+        "number": str(TOPICS_PER_REQUEST),
+        "language": language,
+        "asked": f"\nThese are there already; do not repeat them: {' | '.join(seen[-_MOST_FED_BACK:])}" if seen else "",
+    }
+    return asking.make(f"topics/{prompt.name}/{step}", prompt, values, TOPICS_PER_REQUEST // 4)
+
+
+def _passage_request(asking: Requests, number: int, task: str, topic: str, language: str, words: int) -> Request:
+    prompt = prompt_of_kind("passage")
+    values = {"task": task, "topic": topic, "language": language_name(language), "words": str(words)}
+    size = max(3, words // 40)  # a record of a request stands for 160 tokens
+    return asking.make(f"topic-{number:04d}/{prompt.name}/0", prompt, values, size)
+
+
+def imagined_passages(number: int) -> list[Passage]:
+    """Passages of the length that a model would write, for plans."""
+    text = "sentence " * WORDS
+    return [Passage(f"topic-{i:04d}", f"topic-{i:04d}", text, "a title of a few words") for i in range(number)]
+
+
+def imagined_requests(task: str, number: int, language: str = "en") -> Iterator[Request]:
+    """What `invent_passages` asks for when every answer is as wanted."""
+    asking, topic = Requests(), "one document in a few words"
+    for step in range(-(-number // TOPICS_PER_REQUEST)):
+        yield _topics_request(asking, step, task, language_name(language), [topic] * (step * TOPICS_PER_REQUEST))
+    for i in range(number):
+        yield _passage_request(asking, i, task, topic, language, WORDS)

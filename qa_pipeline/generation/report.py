@@ -45,7 +45,7 @@ def make_report(
     report: dict[str, Any] = {
         "format": FORMAT,
         "settings": dict(settings),
-        "facts": dict(facts),
+        "facts": {name: value for name, value in facts.items() if name != "account"},
         "drafts": accepted + sum(rejected.values()),
         "rejected": _by_size(rejected),
         "accepted": accepted,

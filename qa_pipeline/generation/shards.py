@@ -23,6 +23,7 @@ from qa_pipeline.generation.types import Passage
 
 FORMAT = 1
 _OF_ALL = ("documents", "passages")  # facts of the whole input, which every shard repeats
+_SPENT = ("requests", "prompt_tokens", "completion_tokens", "cost")  # facts over the life of a cache file
 _NAME = re.compile(r"shard-([0-9]{5})-of-([0-9]{5})-([0-9a-f]{12})\.jsonl")
 
 
@@ -138,14 +139,30 @@ def join(shards: Iterable[Shard], where: str = "the shards") -> Shard:
         raise DataError(f"{where}: shard {_some(twice)} of {first.of} is there more than once; keep one")
     if missing:
         raise DataError(f"{where}: shard {_some(missing)} of {first.of} is missing; make it with --shard I/{first.of}")
-    facts: dict[str, float] = {}
     rejected: Counter[str] = Counter()
     for shard in shards:
         rejected.update(shard.rejected)
-        for name, value in shard.facts.items():
-            facts[name] = max(facts.get(name, 0), value) if name in _OF_ALL else facts.get(name, 0) + value
     settings = {**first.settings, "shard": None}
-    return Shard(1, 1, first.identity, settings, [row for shard in shards for row in shard.rows], rejected, facts)
+    rows = [row for shard in shards for row in shard.rows]
+    return Shard(1, 1, first.identity, settings, rows, rejected, _added([shard.facts for shard in shards]))
+
+
+def _added(parts: Sequence[dict[str, float]]) -> dict[str, float]:
+    """Facts of all shards together; what was spent on one account is a sum already, of which the last is the whole."""
+    facts: dict[str, float] = {}
+    spent: dict[tuple[str, float], float] = {}
+    for number, part in enumerate(parts):
+        for name, value in part.items():
+            if name in _OF_ALL:
+                facts[name] = max(facts.get(name, 0), value)
+            elif name in _SPENT:
+                account = (name, part.get("account") or -number)
+                spent[account] = max(spent.get(account, 0), value)
+            elif name != "account":
+                facts[name] = facts.get(name, 0) + value
+    for (name, _), value in spent.items():
+        facts[name] = facts.get(name, 0) + value
+    return facts
 
 
 def _digest(content: bytes) -> str:

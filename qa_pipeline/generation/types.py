@@ -104,13 +104,17 @@ class Failure:
 
 @dataclass
 class UsageSoFar:
-    """What a backend has spent: requests sent, tokens, money in the currency of the given prices, cache hits."""
+    """What a backend has spent: requests sent, tokens, money in the currency of the given prices, cache hits.
+
+    `account` names the cache file that the sums are of; 0 where there is none.
+    """
 
     requests: int = 0
     prompt_tokens: int = 0
     completion_tokens: int = 0
     cost: float = 0.0
     cached: int = 0
+    account: int = 0
 
 
 class Backend(Protocol):

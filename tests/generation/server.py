@@ -17,6 +17,8 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+from tests.generation.fakes import document
+
 
 @dataclass
 class Reply:
@@ -108,6 +110,7 @@ class ScriptedServer:
 
         self._http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self._http.daemon_threads = True
+        self._http.handle_error = lambda *_: None  # type: ignore[method-assign] # clients are killed on purpose
         self.url = f"http://127.0.0.1:{self._http.server_address[1]}/v1"
 
     def __enter__(self) -> ScriptedServer:
@@ -214,7 +217,7 @@ def like_a_model(body: dict[str, Any]) -> str:
     if '"topics"' in prompt:
         return json.dumps({"topics": [f"Clinic {(dice + i) % 10**6}" for i in range(number)]})
     if '"passage"' in prompt:
-        return json.dumps({"title": "A clinic", "passage": f"The clinic {dice % 997} opens at nine. " * 12})
+        return json.dumps({"title": "A town", "passage": document(dice % 10**6)})
     if '"tempting"' in prompt:
         return json.dumps({"questions": [{"question": r["question"], "tempting": r["answer"]} for r in records]})
     if '"answers"' in prompt:

@@ -12,6 +12,7 @@ from qa_pipeline.cli import main
 from qa_pipeline.data import load_examples, validate
 from qa_pipeline.errors import ConfigError, DataError
 from qa_pipeline.generation.arguments import parse_generation_arguments
+from qa_pipeline.generation.prompts import get_prompt
 from tests.generation.fakes import document
 
 
@@ -167,6 +168,6 @@ def test_a_served_model_is_asked_once_and_what_it_paraphrases_is_refused(tmp_pat
     for row in rows_of(tmp_path / "out"):
         text, start = row["answers"]["text"][0], row["answers"]["answer_start"][0]
         assert row["context"][start : start + len(text)] == text
-        assert row["metadata"]["model"] == "m" and row["metadata"]["prompt_version"] == 1
+        assert row["metadata"]["model"] == "m" and row["metadata"]["prompt_version"] == get_prompt(1).version
     for path in (tmp_path / "out").rglob("*"):
         assert path.is_dir() or b"sk-very-secret" not in path.read_bytes()

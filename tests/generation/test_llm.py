@@ -9,6 +9,7 @@ from qa_pipeline.errors import BackendError, ConfigError
 from qa_pipeline.generation.backends import Prices
 from qa_pipeline.generation.llm import LLMGenerator
 from qa_pipeline.generation.llm_passages import invent_passages
+from qa_pipeline.generation.prompts import get_prompt
 from qa_pipeline.generation.types import Draft, Passage, Rejected, passage_id
 from tests.generation.backends.made import backend
 from tests.generation.server import Reply, ScriptedServer, Status, like_a_model
@@ -39,7 +40,7 @@ def test_every_passage_gets_its_drafts_with_their_provenance():
     assert len(drafts) == 12 and {d.passage.id for d in drafts} == {p.id for p in passages(3)}
     for draft in drafts:
         assert draft.answer in draft.passage.text and draft.start is None and draft.generator == "llm"
-        assert draft.details["prompt_number"] == 1 and draft.details["prompt_version"] == 1
+        assert draft.details["prompt_number"] == 1 and draft.details["prompt_version"] == get_prompt(1).version
         assert draft.details["model"] == "m"
 
 
@@ -77,6 +78,15 @@ def test_questions_without_an_answer_have_their_share():
     assert len(drafts) == 120 and share == pytest.approx(1 / 3, abs=0.01)
 
 
+def test_examples_without_an_answer_are_shown_where_such_questions_are_asked():
+    none = {"context": "Ida runs it.", "question": "Who owns it?", "answers": {"text": [], "answer_start": []}}
+    with ScriptedServer() as server:
+        run(server, 1, examples=[EXAMPLE, none], questions_per_passage=2, unanswerable_fraction=0.5)
+        prompts = [entry.body["messages"][-1]["content"] for entry in server.log]
+    assert len(prompts) == 2 and ["Who owns it?" in prompt for prompt in prompts] == [False, True]
+    assert ["at six" in prompt for prompt in prompts] == [True, False]
+
+
 def test_rephrased_questions_keep_the_one_they_come_from():
     with ScriptedServer() as server:
         drafts = run(server, 1, rephrase=True, questions_per_passage=2)
@@ -88,7 +98,7 @@ def test_examples_types_and_task_reach_the_model():
     with ScriptedServer() as server:
         run(server, 1, examples=[EXAMPLE], answer_types=["a date"], task="clinic hours", language="de")
         prompt = server.log[0].body["messages"][-1]["content"]
-    for words in ('"answer": "at six", "evidence": "It closes at six."', "a date", "clinic hours", "German"):
+    for words in ('"evidence": "It closes at six.", "answer": "at six"', "a date", "clinic hours", "German"):
         assert words in prompt
     assert server.log[0].body["response_format"]["json_schema"]["strict"] is True
 
@@ -168,6 +178,9 @@ def test_passages_come_from_a_prompt_alone():
     assert len(found) == 25 and len({p.document for p in found}) == 25
     assert found[0].id == passage_id(found[0].document, found[0].text)
     assert found[0].metadata["passage_model"] == "m"
+    with ScriptedServer() as server:  # fewer are the first of more, so that going on pays for the others only
+        fewer = list(invent_passages(backend(server.url), "opening hours of clinics", 7))
+    assert fewer == found[:7]
     with ScriptedServer(lambda n, body: Reply('{"topics": ["one"]}')) as server:
         found = list(invent_passages(backend(server.url), "x", 9))
     assert [f.reason for f in found] == ["wrong_schema"]

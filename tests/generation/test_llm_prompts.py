@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import jsonschema
@@ -13,7 +14,7 @@ VALUES = {
     name: f"<{name} $passage {{x}}>"
     for name in (
         *("task", "examples", "title", "passage", "number", "language", "answer_types", "asked", "answers"),
-        *("questions", "topic", "words", "problem", "form"),
+        *("questions", "topic", "words", "problem", "form", "prompt", "fields"),
     )
 }
 
@@ -36,6 +37,17 @@ def test_values_are_put_in_as_they_are(number):
     assert prompt.schema is None or "JSON" in text
     if prompt.schema is not None:
         jsonschema.Draft202012Validator.check_schema(prompt.schema)
+
+
+def test_the_form_shown_is_the_form_wanted():
+    for prompt in load_prompts().values():
+        if prompt.schema is None:
+            continue
+        shown = json.loads(prompt.user[prompt.user.rindex("JSON only") :].partition(": ")[2])
+        jsonschema.validate(shown, prompt.schema)
+        record, item = next(iter(shown.values())), next(iter(prompt.schema["properties"].values()))
+        if isinstance(record, list) and isinstance(record[0], dict):  # in the order of constrained decoding
+            assert list(record[0]) == list(item["items"]["properties"])
 
 
 def test_the_table_marks_what_can_be_chosen():

@@ -7,12 +7,13 @@ import random
 import pytest
 
 from qa_pipeline.generation.dataset import Choice, make_dataset
-from qa_pipeline.generation.dedup import drop_duplicates, same_question
+from qa_pipeline.generation.dedup import drop_duplicates, repeats, same_question, without_repeats_of
 from qa_pipeline.generation.filters import ReaderAnswer, round_trip
 from qa_pipeline.generation.quotes import place
 from qa_pipeline.generation.rows import Row
-from qa_pipeline.generation.types import Draft
-from tests.generation.fakes import FakeGenerator, passages
+from qa_pipeline.generation.text import STOPWORDS, stretch_around
+from qa_pipeline.generation.types import Draft, Passage, passage_id
+from tests.generation.fakes import FakeGenerator, document, passages
 
 
 def clean_rows(count: int = 60) -> list[Row]:
@@ -102,16 +103,60 @@ def test_round_trip_precision_and_recall_on_planted_wrong_answers(capsys):
     assert precision == pytest.approx(0.77, abs=0.1)  # and silent on a tenth of the right ones
 
 
-def test_no_question_is_nearly_the_same_in_two_splits():
+def across(row: Row, text: str, question: str | None = None, answer: str | None = None) -> Row:
+    """The row asked of another document, of which `text` is the passage."""
+    passage = Passage(passage_id("other.txt", text), "other.txt", text)
+    answer = row.answer if answer is None else answer
+    details = {**row.details, "planted": True}
+    return Row(passage, question or row.question, answer, text.index(answer or ""), row.generator, None, details)
+
+
+def test_planted_repeats_across_splits_go_and_generic_questions_stay(capsys):
+    rng = random.Random(2)
+    rows = clean_rows()
+    planted, origins = [], set()
+    for row in rng.sample(rows, round(0.25 * len(rows))):
+        origins.add(row.key)
+        question = disturbed(row.question, rng)
+        text = row.passage.text
+        sentence = stretch_around(text, row.start, row.start + len(row.answer))
+        kind = rng.randrange(3)
+        if kind == 0:  # nearly the same context
+            planted.append(across(row, text.replace("The ", "A ", 1) + " That is all.", question))
+        elif kind == 1:  # the answering sentence in another context
+            planted.append(across(row, f"{document(9_000 + len(planted))} {sentence} Nothing more is known.", question))
+        else:  # a question about one fact, in other words
+            planted.append(across(row, f"Records say {row.answer} for this one, and little else about it.", question))
+    generic = []
+    for i in range(30):  # asked of every firm, answered by each in its own words
+        found = rng.sample(sorted(STOPWORDS), 12)
+        text = f"{' '.join(found)}."
+        passage = Passage(passage_id(f"firm{i}", text), f"firm{i}", text)
+        generic.append(Row(passage, "What do they share?", " ".join(found[:3]), 0, "llm", None, {}))
+    splits = {"train": [*rows, *generic[:20]], "test": [*planted, *generic[20:]]}
+    kept = without_repeats_of(splits["train"], splits["test"], 0.7)
+    repeated = {row.key for row in rows if any(repeats(row, other, 0.7) for other in planted)}
+    gone = {row.key for row in splits["train"]} - {row.key for row in kept}
+    with capsys.disabled():
+        print(
+            f"\nacross splits: {len(planted)} planted, {len(gone & origins)} of their originals removed, "
+            f"{len(gone - origins)} others"
+        )
+    assert len(gone & origins) >= 0.95 * len(origins)
+    assert gone <= repeated  # the others are repeats by chance: the made documents say much the same of each thing
+    assert not gone & {row.key for row in generic}
+
+
+def test_no_row_repeats_a_row_of_another_split():
     rng = random.Random(2)
     rows, _ = with_near_duplicates(clean_rows(), 0.2, rng)
-    across = [Row(passages(60)[-1], row.question, None, None, "llm") for row in rows[::5]]  # asked of another document
-    splits = make_dataset(rows + across, Choice(unanswerable_fraction=0.3)).splits
+    copies = [across(row, f"Once more: {row.passage.text}") for row in rows[::5]]
+    splits = make_dataset(rows + copies, Choice(unanswerable_fraction=0.3)).splits
     assert all(splits.values())
     for one, other in (("train", "validation"), ("train", "test"), ("validation", "test")):
         assert not {row.passage.document for row in splits[one]} & {row.passage.document for row in splits[other]}
         for row in splits[one]:
-            assert not any(same_question(row.question, held.question, 0.7) for held in splits[other])
+            assert not any(repeats(row, held, 0.7) for held in splits[other])
 
 
 @pytest.mark.parametrize(

@@ -19,8 +19,10 @@ from qa_pipeline.errors import BackendError, ConfigError, DataError
 from qa_pipeline.generation.arguments import parse_generation_arguments
 from qa_pipeline.generation.backends import BudgetError
 from qa_pipeline.generation.filters import ReaderAnswer
-from qa_pipeline.generation.run import Engine, Job, blocks, choice_of, finish, generate
+from qa_pipeline.generation.job import Engine, Job, choice_of
+from qa_pipeline.generation.run import blocks, finish, generate
 from qa_pipeline.generation.shards import join, read_shard
+from qa_pipeline.generation.types import Draft
 from tests.generation.fakes import FakeGenerator, passages
 
 FILES = ("train.json", "validation.json", "test.json")
@@ -96,6 +98,30 @@ def test_a_journal_of_other_settings_is_refused_with_the_difference(tmp_path):
     with pytest.raises(ConfigError, match=r"(?s)belongs to another run.*max_answer_words: was 60, is 5"):
         generate(job(tmp_path, max_answer_words=5))
     generate(job(tmp_path, max_answer_words=5, overwrite_output_dir=True))
+
+
+def test_what_a_model_is_told_is_part_of_a_run(tmp_path):
+    generate(dataclasses.replace(job(tmp_path), told={"task": "fees", "prompt_versions": "1.2"}))
+    with pytest.raises(ConfigError, match=r"(?s)belongs to another run.*prompt_versions: was .1\.2., is .1\.3."):
+        generate(dataclasses.replace(job(tmp_path), told={"task": "fees", "prompt_versions": "1.3"}))
+
+
+def test_no_password_of_an_address_reaches_a_report(tmp_path):
+    words = {"base_url": "http://me:pass-word@localhost:1/v1", "backend": "openai", "model": "m"}
+    report = generate(job(tmp_path / "a", **words))
+    assert report["settings"]["base_url"] == "http://localhost:1/v1"
+    generate(job(tmp_path / "b", shard="1/2", **words))
+    for path in tmp_path.rglob("*"):
+        assert path.is_dir() or b"pass-word" not in path.read_bytes()
+
+
+def test_nothing_left_says_what_became_of_the_drafts(tmp_path):
+    class Unanswered(FakeGenerator):
+        def drafts(self, passages):
+            return (d for d in super().drafts(passages) if not isinstance(d, Draft) or d.answer is None)
+
+    with pytest.raises(DataError, match="no row is left: 39 not_needed.*; 40 drafts were accepted .*40 invalid_json"):
+        generate(job(tmp_path, Unanswered()))
 
 
 def test_more_examples_go_on_from_the_same_journal(tmp_path):

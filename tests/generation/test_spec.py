@@ -37,6 +37,19 @@ def test_yaml_goes_round_and_can_be_edited(tmp_path):
     assert read_specification(path).language == "de" and read_specification(path).answer_types == ["person"]
 
 
+def test_a_language_may_be_given_by_its_name():
+    assert specification_from({"domain": "x", "language": "German"}, "here").language == "de"
+    assert specification_from({"domain": "x", "language": "pt-BR"}, "here").language == "pt-BR"
+    assert specification_from({"domain": "x"}, "here").language is None
+
+
+def test_what_a_model_is_told_follows_an_edited_subject_and_holds_no_examples():
+    found = parse_prompt(PROMPT)
+    assert "Example" not in found.wish and "clinic's opening hours and fees" in found.wish
+    edited = specification_from(yaml.safe_load(found.to_yaml()) | {"domain": "harbour fees"}, "here")
+    assert edited.wish == f"{found.wish} Subject: harbour fees."
+
+
 def test_all_faults_of_an_edited_file_at_once():
     content = {
         "domian": "x",

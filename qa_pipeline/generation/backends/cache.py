@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import secrets
 import sqlite3
 import threading
 import time
@@ -118,6 +119,12 @@ class Cache:
         with self._lock:
             return _spent(self._database)
 
+    @property
+    def account(self) -> int:
+        """A number of this file, so that sums over runs that shared it count what was spent once."""
+        with self._lock:
+            return self._database.execute("PRAGMA application_id").fetchone()[0]
+
     def __len__(self) -> int:
         with self._lock:
             return self._database.execute("SELECT count(*) FROM completions").fetchone()[0]
@@ -179,6 +186,8 @@ def _open(path: str | Path) -> sqlite3.Connection:
         raise sqlite3.DatabaseError(f"its format is {version}, expected {FORMAT}")
     for statement in _TABLES.split(";\n"):
         database.execute(statement)
+    if not version:
+        database.execute(f"PRAGMA application_id={secrets.randbelow(2**31 - 1) + 1}")
     database.execute(f"PRAGMA user_version={FORMAT}")
     database.execute("COMMIT")
     return database

@@ -62,6 +62,17 @@ class Fault:
     fatal: bool = False
     retry_after: float | None = None
 
+    def advice(self, model: str, url: str) -> str:
+        """What to do about a fatal fault."""
+        if self.reason == "not_found":
+            return (
+                f"Check that base_url ends in /v1 and that the server has a model {model!r} "
+                f"({url}/models lists what it has)"
+            )
+        if self.reason == "no_quota":
+            return "The account behind the key has no credit left; what is done is kept"
+        return "Check the key: set OPENAI_API_KEY, or name the variable that holds it in api_key_env"
+
 
 @dataclass
 class Dialect:

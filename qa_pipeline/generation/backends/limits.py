@@ -197,7 +197,9 @@ class Account:
         """What was spent over the life of the cache file, bookings under way at their most."""
         spent = self.cache.spent()
         cost = self.prices.cost(spent.prompt_tokens, spent.completion_tokens)
-        return UsageSoFar(spent.requests, spent.prompt_tokens, spent.completion_tokens, cost, self.cached)
+        return UsageSoFar(
+            spent.requests, spent.prompt_tokens, spent.completion_tokens, cost, self.cached, self.cache.account
+        )
 
     def _fault(self, after: Spent) -> str | None:
         """What would be exceeded, as one message; None for nothing."""

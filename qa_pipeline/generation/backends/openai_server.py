@@ -7,6 +7,7 @@ request can cost is booked before it is sent, and what comes back is on disk bef
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 import os
 import queue
@@ -90,6 +91,8 @@ class OpenAIBackend:
         self._cache = cache if isinstance(cache, Cache) else Cache(cache)
         self._account = Account(self._cache, self.limits, prices or Prices())
         self._dialect = Dialect(self.model, structured=structured, extra=dict(extra_body or {}))
+        # Other fields, other completions: what was kept with them is no answer to a request without.
+        self._kept_as = self.model + (json.dumps(extra_body, sort_keys=True) if extra_body else "")
         self._pace = Pace(self.limits.requests_per_minute, self.limits.tokens_per_minute, pace_window, pace_margin)
         self._turn = asyncio.Lock()  # the longest waiting goes first
         self._give_up_after = give_up_after
@@ -128,7 +131,7 @@ class OpenAIBackend:
                     request = next(source, None)
                     if request is None:
                         exhausted = True
-                    elif (found := self._account.find(self.model, request)) is not None:
+                    elif (found := self._account.find(self._kept_as, request)) is not None:
                         yield found
                     else:
                         tasks.append(asyncio.run_coroutine_threadsafe(self._work(request, session), loop))
@@ -202,7 +205,7 @@ class OpenAIBackend:
                     logger.info("%s refuses response_format; JSON is asked for in words from here on", self._shown_url)
                 return answer
             if answer.fatal:
-                raise BackendError(f"{self._shown_url}: {answer.detail}. {self._mend(answer)}")
+                raise BackendError(f"{self._shown_url}: {answer.detail}. {answer.advice(self.model, self._shown_url)}")
             if answer.reason == "refused" and self._dialect.amend(body, answer.detail):
                 continue
             if answer.reason == "refused" and "response_format" in body:
@@ -230,7 +233,7 @@ class OpenAIBackend:
             if completion is None:
                 self._account.settle(most, used)
             else:
-                self._account.store(self.model, request, completion, most)
+                self._account.store(self._kept_as, request, completion, most)
 
     async def _reserve(self, most: Spent, session: _Session) -> None:
         """Books the most that an attempt can cost; waits where answers under way may leave room."""
@@ -298,13 +301,3 @@ class OpenAIBackend:
     @property
     def _shown_url(self) -> str:
         return chat_api.without_credentials(self._url)
-
-    def _mend(self, fault: Fault) -> str:
-        if fault.reason == "not_found":
-            return (
-                f"Check that base_url ends in /v1 and that the server has a model {self.model!r} "
-                f"({self._shown_url}/models lists what it has)"
-            )
-        if fault.reason == "no_quota":
-            return "The account behind the key has no credit left; what is done is kept"
-        return "Check the key: set OPENAI_API_KEY, or name the variable that holds it in api_key_env"

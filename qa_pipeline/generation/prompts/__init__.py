@@ -16,6 +16,7 @@ from typing import Any
 
 from qa_pipeline.errors import ConfigError
 from qa_pipeline.generation.prompts.schemas import SCHEMAS
+from qa_pipeline.generation.text import stretch_around
 from qa_pipeline.generation.types import Message
 
 GENERATING = ("questions", "answers")
@@ -131,20 +132,18 @@ def examples_text(examples: Sequence[Mapping[str, Any]]) -> str:
         texts = example["answers"]["text"]
         if not texts:
             continue
-        pair = {"question": example["question"], "answer": texts[0], "evidence": _sentence(example)}
+        start = example["answers"]["answer_start"][0]
+        evidence = stretch_around(example["context"], start, start + len(texts[0]))
+        pair = {"question": example["question"], "evidence": evidence, "answer": texts[0]}
         answer = json.dumps({"questions": [pair]}, ensure_ascii=False)
         blocks.append(f'Example passage:\n"""\n{example["context"]}\n"""\nExample reply: {answer}\n')
     return "\n" + "\n".join(blocks) if blocks else ""
 
 
-def _sentence(example: Mapping[str, Any]) -> str:
-    """The stretch between full stops around an answer."""
-    context, start = example["context"], example["answers"]["answer_start"][0]
-    end = start + len(example["answers"]["text"][0])
-    begin = max(
-        (context.rfind(mark, 0, start) + len(mark) for mark in (". ", "? ", "! ", "\n") if mark in context[:start]),
-        default=0,
+def unanswerable_examples_text(examples: Sequence[Mapping[str, Any]]) -> str:
+    """Contexts with questions that they do not answer, for the few-shot slot; empty for none."""
+    return "".join(
+        f'\nExample passage:\n"""\n{example["context"]}\n"""\nA question that it does not answer: '
+        f"{example['question']}\n"
+        for example in examples
     )
-    stops = [context.find(mark, end) for mark in (". ", "? ", "! ", "\n")]
-    found = [stop + 1 for stop in stops if stop >= 0]
-    return context[begin : min(found, default=len(context))].strip()

@@ -249,7 +249,7 @@ def test_max_tokens_and_max_cost_are_never_exceeded():
 
 def test_requests_per_minute_hold_in_every_window_of_the_servers_log():
     with ScriptedServer(lambda n, body: Status(500) if n % 5 == 4 else Reply("fine")) as server:
-        asking = backend(server.url, requests_per_minute=5, pace_window=1.0, pace_margin=0.2, concurrency=8)
+        asking = backend(server.url, requests_per_minute=5, pace_window=1.0, pace_margin=0.8, concurrency=8)
         assert len(list(asking.complete(requests(12)))) == 12
         times = [e.arrived for e in server.log]
         assert max(sum(t <= u < t + 1.0 for u in times) for t in times) <= 5
@@ -257,10 +257,58 @@ def test_requests_per_minute_hold_in_every_window_of_the_servers_log():
 
 def test_tokens_per_minute_hold_in_every_window_of_the_servers_log():
     with ScriptedServer(lambda n, body: Reply("word " * 20, seconds=0.05)) as server:
-        asking = backend(server.url, tokens_per_minute=300, pace_window=1.0, pace_margin=0.2, concurrency=8)
+        asking = backend(server.url, tokens_per_minute=300, pace_window=1.0, pace_margin=0.8, concurrency=8)
         assert len(list(asking.complete(requests(24)))) == 24
         spent = [(e.arrived, e.prompt_tokens + e.completion_tokens) for e in server.log]
         assert max(sum(n for u, n in spent if t <= u < t + 1.0) for t, _ in spent) <= 300
+
+
+def troubled(number, body):
+    """Every kind of trouble between the answers: too many requests, with a time to wait and without, and errors."""
+    if number % 7 == 2:
+        return Status(429, {"Retry-After": "0.3"})
+    if number % 7 == 4:
+        return Status(429)
+    return Status(503) if number % 7 == 6 else Reply("word " * 15)
+
+
+def test_rates_hold_in_the_servers_log_with_retries_and_429s():
+    with ScriptedServer(troubled) as server:
+        asking = backend(server.url, requests_per_minute=8, pace_window=1.0, pace_margin=0.8, concurrency=8)
+        assert [type(r) for r in asking.complete(requests(14))] == [Completion] * 14
+        times = [e.arrived for e in server.log]
+        assert len(times) > 14 and max(sum(t <= u < t + 1.0 for u in times) for t in times) <= 8
+        asked_to_wait = [e for e in server.log if isinstance(e.action, Status) and e.action.headers]
+        for entry in asked_to_wait:  # those under way at that moment cannot be held back; later ones are
+            after = [t for t in times if t > entry.arrived + 0.1]
+            assert not after or min(after) - entry.arrived >= 0.3
+    with ScriptedServer(troubled) as server:
+        asking = backend(server.url, tokens_per_minute=400, pace_window=1.0, pace_margin=0.8, concurrency=8)
+        assert [type(r) for r in asking.complete(requests(14))] == [Completion] * 14
+        spent = [(e.arrived, e.prompt_tokens + e.completion_tokens) for e in server.log]
+        assert max(sum(n for u, n in spent if t <= u < t + 1.0) for t, _ in spent) <= 400
+
+
+@pytest.mark.parametrize("limits", [{"max_requests": 13}, {"max_tokens": 900}, {"max_cost": 0.0012}], ids=str)
+def test_budgets_hold_in_the_servers_log_with_retries_and_429s(limits, tmp_path):
+    with ScriptedServer(troubled) as server:
+        for _ in range(2):  # started again it goes on with what is left, which is nothing
+            asking = backend(server.url, tmp_path / "c.sqlite", prices=Prices(1.0, 2.0), **limits)
+            with pytest.raises(BudgetError, match=f"{next(iter(limits))}=.* is used up"):
+                list(asking.complete(requests(100)))
+            asking.close()
+        cost = sum(e.prompt_tokens + 2 * e.completion_tokens for e in server.log) / 1e6
+        held = {"max_requests": len(server.log), "max_tokens": server.tokens, "max_cost": cost}
+        assert any(isinstance(e.action, Status) for e in server.log)
+        assert all(0 < held[name] <= limit for name, limit in limits.items())
+
+
+def test_further_fields_reach_the_server_and_part_the_cache(tmp_path):
+    off = {"chat_template_kwargs": {"enable_thinking": False}}
+    with ScriptedServer() as server:
+        for extra in (None, off, off):
+            list(backend(server.url, tmp_path / "c.sqlite", extra_body=extra).complete([request()]))
+        assert ["chat_template_kwargs" in e.body for e in server.log] == [False, True]
 
 
 def test_a_request_larger_than_a_minutes_tokens_is_an_error():

@@ -1,18 +1,10 @@
 from __future__ import annotations
 
-import os
-import socket
-import subprocess
-import sys
-import time
-import urllib.request
-
 import pytest
 
 from qa_pipeline.errors import BackendError
 from qa_pipeline.generation.backends import BudgetError, Limits, TransformersBackend
 from qa_pipeline.generation.types import Completion, Message, Request
-from tests.generation.backends.made import backend as on_a_server
 from tests.generation.backends.made import request, requests
 from tests.generation.backends.tiny_chat import save_tiny_chat
 
@@ -51,6 +43,14 @@ def test_greedy_decoding_is_that_of_the_model(tiny):
     assert result.finish_reason == ("stop" if 2 in row.tolist() else "length")
 
 
+def test_a_model_that_always_says_the_same_says_it(tmp_path):
+    reply = '{"questions": []}'
+    model = save_tiny_chat(tmp_path, reply=reply)
+    for temperature in (0.0, 0.7):
+        [result] = TransformersBackend(model, device="cpu").complete([request(temperature=temperature)])
+        assert (result.text, result.finish_reason, result.completion_tokens) == (reply, "stop", 2)
+
+
 def test_completions_are_kept_and_budgets_hold(tiny, tmp_path):
     first = texts(tiny, requests(4), cache=tmp_path / "c.sqlite")
     again = TransformersBackend(tiny, device="cpu", cache=tmp_path / "c.sqlite")
@@ -86,30 +86,3 @@ def test_what_is_no_chat_model_is_refused_with_its_name(tmp_path):
         list(TransformersBackend(str(tmp_path), device="cpu").complete([request()]))
     with pytest.raises(BackendError, match="CUDA devices"):
         list(TransformersBackend(str(tmp_path), device="cuda:77").complete([request()]))
-
-
-@pytest.mark.slow
-def test_transformers_serve_is_asked_like_any_server(tiny):
-    pytest.importorskip("fastapi")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    command = [os.path.join(os.path.dirname(sys.executable), "transformers"), "serve", tiny, "--port", str(port)]
-    server = subprocess.Popen([*command, "--host", "127.0.0.1", "--device", "cpu"])
-    try:
-        for _ in range(300):
-            try:
-                urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=5)
-                break
-            except OSError:
-                assert server.poll() is None
-                time.sleep(1)
-        asking = on_a_server(f"http://127.0.0.1:{port}/v1", timeout=120)
-        asking.model = asking._dialect.model = tiny
-        schema = {"type": "object", "properties": {}}
-        results = list(asking.complete(requests(3, schema=schema)))
-        assert [type(r) for r in results] == [Completion] * 3
-        assert all(0 < r.completion_tokens <= 20 and r.prompt_tokens > 5 for r in results)
-    finally:
-        server.terminate()
-        server.wait(timeout=30)

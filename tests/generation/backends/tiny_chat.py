@@ -11,10 +11,17 @@ TEMPLATE = (
 )
 
 
-def save_tiny_chat(folder: Path, template: str | None = TEMPLATE, longest: int = 512) -> str:
-    """Saves it; returns the folder's name."""
+def save_tiny_chat(folder: Path, template: str | None = TEMPLATE, longest: int = 512, reply: str | None = None) -> str:
+    """Saves it; returns the folder's name.
+
+    Args:
+        folder: where to.
+        template: of its chat.
+        longest: tokens of prompt and completion.
+        reply: what it writes to whatever it is asked, as one token of its own; None: random bytes.
+    """
     import torch
-    from tokenizers import Tokenizer, decoders, models, pre_tokenizers
+    from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
     from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
     special = ["<pad>", "<s>", "<|end|>", "<|system|>", "<|user|>", "<|assistant|>"]
@@ -31,6 +38,8 @@ def save_tiny_chat(folder: Path, template: str | None = TEMPLATE, longest: int =
         additional_special_tokens=special[3:],
     )
     tokenizer.chat_template = template
+    if reply is not None:
+        tokenizer.add_tokens([AddedToken(reply, normalized=False)])
     config = LlamaConfig(
         vocab_size=len(tokenizer),
         hidden_size=32,
@@ -46,6 +55,25 @@ def save_tiny_chat(folder: Path, template: str | None = TEMPLATE, longest: int =
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         model = LlamaForCausalLM(config)
+    if reply is not None:
+        _always_say(model, tokenizer.convert_tokens_to_ids(["<|assistant|>", reply, "<|end|>"]))
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     return str(folder)
+
+
+def _always_say(model: Any, chain: list[int]) -> None:
+    """Sets the weights so that each token of the chain follows the one before: nothing but the last token counts."""
+    import torch
+
+    with torch.no_grad():
+        for layer in model.model.layers:
+            layer.self_attn.o_proj.weight.zero_()
+            layer.mlp.down_proj.weight.zero_()
+        embeddings, head = model.get_input_embeddings().weight, model.get_output_embeddings().weight
+        embeddings[:, : len(chain)] = 0
+        head[:, : len(chain)] = 0
+        for place, (token, following) in enumerate(zip(chain, chain[1:], strict=False)):
+            embeddings[token] = 0
+            embeddings[token, place] = 1
+            head[following, place] = 20

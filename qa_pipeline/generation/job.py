@@ -1,0 +1,132 @@
+"""What one generation is: its engine, its inputs, its folder, and what makes two runs the same. Asks nothing."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from qa_pipeline.generation.arguments import Settings
+from qa_pipeline.generation.backends.chat_api import without_credentials
+from qa_pipeline.generation.dataset import Choice
+from qa_pipeline.generation.filters import Reader
+from qa_pipeline.generation.rows import Row
+from qa_pipeline.generation.types import Backend, Generator, Passage
+
+REPORT = "dataset_report.json"
+CARD = "README.md"
+SPECIFICATION = "prompt_spec.yaml"
+WORK = "work"
+"""Folder in the output folder for the journal and the completions; may be deleted when the run is done."""
+SHARDS = "shards"
+
+
+@dataclass
+class Engine:
+    """What makes the drafts of a run.
+
+    Attributes:
+        generator: passages to drafts.
+        backend: what it asks, for counting use; None for cloze.
+        block_size: passages in a block. A generator that learns from other passages sees those of its block.
+        by_document: passages of a document follow each other, else all are in random order.
+        refine: a last step over all accepted rows (self-training): rows in, rows and counted reasons out.
+    """
+
+    generator: Generator
+    backend: Backend | None = None
+    block_size: int = 64
+    by_document: bool = False
+    refine: Callable[[list[Row]], tuple[list[Row], Counter[str]]] | None = None
+
+
+@dataclass
+class Job:
+    """One generation.
+
+    Attributes:
+        settings: resolved.
+        passages: all passages of the sources, before subset and shard.
+        engine: see there.
+        language: code.
+        unanswerable_fraction: resolved.
+        facts: what is known of the sources, numbers only.
+        notes: for the report.
+        reader: a trained reader for the round trip, or None.
+        told: what a language model is told beyond the settings (task, few-shot examples, versions of the templates).
+    """
+
+    settings: Settings
+    passages: list[Passage]
+    engine: Engine
+    language: str = "en"
+    unanswerable_fraction: float = 0.0
+    facts: dict[str, float] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+    reader: Reader | None = None
+    told: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def choice(self) -> Choice:
+        """What the data set should be."""
+        return choice_of(self.settings.to_dict(), self.unanswerable_fraction)
+
+
+def choice_of(settings: Mapping[str, Any], unanswerable_fraction: float) -> Choice:
+    """What the settings (as `Settings.to_dict` gives them) say about the data set."""
+    return Choice(
+        num_examples=settings["num_examples"],
+        unanswerable_fraction=unanswerable_fraction,
+        questions_per_context=settings["questions_per_context"],
+        validation_fraction=settings["validation_fraction"],
+        test_fraction=settings["test_fraction"],
+        threshold=None
+        if "near_duplicate" in (settings["skip_filters"] or ())
+        else settings["near_duplicate_threshold"],
+        scope=settings["near_duplicate_scope"],
+        seed=settings["seed"],
+    )
+
+
+_CONTENT = (
+    *("seed", "subset", "answer_types", "questions_per_context", "backend", "model", "prompt_number", "rephrase"),
+    *("temperature", "max_completion_tokens", "load_in_4bit", "cloze_ingredients", "self_training_rounds"),
+    *("self_training_model", "skip_filters", "min_question_words", "max_question_words", "max_answer_words"),
+    *("max_overlap", "round_trip_model", "round_trip_f1", "extra_body"),
+)
+"""Settings that decide which rows are made; all others only choose among them, or decide how they are made."""
+_CHOICE = ("num_examples", "validation_fraction", "test_fraction", "near_duplicate_threshold", "near_duplicate_scope")
+
+
+def identity_of(job: Job) -> dict[str, Any]:
+    """What a journal must have been made with to be gone on from."""
+    values = job.settings.to_dict()
+    digest = hashlib.sha256("".join(passage.id for passage in job.passages).encode()).hexdigest()[:16]
+    return {
+        **{name: values[name] for name in _CONTENT},
+        "language": job.language,
+        "unanswerable_fraction": job.unanswerable_fraction,
+        "prompt": values["prompt"],
+        **job.told,
+        "passages": f"{len(job.passages)} passages, {digest}",
+    }
+
+
+def shard_identity(job: Job) -> dict[str, Any]:
+    """What shards must have been made with to belong together, as JSON gives it back."""
+    values = job.settings.to_dict()
+    return json.loads(json.dumps({**identity_of(job), **{name: values[name] for name in _CHOICE}}))
+
+
+def public_settings(job: Job) -> dict[str, Any]:
+    """The settings for reports and shards, resolved."""
+    values = job.settings.to_dict() | {"language": job.language, "unanswerable_fraction": job.unanswerable_fraction}
+    if values["base_url"]:
+        values["base_url"] = without_credentials(values["base_url"])
+    return json.loads(json.dumps({name: value for name, value in values.items() if name not in _NOT_SHOWN}))
+
+
+_NOT_SHOWN = ("plan", "list_prompts", "overwrite_output_dir", "api_key_env")

@@ -1,0 +1,112 @@
+"""What the words of a prompt say: its domain, language, answer types, and where its examples begin. By rules, pure."""
+
+from __future__ import annotations
+
+import re
+
+from qa_pipeline.generation.prompts import LANGUAGES
+
+_LANGUAGES = {name.lower(): code for code, name in LANGUAGES.items()} | {
+    "deutsch": "de", "fran\u00e7ais": "fr", "espa\u00f1ol": "es", "italiano": "it", "portugu\u00eas": "pt",
+}  # fmt: skip
+_OTHER_TASK = re.compile(
+    r"\b(?:translate|summari[sz]e|classify|write an? (?:poem|story|essay|email)|generate code|paraphrase|rewrite)\b",
+    re.IGNORECASE,
+)
+_EXAMPLES = re.compile(
+    r"(?:^|(?<=[\s.;:]))(?:here (?:is|are) (?:an|some|a few|\w+) examples?|for example|for instance"
+    r"|examples?(?:\s*\d+)?)\s*[:,]\s*",
+    re.IGNORECASE,
+)
+LABEL = re.compile(
+    r"(?:^|(?<=[\s;.,?!\"'\u201d(\[{]))[\"'*_]*(context|passage|text|paragraph|document|question|answer|[cqa])[\"'*_]*\s*[:=]\s*",
+    re.IGNORECASE,
+)
+_TYPE_WORDS = {
+    "date": r"dates?|when|deadlines?|years?|hours|times?|schedules?|opening",
+    "money": r"fees?|prices?|costs?|amounts? of money|charges?|fares?|salar(?:y|ies)|payments?|money|sums?",
+    "percent": r"percent(?:ages?)?|rates?|shares?",
+    "quantity": r"quantit(?:y|ies)|measures?|measurements?|doses?|dosages?|distances?|weights?|lengths?",
+    "number": r"numbers?|counts?|figures?|how many",
+    "name": r"names?|people|persons?|who|compan(?:y|ies)|organi[sz]ations?|staff|authors?|entit(?:y|ies)",
+    "place": r"places?|locations?|cit(?:y|ies)|countr(?:y|ies)|addresses|where",
+    "reason": r"reasons?|why|causes?",
+    "purpose": r"purposes?",
+    "condition": r"conditions?|if|requirements?|eligibility",
+    "manner": r"how to|procedures?|steps|ways|methods?",
+}
+_UNANSWERABLE = re.compile(
+    r"\bunanswerable|\bno[- ]answer\b|\bcannot be answered|\bcan't be answered|\bnot (?:be )?(?:answerable|answered)"
+    r"|\bwithout (?:an )?answers?\b|\b(?:answer|it|that) is not (?:in|there|given|stated|present|mentioned)"
+    r"|\bnot answer(?:ed)? (?:by|in) the\b",
+    re.IGNORECASE,
+)
+_NO_UNANSWERABLE = re.compile(
+    r"\b(?:no|without|never|not any|don't (?:want|include|add)) (?:any )?unanswerable"
+    r"|\b(?:all|every|only) (?:questions? )?(?:must be |should be |are |is )?answerable"
+    r"|\balways (?:has|have) an answer",
+    re.IGNORECASE,
+)
+_ABOUT = re.compile(
+    r"\b(?:about|on|regarding|concerning|related to|dealing with|from|over|for)\s+"
+    r"((?!the (?:text|passage|following)\b|example\b).+?)(?=[.;:!?\n]|,? (?:in|auf) (?:"
+    + "|".join(_LANGUAGES)
+    + r")\b|$)",
+    re.IGNORECASE,
+)
+
+
+def split_prompt(prompt: str) -> tuple[str, str]:
+    """The instruction, and what follows the word "Example:" (or begins with a labelled context)."""
+    marks = [match for match in (_EXAMPLES.search(prompt), LABEL.search(prompt)) if match]
+    if not marks:
+        return prompt.strip(), ""
+    first = min(marks, key=lambda match: match.start())
+    begin = first.end() if first.re is _EXAMPLES else first.start()
+    return prompt[: first.start()].strip(), prompt[begin:]
+
+
+def other_task(instruction: str) -> re.Match[str] | None:
+    """Where the instruction asks for something that is no question answering."""
+    return _OTHER_TASK.search(instruction)
+
+
+def find_domain(instruction: str) -> str:
+    """What the questions are about; without such words the first clause."""
+    match = _ABOUT.search(instruction)
+    text = match[1] if match else re.split(r"[.;:!?\n]", instruction)[0]
+    return " ".join(text.split()).strip(" \"'\u201c\u201d")
+
+
+def find_language(instruction: str) -> str | None:
+    """Code of the language that the prompt names."""
+    names = "|".join(_LANGUAGES)
+    pattern = rf"\b(?:in|auf|into|language[:=]?)\s+({names})\b|\b({names})[- ](?:language|questions|documents|texts?)\b"
+    match = re.search(pattern, instruction, re.IGNORECASE)
+    return _LANGUAGES[(match[1] or match[2]).lower()] if match else None
+
+
+def language_code(text: str) -> str:
+    """The code of a language given by its name; other texts as they are."""
+    return _LANGUAGES.get(text.strip().lower(), text.strip())
+
+
+def find_answer_types(instruction: str) -> list[str]:
+    """Types that the prompt restricts its answers to: "answers are dates and fees", "answer types: name, place"."""
+    match = re.search(
+        r"\b(?:answers? (?:types?|kinds?)\s*(?:[:=]|are|should be|is)|(?:the )?answers "
+        r"(?:are|should be|must be|will be)(?: only| always)?"
+        r"|only (?:ask|questions?) (?:for|about|with))\s+([^.;\n]+)",
+        instruction,
+        re.IGNORECASE,
+    )
+    if not match:
+        return []
+    return [name for name, words in _TYPE_WORDS.items() if re.search(rf"\b(?:{words})\b", match[1], re.IGNORECASE)]
+
+
+def find_unanswerable(instruction: str, in_examples: bool) -> bool | None:
+    """Whether questions without an answer are wanted; None: not said. An example of one says so too."""
+    if _NO_UNANSWERABLE.search(instruction):
+        return False
+    return True if _UNANSWERABLE.search(instruction) or in_examples else None
