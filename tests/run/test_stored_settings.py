@@ -1,0 +1,109 @@
+"""What a run fits on validation, temperature and threshold: stored, used later, never judged on its own questions."""
+
+from __future__ import annotations
+
+import json
+import logging
+from pathlib import Path
+
+import pytest
+
+from qa_pipeline.data.schema import validate
+from qa_pipeline.run.run import run_qa
+from tests.conftest import read_json
+from tests.run.made import parsed, settings
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(scope="session")
+def calibrated(data, tiny_bert, tmp_path_factory) -> Path:
+    """A run without "no answer", with enough validation questions for a temperature, that answers test questions."""
+    folder = tmp_path_factory.mktemp("calibrated")
+    files = {}
+    for name, numbers in (("train", range(48)), ("validation", range(128)), ("test", range(64, 134))):
+        files[f"{name}_file"] = str(folder / f"{name}.jsonl")
+        rows = []
+        for i in numbers:
+            # Which of the two words is asked for cannot be known, so that some answers are right and some wrong.
+            words = ["red", "blue"] if i % 2 else ["blue", "red"]
+            context, gold = f"{words[0]} {i % 7} {words[1]}", words[i % 3 == 0]
+            answers = {"text": [gold], "answer_start": [context.index(gold)]}
+            rows.append({"id": f"{name}{i}", "context": context, "question": "which ?", "answers": answers})
+        (folder / f"{name}.jsonl").write_text("\n".join(json.dumps(row) for row in rows))
+    config = settings(
+        data, tiny_bert, folder / "out", do_predict=True, version_2_with_negative=False, max_eval_samples=128,
+        num_train_epochs=10, save_steps=100, **files,
+    )  # fmt: skip
+    run_qa(parsed(folder, config))
+    return folder
+
+
+def asked_again(calibrated: Path, data: Path, out: Path, **changes) -> dict:
+    """Evaluates or predicts with the model of the run above."""
+    config = settings(
+        data, calibrated / "out", out, do_train=False, do_eval=False, use_lora=False, eval_strategy="no",
+        version_2_with_negative=False, max_eval_samples=128, **changes,
+    )  # fmt: skip
+    for key in ("lora_r", "validation_file") if "validation_file" not in changes else ("lora_r",):
+        del config[key]
+    return run_qa(parsed(out.parent, config))
+
+
+def test_the_temperature_is_fitted_stored_and_used_on_test_questions_only(calibrated):
+    out = calibrated / "out"
+    results, stored = read_json(out / "all_results.json"), read_json(out / "qa_config.json")
+    assert 0 < results["eval_exact_match"] < 100
+    assert stored["temperature"] == results["eval_temperature"] == results["predict_temperature"] != 1.0
+    assert stored["tuned_on"] == read_json(out / "run.json")["data"]["validation"]["fingerprint"]
+    assert results["eval_ece_calibrated"] != results["eval_ece"]
+    assert results["predict_ece_calibrated"] != results["predict_ece"]
+    validate(results, "results", "all_results.json")
+    assert f"stored with the model is {stored['temperature']:g}" in (out / "README.md").read_text()
+
+
+def test_a_run_that_only_predicts_uses_the_stored_temperature(calibrated, data, tmp_path):
+    results = asked_again(calibrated, data, tmp_path / "o", do_predict=True, test_file=str(calibrated / "test.jsonl"))
+    first = read_json(calibrated / "out" / "all_results.json")
+    assert results["predict_temperature"] == first["predict_temperature"]
+    assert results["predict_ece_calibrated"] == pytest.approx(first["predict_ece_calibrated"], abs=1e-3)
+    one, two = (read_json(p / "predict_nbest_predictions.json") for p in (calibrated / "out", tmp_path / "o"))
+    assert [s["confidence"] for s in one["test64"]] == pytest.approx([s["confidence"] for s in two["test64"]], abs=1e-2)
+
+
+def test_scores_on_the_questions_of_the_fit_come_with_a_warning_and_without_a_calibrated_error(
+    calibrated, data, tmp_path, caplog
+):
+    with caplog.at_level(logging.WARNING, logger="qa_pipeline"):
+        results = asked_again(
+            calibrated, data, tmp_path / "o", do_predict=True, test_file=str(calibrated / "validation.jsonl")
+        )
+    assert "were fitted on these very questions" in caplog.text
+    assert "predict_ece" in results and "predict_ece_calibrated" not in results
+
+
+def test_a_stored_threshold_is_not_used_on_the_questions_it_was_fitted_on(finished, data, tmp_path):
+    def evaluated(name: str, **changes) -> dict:
+        config = settings(
+            data, finished, tmp_path / name, do_train=False, use_lora=False, eval_strategy="no", **changes
+        )  # fmt: skip
+        del config["lora_r"]
+        return run_qa(parsed(tmp_path, config))
+
+    untuned = evaluated("zero", null_score_diff_threshold=0.0)
+    again = evaluated("again")
+    assert again["eval_exact_match"] == untuned["eval_exact_match"]
+    first = read_json(finished / "all_results.json")
+    assert again["eval_f1"] == pytest.approx(first["eval_f1"])
+
+
+def test_a_trained_folder_predicts_with_the_threshold_stored_in_it(finished, data, tmp_path):
+    config = settings(
+        data, finished, tmp_path / "out", do_train=False, do_eval=False, use_lora=False, eval_strategy="no",
+        do_predict=True, test_file=str(data / "test.json"),
+    )  # fmt: skip
+    for key in ("lora_r", "validation_file"):
+        del config[key]
+    run_qa(parsed(tmp_path, config))
+    name = "predict_predictions.json"
+    assert read_json(tmp_path / "out" / name) == read_json(finished / name)
