@@ -111,8 +111,11 @@ class _Checks:
             self.report("validation_split_fraction", "needs training data to split: set train_file or dataset_name")
         if self.values["dataset_config_name"] and not hub:
             self.report("dataset_config_name dataset_name", "belongs to dataset_name, which is not given")
-        for name in ("train_file", "validation_file", "test_file"):
-            path = self.values[name]
+        extra = split_names(self.values["extra_train_files"] or [])
+        if extra and not (self.values["do_train"] and (train or hub)):
+            self.report("extra_train_files", "is added to training data: set do_train, and train_file or dataset_name")
+        files = [(name, self.values[name]) for name in ("train_file", "validation_file", "test_file")]
+        for name, path in [*files, *(("extra_train_files", path) for path in extra)]:
             if path and not any(mark in path for mark in ("://", "*", "?")) and not os.path.exists(path):
                 self.report(name, f"no such file: {found(path)} (relative paths start at {os.getcwd()})")
         mapping = self.values["field_mapping"]

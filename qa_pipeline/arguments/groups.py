@@ -61,6 +61,13 @@ class DataArguments:
         default=None,
         metadata={"help": "Training data: SQuAD, JSON, JSONL, MRQA, CSV, TSV, Parquet, Arrow, or a saved dataset."},
     )
+    extra_train_files: list[str] | str | None = field(
+        default=None,
+        metadata={
+            "help": "More training data, e.g. made by `generate`; each file has a format of its own, inferred. Rows about "
+            "contexts of the validation or test data are left out."
+        },
+    )
     validation_file: str | None = field(default=None, metadata={"help": "Validation data, any of the same formats."})
     test_file: str | None = field(default=None, metadata={"help": "Data for do_predict; answers are not needed."})
     field_mapping: dict[str, Any] | str | None = field(

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from qa_pipeline.arguments import Arguments
+from qa_pipeline.arguments.setting_types import split_names
 from qa_pipeline.data import DataReport, Example, load_examples, measure_lengths, split_by_document
 from qa_pipeline.errors import ConfigError, DataError
 
@@ -17,11 +18,16 @@ logger = logging.getLogger(__name__)
 
 @dataclass
 class Split:
-    """One data set of a run: where it came from, its rows and what reading it found."""
+    """One data set of a run: where it came from, its rows and what reading it found.
+
+    Attributes:
+        added: what reading extra_train_files found, a report each.
+    """
 
     source: str
     examples: list[Example]
     report: DataReport
+    added: list[DataReport] = field(default_factory=list)
 
 
 def load_splits(arguments: Arguments) -> dict[str, Split]:
@@ -43,6 +49,8 @@ def load_splits(arguments: Arguments) -> dict[str, Split]:
         splits[name] = read_split(arguments, source, None if file else name, name != "test", limited)
     if data.validation_split_fraction and args.do_eval and "validation" not in splits:
         split_off_validation(splits, arguments)
+    for source in split_names(data.extra_train_files or []):
+        add_training_rows(splits, source, arguments)
     for name, split in splits.items():
         if not split.examples:
             raise DataError(f"{split.source}: no usable {name} question is left; see the report in the log")
@@ -60,14 +68,39 @@ def load_splits(arguments: Arguments) -> dict[str, Split]:
     return splits
 
 
+def add_training_rows(splits: dict[str, Split], source: str, arguments: Arguments) -> None:
+    """Adds the rows of another file to the training data, but for those about contexts of validation or test."""
+    train = splits["train"]
+    extra = read_split(arguments, source, None, True, arguments.data.max_train_samples, mapped=False)
+    held_out = {e["context"] for name in ("validation", "test") if name in splits for e in splits[name].examples}
+    rows = [example for example in extra.examples if example["context"] not in held_out]
+    if len(rows) < len(extra.examples):
+        left_out = len(extra.examples) - len(rows)
+        logger.info("%s: %d rows are about contexts of the validation or test data and are left out", source, left_out)
+    ids = {example["id"] for example in train.examples}
+    for number, example in enumerate(rows):
+        while example["id"] in ids:
+            example = {**example, "id": f"{example['id']}-extra"}
+        ids.add(example["id"])
+        rows[number] = example
+    train.examples = train.examples + rows
+    train.source += f" + {source}"
+    train.added.append(extra.report)
+
+
 def read_split(
-    arguments: Arguments, source: str, split: str | None, require_answers: bool, max_samples: int | None
+    arguments: Arguments,
+    source: str,
+    split: str | None,
+    require_answers: bool,
+    max_samples: int | None,
+    mapped: bool = True,
 ) -> Split:
-    """Reads one source with the data settings of the arguments."""
+    """Reads one source with the data settings of the arguments; the field mapping belongs to `mapped` ones only."""
     data = arguments.data
     examples, report = load_examples(
         source,
-        field_mapping=data.field_mapping,
+        field_mapping=data.field_mapping if mapped else None,
         split=split,
         on_bad_data=data.on_bad_data,
         max_bad_fraction=data.max_bad_fraction,
@@ -104,6 +137,9 @@ def report_data(splits: dict[str, Split], tokenizer: Any, arguments: Arguments) 
     reports: dict[str, Any] = {}
     shown: list[DataReport] = []
     for name, split in splits.items():
+        for number, added in enumerate(split.added, start=1):
+            logger.info("extra training data\n%s", added.table())
+            reports[f"extra_{name}_file_{number}"] = added.to_dict()
         split.report.lengths = measure_lengths(
             split.examples, tokenizer, max_answer_length=data.max_answer_length, max_seq_length=data.max_seq_length
         )

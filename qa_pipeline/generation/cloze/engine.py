@@ -36,7 +36,7 @@ WEIGHTS: dict[bool, dict[str, float]] = {
         "what": 5.0, "who": 1.5, "when": 1.5, "where": 1.0, "how much": 1.5, "why": 0.7, "how": 0.4, "when if": 0.3,
     },
     True: {
-        "yes or no": 3.0, "what": 2.5, "who": 1.2, "why": 2.0, "how": 2.0, "when if": 0.5, "what does": 1.0, "can": 1.2,
+        "yes or no": 1.5, "what": 2.5, "who": 1.2, "why": 2.0, "how": 2.0, "when if": 1.0, "what does": 3.0, "can": 1.2,
         "when": 0.2, "where": 0.2, "how much": 0.5,
     },
 }  # fmt: skip
@@ -48,6 +48,7 @@ KIND_WEIGHTS = {
     "title": 1.5,
     "examples": 0.6,
     "ordinal": 0.4,
+    "action": 0.4,
 }
 SINGLE_WORD = 0.3
 """Weight of a phrase of one word against longer ones."""

@@ -135,6 +135,9 @@ _CHOICES = re.compile(r"<([^<>]*)>")
 _PLAIN = ("information", "data", "information", "data", "details")
 _PERSONAL = ("information", "data", "personal information", "personal data", "info", "private data")
 MOST_TOPIC_WORDS = 6
+YES_NO_SHARE = 0.5
+"""How often any part of a statement is asked for with a yes-or-no question. Whoever asks "do you share my data?" is
+answered by whatever the text says of sharing: to whom, what, why or when."""
 
 
 def frame_question(framed: Framed, voice: Voice, rng: np.random.Generator) -> tuple[str, str] | None:
@@ -144,9 +147,12 @@ def frame_question(framed: Framed, voice: Voice, rng: np.random.Generator) -> tu
         The question and the name of its wording, such as "share/recipient/2"; None where the frame asks nothing about
         this part of its statement.
     """
-    wordings = WORDINGS.get(framed.frame, {}).get(framed.span.kind)
-    if not wordings:
+    of_frame, kind = WORDINGS.get(framed.frame, {}), framed.span.kind
+    if kind not in of_frame:
         return None
+    if "action" in of_frame and rng.random() < YES_NO_SHARE:
+        kind = "action"
+    wordings = of_frame[kind]
     number = int(rng.integers(len(wordings)))
     text = _CHOICES.sub(lambda match: _one(match.group(1).split("|"), rng), wordings[number])
     personal = f"{voice.my} {_one(_PERSONAL, rng)}"
@@ -162,7 +168,7 @@ def frame_question(framed: Framed, voice: Voice, rng: np.random.Generator) -> tu
         "me": voice.me, "i": voice.i, "info": info, "mine": personal, "plain": _one(_PLAIN, rng), "topic": topic,
     }  # fmt: skip
     question = " ".join(text.format(**values).split()).replace(" ?", "?")
-    return question[:1].upper() + question[1:], f"{framed.frame}/{framed.span.kind}/{number}"
+    return question[:1].upper() + question[1:], f"{framed.frame}/{kind}/{number}"
 
 
 def _one(options: tuple[str, ...] | list[str], rng: np.random.Generator) -> str:

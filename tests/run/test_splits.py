@@ -1,0 +1,68 @@
+"""Which rows a run reads as what: files, rows split off, rows added."""
+
+from __future__ import annotations
+
+import json
+import logging
+
+import pytest
+
+from qa_pipeline import artifacts
+from qa_pipeline.arguments import parse_arguments
+from qa_pipeline.data import load_examples
+from qa_pipeline.data.schema import validate
+from qa_pipeline.errors import ConfigError
+from qa_pipeline.run.run import run_qa
+from qa_pipeline.run.splits import load_splits
+from tests.conftest import read_json
+from tests.run.made import parsed, settings
+
+
+@pytest.fixture(scope="module")
+def extra(data, tmp_path_factory):
+    """Rows under ids of the training data, in another format, two of them about validation contexts."""
+    folder = tmp_path_factory.mktemp("extra")
+    train, validation = (load_examples(data / f"{name}.json")[0] for name in ("train", "validation"))
+    asked = [row for row in train if row["answers"]["text"]][:6] + [r for r in validation if r["answers"]["text"]][:2]
+    rows = []
+    for row, other in zip(asked, train, strict=False):
+        fields = {"passage": row["context"], "query": f"Again: {row['question']}", "span": row["answers"]["text"][0]}
+        rows.append({"id": other["id"], **fields})
+    (folder / "extra.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return folder / "extra.jsonl"
+
+
+def test_extra_rows_join_the_training_data_but_for_those_about_held_out_contexts(
+    data, extra, tiny_bert, tmp_path, caplog
+):
+    config = settings(data, tiny_bert, tmp_path / "out", extra_train_files=[str(extra)], field_mapping="squad")
+    with caplog.at_level(logging.INFO):
+        splits = load_splits(parsed(tmp_path, config))
+    train = splits["train"].examples
+    assert len(train) == 64 + 6
+    assert len({row["id"] for row in train}) == len(train)
+    added = train[64:]
+    assert all(row["question"].startswith("Again: ") and row["answers"]["text"] for row in added)
+    assert not {row["context"] for row in added} & {row["context"] for row in splits["validation"].examples}
+    assert "2 rows are about contexts of the validation or test data and are left out" in caplog.text
+    assert str(extra) in splits["train"].source
+
+
+def test_extra_rows_are_reported_and_trained_on(data, extra, tiny_bert, tmp_path):
+    config = settings(data, tiny_bert, tmp_path / "out", extra_train_files=str(extra), num_train_epochs=1)
+    run_qa(parsed(tmp_path, config))
+    report = read_json(tmp_path / "out" / artifacts.DATA_REPORT)
+    validate(report, "data_report", "data_report.json")
+    assert report["extra_train_file_1"]["rows_kept"] == 8
+    run = read_json(tmp_path / "out" / "run.json")
+    assert run["data"]["train"]["questions"] == 70
+
+
+def test_extra_rows_without_training_are_a_contradiction_and_a_missing_file_is_named(data, tiny_bert, tmp_path):
+    config = settings(data, tiny_bert, tmp_path / "out", do_train=False, use_lora=False, lora_r=None)
+    config = {k: v for k, v in config.items() if v is not None} | {"extra_train_files": ["nowhere.json"]}
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    with pytest.raises(ConfigError) as caught:
+        parse_arguments([str(tmp_path / "config.json")])
+    assert "extra_train_files: is added to training data: set do_train" in str(caught.value)
+    assert 'extra_train_files: no such file: "nowhere.json"' in str(caught.value)
