@@ -64,7 +64,7 @@ class DataArguments:
     extra_train_files: list[str] | str | None = field(
         default=None,
         metadata={
-            "help": "More training data, e.g. made by `generate`; each file has a format of its own, inferred. Rows about "
+            "help": "More training data, e.g. made by `generate`; each file has its own format, inferred. Rows about "
             "contexts of the validation or test data are left out."
         },
     )
