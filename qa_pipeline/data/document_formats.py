@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from qa_pipeline.data.page_furniture import without_furniture
 from qa_pipeline.errors import DataError
 
 CELL = " | "
@@ -159,7 +160,7 @@ _LIGATURES = str.maketrans({"ﬀ": "ff", "ﬁ": "fi", "ﬂ": "fl", "ﬃ": "ffi",
 
 
 def read_pdf(content: bytes, name: str) -> tuple[list[str], str | None]:
-    """The text of each page ("" for a page without), and the title."""
+    """The text of each page ("" for a page without), less headers and footers, and the title."""
     with _library(name, "PDF", "pypdf"):
         import pypdf
     logging.getLogger("pypdf").setLevel(logging.ERROR)  # it warns of every small fault that it mends
@@ -177,7 +178,7 @@ def read_pdf(content: bytes, name: str) -> tuple[list[str], str | None]:
         ) from error
     except Exception as error:  # a damaged file makes the library fail in any way: KeyError, TypeError, recursion ...
         raise DataError(f"{name}: not a readable PDF, it may be damaged or cut short ({_short(error)})") from error
-    return pages, " ".join(title.split()) or None if isinstance(title, str) else None
+    return without_furniture(pages), " ".join(title.split()) or None if isinstance(title, str) else None
 
 
 def _page_text(text: str) -> str:

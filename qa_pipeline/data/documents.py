@@ -80,9 +80,10 @@ class Document:
 def read_document(path: str | Path) -> Document:
     """Reads one file.
 
-    PDF: lines as they stand on the page, words hyphenated at a line's end joined, pages kept. Word: paragraphs and
-    tables in their order. HTML: what a reader of the page reads, without scripts, styles and navigation. Cells of a
-    table's row are separated by " | ". Anything else is text, Markdown included, and is taken as it is.
+    PDF: lines as they stand on the page less headers and footers, hyphenated words joined, pages kept. Word:
+    paragraphs and tables in their order. HTML: what a reader of the page reads, without scripts, styles and
+    navigation. Cells of a table's row are separated by " | ". Anything else is text, Markdown included, and is taken
+    as it is.
 
     Args:
         path: the file. Its content decides where that is possible, then the name's ending.

@@ -65,8 +65,12 @@ class GenerationArguments:
     max_passage_words: int = _setting(
         400, "Longer paragraphs are cut between sentences; short ones are joined up to it."
     )
-    validation_fraction: float = _setting(0.1, "Share of rows for validation, whole documents at a time.")
-    test_fraction: float = _setting(0.1, "Share of rows for test, whole documents at a time.")
+    validation_fraction: float = _setting(
+        0.1, "Share of rows for validation, whole documents at a time; of one document, passages."
+    )
+    test_fraction: float = _setting(
+        0.1, "Share of rows for test, whole documents at a time; of one document, passages."
+    )
     shard: str | None = _setting(None, "I/N, from 1: do only this part and write a shard for `merge`.")
     cloze_ingredients: dict[str, Any] | str | None = _setting(
         None, 'Settings of the cloze engine as JSON, such as {"other_sentence": false}.'
@@ -84,7 +88,11 @@ class BackendArguments:
 
     _argument_group_name: ClassVar[str] = "backend"
 
-    backend: Literal["cloze", "openai", "vllm", "transformers"] = _setting("cloze", "cloze needs no language model.")
+    backend: Literal["cloze", "openai", "vllm", "transformers"] = _setting(
+        "cloze",
+        "cloze needs no language model; its questions are rough by design: part of them loses, moves or blanks words, "
+        "because a reader learns more from them. The others write questions that read like those of people.",
+    )
     model: str | None = _setting(None, "Short name, Hub id, path, or the server's name of the model.")
     prompt_number: int = _setting(1, "Which prompt template; --list_prompts lists them.")
     rephrase: bool = _setting(False, "Ask a second time to put each question in other words.")
@@ -245,7 +253,8 @@ def _check_needs(values: dict[str, Any], given: dict[str, Given], fault: Any) ->
     elif values["output_dir"] and os.path.isfile(values["output_dir"]):
         fault(f'"{values["output_dir"]}" is a file; give a folder', "output_dir")
     if not any(values[key] for key in ("documents", "contexts_from", "prompt", "spec_file")):
-        fault("is required: files or folders; or give contexts_from, a prompt or a spec_file", "documents")
+        others = "--contexts_from DATA, --prompt TEXT or --spec_file FILE"
+        fault(f"is required: files or folders, such as --documents FOLDER; or give {others}", "documents")
     if values["prompt"] is not None and values["spec_file"]:
         fault("a spec_file already holds its prompt; give one of the two", "prompt", "spec_file")
     if values["backend"] != "cloze" and not values["model"]:

@@ -36,8 +36,9 @@ def dataset_card(report: Mapping[str, Any], language: str) -> str:
         f"{report['rows']:,} questions in SQuAD 2.0 format. {_how(settings)} Every answer is a verbatim span of its "
         "context. Nobody has checked the questions by hand.",
         "## Splits",
-        _split_rule(settings),
+        _split_rule(settings, report.get("split_by", "document")),
         _splits(present),
+        *(f"**Warning:** {text}." for text in report.get("warnings", ())),
         "## How it was made",
         _sources(report),
         "Refused drafts, by reason, and rows left out afterwards:",
@@ -55,8 +56,10 @@ def dataset_card(report: Mapping[str, Any], language: str) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def _split_rule(settings: Mapping[str, Any]) -> str:
+def _split_rule(settings: Mapping[str, Any], split_by: str) -> str:
     text = "Split by document: no document, and no context, is in two splits."
+    if split_by == "passage":
+        text = "Split by passage, since there is one document: no context is in two splits."
     if "near_duplicate" in (settings.get("skip_filters") or ()):
         return f"{text} Near-duplicate questions were left in."
     return (
@@ -69,7 +72,11 @@ def _split_rule(settings: Mapping[str, Any]) -> str:
 
 def _how(settings: Mapping[str, Any]) -> str:
     if settings.get("backend") == "cloze":
-        return "The questions were made by rules (cloze), without a language model."
+        return (
+            "The questions were made by rules (cloze), without a language model. They are rough by design: words are "
+            "left out, moved or blanked in part of them, since a reader learns more from such questions; they are for "
+            "training, not for reading."
+        )
     return f"The questions were written by the language model `{settings.get('model')}`."
 
 

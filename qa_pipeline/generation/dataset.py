@@ -43,10 +43,11 @@ class Choice:
 
 @dataclass
 class Dataset:
-    """Rows by split, and what was left out on the way, by reason."""
+    """Rows by split, what was left out on the way, by reason, and what was kept whole: "document" or "passage"."""
 
     splits: dict[str, list[Row]]
     left_out: Counter[str] = field(default_factory=Counter)
+    split_by: str = "document"
 
     @property
     def rows(self) -> list[Row]:
@@ -61,7 +62,9 @@ def make_dataset(rows: Iterable[Row], choice: Choice) -> Dataset:
         DataError: no row is left.
     """
     left_out: Counter[str] = Counter()
-    splits = split_by_document(distinct(rows, choice, left_out), choice)
+    unique = distinct(rows, choice, left_out)
+    split_by = unit_of(unique)
+    splits = split_by_document(unique, choice)
     if choice.threshold is not None:
         # What was seen in training must not decide a test (`dedup.repeats`): the larger side gives way.
         for name, others in (("train", ("validation", "test")), ("validation", ("test",))):
@@ -80,7 +83,7 @@ def make_dataset(rows: Iterable[Row], choice: Choice) -> Dataset:
         wanted = None if wanted is None else wanted - len(chosen)
     if not any(splits.values()):
         raise DataError("no row is left: " + (_listed(left_out) or "nothing was accepted"))
-    return Dataset(splits, left_out)
+    return Dataset(splits, left_out, split_by)
 
 
 def distinct(rows: Iterable[Row], choice: Choice, left_out: Counter[str]) -> list[Row]:
@@ -136,6 +139,8 @@ def _most_impossible(answerable: int, impossible: int, fraction: float) -> int:
 def split_by_document(rows: Sequence[Row], choice: Choice) -> dict[str, list[Row]]:
     """Whole documents to splits, in stable random order: test and validation are filled first, the rest is training.
 
+    Of a single document the passages are split instead (`unit_of`).
+
     A document goes to a held-out split while at least half of it fits. Data of few documents may leave a held-out split
     empty; training is never empty. Documents that share a passage's text stay together. Passages whose metadata names a
     "split" go there.
@@ -143,12 +148,13 @@ def split_by_document(rows: Sequence[Row], choice: Choice) -> dict[str, list[Row
     splits: dict[str, list[Row]] = {name: [] for name in SPLITS}
     documents: dict[str, list[Row]] = {}
     homes = _linked(rows)
+    whole = unit_of(rows) == "document"
     for row in rows:
         fixed = row.passage.metadata.get("split")
         if fixed in SPLITS:
             splits[fixed].append(row)
         else:
-            documents.setdefault(homes[row.passage.document], []).append(row)
+            documents.setdefault(homes[row.passage.document] if whole else row.passage.text, []).append(row)
     total = sum(len(group) for group in documents.values())
     targets = {"test": choice.test_fraction * total, "validation": choice.validation_fraction * total}
     order = sorted(documents, key=lambda name: rank(choice.seed, name))
@@ -164,6 +170,14 @@ def split_by_document(rows: Sequence[Row], choice: Choice) -> dict[str, list[Row
         left -= bool(fits)
     _give_each_one(splits, documents, targets)
     return splits
+
+
+def unit_of(rows: Sequence[Row]) -> str:
+    """What a split keeps whole: "document", or "passage" where all rows come from one document with several."""
+    free = [row for row in rows if row.passage.metadata.get("split") not in SPLITS]
+    homes = _linked(free)
+    one = len({homes[row.passage.document] for row in free}) == 1 and len({row.passage.text for row in free}) > 1
+    return "passage" if one else "document"
 
 
 def _give_each_one(splits: dict[str, list[Row]], documents: dict[str, list[Row]], targets: dict[str, float]) -> None:

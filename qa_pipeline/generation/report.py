@@ -15,6 +15,8 @@ from qa_pipeline.generation.text import count_words, normalised
 from qa_pipeline.generation.types import UsageSoFar
 
 FORMAT = 1
+FEW_QUESTIONS = 200
+"""Training questions below which a model learns little from them alone."""
 _VERBS = frozenset(re.findall(r"\w+", "is are was were do does did can could will would has have had may must should"))
 _WH = ("what", "who", "whom", "whose", "which", "when", "where", "why", "how")
 
@@ -51,16 +53,44 @@ def make_report(
         "accepted": accepted,
         "left_out": _by_size(dataset.left_out),
         "rows": len(rows),
+        "split_by": dataset.split_by,
         "splits": {name: describe(dataset.splits[name], language) for name in SPLITS},
     }
     if settings.get("round_trip_model"):
         asked = accepted + round_trip
         report["round_trip"] = {"asked": asked, "refused": round_trip, "share_refused": _share(round_trip, asked)}
+    report["warnings"] = warnings_about(dataset, settings)
     if stopped:
         report["stopped_early"] = stopped
     if notes:
         report["notes"] = list(notes)
     return report
+
+
+def warnings_about(dataset: Dataset, settings: Mapping[str, Any]) -> list[str]:
+    """What is wrong with a data set for its use, and what to do: too few questions, a split that is empty."""
+    found = []
+    train = len(dataset.splits["train"])
+    if train < FEW_QUESTIONS:
+        more = f"more documents, a higher --questions_per_context (now {settings.get('questions_per_context')})"
+        model = ", a language model (--backend openai, vllm or transformers)"
+        found.append(
+            f"{train:,} training questions; below {FEW_QUESTIONS} a model learns little. Give {more}"
+            f"{model if settings.get('backend') == 'cloze' else ''}, or start from a trained question-answering model "
+            "(run_qa.py --model_name_or_path)"
+        )
+    for name in ("validation", "test"):
+        if settings.get(f"{name}_fraction") and not dataset.splits[name]:
+            found.append(
+                f"no {name} questions, so no {name}.json: there are too few {dataset.split_by}s to hold one back; give "
+                "more documents"
+            )
+    if dataset.split_by == "passage":
+        found.append(
+            "all questions come from one document, so its passages were split: scores on them say nothing about other "
+            "documents"
+        )
+    return found
 
 
 def describe(rows: Sequence[Row], language: str = "en") -> dict[str, Any]:
@@ -117,6 +147,7 @@ def table(report: Mapping[str, Any]) -> str:
         lines.append(
             f"{'requests':<24}{facts['requests']:>10,.0f}   {tokens:,.0f} tokens, cost {facts.get('cost', 0):,.4g}"
         )
+    lines += [f"warning: {text}" for text in report.get("warnings", ())]
     if report.get("stopped_early"):
         lines.append(f"stopped early: {report['stopped_early']}")
     return "\n".join(lines)

@@ -118,6 +118,8 @@ def finish(
         stopped=stopped,
         notes=notes,
     )
+    if report["split_by"] == "passage":
+        logger.warning("split by passage, since all questions come from one document")
     for name in SPLITS:
         path = folder / f"{name}.json"
         if dataset.splits[name]:

@@ -170,6 +170,12 @@ def test_pdf_text_has_pages(tmp_path):
     assert document.page_at(len(document.text) - 1) == 3
 
 
+def test_pages_of_a_pdf_come_without_what_a_browser_printed(tmp_path):
+    pytest.importorskip("pypdf")
+    content = make_pdf(["Fees are due.", "11/21/26, 4:54 PM", "file:///srv/b.html 1/2"], ["Pets may come.", "2 / 2"])
+    assert read_document(write(tmp_path, "a.pdf", content)).text == "Fees are due.\n\nPets may come."
+
+
 def test_pdf_is_known_by_its_content(tmp_path):
     pytest.importorskip("pypdf")
     assert read_document(write(tmp_path, "download", make_pdf(["Hello"]))).pages == [Page(1, 0, 5)]

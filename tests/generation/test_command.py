@@ -44,6 +44,55 @@ def test_documents_become_data_without_a_model(tmp_path, capsys):
     assert yaml.safe_load(card.split("---")[1])["task_categories"] == ["question-answering"]
 
 
+def test_few_questions_are_warned_of_with_what_to_do(tmp_path, capsys):
+    out = tmp_path / "out"
+    assert main(["generate", "--documents", str(write_documents(tmp_path / "docs", 4)), "--output_dir", str(out)]) == 0
+    printed = capsys.readouterr().out
+    train = len(load_examples(out / "train.json")[0])
+    assert f"warning: {train} training questions; below 200" in printed
+    for part in ("more documents", "--questions_per_context (now 5)", "--backend openai", "--model_name_or_path"):
+        assert part in printed and part in (out / "README.md").read_text()
+    assert "rough by design" in (out / "README.md").read_text()
+    report = json.loads((out / "dataset_report.json").read_text())
+    assert report["split_by"] == "document" and len(report["warnings"]) == 1
+
+
+def test_one_document_is_split_by_passage_and_that_is_said(tmp_path, capsys, caplog):
+    source, out = tmp_path / "town.txt", tmp_path / "out"
+    source.write_text("\n\n".join(document(number) for number in range(12)))
+    words = ["generate", "--documents", str(source), "--output_dir", str(out), "--max_passage_words", "40"]
+    assert main(words) == 0
+    splits = [load_examples(out / f"{name}.json")[0] for name in ("train", "validation", "test")]
+    contexts = [{row["context"] for row in rows} for rows in splits]
+    assert all(splits) and len(set.union(*contexts)) == sum(map(len, contexts))
+    assert "split by passage" in caplog.text.lower() + capsys.readouterr().err.lower()
+    assert "Split by passage, since there is one document" in (out / "README.md").read_text()
+    assert json.loads((out / "dataset_report.json").read_text())["split_by"] == "passage"
+
+
+def test_a_single_passage_cannot_be_split_and_that_is_said(tmp_path, capsys):
+    source, out = tmp_path / "town.txt", tmp_path / "out"
+    source.write_text(document(1))
+    assert main(["generate", "--documents", str(source), "--output_dir", str(out)]) == 0
+    assert not (out / "validation.json").exists()
+    printed = capsys.readouterr().out
+    assert "no validation questions, so no validation.json" in printed
+    assert "no test questions, so no test.json" in (out / "README.md").read_text()
+
+
+def test_the_help_says_that_cloze_questions_are_rough(capsys):
+    try:
+        main(["generate", "--help"])
+    except SystemExit as end:
+        assert end.code in (0, None)
+    assert "rough by design" in " ".join(capsys.readouterr().out.split())
+
+
+def test_missing_documents_are_asked_for_with_the_flag(tmp_path):
+    with pytest.raises(ConfigError, match=r"such as --documents FOLDER; or give --contexts_from DATA, --prompt TEXT"):
+        main(["generate", "--output_dir", str(tmp_path / "out")])
+
+
 def test_shards_are_made_and_merged(tmp_path, capsys):
     docs = write_documents(tmp_path / "docs")
     for number in (1, 2):

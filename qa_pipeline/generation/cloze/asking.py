@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+from collections import Counter
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -13,17 +15,21 @@ from qa_pipeline.generation.cloze.clauses import clause_around
 from qa_pipeline.generation.cloze.collection import Collection
 from qa_pipeline.generation.cloze.frame_questions import frame_question
 from qa_pipeline.generation.cloze.frames import Framed
+from qa_pipeline.generation.cloze.noise import NO_NOISE, Noise
 from qa_pipeline.generation.cloze.options import ClozeOptions
-from qa_pipeline.generation.cloze.questions import MOST_WORDS, NO_NOISE, Noise, general_question
+from qa_pipeline.generation.cloze.questions import MOST_WORDS, general_question
 from qa_pipeline.generation.cloze.spans import Span
+from qa_pipeline.generation.cloze.tables import Cell, cell_question
 from qa_pipeline.generation.cloze.voice import choose_voice
-from qa_pipeline.generation.cloze.words import is_content, normalized
+from qa_pipeline.generation.cloze.words import Word, cut, is_content, normalized
 
 NOISY_SHARE = 0.5
 OTHER_SENTENCE_SHARE = 0.7
 QUESTION_WORDS = (10.0, 3.5)
 """Mean and standard deviation of the length to which a question is cut."""
 LEAST_QUESTION_WORDS, LEAST_CONTENT_WORDS = 3, 3
+LEAST_NOISY_WORDS = 8
+"""Words of a sentence whose questions get noise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,29 +40,42 @@ class Candidate:
         span: characters of the passage, and type.
         text: of the answer.
         sentence: its number in the passage.
-        framed: what it says about a service, or None for an answer of the general kinds.
+        framed: what it says about a service, or None.
+        cell: where it stands in a table, or None. Without both it is an answer of the general kinds.
     """
 
     span: Span
     text: str
     sentence: int
     framed: Framed | None = None
+    cell: Cell | None = None
 
 
 def candidates_of(collection: Collection, number: int, kinds: frozenset[str], options: ClozeOptions) -> list[Candidate]:
     """Every candidate of a passage, in the order of the passage."""
-    text = collection.passages[number].text
+    text, plain = collection.passages[number].text, collection.plain[number]
     found = [
         Candidate(answer.span, answer.text, answer.sentence)
-        for answer in find_answers(text, collection.sentences[number], collection.lower_counts, kinds)
+        for answer in find_answers(plain, collection.sentences[number], collection.lower_counts, kinds)
     ]
-    if options.frames and collection.service[number]:
+    if options.frames:
         found += [
-            Candidate(framed.span, text[framed.span.start : framed.span.end], sentence, framed)
+            Candidate(framed.span, plain[framed.span.start : framed.span.end], sentence, framed)
             for sentence, framed in collection.framed(number)
             if framed.span.kind in kinds
         ]
-    return found
+    found += [
+        Candidate(cell.span, plain[cell.span.start : cell.span.end], sentence, None, cell)
+        for sentence, cell in collection.cells(number)
+        if cell.span.kind in kinds
+    ]
+    return [replace(c, text=written) for c in found if (written := _without_marks(text, c)) is not None]
+
+
+def _without_marks(text: str, candidate: Candidate) -> str | None:
+    """The answer as the passage has it, line ends included; None where marks stand in it."""
+    written = text[candidate.span.start : candidate.span.end]
+    return written if _SPACE.sub(" ", written) == _SPACE.sub(" ", candidate.text) else None
 
 
 def ask(
@@ -69,10 +88,12 @@ def ask(
     """
     details: dict[str, Any] = {"answer_type": candidate.span.kind}
     if candidate.framed is not None:
-        asked = frame_question(candidate.framed, choose_voice(rng), rng)
+        asked = frame_question(candidate.framed, choose_voice(rng, collection.service[number]), rng)
         if asked is None:
             return "no_wording"
         question, details["template"] = asked
+    elif candidate.cell is not None:
+        question, details["template"] = cell_question(candidate.cell, rng)
     else:
         question, more = _ask_general(collection, number, candidate, rng, options)
         details |= more
@@ -81,7 +102,7 @@ def ask(
 
 
 def question_fault(question: str, candidate: Candidate) -> str | None:
-    """Why a question cannot be used, or None: it gives the answer away, or says too little."""
+    """Why a question cannot be used, or None: it gives the answer away, says too little, or is no sentence."""
     words, answer = normalized(question), normalized(candidate.text)
     if not answer:
         return "answer_empty"
@@ -89,7 +110,32 @@ def question_fault(question: str, candidate: Candidate) -> str | None:
         return "answer_in_question"
     if len(words.split()) < LEAST_QUESTION_WORDS:
         return "question_too_short"
-    return None
+    if candidate.framed is not None or candidate.cell is not None:
+        return None
+    tokens = cut(question)
+    if not any(token.kind in ("aux", "verb") for token in tokens):
+        return "no_verb"
+    first = tokens[0]
+    opens = first.text[0].isalpha() and first.kind not in ("conj", "adv", "ing", "verb") or first.lower in _OPENING
+    return None if opens and is_balanced(question) and not _DANGLING.search(question) else "fragment"
+
+
+def is_balanced(text: str) -> bool:
+    """Whether brackets and double quotes are opened and closed in turn."""
+    opened: list[str] = []
+    for character in text:
+        if character in _PAIRS:
+            opened.append(_PAIRS[character])
+        elif character in _PAIRS.values() and (not opened or opened.pop() != character):
+            return False
+    return not opened and text.count('"') % 2 == 0
+
+
+_PAIRS = {"(": ")", "[": "]", "{": "}", "“": "”"}
+_OPENING = lexicon.word_set("when where how why because whether while although though if once unless")
+_SPACE = re.compile(r"\s")
+_DANGLING = re.compile(r"^\w+ ?[,;:]|[|*#]")
+"""One word by itself at the beginning; marks."""
 
 
 def _ask_general(
@@ -108,15 +154,38 @@ def _ask_general(
             words = collection.sentences[passage][index].words
             clause = clause_around(words, words[first].start, words[end - 1].end)
             details["other_passage"] = collection.passages[passage].id
+    clause = replace(clause, before=_opening_lowered(clause.before, collection.lower_counts))
     content = sum(is_content(word) for word in (*clause.before, *clause.after))
     if content < LEAST_CONTENT_WORDS:
         return "", details
-    reword = choose_voice(rng).reword if service else None
-    noise = Noise() if options.noise and noisy else NO_NOISE
+    reword = choose_voice(rng, service).reword if collection.spoken[number] else None
+    # The first passage of a document is the first that is read of its questions; a short sentence leaves little.
+    first = collection.passages[number].metadata.get("document_start") == 0
+    short = sum(word.kind != "punct" for word in sentence.words) < LEAST_NOISY_WORDS
+    noise = Noise() if options.noise and noisy and not first and not short else NO_NOISE
     length = int(np.clip(rng.normal(*QUESTION_WORDS), 5, MOST_WORDS)) if options.noise else None
-    question, form = general_question(clause, span.kind, rng, noise, reword, length)
+    state, told = rng.bit_generator.state, collection.spoken[number]
+    question, form = general_question(clause, span.kind, rng, noise, reword, length, told)
+    if noise != NO_NOISE and question_fault(question, candidate) in ("no_verb", "fragment"):
+        rng.bit_generator.state, noise = state, NO_NOISE  # the same question as it was before the noise
+        question, form = general_question(clause, span.kind, rng, noise, reword, length, told)
     return question, details | {"template": f"general/{span.kind}/{form}", "noise": noise != NO_NOISE}
 
 
+def _opening_lowered(words: tuple[Word, ...], counts: Counter[str]) -> tuple[Word, ...]:
+    """The words with the first one in lower case where it has its capital for beginning a sentence."""
+    if not words or not words[0].text.istitle() or words[0].kind == "cap" or words[0].lower in lexicon.GIVEN_NAMES:
+        return words
+    first, follows = words[0], words[1].text if len(words) > 1 else ""
+    inside, lower = counts[first.text], counts[first.lower]
+    known = first.lower in lexicon.VERB_FORMS or first.lower in lexicon.PLURALS
+    ordinary = known or first.lower.endswith(_ORDINARY_ENDS)
+    if lower < inside or follows[:1].isupper() or not (lower or ordinary):
+        return words
+    return (replace(first, text=first.lower), *words[1:])
+
+
+_ORDINARY_ENDS = tuple(sorted(lexicon.word_set("ship tion ment ness ity ance ence ons gs ks ms ls ts rs ths")))
+"""Ends of words that are seldom names."""
 # What stands in two places by chance and not because both speak of the same thing, or never does.
 _UNLIKELY_TWICE = lexicon.word_set("number ordinal phrase subject purpose manner condition reason duration examples")

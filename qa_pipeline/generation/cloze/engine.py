@@ -124,7 +124,8 @@ class ClozeGenerator:
         near = [c for c in candidates if c.sentence == index and _overlap(c.span, start, end) >= 0.5]
         best = max(near, key=lambda c: (_overlap(c.span, start, end), c.framed is not None), default=None)
         kind = best.span.kind if best is not None else "phrase"
-        candidate = Candidate(Span(start, end, kind), text, index, best.framed if best is not None else None)
+        framed = best.framed if best is not None else None
+        candidate = Candidate(Span(start, end, kind), text, index, framed)
         rng = passage_rng(self.seed, "rebuild", passage_id, str(start), str(end))
         for _ in range(3):
             made = ask(collection, number, candidate, rng, self.options)

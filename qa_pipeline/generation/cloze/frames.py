@@ -57,7 +57,7 @@ _COOKIE = re.compile(r"\b(?:cookies?|beacons?|pixels?|analytics|IP address(?:es)
 _CHANGED = re.compile(
     r"\b(?:chang|updat|revis|modif|amend)\w*\b.{0,60}\b(?:policy|notice|statement|terms|agreement)\b", re.I
 )
-_CUES = (("child", _CHILD), ("change", _CHANGED), ("choose", _CHOICE), ("protect", _SAFETY), ("cookie", _COOKIE))
+CUES = (("child", _CHILD), ("change", _CHANGED), ("choose", _CHOICE), ("protect", _SAFETY), ("cookie", _COOKIE))
 _RECIPIENT_WORDS = lexicon.word_set("with to by from")
 _STOP_OBJECT = lexicon.word_set(
     "if when unless because while which who that where by through in on at as for with to from during"
@@ -100,8 +100,8 @@ def framed_answers(text: str, sentence: Sentence) -> Iterator[Framed]:
             yield from _parts(text, words, v, statement, clauses)
         del word
     yield from _two_halves(text, sentence)
-    frames = {name for name, cue in _CUES if cue.search(text, sentence.start, sentence.end)}
-    for name, _ in _CUES:
+    frames = {name for name, cue in CUES if cue.search(text, sentence.start, sentence.end)}
+    for name, _ in CUES:
         if name in frames:
             kind = "choice" if name == "choose" else "sentence"
             yield Framed(Span(sentence.start, sentence.end, kind), name, "us", "", "")

@@ -16,7 +16,9 @@ def word_set(text: str) -> frozenset[str]:
 ARTICLES = word_set("a an the")
 POSSESSIVES = word_set("my your his her its our their whose")
 DETERMINERS = (
-    ARTICLES | POSSESSIVES | word_set("this that these those each every any some no all both such another either")
+    ARTICLES
+    | POSSESSIVES
+    | word_set("this that these those each every any some no all both such another either enough")
 )
 PRONOUNS = word_set(
     "i you he she it we they me him us them who whom which what that this these those there one ones himself herself "
@@ -34,11 +36,13 @@ BE = word_set("is are was were be been being am")
 HAVE = word_set("has have had having")
 DO = word_set("do does did")
 AUXILIARIES = MODALS | BE | HAVE | DO
+PLURALS = word_set("people children men women police")
+"""Words for several without an s."""
 ADVERBS = word_set(
-    "not also only very too then thus hence therefore however moreover furthermore often always never sometimes usually "
+    "please not also only very too then thus hence therefore however moreover furthermore often always never sometimes usually "
     "generally typically mostly mainly largely approximately about almost nearly already still just even again later "
     "soon now here there ever further instead rather quite perhaps well more most less least much far away back together "
-    "otherwise likewise eventually finally initially originally previously subsequently currently recently once twice"
+    "today tomorrow yesterday otherwise likewise eventually finally initially originally previously subsequently currently recently once twice"
 )
 CLOSED = DETERMINERS | PRONOUNS | PREPOSITIONS | CONJUNCTIONS | AUXILIARIES | ADVERBS
 STOPWORDS = CLOSED | word_set("s t etc i.e e.g how why")
@@ -66,7 +70,7 @@ IRREGULAR = {
     "spread": "spread",
 }  # fmt: skip
 REGULAR = word_set(
-    "accept access accompany account achieve acquire act adapt add address adjust administer adopt advance advise affect "
+    "admit borrow refund reply vaccinate rent clean wash book park accept access accompany account achieve acquire act adapt add address adjust administer adopt advance advise affect "
     "aim allow analyze announce answer appear apply appoint approach approve argue arrange arrive ask assign assist "
     "associate assume attach attack attempt attend attract award base belong call cancel carry cause change charge check "
     "cite claim classify close collect combine commit communicate compare compete complete comply compose comprise "
@@ -80,7 +84,7 @@ REGULAR = word_set(
     "found fulfill function fund gain gather generate govern grant guarantee handle happen help honor host house "
     "identify implement imply improve include incorporate increase indicate influence inform inherit inhabit inspire "
     "install intend interact introduce invade invent invest investigate invite involve issue join judge kill lack last "
-    "launch limit link list live locate log love lower maintain manage manufacture mark match measure mention merge "
+    "launch limit link list live locate log look love lower maintain manage manufacture mark match measure mention merge "
     "modify monitor move name need notify object observe obtain occupy occur offer open operate oppose opt order organize "
     "originate own participate pass perform permit persuade place plan play possess post predict prefer prepare present "
     "preserve prevent process produce prohibit promote propose protect prove provide publish purchase pursue reach react "
@@ -97,7 +101,7 @@ DOUBLED = {
     "sit", "split", "stop", "submit", "swim", "transfer", "win", "occur", "prefer", "refer", "forbid",
 }  # fmt: skip
 NOUN_VERBS = word_set(
-    "access account act address aim answer approach attack attempt award base call cause change charge claim contact control "
+    "rent book park clean permit stay access account act address aim answer approach attack attempt award base call cause change charge claim contact control "
     "cost cover damage decline demand design display effect email end estimate exchange exercise experience face feature "
     "force form function fund help host house increase influence issue judge lack last launch limit link list love lower "
     "mark match measure mention move name need object offer order own pass place plan play post present process purchase "
@@ -137,7 +141,9 @@ def _verb_forms() -> dict[str, tuple[str, str]]:
 VERB_FORMS = _verb_forms()
 
 MONTHS = word_set("january february march april may june july august september october november december")
-WEEKDAYS = word_set("monday tuesday wednesday thursday friday saturday sunday")
+WEEKDAYS = word_set(
+    "monday tuesday wednesday thursday friday saturday sunday mondays tuesdays wednesdays thursdays fridays saturdays sundays"
+)
 NUMBER_WORDS = word_set(
     "two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen "
     "nineteen twenty thirty forty fifty sixty seventy eighty ninety hundred thousand million billion trillion dozen"

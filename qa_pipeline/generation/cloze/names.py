@@ -23,10 +23,11 @@ def name_spans(text: str, sentence: Sentence, lower_counts: Counter[str]) -> Ite
     Args:
         text: the passage.
         sentence: one of its sentences.
-        lower_counts: how often each word stands in lower case in all passages; a capitalised word that usually does not
-            need its capital is no name.
+        lower_counts: how often each word stands in lower case, and with a capital inside a sentence, in all passages: a
+            word that does not need its capital is no name.
     """
     words = sentence.words
+    opening = next((i for i, word in enumerate(words) if word.kind != "punct"), 0)
     i = 0
     while i < len(words):
         if not _starts_name(words, i, lower_counts):
@@ -36,6 +37,11 @@ def name_spans(text: str, sentence: Sentence, lower_counts: Counter[str]) -> Ite
         while j < len(words) and _goes_on(words, j):
             j += 1
         sequence = words[i:j]
+        # The first word of a sentence has a capital in any case.
+        common = i == opening and len(sequence) == 1 and not lower_counts[sequence[0].text]
+        if common and sequence[0].lower not in lexicon.GIVEN_NAMES:
+            i = j
+            continue
         if len(sequence) <= MOST_NAME_WORDS and (kind := _type(words, i, j)) is not None:
             yield Span(sequence[0].start, sequence[-1].end, kind)
         i = j
@@ -81,8 +87,8 @@ def _goes_on(words: Sequence[Word], j: int) -> bool:
 
 
 def _type(words: Sequence[Word], i: int, j: int) -> str | None:
-    lowers = [word.lower for word in words[i:j]]
-    before = words[i - 1].lower if i else ""
+    lowers = [word.lower.rstrip(".") for word in words[i:j]]
+    before = words[i - 1].lower.rstrip(".") if i else ""
     if before in lexicon.TITLES or lowers[0] in lexicon.TITLES:
         return "person" if len(lowers) > 1 or before in lexicon.TITLES else None
     if any(lower in lexicon.ORGANIZATION_CUES for lower in lowers):

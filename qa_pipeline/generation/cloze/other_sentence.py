@@ -131,11 +131,11 @@ def _find(words: Sequence[Word], wanted: Sequence[str]) -> int | None:
 
 
 def lower_counts(passages: Sequence[Sequence[Sentence]]) -> Counter[str]:
-    """How often each word stands in lower case."""
+    """How often each word stands in lower case; and under its own spelling, with a capital inside a sentence."""
     return Counter(
-        word.lower
+        word.lower if word.text[0].islower() else word.text
         for sentences in passages
         for sentence in sentences
         for word in sentence.words
-        if word.text[0].islower()
+        if word.text[0].islower() or (word.kind == "cap" and sentence.askable)
     )

@@ -1,4 +1,4 @@
-"""Answers that a pattern finds: dates, years, times, durations, money, percentages, quantities, ordinals, numbers."""
+"""Answers that a pattern finds: dates, years, times, money, telephone numbers, quantities, ordinals, numbers ..."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 from qa_pipeline.generation.cloze import lexicon
 from qa_pipeline.generation.cloze.spans import Span
+from qa_pipeline.generation.cloze.words import CLOCK, PHONE
 
 _MONTH = "(?:" + "|".join(month.capitalize() for month in sorted(lexicon.MONTHS)) + ")"
 _DAY = r"\d{1,2}(?:st|nd|rd|th)?"
@@ -17,19 +18,24 @@ _NUMBER = rf"(?:\d{{1,3}}(?:,\d{{3}})+(?:\.\d+)?|\d+(?:\.\d+)?|{_WORDS}(?:[ -]{_
 _SCALE = r"(?:\s(?:hundred|thousand|million|billion|trillion))?"
 _UNIT_WORDS = sorted({unit for units in lexicon.UNITS.values() for unit in units}, key=len, reverse=True)
 _UNIT = "(?:square |cubic )?(?:" + "|".join(re.escape(unit) for unit in _UNIT_WORDS) + r")(?!\w)"
+_STREET = (
+    r"(?-i:\s(?:[A-Z]\w+\s){1,3}(?:Street|St|Lane|Road|Rd|Avenue|Ave|Drive|Way|Close|Square|Court|Place|Boulevard)\b)"
+)
+"""Behind the number of a house."""
 _ORDINAL = "(?:" + "|".join(sorted(lexicon.ORDINALS, key=len, reverse=True)) + r"|\d+(?:st|nd|rd|th))"
 
 # In order: what an earlier pattern has taken a later one leaves alone.
 PATTERNS: tuple[tuple[str, re.Pattern[str]], ...] = (
     ("date", re.compile(rf"\b{_DAY} {_MONTH}(?:,? {_YEAR})?\b|\b{_MONTH} {_DAY}(?:,? {_YEAR})?\b|\b{_MONTH},? {_YEAR}\b")),
-    ("time", re.compile(r"\b\d{1,2}(?::\d{2})?\s?(?:a\.m\.|p\.m\.|am\b|pm\b)|\b\d{1,2}:\d{2}\b", re.I)),
+    ("phone", re.compile(rf"(?<![\w.,-])(?:{PHONE})")),
+    ("time", re.compile(rf"(?<![\d.,:])(?:{CLOCK})(?:(?: (?:to|until|and|till) |\s?[–-]\s?)(?:{CLOCK}))?")),
     ("century", re.compile(rf"\b(?:(?:early|mid|late)[- ])?{_ORDINAL}[- ]centur(?:y|ies)(?: (?:BC|AD|BCE|CE))?\b", re.I)),
     ("year", re.compile(rf"\b{_YEAR}s\b|\b{_YEAR}(?:[–-](?:{_YEAR}|\d{{2}}))?\b(?![,.]\d|%)|\b\d{{1,4}} (?:BC|AD|BCE|CE)\b")),
     ("percent", re.compile(rf"\b{_NUMBER}\s?(?:%|percent\b|per cent\b|percentage points\b)", re.I)),
-    ("money", re.compile(rf"(?:US|A|C)?[$£€]\s?\d[\d,]*(?:\.\d+)?{_SCALE}\b|\b{_NUMBER}{_SCALE} (?:dollars|pounds|euros|cents)\b")),
+    ("money", re.compile(rf"(?:US|A|C)?[$£€]\s?\d[\d,]*(?:\.\d+)?{_SCALE}\b|\b{_NUMBER}{_SCALE} (?:dollars|pounds|euros|cents|pence|yen|francs|rupees)\b")),
     ("quantity", re.compile(rf"\b{_NUMBER}{_SCALE}[ -]?{_UNIT}", re.I)),
     ("ordinal", re.compile(rf"\b{_ORDINAL}\b(?= (?!part)\w)", re.I)),
-    ("number", re.compile(rf"(?<![\w.,-]){_NUMBER}{_SCALE}\b(?![-–]\w|[.,]\d)", re.I)),
+    ("number", re.compile(rf"(?<![\w.,:/-]){_NUMBER}{_SCALE}\b(?![-–/:]\w|[.,]\d|{_STREET})", re.I)),
 )  # fmt: skip
 _YEAR_BEFORE = re.compile(
     r"\b(?:in|since|until|by|of|from|to|between|and|during|around|before|after|late|early|mid)\W*$|[(,–-]\s*$", re.I

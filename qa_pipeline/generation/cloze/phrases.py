@@ -33,7 +33,7 @@ def noun_phrases(words: Sequence[Word]) -> list[tuple[int, int]]:
         while j < len(words) and _in_phrase(words, j, i):
             j += 1
         end = j
-        while end > i and words[end - 1].kind in ("adv", "ing", "verb", "num"):
+        while end > i and (words[end - 1].kind in ("adv", "ing", "verb", "num") or words[end - 1].lower == "online"):
             end -= 1
         if end > i and words[end - 1].lower not in lexicon.EMPTY_NOUNS and end - i <= MOST_PHRASE_WORDS:
             runs.append((i, end))
@@ -64,15 +64,25 @@ def phrase_spans(sentence: Sentence) -> Iterator[Span]:
         if end - first == 1 and (len(words[first].text) < 4 or words[first].lower.endswith(_ADJECTIVE_ENDS)):
             continue
         follows = words[end] if end < len(words) else None
+        if follows is not None and follows.text in ("'", "’") and follows.start == words[end - 1].end:
+            continue  # "residents' permits"
+        before = words[first - 1] if first else None
+        if before is not None and before.kind in ("ing", "verb", "det") and first > 1:
+            before = words[first - 2]
+        if before is not None and (before.kind == "num" or before.lower == "one"):
+            continue  # "three weeks", "ten working days", "£65 a year"
         opening = all(word.kind in ("det", "adv", "conj") for word in words[:first])
         kind = "phrase"
+        if opening and follows is not None and follows.kind == "prep" and follows.lower != "of":
+            continue  # "What by telephone are ...?"
         if opening and follows is not None and follows.kind in ("verb", "aux"):
             kind = "subject"
         elif end - first == 2:
             kind = "modified"
-        yield Span(words[first].start, words[end - 1].end, kind)
-        # "theorem of arithmetic": the phrase with its complement.
-        if follows is not None and follows.lower == "of" and end + 1 < len(words):
+        # "theorem of arithmetic": the phrase with its complement. "a fee of £12": neither.
+        if follows is None or follows.lower != "of":
+            yield Span(words[first].start, words[end - 1].end, kind)
+        elif end + 1 < len(words):
             rest = noun_phrases(words[end + 1 : end + 1 + MOST_PHRASE_WORDS])
             if rest and (rest[0][0] == 0 or (rest[0][0] == 1 and words[end + 1].kind == "det")):
                 yield Span(words[first].start, words[end + rest[0][1]].end, "phrase")

@@ -1,21 +1,22 @@
 """Turns an answer and its clause into a question: a wh-word by answer type, the clause in question order, noise.
 
-The forms, from good English to none: the answer was the subject ("Who built the tower?"), an auxiliary or a form of
-"do" is moved ("When did she build the tower?"), the rest of the clause is turned around the wh-word ("What in 1910 she
-built?"), or the clause stays and the wh-word stands in for the answer.
+The forms, from good English to none: the answer was the subject ("Who built the tower?"), the reader is told to do
+something ("What should you click?"), an auxiliary or a form of "do" is moved ("When did she build the tower?"), the
+rest of the clause is turned around the wh-word ("What in 1910 she built?"), or the clause stays and the wh-word stands
+in for the answer.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
 from qa_pipeline.generation.cloze import lexicon
 from qa_pipeline.generation.cloze.clauses import Clause
-from qa_pipeline.generation.cloze.patterns import unit_question
+from qa_pipeline.generation.cloze.noise import NO_NOISE, Noise, add_noise
+from qa_pipeline.generation.cloze.wh_words import NAMED, wh_and_rest
 from qa_pipeline.generation.cloze.words import Word, base_form, is_content, join
 
 MOST_WORDS = 24
@@ -23,57 +24,12 @@ MOST_WORDS = 24
 LEAST_CONTENT = 3
 """Words of content that are left of a question that is made shorter."""
 
-WH_WORDS: dict[str, tuple[str, ...]] = {
-    "person": ("who", "who", "who", "which person", "what is the name of the person who"),
-    "organization": ("what", "who", "what organization", "which organization", "what group", "which company"),
-    "place": ("where", "where", "what place", "in what place", "which area", "what", "what country", "what city"),
-    "name": ("what", "what", "what", "who", "what name"),
-    "title": ("what", "what", "what work", "what title"),
-    "date": ("when", "when", "on what date", "what date"),
-    "year": ("when", "when", "in what year", "what year", "in which year"),
-    "time": ("when", "at what time", "what time"),
-    "century": ("when", "in what century", "what century", "in which period"),
-    "percent": ("what percentage", "how much", "what percent", "how many"),
-    "money": ("how much", "how much money", "what amount", "how many dollars"),
-    "number": ("how many", "what number", "how many"),
-    "ordinal": ("which", "what"),
-    "purpose": ("why", "why", "for what purpose", "for what reason", "what was the reason that"),
-    "reason": ("why", "why", "for what reason", "what caused", "because of what"),
-    "manner": ("how", "how", "in what way", "by what means"),
-    "condition": ("when", "when", "under what circumstances", "in what case", "under which conditions"),
-    "duration": ("how long", "for how long", "until when"),
-    "examples": ("what are examples of", "what", "which", "what are some of"),
-    "subject": ("what", "what", "what", "who"),
-    "modified": ("what", "what"),
-    "phrase": ("what", "what"),
-}
-_TIME_PREPOSITIONS = lexicon.word_set("in on at during since by from until around before after")
-_PLACE_PREPOSITIONS = lexicon.word_set("in at near to within throughout")
 _LOOSE_ENDS = lexicon.word_set("and or but the a an which that who as between both")
-_NAMED = lexicon.word_set("person organization place name title")
-"""Types whose answer may stand behind what it is: "the company Intel"."""
-_CLASSED = lexicon.word_set("organization place name title")
-CLASS_SHARE = 0.5
-"""How often a name is asked for by its class: "what party" for "Liberal Party"."""
+_OF_WHOLE = lexicon.word_set("date year place purpose reason manner condition time duration")
+"""Types whose answer says something of a whole clause."""
+IN_ORDER_SHARE = 0.9
+"""How often a question has the order of English ones where that can be made."""
 _PARTS = re.compile(r"\b(\w+)( \1\b)+", re.I)
-
-
-@dataclass(frozen=True, slots=True)
-class Noise:
-    """Word noise: makes a question less of a copy of its sentence.
-
-    Attributes:
-        shuffle: no word moves further than about this many places; 0 moves none.
-        drop: share of words left out, in [0, 1).
-        blank: share of content words replaced by a word that says nothing, in [0, 1).
-    """
-
-    shuffle: int = 3
-    drop: float = 0.1
-    blank: float = 0.1
-
-
-NO_NOISE = Noise(0, 0.0, 0.0)
 
 
 def general_question(
@@ -83,6 +39,7 @@ def general_question(
     noise: Noise = NO_NOISE,
     reword: Callable[[list[str]], list[str]] | None = None,
     length: int | None = None,
+    told: bool = True,
 ) -> tuple[str, str]:
     """A question that the answer of the clause answers.
 
@@ -94,14 +51,18 @@ def general_question(
         reword: changes the words of the clause, e.g. from "we" to "the company".
         length: words that the question should have at most; phrases at its end are left out for that, as far as enough
             is left to ask with. None leaves nothing out.
+        told: whether the text speaks to its reader, so that a sentence that begins with a verb tells what to do.
 
     Returns:
-        The question and the name of its form: "subject", "named", "inverted", "turned" or "in_place".
+        The question and the name of its form: "subject", "imperative", "named", "inverted", "turned", "in_place" or
+        "apposition".
     """
-    wh, before, after = _wh_and_rest(clause, kind, rng)
+    if (named := _apposition(clause, kind)) is not None:
+        return named, "apposition"
+    wh, before, after = wh_and_rest(clause, kind, rng)
     if length is not None:
         after = _abridged(before, after, length - len(wh.split()) - len(before))
-    form, tokens = _order(before, after, kind, wh, rng)
+    form, tokens = _order(before, after, kind, wh, told and clause.opens, rng)
     if form == "named" or (form != "subject" and wh.endswith("the person who")):
         short = "which" if form == "named" else "who"
         wh, tokens = short, [short if token == wh else token for token in tokens]
@@ -116,72 +77,6 @@ def general_question(
         right.pop()
     text = _PARTS.sub(r"\1", join([*left, wh, *right])).strip(" ,;:-–—.()")
     return (text[:1].upper() + text[1:] + "?", form) if text else ("", form)
-
-
-def add_noise(tokens: Sequence[str], rng: np.random.Generator, noise: Noise) -> list[str]:
-    """Drops, blanks and shuffles words; punctuation goes with any shuffling."""
-    if not tokens or noise == NO_NOISE:
-        return list(tokens)
-    kept = [token for token in tokens if rng.random() >= noise.drop]
-    kept = [
-        "something" if rng.random() < noise.blank and token.islower() and token not in lexicon.STOPWORDS else token
-        for token in kept
-    ]
-    if noise.shuffle:
-        kept = [token for token in kept if token[0].isalnum()]
-        places = np.arange(len(kept)) + rng.uniform(0, noise.shuffle, size=len(kept))
-        kept = [kept[i] for i in np.argsort(places, kind="stable")]
-    return kept
-
-
-def _wh_and_rest(clause: Clause, kind: str, rng: np.random.Generator) -> tuple[str, list[Word], list[Word]]:
-    """The wh-words and the words before and after the answer, less what the wh-words say already."""
-    before, after = list(clause.before), list(clause.after)
-    options = WH_WORDS.get(kind, ("what",))
-    wh = str(options[int(rng.integers(len(options)))])
-    while before and (before[-1].kind == "det" or before[-1].text in '“"(‘$,'):
-        before.pop()
-    while after and after[0].text in '”")’,':
-        after.pop(0)
-    if kind in ("number", "percent"):
-        wh, after = _counted(wh, kind, after)
-    elif kind == "quantity":
-        wh = unit_question(" ".join(word.text for word in clause.answer))
-    elif kind in ("date", "year", "time", "century") and before and before[-1].lower in _TIME_PREPOSITIONS:
-        preposition = before.pop()
-        if preposition.lower in ("since", "until", "before", "after", "by", "from") and wh == "when":
-            wh = f"{preposition.lower} when"
-    elif (
-        kind == "place"
-        and wh == "where"
-        and before
-        and before[-1].lower in _PLACE_PREPOSITIONS
-        or kind == "place"
-        and wh == "in what place"
-        and before
-        and before[-1].kind == "prep"
-    ):
-        before.pop()
-    elif kind == "ordinal" and after and after[0].kind == "word":
-        wh, after = f"{wh} {after[0].text}", after[1:]
-    elif (
-        kind in _CLASSED
-        and clause.answer[-1].lower in lexicon.CLASSES
-        and len(clause.answer) > 1
-        and rng.random() < CLASS_SHARE
-    ):
-        wh = f"{'which' if rng.random() < 0.5 else 'what'} {clause.answer[-1].lower}"
-    elif kind in _NAMED and after and after[0].kind == "word" and after[0].start - clause.answer[-1].end == 1:
-        wh = "which" if rng.random() < 0.5 else "what"  # "American physicians": a name that says which
-    elif kind == "examples":
-        while before and before[-1].lower in ("such", "as", "including", "includes", "include", ","):
-            before.pop()
-    elif kind == "modified" and len(clause.answer) == 2 and rng.random() < 0.4:
-        wh = f"what {'kind' if rng.random() < 0.5 else 'type'} of {clause.answer[-1].text}"
-    elif kind == "reason":
-        while before and before[-1].lower in ("because", "due", "to", "of"):
-            before.pop()
-    return wh, before, after
 
 
 def _abridged(before: list[Word], after: list[Word], room: int) -> list[Word]:
@@ -200,54 +95,76 @@ def _abridged(before: list[Word], after: list[Word], room: int) -> list[Word]:
     return after[:best] if len(after) > room else after
 
 
-def _counted(wh: str, kind: str, after: list[Word]) -> tuple[str, list[Word]]:
-    """The wh-words "how many" with the noun that is counted: "how many students"."""
-    if kind == "percent":
-        return (f"{wh} {after[0].lower}", after[1:]) if after and after[0].lower == "of" else (wh, after)
-    end = 0
-    while end < min(3, len(after)) and after[end].kind in ("word", "cap"):
-        end += 1
-    if not end:
-        return "what number" if wh == "how many" else wh, after
-    return " ".join(["how many", *(word.text for word in after[:end])]), after[end:]
-
-
 def _order(
-    before: list[Word], after: list[Word], kind: str, wh: str, rng: np.random.Generator
+    before: list[Word], after: list[Word], kind: str, wh: str, told: bool, rng: np.random.Generator
 ) -> tuple[str, list[str]]:
     moved: list[Word] = []
-    if before and before[0].kind == "prep":  # "In 1910, she built": what stands in front of the subject goes behind
+    # "In 1910, she built", "If it rains, take": what stands in front of the subject goes behind.
+    if before and (before[0].kind == "prep" or before[0].lower in ("if", "when", "although", "while")):
         comma = next((i for i, word in enumerate(before) if word.text == ","), None)
         if comma is not None:
             moved, before = before[:comma], before[comma + 1 :]
     texts = [_text(word) for word in before]
     rest = [_text(word) for word in after]
     tail = [_text(word) for word in moved]
-    if not any(is_content(word) for word in before):
+    bare = not any(is_content(word) for word in before)
+    if bare and kind in _OF_WHOLE and after:  # "If it rains, take ...": the answer stood in front of the clause
+        order, statement = _imperative(after) if told else None, _invert(after)
+        if order is not None:
+            return "imperative", [wh, "should", "you", *order]
+        if statement is not None:
+            return "inverted", [wh, *statement]
+    if bare:
         return "subject", [wh, *rest, *tail]
+    order = _imperative(before) if told else None
+    if order is not None:
+        return "imperative", [wh, "should", "you", *order, *rest, *tail]
     short_name = len(before) <= 3 and all(word.kind in ("det", "word", "cap") for word in before)
-    if short_name and after and after[0].kind in ("verb", "aux", "prep") and kind in _NAMED:
+    if short_name and after and after[0].kind in ("verb", "aux", "prep") and kind in NAMED:
         return "named", [wh, *texts[sum(word.kind == "det" for word in before) :], *rest, *tail]
     roll = rng.random()
     inverted = _invert(before)
-    if inverted is None and kind in (
-        "date",
-        "year",
-        "place",
-        "purpose",
-        "reason",
-        "manner",
-        "condition",
-        "time",
-        "duration",
-    ):
+    if inverted is None and kind in _OF_WHOLE:
         inverted = _invert(before + after)
         rest = [] if inverted is not None else rest
-    if inverted is not None and roll < 0.85:
+    if inverted is not None and roll < IN_ORDER_SHARE:
         return "inverted", [wh, *inverted, *rest, *tail]
-    if roll < 0.5 or (inverted is not None and roll < 0.92):
+    if inverted is None and roll < 0.5 and not any(word.kind in ("aux", "verb") for word in before):
         return "turned", [wh, *rest, *texts, *tail]
     return "in_place", [*tail, *texts, wh, *rest]
+
+
+def _apposition(clause: Clause, kind: str) -> str | None:
+    """The question "Who is the practice manager?" for "the practice manager, Joan Petty"; None for other places."""
+    before = clause.before
+    if kind != "person" or not before or before[-1].text != "," or (clause.after and clause.after[0].text != ","):
+        return None
+    first = len(before) - 1
+    while first and before[first - 1].kind == "word":
+        first -= 1
+    nouns = [word.text for word in before[first:-1]]
+    if len(nouns) < 2 or not first or before[first - 1].lower != "the":
+        return None
+    past = any(lexicon.VERB_FORMS.get(w.lower, ("", ""))[1] == "past" or w.lower in ("was", "were") for w in before)
+    past &= not any(word.kind == "aux" and word.lower not in ("was", "were", "had") for word in before)
+    return join(["Who", "was" if past else "is", "the", *nouns]) + "?"
+
+
+def _imperative(words: Sequence[Word]) -> list[str] | None:
+    """The words of a clause that tells its reader to do something, "please" left out; None for others."""
+    words = words[1:] if words[0].lower == "please" else words
+    if not words or words[0].kind not in ("verb", "word"):
+        return None
+    form = lexicon.VERB_FORMS.get(words[0].lower)
+    if form is None or form[0] != words[0].lower:
+        return None
+    follows = words[1].kind if len(words) > 1 else "det"
+    noun = words[0].kind == "word" and words[0].lower not in lexicon.NOUN_VERBS
+    if words[0].text[0].isupper() and (follows == "cap" or noun):
+        return None  # a name
+    if follows not in ("det", "num", "pron", "adv", "cap") and words[0].kind == "word":
+        return None
+    return [words[0].lower, *(_text(word) for word in words[1:])] if follows not in ("aux", "verb") else None
 
 
 def _invert(words: Sequence[Word]) -> list[str] | None:
@@ -258,8 +175,12 @@ def _invert(words: Sequence[Word]) -> list[str] | None:
         if word.text in (",", ";"):
             return None
         subject, rest = [_text(w) for w in words[:i]], [_text(w) for w in words[i + 1 :]]
-        if any(w.text in ",;:" for w in words[:i]) or not any(
-            w.kind in ("word", "cap", "pron", "num") for w in words[:i]
+        commas = [k for k, w in enumerate(words[:i]) if w.text in ",;:"]
+        apposition = len(commas) == 2 and commas[1] == i - 1 and words[commas[0]].text == ","
+        if (
+            (commas and not apposition)
+            or words[0].lower in ("which", "who", "whose")
+            or not any(w.kind in ("word", "cap", "pron", "num") for w in words[:i])
         ):
             return None
         main_have = word.lower in lexicon.HAVE and not any(w.kind == "verb" for w in words[i + 1 : i + 4])
@@ -269,10 +190,16 @@ def _invert(words: Sequence[Word]) -> list[str] | None:
             base, auxiliary = (
                 ("have", {"had": "did", "has": "does"}.get(word.lower, "do")) if main_have else base_form(word)
             )
+            if auxiliary == "did" and base == word.lower and _is_plural(words[i - 1]):
+                auxiliary = "do"  # "permits cost": as likely today as then
             if auxiliary == "did" and i + 1 < len(words) and words[i + 1].lower == "by":
                 return None  # a participle without its auxiliary
             return [auxiliary, *subject, base, *rest]
     return None
+
+
+def _is_plural(word: Word) -> bool:
+    return word.lower in lexicon.PLURALS or (word.lower.endswith("s") and not word.lower.endswith("ss"))
 
 
 def _text(word: Word) -> str:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 GROUPS: dict[str, tuple[str, ...]] = {
     "date": ("date", "year", "time", "century"),
-    "number": ("number", "percent", "money", "quantity", "ordinal"),
+    "number": ("number", "percent", "money", "quantity", "ordinal", "phone"),
     "name": ("person", "organization", "place", "name"),
     "title": ("title",),
     "phrase": ("phrase", "subject", "modified"),

@@ -51,7 +51,7 @@ def _swapped(
     collection: Collection, number: int, drafts: Sequence[Draft], asked: Asked, rng: np.random.Generator
 ) -> tuple[str, dict[str, Any]] | None:
     """A name or number of the question replaced by one of the same type that the passage does not hold."""
-    text = collection.passages[number].text
+    text = collection.plain[number]
     own = find_answers(text, collection.sentences[number], collection.lower_counts, _SWAPPED_KINDS)
     for i in rng.permutation(len(drafts)):
         question = drafts[i].question
@@ -60,7 +60,7 @@ def _swapped(
             for _ in range(5):
                 other = int(rng.integers(len(collection.passages)))
                 theirs = find_answers(
-                    collection.passages[other].text,
+                    collection.plain[other],
                     collection.sentences[other],
                     collection.lower_counts,
                     _SWAPPED_KINDS,

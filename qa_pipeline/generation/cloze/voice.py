@@ -92,9 +92,16 @@ def _object_place(before: str, follows: str) -> bool:
 _ORGANIZATIONS = ("the company", "the website", "the site", "the service", "the provider")
 
 
-def choose_voice(rng: np.random.Generator) -> Voice:
-    """One of the ways in which readers ask: "do you ... my", "do they ... my", "does the company ... users'"."""
+def choose_voice(rng: np.random.Generator, service: bool = True) -> Voice:
+    """One of the ways in which readers ask: "do you ... my", "do they ... my", "does the company ... users'".
+
+    Args:
+        rng: chooses.
+        service: the text is a policy or the like; of others the reader does not ask as of a company or a web site.
+    """
     roll = rng.random()
+    if not service:
+        roll *= 0.65
     if roll < 0.4:
         return Voice("you", "you", "your", "do", "my", "me", "I")
     if roll < 0.65:

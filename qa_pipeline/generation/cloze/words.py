@@ -9,9 +9,19 @@ from functools import lru_cache
 
 from qa_pipeline.generation.cloze import lexicon
 
+CLOCK = r"\d{1,2}(?:[:.]\d{2})?\s?(?i:[ap]\.m\.|[ap]m\b)|\d{1,2}:\d{2}\b(?!:?\d)(?:\s(?:noon|midnight)\b)?"
+"""A time of day, as a pattern."""
+PHONE = (
+    r"(?:\+\d{1,3}[ -]?(?:\(0\)[ -]?)?|\(0\d{2,5}\)[ -]?|0)\d{1,5}(?:[ -]\d{2,8}){1,4}\b"
+    r"|(?:\(\d{3}\) ?|\b\d{3}[ -])\d{3}[ -]\d{4}\b"
+)
+"""A telephone number, as a pattern: of several groups, with a country's or area's code."""
+_TITLED = r"(?:Dr|Mrs?|Ms|Prof|St|Rev|Gen|Col|Capt|Lt|Sgt|Gov|Sen|Rep|Hon)\.(?=\s+[A-Z])"
 _WORD = re.compile(
+    rf"(?<![\d.,:])(?:{PHONE}|{CLOCK})|\b{_TITLED}|"
     r"\d+(?:-?[^\W\d_]+)+|[$£€]?\d[\d,.]*\d%?|[$£€]?\d%?|[^\W\d_]+(?:\.[^\W\d_])+\.?|\w+(?:[-'’]\w+)*|[^\w\s]"
 )
+_CLAUSE_ENDS = frozenset(",;:.()!?—–")
 _SPACE_BEFORE = re.compile(r"\s+([,.;:?!%)\]])")
 _SPACE_AFTER = re.compile(r"([(\[])\s+")
 
@@ -45,7 +55,33 @@ def cut(text: str, base: int = 0) -> list[Word]:
         kind = _kind(token, lower, before, words)
         words.append(Word(token, base + match.start(), base + match.end(), lower, kind))
         before = lower
+    return _with_a_verb(words)
+
+
+def _with_a_verb(words: list[Word]) -> list[Word]:
+    """In a clause without a verb, the first word that may be one where one would stand: "The walk lasts an hour"."""
+    start = 0
+    for end in range(len(words) + 1):
+        if end < len(words) and words[end].text not in _CLAUSE_ENDS and words[end].kind != "conj":
+            continue
+        if not any(word.kind in ("aux", "verb") for word in words[start:end]):
+            for i in range(start + 1, end - 1):
+                if _may_be_verb(words, i):
+                    word = words[i]
+                    words[i] = Word(word.text, word.start, word.end, word.lower, "verb")
+                    break
+        start = end + 1
     return words
+
+
+def _may_be_verb(words: list[Word], i: int) -> bool:
+    word, last, follows = words[i], words[i - 1], words[i + 1]
+    tense = lexicon.VERB_FORMS.get(word.lower, ("", ""))[1]
+    if word.kind != "word" or tense not in ("s", "base") or last.kind not in ("word", "cap", "num", "pron"):
+        return False
+    if tense == "base" and not (last.lower.endswith("s") or last.lower in lexicon.PLURALS or last.kind == "num"):
+        return False
+    return follows.kind in ("det", "num", "pron", "adv") or (follows.kind == "prep" and follows.lower != "of")
 
 
 def _kind(token: str, lower: str, before: str, words: list[Word]) -> str:
@@ -53,7 +89,7 @@ def _kind(token: str, lower: str, before: str, words: list[Word]) -> str:
     if first.isdigit() or first in "$£€" or (lower in lexicon.NUMBER_WORDS and first.islower()):
         return "num" if len(token) > 1 or first.isdigit() else "punct"
     if not first.isalnum():
-        return "punct"
+        return "num" if len(token) > 1 else "punct"  # a telephone number may begin with + or a bracket
     opening = not words or words[-1].text in '.:;?!“"('
     if first.isupper() and not opening and lower not in ("i",):
         return "cap"
@@ -139,7 +175,8 @@ def join(tokens: Sequence[str]) -> str:
     """Tokens as running text: single spaces, none before punctuation."""
     text = " ".join(token for token in tokens if token)
     text = _SPACE_AFTER.sub(r"\1", _SPACE_BEFORE.sub(r"\1", text))
-    return re.sub(r"\s+(['’]s\b)", r"\1", " ".join(text.split()))
+    text = re.sub(r"\s+(['’]s\b)", r"\1", " ".join(text.split()))
+    return re.sub(r"(?<=s) (['’]) (?=\w)", r"\1 ", text) if len(re.findall(r" ['’]", text)) == 1 else text
 
 
 @lru_cache(maxsize=65536)

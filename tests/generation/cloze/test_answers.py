@@ -10,7 +10,7 @@ from qa_pipeline.errors import ConfigError
 from qa_pipeline.generation.cloze.answers import find_answers, resolve_types
 from qa_pipeline.generation.cloze.other_sentence import lower_counts
 from qa_pipeline.generation.cloze.patterns import unit_question
-from qa_pipeline.generation.cloze.sentences import is_service_text, sentences_of
+from qa_pipeline.generation.cloze.sentences import is_spoken, sentences_of
 from qa_pipeline.generation.cloze.spans import GROUPS, TYPES
 from tests.generation.cloze.conftest import EIFFEL, MANUAL, POLICY, TOWER
 
@@ -32,6 +32,14 @@ def answers(text: str, *names: str) -> dict[str, set[str]]:
         ("The town grew quickly during the late 19th century because of coal.", "century", "late 19th century"),
         ("About 43.8% of all voters stayed at home on that day.", "percent", "43.8%"),
         ("The new bridge has cost $1.5 million so far, they say.", "money", "$1.5 million"),
+        ("The private report costs £120 at the front desk.", "money", "£120"),
+        ("The fine is 20 pence for each day, they say.", "money", "20 pence"),
+        ("The doors open from 8:00 am to 6:30 pm on all weekdays.", "time", "8:00 am to 6:30 pm"),
+        ("The doors are open between 9:30 and 17:00 on Mondays.", "time", "9:30 and 17:00"),
+        ("You can book a visit by phone on 01572 555 0142 at noon.", "phone", "01572 555 0142"),
+        ("They answer on +44 20 7946 0958 until the evening.", "phone", "+44 20 7946 0958"),
+        ("Please call (555) 123-4567 before you visit the house.", "phone", "(555) 123-4567"),
+        ("The practice was founded by Dr. Helen Marsh in the town.", "person", "Dr. Helen Marsh"),
         ("The wall is about 120 kilometres long and very old.", "quantity", "120 kilometres"),
         ("There were 1,200 students at the school in those days.", "number", "1,200"),
         ("There were twenty-five students at the school in those days.", "number", "twenty-five"),
@@ -54,6 +62,22 @@ def test_a_word_that_usually_is_in_lower_case_is_no_name():
     assert "Rivers" not in {name for kind in GROUPS["name"] for name in answers(text).get(kind, set())}
 
 
+@pytest.mark.parametrize(
+    ("text", "kind", "part"),
+    [
+        ("The doors open from 8:00 am to 6:30 pm on all days.", "number", "00"),
+        ("You can book a visit by phone on 01572 555 0142 at noon.", "number", "555"),
+        ("The practice is at 14 Mill Lane and has 3 rooms.", "number", "14"),
+        ("They reigned from 1914-1918 and then again from 1939.", "phone", "1914-1918"),
+        ("Please cancel your visit a day before it is due.", "name", "Please"),
+        ("Collect the parcel from the shop next door.", "name", "Collect"),
+        ("It costs £65 a year for every car in town.", "phrase", "year"),
+    ],
+)
+def test_no_part_of_a_time_phone_number_or_address_is_an_answer(text, kind, part):
+    assert part not in answers(text).get(kind, set())
+
+
 def test_a_thousands_separator_belongs_to_the_number():
     assert answers("The park covers 1,160,000 square miles of land.")["quantity"] == {"1,160,000 square miles"}
 
@@ -66,8 +90,8 @@ def test_a_unit_decides_the_question(value, wh):
 
 
 def test_texts_that_speak_to_a_reader_are_told_from_those_that_do_not():
-    assert is_service_text(sentences_of(POLICY)) and is_service_text(sentences_of(MANUAL))
-    assert not is_service_text(sentences_of(TOWER)) and not is_service_text(sentences_of(EIFFEL))
+    assert is_spoken(sentences_of(POLICY)) and is_spoken(sentences_of(MANUAL))
+    assert not is_spoken(sentences_of(TOWER)) and not is_spoken(sentences_of(EIFFEL))
 
 
 def test_types_can_be_limited_to_groups_and_single_types():

@@ -1,0 +1,181 @@
+"""Chooses the wh-words of a question by answer type, and takes from its clause what they say already."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from qa_pipeline.generation.cloze import lexicon
+from qa_pipeline.generation.cloze.clauses import Clause
+from qa_pipeline.generation.cloze.patterns import unit_question
+from qa_pipeline.generation.cloze.words import Word
+
+WH_WORDS: dict[str, tuple[str, ...]] = {
+    "person": ("who", "who", "who", "which person", "what is the name of the person who"),
+    "organization": ("what", "who", "what organization", "which organization", "what group", "which company"),
+    "place": ("where", "where", "what place", "in what place", "which area", "what", "what country", "what city"),
+    "name": ("what", "what", "what", "who", "what name"),
+    "title": ("what", "what", "what work", "what title"),
+    "date": ("when", "when", "on what date", "what date"),
+    "year": ("when", "when", "in what year", "what year", "in which year"),
+    "time": ("when", "at what time", "what time"),
+    "century": ("when", "in what century", "what century", "in which period"),
+    "percent": ("what percentage", "how much", "what percent", "how many"),
+    "money": ("how much", "how much", "how much money", "what amount"),
+    "phone": ("what phone number", "which phone number", "what number", "what telephone number"),
+    "number": ("how many",),
+    "ordinal": ("which", "what"),
+    "purpose": ("why", "why", "why", "for what purpose", "for what reason"),
+    "reason": ("why", "why", "for what reason", "because of what"),
+    "manner": ("how", "how", "in what way", "by what means"),
+    "condition": ("when", "when", "under what circumstances", "in what case", "under which conditions"),
+    "duration": ("how long", "for how long", "until when"),
+    "examples": ("what are examples of", "what", "which", "what are some of"),
+    "subject": ("what",),
+    "modified": ("what", "what"),
+    "phrase": ("what", "what"),
+}
+_TIME_PREPOSITIONS = lexicon.word_set("in on at during since by from until around before after")
+_PLACE_PREPOSITIONS = lexicon.word_set("in at near to within throughout")
+_CLASSED = lexicon.word_set("organization place name title")
+NAMED = lexicon.word_set("person organization place name title")
+"""Types whose answer may stand behind what it is: "the company Intel"."""
+CLASS_SHARE = 0.5
+"""How often a name is asked for by its class: "what party" for "Liberal Party"."""
+_AMOUNTS = lexicon.word_set("number percent money quantity")
+_THINGS = lexicon.word_set("phrase modified name person organization place title")
+_ABOUT = lexicon.word_set("about approximately around nearly almost roughly over only some just")
+_TOTALS = lexicon.word_set("total average maximum minimum sum number lot score population")
+_DOERS = ("ers", "ors", "ists", "ians", "ees", "ents")
+"""Ends of words for people, in the plural."""
+
+
+def wh_and_rest(clause: Clause, kind: str, rng: np.random.Generator) -> tuple[str, list[Word], list[Word]]:
+    """The wh-words and the words before and after the answer, less what the wh-words say already."""
+    before, after = list(clause.before), list(clause.after)
+    options = WH_WORDS.get(kind, ("what",))
+    wh = str(options[int(rng.integers(len(options)))])
+    while before and (before[-1].kind == "det" or before[-1].text in '“"(‘$,'):
+        before.pop()
+    while after and after[0].text in '”")’,':
+        after.pop(0)
+    before, after = _without_company(before, after, kind)
+    if kind in _AMOUNTS:
+        named = _without_amount_words(before)
+        if named:
+            wh = f"what {named}"
+        elif kind in ("number", "percent"):
+            wh, after = _counted(wh, kind, after)
+        elif kind == "quantity":
+            wh = unit_question(" ".join(word.text for word in clause.answer))
+            if wh == "how long" and before and before[-1].lower == "for":
+                before.pop()
+    elif kind == "time" and before and before[-1].lower in ("between", "from") and len(clause.answer) > 1:
+        wh = "between what times" if before.pop().lower == "between" else "when"
+    elif kind == "person" and before and before[-1].lower.rstrip(".") in lexicon.TITLES:
+        while before and before[-1].lower.rstrip(".") in lexicon.TITLES:
+            before.pop()
+    elif kind in ("date", "year", "time", "century") and before and before[-1].lower in _TIME_PREPOSITIONS:
+        preposition = before.pop()
+        if preposition.lower in ("since", "until", "before", "after", "by", "from") and wh == "when":
+            wh = f"{preposition.lower} when"
+    elif (
+        kind == "place"
+        and wh == "where"
+        and before
+        and before[-1].lower in _PLACE_PREPOSITIONS
+        or kind == "place"
+        and wh == "in what place"
+        and before
+        and before[-1].kind == "prep"
+    ):
+        before.pop()
+    elif kind == "subject" and (clause.answer[-1].lower in lexicon.PLURALS or clause.answer[-1].lower.endswith(_DOERS)):
+        wh = "who"
+    elif kind == "ordinal" and after and after[0].kind == "word":
+        wh, after = f"{wh} {after[0].text}", after[1:]
+    elif (
+        kind in _CLASSED
+        and clause.answer[-1].lower in lexicon.CLASSES
+        and len(clause.answer) > 1
+        and rng.random() < CLASS_SHARE
+    ):
+        wh = f"{'which' if rng.random() < 0.5 else 'what'} {clause.answer[-1].lower}"
+    elif kind in NAMED and after and after[0].kind == "word" and after[0].start - clause.answer[-1].end == 1:
+        wh = "which" if rng.random() < 0.5 else "what"  # "American physicians": a name that says which
+    elif kind == "examples":
+        while before and before[-1].lower in ("such", "as", "including", "includes", "include", ","):
+            before.pop()
+    elif kind == "modified" and len(clause.answer) == 2 and rng.random() < 0.4:
+        wh = f"what {'kind' if rng.random() < 0.5 else 'type'} of {clause.answer[-1].text}"
+    elif kind == "reason":
+        while before and before[-1].lower in ("because", "due", "to", "of"):
+            before.pop()
+    return wh, before, after
+
+
+def _without_company(before: list[Word], after: list[Word], kind: str) -> tuple[list[Word], list[Word]]:
+    """Without what the answer is named together with: "the bed and the [food]", "a [parent] or guardian"."""
+    verb = next((i for i, word in enumerate(before) if word.kind in ("aux", "verb")), None)
+    if verb is None:
+        return before, after
+    joined = bool(before) and before[-1].lower in ("and", "or")
+    if kind == "time":  # "open on Mondays from 9:00 to 12:00, and on Fridays from [10:00]": only the last of the list
+        other = max((i for i, word in enumerate(before) if word.kind == "num"), default=len(before))
+        last = next((i for i in range(other, len(before)) if before[i].lower == "and"), None)
+        end = verb + 1
+        while end < len(before) and before[end].kind in ("word", "verb", "adv"):
+            end += 1
+        return (before[:end] + before[last + 1 :] if last is not None else before), after
+    if joined and kind in _AMOUNTS:
+        before = before[: next((i for i, word in enumerate(before) if i > verb and word.kind == "num"), len(before))]
+    elif joined and kind in _THINGS:
+        end = len(before)
+        while end > verb + 1 and before[end - 1].kind not in ("aux", "verb", "prep", "ing"):
+            end -= 1
+        before = before[:end]
+    if after and after[0].lower in ("and", "or") and kind in _THINGS:
+        end = 1
+        while end < len(after) and after[end].kind in ("det", "word", "cap", "num"):
+            end += 1
+        new_clause = end < len(after) and after[end].kind in ("aux", "verb", "pron")
+        after = [] if new_clause else after[end:]
+    return before, after
+
+
+def _without_amount_words(before: list[Word]) -> str:
+    """Takes "about", "up to" and "a total of" off the end; of "a fee of" returns "fee", what the amount is."""
+    while before:
+        last = before[-1].lower
+        if last in _ABOUT or (last in ("least", "most") and before[-2:-1] and before[-2].lower == "at"):
+            del before[-2 if last in ("least", "most") else -1 :]
+        elif last in ("to", "than") and before[-2:-1] and before[-2].lower in ("up", "more", "less", "fewer"):
+            del before[-2:]
+        elif last == "of" and len(before) > 1 and before[-2].kind == "word":
+            end = len(before) - 1
+            first = end - 1
+            while first and before[first - 1].kind == "word" and before[first].start - before[first - 1].end == 1:
+                first -= 1
+            if not first or before[first - 1].kind != "det":
+                return ""
+            noun, head = " ".join(word.text for word in before[first:end]), before[end - 1].lower
+            del before[first - 1 :]
+            if head not in _TOTALS:
+                return noun
+        else:
+            return ""
+    return ""
+
+
+def _counted(wh: str, kind: str, after: list[Word]) -> tuple[str, list[Word]]:
+    """The wh-words "how many" with the noun that is counted: "how many students"."""
+    if kind == "percent":
+        return (f"{wh} {after[0].lower}", after[1:]) if after and after[0].lower == "of" else (wh, after)
+    end = 0
+    while end < min(4, len(after)) and (
+        after[end].kind in ("word", "cap")
+        or (after[end].kind in ("ing", "verb") and end + 1 < len(after) and after[end + 1].kind == "word" and not end)
+    ):
+        end += 1
+    if not end:
+        return wh, after
+    return " ".join(["how many", *(word.text for word in after[:end])]), after[end:]
