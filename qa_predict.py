@@ -3,6 +3,7 @@
 python qa_predict.py --model DIR --question "..." --context_file FILE [FILE ...]
 python qa_predict.py --model DIR --interactive --context_file FILE
 python qa_predict.py --model DIR --data FILE --output preds.json
+python qa_predict.py --model DIR --data QUESTIONS --context_file FILE [FILE ...] [--output answers.csv]
 python qa_predict.py --base BASE --tuned DIR [DIR ...] --data FILE --report report.html
 python qa_predict.py CONFIG.yaml [--key value ...]
 """
@@ -11,8 +12,18 @@ from __future__ import annotations
 
 import sys
 
-from qa_pipeline.ask.commands import main
 from qa_pipeline.errors import run_script
+
+
+def main(argv: list[str]) -> int:
+    """Parses, asks and prints."""
+    if not argv:
+        print(f"{__doc__}\n--help lists all settings.", file=sys.stderr)
+        return 2
+    from qa_pipeline.ask import commands  # here, so that a missing package becomes one message
+
+    return commands.main(argv)
+
 
 if __name__ == "__main__":
     sys.exit(run_script(main))

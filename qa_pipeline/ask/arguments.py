@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Mapping
+import dataclasses
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
 
-from qa_pipeline.arguments.config_files import COMMAND_LINE, Given, Problem, found, raise_problems
+from qa_pipeline.arguments.config_files import COMMAND_LINE, Given, Problem, raise_problems
 from qa_pipeline.arguments.help import PRECEDENCE, USAGE, help_text
 from qa_pipeline.arguments.legacy import renamed
-from qa_pipeline.arguments.ranges import out_of_range
 from qa_pipeline.arguments.setting_types import settings_of
 from qa_pipeline.arguments.sources import read_sources
+from qa_pipeline.ask.checks import Command, check
 
 OLD_NAMES = renamed(str, model_name_or_path="model", test_file="data", base_model_name_or_path="base_model")
 OLD_NAMES |= renamed(int, max_predict_samples="max_eval_samples")
@@ -28,7 +27,9 @@ class What:
         default=None,
         metadata={"help": "A run folder, an adapter or a merged model; a Hub id; or package:MODULE/FOLDER."},
     )
-    question: str | None = field(default=None, metadata={"help": "One question, on context or context_file."})
+    question: list[str] | str | None = field(
+        default=None, metadata={"help": "A question on context or context_file, or several; the flag may be repeated."}
+    )
     context: str | None = field(default=None, metadata={"help": "The text that holds the answer."})
     context_file: list[str] | str | None = field(
         default=None,
@@ -40,13 +41,17 @@ class What:
     interactive: bool = field(default=False, metadata={"help": "Ask as often as you like, one line a question."})
     data: str | None = field(
         default=None,
-        metadata={"help": "A file of questions in any format of run_qa.py, a saved dataset, or a Hub one."},
+        metadata={
+            "help": "A file of questions in any format of run_qa.py, a saved dataset, or a Hub one. With context or "
+            "context_file it needs questions only: one a line, or a column."
+        },
     )
     output: str | None = field(
         default=None,
         metadata={
             "help": "Where the answers to data go. FILE.json: id to text, as the SQuAD scripts read it, with "
-            "FILE_nbest.json beside it; FILE.jsonl: a line of everything for each question."
+            "FILE_nbest.json beside it; FILE.jsonl: a line of everything for each question; FILE.csv or FILE.tsv: a "
+            "table."
         },
     )
     base: str | None = field(
@@ -154,8 +159,6 @@ LIMITS = (
 )
 """Settings that are stored with a model."""
 
-Command = Literal["ask", "interactive", "predict", "compare"]
-
 
 @dataclass
 class PredictArguments(Loading, Reading, Shown, What):
@@ -167,18 +170,23 @@ class PredictArguments(Loading, Reading, Shown, What):
         if self.base or self.tuned:
             return "compare"
         if self.data:
-            return "predict"
+            return "list" if self.context is not None or self.context_files else "predict"
         return "interactive" if self.interactive else "ask"
+
+    @property
+    def questions(self) -> list[str]:
+        """Questions of the command line or the configuration file."""
+        return _listed(self.question)
 
     @property
     def context_files(self) -> list[str]:
         """Files and folders to ask."""
-        return [self.context_file] if isinstance(self.context_file, str) else list(self.context_file or ())
+        return _listed(self.context_file)
 
     @property
     def tuned_models(self) -> list[str]:
         """Models that are compared with the base."""
-        return [self.tuned] if isinstance(self.tuned, str) else list(self.tuned or ())
+        return _listed(self.tuned)
 
     @property
     def least_confidence(self) -> float:
@@ -209,103 +217,46 @@ def parse(argv: list[str]) -> PredictArguments:
     sources = read_sources(argv, settings, OLD_NAMES)
     problems = sources.problems
     given = {key: one for key, one in sources.given.items() if one.value is not None}
+    problems += _with_repeated(given, argv)
     if sources.complete:
         values = {name: setting.default for name, setting in settings.items()}
         arguments = PredictArguments(**values | {name: one.value for name, one in given.items()})
-        faults = _check(arguments, given, sources.config_file or COMMAND_LINE)
+        faults = check(arguments, given, sources.config_file or COMMAND_LINE)
         problems = problems + [fault for fault in faults if not sources.broken.intersection(fault.keys)]
     raise_problems(problems)
     return arguments
 
 
-# Which settings say something to which command; those of no row do to all.
-_BELONGS: dict[str, tuple[Command, ...]] = {
-    "question": ("ask",),
-    "context": ("ask", "interactive"),
-    "context_file": ("ask", "interactive"),
-    "interactive": ("interactive",),
-    "data": ("predict", "compare"),
-    "output": ("predict",),
-    "report": ("compare",),
-    "model": ("ask", "interactive", "predict"),
-    "base_model": ("ask", "interactive", "predict"),
-    "top_k": ("ask", "interactive"),
-    "all_answers": ("ask", "interactive"),
-    "min_confidence": ("ask", "interactive"),
-    "json": ("ask", "interactive"),
-    **dict.fromkeys(
-        ("field_mapping", "split", "dataset_config_name", "on_bad_data", "max_bad_fraction", "max_eval_samples"),
-        ("predict", "compare"),
-    ),
-    **dict.fromkeys(("answer_normalization", "answer_language", "seed"), ("predict", "compare")),
-}
-_DOING = {
-    "ask": "asking one question",
-    "interactive": "asking interactively",
-    "predict": "answering the questions of data",
-    "compare": "comparing base and tuned",
-}
+_REPEATABLE = ("question", "context_file", "tuned")
 
 
-def _check(values: PredictArguments, given: Mapping[str, Given], default_place: str) -> list[Problem]:
-    """Values out of range, settings that are missing, and settings that contradict each other."""
-    problems: list[Problem] = []
-
-    def report(keys: str, text: str) -> None:
-        names = tuple(keys.split())
-        one = given.get(names[0], Given(None, default_place, names[0]))
-        problems.append(Problem(one.place, f"{one.label}: {text}", names))
-
-    for name, one in given.items():
-        if fault := out_of_range(name, one.value):
-            report(name, fault)
-    command = values.command
-    for name, commands in _BELONGS.items():
-        if name in given and given[name].value is not False and command not in commands:
-            report(f"{name} base tuned data interactive", f"has no meaning when {_DOING[command]}; leave it out")
-
-    if command == "compare":
-        if not values.base:
-            report("base tuned", "is required beside tuned; give the model to compare with")
-        if not values.tuned_models:
-            report("tuned base", "is required beside base; give one model or more")
-        if not values.data:
-            report("data", "is required; give labelled questions to compare the models on")
-    elif not values.model:
-        report("model", "is required; give a run folder, a Hub id or package:MODULE/FOLDER (or base and tuned)")
-    if command in ("ask", "interactive"):
-        _check_asking(values, report)
-    for name in ("output", "report"):
-        target = getattr(values, name)
-        if target and os.path.isdir(target):
-            report(name, f"{found(target)} is a folder; give the name of a file")
-        if target and values.data and os.path.exists(target) and _same(target, values.data):
-            report(f"{name} data", f"{found(target)} is the data itself; give another name")
-    if values.answer_language and values.answer_normalization == "squad":
-        report(
-            "answer_language answer_normalization",
-            'squad normalisation is for English only; set answer_normalization to "multilingual"',
-        )
-    if isinstance(values.field_mapping, str) and values.field_mapping.lstrip().startswith(("{", "[")):
-        report("field_mapping", "looks like an inline JSON object but is not valid JSON")
+def _with_repeated(given: dict[str, Given], argv: list[str]) -> list[Problem]:
+    """Gathers flags that stand several times, of which in general the last one counts; says what a shell took apart."""
+    problems = []
+    for name in _REPEATABLE:
+        if name in given and given[name].place == COMMAND_LINE:
+            groups = _all_given(argv, name)
+            if name == "question" and any(len(words) > 1 for words in groups):
+                text = "several words without quotes; put each question in quotes, and repeat --question for several"
+                problems.append(Problem(COMMAND_LINE, f"--question: {text}", ("question",)))
+            given[name] = dataclasses.replace(given[name], value=[word for words in groups for word in words])
     return problems
 
 
-def _check_asking(values: PredictArguments, report: Any) -> None:
-    if values.command == "ask" and values.question is None:
-        report("question data interactive", "is required; give a question, data with questions, or interactive")
-    if values.command == "ask" and values.question is not None and not values.question.strip():
-        report("question", "is blank")
-    if values.context is None and not values.context_files:
-        report("context context_file", "is required; give a text, or documents as context_file")
-    if values.context is not None and values.context_files:
-        report("context_file context", "context is given too; keep one")
-    if values.context is not None and not values.context.strip():
-        report("context", "is blank")
-    for path in values.context_files:
-        if not os.path.exists(path):
-            report("context_file", f"no such file: {found(path)} (relative paths start at {os.getcwd()})")
+def _all_given(argv: list[str], name: str) -> list[list[str]]:
+    """The words after each occurrence of a flag."""
+    groups: list[list[str]] = []
+    taking = False
+    for word in argv:
+        if word.startswith("--"):
+            flag, equals, attached = word.partition("=")
+            taking = flag.removeprefix("--").replace("-", "_") == name
+            if taking:
+                groups.append([attached] if equals else [])
+        elif taking:
+            groups[-1].append(word)
+    return groups
 
 
-def _same(one: str, other: str) -> bool:
-    return os.path.exists(other) and os.path.samefile(one, other)
+def _listed(value: list[str] | str | None) -> list[str]:
+    return [value] if isinstance(value, str) else list(value or ())

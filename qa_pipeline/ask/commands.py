@@ -5,27 +5,28 @@ Each command is one function; the main path first. Models and reports are made b
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import logging
 import os
 import sys
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from qa_pipeline import artifacts
+from qa_pipeline.ask.answer_files import check_target, write_answers, writing
 from qa_pipeline.ask.arguments import LIMITS, PredictArguments, parse
-from qa_pipeline.ask.found import ask_all
-from qa_pipeline.ask.terminal import counted, metrics_table, reply_dict, reply_text, uses_colour
-from qa_pipeline.data import DataReport, Example, load_examples
-from qa_pipeline.data.documents import Document, read_documents
+from qa_pipeline.ask.found import ask_all, best_of_documents
+from qa_pipeline.ask.question_lists import read_questions
+from qa_pipeline.ask.reading import read_contexts, read_data
+from qa_pipeline.ask.terminal import counted, metrics_table, reply_dict, reply_text, shown, uses_colour
+from qa_pipeline.data import Example
+from qa_pipeline.data.documents import Document
 from qa_pipeline.data.fingerprint import fingerprint
-from qa_pipeline.errors import ConfigError, DataError, QAError
+from qa_pipeline.errors import ConfigError, QAError
 from qa_pipeline.metrics import calibration_error, score_rows
 
 if TYPE_CHECKING:
@@ -51,7 +52,13 @@ def main(argv: list[str]) -> int:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")  # a terminal that has no emoji still shows the answer
-    command = {"ask": ask, "interactive": ask_repeatedly, "predict": answer_file, "compare": compare_models}
+    command = {
+        "ask": ask,
+        "interactive": ask_repeatedly,
+        "predict": answer_file,
+        "list": answer_list,
+        "compare": compare_models,
+    }
     try:
         code = command[arguments.command](arguments)
         sys.stdout.flush()
@@ -62,9 +69,10 @@ def main(argv: list[str]) -> int:
 
 
 def ask(arguments: PredictArguments) -> int:
-    """Prints the answer to one question."""
+    """Prints the answer to each question."""
     documents = read_contexts(arguments)
-    print_reply(load_predictor(str(arguments.model), arguments), str(arguments.question), documents, arguments)
+    predictor = load_predictor(str(arguments.model), arguments)
+    print_replies(predictor, arguments.questions, documents, arguments)
     return 0
 
 
@@ -88,6 +96,8 @@ def ask_repeatedly(arguments: PredictArguments) -> int:
             break
         if not question:
             continue
+        if not person and not arguments.json:
+            print(f"? {shown(question)}")
         try:
             print_reply(predictor, question, documents, arguments)
         except QAError as error:
@@ -101,7 +111,7 @@ def ask_repeatedly(arguments: PredictArguments) -> int:
 
 def answer_file(arguments: PredictArguments) -> int:
     """Answers the questions of a data set, writes them where asked, and prints the scores if it has answers."""
-    check_writable(arguments.output)
+    check_target(arguments.output)
     examples, everything, report = read_data(arguments, require_answers=False)
     labelled = [example for example in examples if example["answers"]["text"] or example["is_impossible"]]
     if not labelled and not arguments.output:
@@ -119,11 +129,41 @@ def answer_file(arguments: PredictArguments) -> int:
     return 0
 
 
+def answer_list(arguments: PredictArguments) -> int:
+    """Asks the questions of data on documents, or on one text; writes the answers where asked, else prints them."""
+    check_target(arguments.output)
+    questions = read_questions(
+        str(arguments.data),
+        field_mapping=arguments.field_mapping,
+        most=arguments.max_eval_samples,
+        split=arguments.split,
+        dataset_config_name=arguments.dataset_config_name,
+        cache_dir=arguments.cache_dir,
+        token=arguments.token,
+    )
+    if questions.column is not None:
+        unused = "; its contexts are left aside, since others were given" if questions.has_contexts else ""
+        print(f"{arguments.data}: questions are in the field {questions.column}{unused}", file=sys.stderr)
+    documents = read_contexts(arguments)
+    predictor = load_predictor(str(arguments.model), arguments)
+    if not arguments.output:
+        print_replies(predictor, [row["question"] for row in questions.rows], documents, arguments)
+        return 0
+    begin = time.perf_counter()
+    answers, places = zip(*best_of_documents(predictor, questions.rows, documents), strict=True)
+    seconds = time.perf_counter() - begin
+    with_null = predictor.settings.version_2_with_negative
+    for path in write_answers(arguments.output, answers, with_null, places if arguments.context_files else None):
+        print(f"written: {path}")
+    print(f"{counted(len(answers), 'question')} on {counted(len(documents), 'text')} in {seconds:.1f} s")
+    return 0
+
+
 def compare_models(arguments: PredictArguments) -> int:
     """Compares base and tuned models, prints the table and writes the report where asked."""
     from qa_pipeline.compare import compare, comparison_table, report_html
 
-    check_writable(arguments.report)
+    check_target(arguments.report)
     examples, everything, _ = read_data(arguments, require_answers=True)
     models = [load_predictor(str(arguments.base), arguments, allow_new_head=True)]
     models += [load_predictor(name, arguments) for name in arguments.tuned_models]
@@ -139,7 +179,7 @@ def compare_models(arguments: PredictArguments) -> int:
     print(comparison_table(comparison))
     if arguments.report:
         beside = Path(arguments.report).parent / COMPARISON
-        with _writing(arguments.report):
+        with writing(arguments.report):
             artifacts.write_text(arguments.report, report_html(comparison))
             artifacts.write_json(beside, comparison.to_json(), indent=None)
         print(f"\nwritten: {arguments.report}, {beside}")
@@ -165,60 +205,14 @@ def load_predictor(name: str, arguments: PredictArguments, *, allow_new_head: bo
     )
 
 
-def read_contexts(arguments: PredictArguments) -> list[Document]:
-    """What is asked: the context of the command line (its source is ""), or documents."""
-    if arguments.context is not None:
-        return [Document(arguments.context, "")]
-    return list(read_documents(arguments.context_files, skip_bad=True))
-
-
-def read_data(arguments: PredictArguments, *, require_answers: bool) -> tuple[list[Example], list[Example], DataReport]:
-    """The questions to ask, all questions of the data, and the report on it; prints what was dropped."""
-    everything, report = load_examples(
-        str(arguments.data),
-        field_mapping=arguments.field_mapping,
-        split=arguments.split,
-        on_bad_data=arguments.on_bad_data,
-        max_bad_fraction=arguments.max_bad_fraction,
-        require_answers=require_answers,
-        dataset_config_name=arguments.dataset_config_name,
-        cache_dir=arguments.cache_dir,
-        token=arguments.token,
-    )
-    if report.rows_dropped or report.rows_repaired:
-        print(
-            f"{report.source}: {report.rows_read:,} rows read as {report.format}, {report.rows_repaired:,} repaired, "
-            f"{report.rows_dropped:,} dropped",
-            *report.reason_lines(report.dropped),
-            sep="\n",
-            file=sys.stderr,
-        )
-    return everything[: arguments.max_eval_samples], everything, report
-
-
-def write_answers(path: str, answers: Sequence[Answer], with_null: bool) -> list[Path]:
-    """Writes the answers of a file.
-
-    JSON lines hold each answer whole. JSON is what the SQuAD scripts read, id to text, with NAME_nbest.json (spans with
-    their characters and confidences) and, for models that may say so, NAME_null_odds.json beside it.
-
-    Returns:
-        The files.
-    """
-    target = Path(path)
-    with _writing(path):
-        if target.suffix.lower() in (".jsonl", ".ndjson"):
-            lines = (json.dumps(dataclasses.asdict(answer), ensure_ascii=False) + "\n" for answer in answers)
-            return [artifacts.write_text(target, "".join(lines))]
-        nbest = {answer.id: [dataclasses.asdict(span) for span in answer.nbest] for answer in answers}
-        beside = {"nbest": nbest}
-        written = [artifacts.write_json(target, {answer.id: answer.text for answer in answers})]
-        if with_null:
-            beside["null_odds"] = {answer.id: answer.null_odds for answer in answers}  # type: ignore[misc]
-        return written + [
-            artifacts.write_json(target.with_name(f"{target.stem}_{name}.json"), value)
-            for name, value in beside.items()
-        ]
+def print_replies(
+    predictor: QAPredictor, questions: Sequence[str], documents: list[Document], arguments: PredictArguments
+) -> None:
+    """Asks and prints one question, or several, each above its answer."""
+    for number, question in enumerate(questions):
+        if len(questions) > 1 and not arguments.json:
+            print(*[""] * bool(number), f"? {shown(question)}", sep="\n")
+        print_reply(predictor, question, documents, arguments)
 
 
 def print_reply(predictor: QAPredictor, question: str, documents: list[Document], arguments: PredictArguments) -> None:
@@ -263,22 +257,3 @@ def print_scores(
             "note: the model's temperature and no-answer threshold were fitted on this very data, which flatters the "
             "scores; --temperature 1 --null_score_diff_threshold 0 leaves them out"
         )
-
-
-def check_writable(path: str | None) -> None:
-    """Makes the folder of a file and raises DataError where the file could not be written: before hours of work."""
-    if path is not None:
-        folder = Path(path).parent
-        with _writing(path):
-            folder.mkdir(parents=True, exist_ok=True)
-            if not os.access(folder, os.W_OK):
-                raise OSError("the folder may not be written to")
-
-
-@contextmanager
-def _writing(path: str) -> Iterator[None]:
-    """Turns a fault of the file system into one message."""
-    try:
-        yield
-    except (OSError, ValueError) as error:
-        raise DataError(f"cannot write {path}: {getattr(error, 'strerror', None) or error}") from error

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import Any
 
 from qa_pipeline.data.documents import Document
-from qa_pipeline.predictor.answer import spans_needed
+from qa_pipeline.predictor.answer import Answer, distinct, spans_needed
+
+ROOM_FOR_DISTINCT = 40
+"""Spans of n-best for each answer that is wanted: most of the best ones overlap the very best."""
 
 
 @dataclass(frozen=True)
@@ -37,10 +41,30 @@ class Found:
 
 @dataclass(frozen=True)
 class Reply:
-    """The answers to one question, best first; empty where none has the confidence that was asked for."""
+    """The answers to one question.
+
+    Attributes:
+        question: as asked.
+        answers: best first, "no answer" before them where it won everywhere; empty where none has the confidence that
+            was asked for.
+        no_answer_confidence: of there being no answer in any of the texts, 0 to 1; 0 for a model that always answers.
+    """
 
     question: str
     answers: list[Found]
+    no_answer_confidence: float = 0.0
+
+    @property
+    def none_likelier(self) -> bool:
+        """Whether "no answer" is likelier than the best answer, or won everywhere."""
+        if not self.answers:
+            return self.no_answer_confidence > 0.5
+        return self.answers[0].start is None or self.no_answer_confidence > self.answers[0].confidence
+
+    @property
+    def spans(self) -> list[Found]:
+        """The answers that are words of a text."""
+        return [found for found in self.answers if found.start is not None]
 
 
 def ask_all(
@@ -61,23 +85,25 @@ def ask_all(
         predictor: a QAPredictor.
         question: not blank.
         documents: at least one; a source of "" is a context that is not a document.
-        top_k: most answers, spans that overlap included; not with all_answers.
-        all_answers: every answer instead, none overlapping a better one.
+        top_k: most answers, none overlapping a better one; not with all_answers.
+        all_answers: every answer of at least min_confidence instead.
         min_confidence: answers below are left out.
 
     Raises:
         DataError, ModelError: as `predictor.predict`.
     """
     # Every span of this confidence has a place in n-best of this size: confidences add up to 1 at most.
-    needed = spans_needed(min_confidence) if all_answers else top_k
+    needed = spans_needed(min_confidence) if all_answers else min(ROOM_FOR_DISTINCT * top_k, 1000) if top_k > 1 else 1
     options = {"n_best_size": max(needed, predictor.settings.n_best_size)}
     rows = ({"question": question, "context": document.text} for document in documents)
     given: list[Found] = []
     silent: list[Found] = []
     runners_up: list[Found] = []
+    nothing = 1.0
     for document, answer in zip(documents, predictor.predict(rows, **options), strict=True):
         place = document if document.source else None
-        best = answer.above(min_confidence) if all_answers else answer.nbest[:top_k]
+        nothing = min(nothing, answer.no_answer_confidence)
+        best = answer.above(min_confidence) if all_answers else distinct(answer.nbest)[:top_k]
         spans = [Found(span.text, span.start, span.end, span.confidence, document.text, place) for span in best]
         if answer.start is None:
             silent.append(Found("", None, None, answer.confidence, document.text, place))
@@ -89,8 +115,42 @@ def ask_all(
         none = min(silent, key=lambda found: found.confidence)
         if len(documents) > 1:
             none = replace(none, context="", document=None)
-        return Reply(question, [none, *_ranked(runners_up, min_confidence)[: top_k - 1]])
-    return Reply(question, _ranked(given, min_confidence)[:most])
+        return Reply(question, [none, *_ranked(runners_up, min_confidence)[: top_k - 1]], none.confidence)
+    return Reply(question, _ranked(given, min_confidence)[:most], nothing)
+
+
+def best_of_documents(
+    predictor: Any, questions: Iterable[Mapping[str, Any]], documents: Sequence[Document]
+) -> Iterator[tuple[Answer, Document | None]]:
+    """Asks every document every question, many at a time; gives the best answer to each question, as `ask_all`.
+
+    Args:
+        predictor: a QAPredictor.
+        questions: rows with "id" and "question".
+        documents: at least one.
+
+    Returns:
+        Each answer, its `no_answer_confidence` that of all documents, and the document it is from; None for no answer
+        in any of several.
+
+    Raises:
+        DataError, ModelError: as `predictor.predict`.
+    """
+    rows = (
+        {"id": row["id"], "question": row["question"], "context": document.text}
+        for row in questions
+        for document in documents
+    )
+    replies = predictor.predict(rows)
+    while answers := list(islice(replies, len(documents))):
+        nothing = min(answer.no_answer_confidence for answer in answers)
+        spoken = [place for place, answer in enumerate(answers) if answer.start is not None]
+        if spoken:
+            place = max(spoken, key=lambda place: answers[place].confidence)
+        else:
+            place = min(range(len(answers)), key=lambda place: answers[place].confidence)
+        document = documents[place] if spoken or len(documents) == 1 else None
+        yield replace(answers[place], no_answer_confidence=nothing), document
 
 
 def _ranked(spans: Iterable[Found], min_confidence: float) -> list[Found]:

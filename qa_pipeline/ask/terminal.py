@@ -25,25 +25,30 @@ def uses_colour(stream: TextIO) -> bool:
 def reply_text(reply: Reply, *, colour: bool, several: bool) -> str:
     """The answers to one question, each with its confidence, where it is, and the sentence around it.
 
+    Where no answer is likelier than the best of them, that is said first, and they are called guesses.
+
     Args:
         reply: what was found.
         colour: mark with colours, else with [[ ]].
         several: more than one document was asked, so that each answer says where it comes from.
     """
-    blocks = []
-    for rank, found in enumerate(reply.answers, 1):
-        number = f"{rank}. " if len(reply.answers) > 1 else ""
-        blocks.append(number + _one(found, colour=colour, several=several))
-    if not blocks:
-        blocks.append(_style("no answer of enough confidence", BOLD, colour))
-    return "\n\n".join(blocks)
+    spans, unlikely = reply.spans, reply.none_likelier
+    blocks = [
+        (f"{rank}. " if len(spans) > 1 else "") + _one(found, guess=unlikely, colour=colour, several=several)
+        for rank, found in enumerate(spans, 1)
+    ]
+    if not unlikely:
+        return "\n\n".join(blocks) or _style("no answer of enough confidence", BOLD, colour)
+    where = "these texts" if several else "this text"
+    line = f"{_style('no answer', BOLD, colour)} in {where} ({reply.no_answer_confidence:.2f})"
+    if len(blocks) == 1:
+        return f"{line}; best guess: {blocks[0]}"
+    return "\n\n".join([f"{line}; best guesses:", *blocks]) if blocks else line
 
 
-def _one(found: Found, *, colour: bool, several: bool) -> str:
-    if found.start is None:
-        where = " in any of the documents" if several else ""
-        return f"{_style('no answer', BOLD, colour)}{where}  (confidence {found.confidence:.2f})"
-    line = f"{_style(shown(found.text), BOLD, colour)}  (confidence {found.confidence:.2f})"
+def _one(found: Found, *, guess: bool, colour: bool, several: bool) -> str:
+    sure = f" ({found.confidence:.2f})" if guess else f"  (confidence {found.confidence:.2f})"
+    line = _style(shown(found.text), BOLD, colour) + sure
     if several or found.page is not None:
         line += f"  {_style(reply_source(found), DIM, colour)}"
     return f"{line}\n    {marked_sentence(found, colour=colour)}"
@@ -103,7 +108,11 @@ def reply_dict(reply: Reply) -> dict[str, Any]:
             low, high = sentence_around(found.context, found.start, found.end)
             row["sentence"] = found.context[low:high]
         answers.append(row)
-    return {"question": reply.question, "answers": answers}
+    return {
+        "question": reply.question,
+        "no_answer_confidence": round(reply.no_answer_confidence, 6),
+        "answers": answers,
+    }
 
 
 def metrics_table(scores: Scores, rng: np.random.Generator, ece: float | None) -> str:

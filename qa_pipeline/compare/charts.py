@@ -115,7 +115,7 @@ def outcomes_chart(comparison: Comparison) -> str:
 def breakdown_chart(comparison: Comparison, title: str, groups: Mapping[str, Mapping[str, Any]]) -> str:
     """One row for each group: the models' F1, and at the right how many questions it has."""
     names = list(groups)
-    left = min(126.0, 12 + 6.8 * max(len(name) for name in names))
+    left = min(152.0, 16 + 8.0 * max(len(name) for name in names))  # wide letters, half a shape and a gap
     right = 282.0
     ticks = _ticks(0.0, max(max(group["f1"]) for group in groups.values()))
     scale = _Scale(ticks, left, right)

@@ -7,7 +7,7 @@ Never sees an example or a window. The main path is `load_tokenizer` -> `load_mo
 """
 
 from qa_pipeline.modeling.checks import check_fits, describe, logits_of, probe_inputs
-from qa_pipeline.modeling.head import find_qa_head, freeze_unused, is_head_untrained
+from qa_pipeline.modeling.head import find_qa_head, freeze_unused, is_head_new, is_head_untrained
 from qa_pipeline.modeling.loading import load_model, load_tokenizer, load_trained
 from qa_pipeline.modeling.lora import attach_lora, lora_targets
 from qa_pipeline.modeling.paths import resolve_model_path
@@ -22,6 +22,7 @@ __all__ = [
     "describe",
     "find_qa_head",
     "freeze_unused",
+    "is_head_new",
     "is_head_untrained",
     "load_model",
     "load_tokenizer",

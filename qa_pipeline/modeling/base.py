@@ -12,7 +12,7 @@ from qa_pipeline.arguments import ModelArguments
 from qa_pipeline.errors import ModelError
 from qa_pipeline.modeling import checks, quantization
 from qa_pipeline.modeling.faults import as_model_error, quiet_loading
-from qa_pipeline.modeling.head import find_qa_head, in_head
+from qa_pipeline.modeling.head import find_qa_head, in_head, remember_new_head
 from qa_pipeline.modeling.paths import resolve_model_path
 
 logger = logging.getLogger(__name__)
@@ -60,8 +60,12 @@ def load_base(
     heads = find_qa_head(model)
     if quantize is not None:
         quantization.settle_quantized(model)
-        return model, _check_weights(name, heads, {key for key, _ in model.named_parameters()}, info)
-    return model, _check_weights(name, heads, checks.check_output(model, name), info)
+        new = _check_weights(name, heads, {key for key, _ in model.named_parameters()}, info)
+    else:
+        new = _check_weights(name, heads, checks.check_output(model, name), info)
+    if new:
+        remember_new_head(model)
+    return model, new
 
 
 def _load_config(name: str, path: str, model_args: ModelArguments, options: dict[str, Any]) -> PretrainedConfig:

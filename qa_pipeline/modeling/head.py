@@ -16,6 +16,8 @@ logger = logging.getLogger(__name__)
 UNTRAINED_HEAD = "qa_head_untrained"
 """Attribute of a model whose head was made anew for prediction."""
 
+_NEW_HEAD = "qa_new_head"
+
 
 def unwrap(model: nn.Module) -> nn.Module:
     """The model inside DistributedDataParallel, torch.compile and PEFT wrappers: a plain transformers model."""
@@ -60,6 +62,28 @@ def find_qa_head(model: nn.Module) -> list[str]:
 def is_head_untrained(model: nn.Module) -> bool:
     """Whether `load_trained` made the head anew, so that the model answers at random."""
     return bool(getattr(unwrap(model), UNTRAINED_HEAD, False))
+
+
+def remember_new_head(model: nn.Module) -> None:
+    """Keeps a copy of a head that was made anew, for `is_head_new`."""
+    setattr(unwrap(model), _NEW_HEAD, [weight.detach().clone() for weight in _head_weights(model)])
+
+
+def is_head_new(model: nn.Module) -> bool:
+    """Whether the head still is as it was made at random: no adapter has brought a trained one and nothing trained it.
+
+    Reads False on a sharded or quantised model whose head cannot be compared.
+    """
+    made, now = getattr(unwrap(model), _NEW_HEAD, None), _head_weights(model)
+    if made is None or [weight.shape for weight in made] != [weight.shape for weight in now]:
+        return False
+    return all(torch.equal(one.cpu(), two.detach().cpu()) for one, two in zip(made, now, strict=True))
+
+
+def _head_weights(model: nn.Module) -> list[torch.Tensor]:
+    # PEFT keeps the head as it was beside the copy that it trains.
+    plain, heads = unwrap(model), find_qa_head(model)
+    return [p for name, p in plain.named_parameters() if in_head(name, heads) and ".original_module." not in name]
 
 
 def in_head(name: str, heads: list[str]) -> bool:

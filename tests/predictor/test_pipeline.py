@@ -8,7 +8,7 @@ import torch
 from qa_pipeline import QAPredictor, pipeline
 from qa_pipeline.arguments import ModelArguments
 from qa_pipeline.errors import DataError, ModelError
-from qa_pipeline.modeling import load_tokenizer, load_trained, read_settings, write_settings
+from qa_pipeline.modeling import QASettings, load_tokenizer, load_trained, read_settings, write_settings
 from qa_pipeline.predictor import QuestionAnsweringPipeline, QuestionError
 from tests.modeling.made import FULL, save, trained
 from tests.predictor.made import lookup
@@ -171,7 +171,38 @@ def test_an_impossible_answer_is_empty_and_only_given_where_that_is_wanted(qa):
 def test_the_threshold_decides_what_comes_first():
     qa = pipeline(model=lookup({"contract": 9.0}), handle_impossible_answer=True)
     assert qa(question=Q, context=C, null_score_diff_threshold=-100.0)["answer"] == ""
-    assert qa(question=Q, context="please bring it", null_score_diff_threshold=100.0, top_k=2)[0]["answer"] != ""
+    assert qa(question=Q, context="please bring it", null_score_diff_threshold=100.0)["answer"] != ""
+
+
+@pytest.mark.parametrize("threshold", [-100.0, 0.0, 100.0])
+@pytest.mark.parametrize("context", [C, "please bring it"])
+def test_a_list_is_sorted_by_score_and_has_no_empty_answer_unless_that_is_wanted(context, threshold):
+    qa = pipeline(model=lookup({"contract": 2.0}, version_2_with_negative=True, null_score_diff_threshold=threshold))
+    for wanted in (False, True):
+        found = qa(question=Q, context=context, handle_impossible_answer=wanted, top_k=50)
+        assert [reply["score"] for reply in found] == sorted((r["score"] for r in found), reverse=True)
+        assert [reply["answer"] for reply in found].count("") == wanted
+
+
+def test_a_model_that_learnt_to_say_no_answer_always_answers_as_before_with_a_score_that_shows_it():
+    qa = pipeline(model=lookup({"contract": 9.0}, version_2_with_negative=True))
+    nothing = "please bring your card"
+    reply = qa(question=Q, context=nothing)
+    assert reply["answer"] and nothing[reply["start"] : reply["end"]] == reply["answer"]
+    assert reply["score"] < 1e-3
+    assert qa(question=Q, context=C) == REPLY
+    assert qa.predictor.ask(Q, nothing).text == ""
+    assert qa(question=Q, context=nothing, handle_impossible_answer=True)["answer"] == ""
+    assert pipeline(model=qa.predictor, handle_impossible_answer=True)(question=Q, context=nothing)["answer"] == ""
+
+
+def test_defaults_are_those_of_the_removed_pipeline():
+    qa = pipeline(model=lookup({"contract": 9.0}))
+    assert (qa.options.top_k, qa.options.align_to_words) == (1, True)
+    assert qa.options.limits["version_2_with_negative"] is False
+    elsewhere = QASettings()
+    lengths = (elsewhere.max_seq_length, elsewhere.doc_stride, elsewhere.max_question_length)
+    assert lengths == (384, 128, 64)
 
 
 def test_all_answers_are_distinct_places_above_a_confidence(qa):
@@ -255,8 +286,9 @@ def test_a_model_trained_here_has_its_stored_limits_and_threshold(folder):
     stored.version_2_with_negative, stored.null_score_diff_threshold, stored.max_answer_length = True, -1e6, 3
     write_settings(stored, folder)
     qa = pipeline(model=folder, device="cpu")
-    assert qa(Q, C)["answer"] == ""
-    assert qa(Q, C, handle_impossible_answer=False)["answer"] != ""
+    assert qa(Q, C)["answer"] != ""
+    assert qa(Q, C, handle_impossible_answer=True)["answer"] == ""
+    assert len(qa.tokenizer.tokenize(qa(Q, LONG, align_to_words=False)["answer"])) <= 3
 
 
 def test_a_model_in_memory_is_taken_with_its_tokenizer(folder):

@@ -268,7 +268,11 @@ def test_a_model_whose_head_was_never_trained_says_so_once(folders, caplog):
 
 @pytest.mark.parametrize(
     ("name", "message"),
-    [("/no/such/folder", "does not exist"), ("package:no_such_package/model", "not installed"), ("", "is empty")],
+    [
+        ("/no/such/folder", "does not exist"),
+        ("package:no_such_package/model", "no Python package no_such_package is installed"),
+        ("", "is empty"),
+    ],
 )
 def test_a_model_that_is_not_there_is_a_model_error(name, message):
     with pytest.raises(ModelError, match=message):

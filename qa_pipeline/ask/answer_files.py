@@ -1,0 +1,131 @@
+"""Writes the answers to a file of questions, in the format that the file's name ends in."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import io
+import json
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from qa_pipeline import artifacts
+from qa_pipeline.errors import ConfigError, DataError
+
+if TYPE_CHECKING:
+    from qa_pipeline.data.documents import Document
+    from qa_pipeline.predictor import Answer
+
+ENDINGS = (".json", ".jsonl", ".csv", ".tsv")
+COLUMNS = ("id", "question", "answer", "confidence", "no_answer_confidence", "start", "end")
+"""Of a table; source and page follow where documents were asked."""
+
+_BESIDE = ("nbest", "null_odds")
+
+
+def write_answers(
+    path: str, answers: Sequence[Answer], with_null: bool, documents: Sequence[Document | None] | None = None
+) -> list[Path]:
+    """Writes the answers of a file.
+
+    JSON lines hold each answer whole; tables (CSV, TSV) have COLUMNS. JSON is what the SQuAD scripts read, id to text,
+    with NAME_nbest.json beside it (spans with their characters and confidences) and, for models that may say that there
+    is no answer, that among the spans (start and end null) and NAME_null_odds.json.
+
+    Args:
+        path: ends in one of ENDINGS.
+        answers: in the order of the questions.
+        with_null: whether the model may say that there is no answer.
+        documents: where each answer was found, if documents were asked.
+
+    Returns:
+        The files.
+
+    Raises:
+        DataError: a file cannot be written.
+    """
+    target = Path(path)
+    places = [
+        {} if documents is None else _place(answer, document)
+        for answer, document in zip(answers, documents or [None] * len(answers), strict=True)
+    ]
+    with writing(path):
+        if target.suffix.lower() == ".jsonl":
+            rows = (dataclasses.asdict(answer) | place for answer, place in zip(answers, places, strict=True))
+            return [artifacts.write_text(target, "".join(json.dumps(r, ensure_ascii=False) + "\n" for r in rows))]
+        if target.suffix.lower() != ".json":
+            return [artifacts.write_text(target, _table(answers, places, "\t" if _is_tsv(target) else ","))]
+        beside: dict[str, Any] = {"nbest": {answer.id: _nbest(answer, with_null) for answer in answers}}
+        if with_null:
+            beside["null_odds"] = {answer.id: answer.null_odds for answer in answers}
+        written = [artifacts.write_json(target, {answer.id: answer.text for answer in answers})]
+        return written + [artifacts.write_json(_side_file(target, name), value) for name, value in beside.items()]
+
+
+def check_target(path: str | None) -> None:
+    """Makes the folder of an output and makes sure, before hours of work, that writing it spoils nothing.
+
+    Raises:
+        ConfigError: files of another run lie where those beside the output would go.
+        DataError: the file could not be written.
+    """
+    if path is None:
+        return
+    target = Path(path)
+    with writing(path):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if not os.access(target.parent, os.W_OK):
+            raise OSError("the folder may not be written to")
+    if target.suffix.lower() == ".json" and not target.exists():
+        others = [str(side) for side in (_side_file(target, name) for name in _BESIDE) if side.exists()]
+        if others:
+            raise ConfigError(
+                "command line",
+                f"--output: {', '.join(others)} would be overwritten, which another run wrote ({path} is not there); "
+                "give another name, or move what is there",
+            )
+
+
+@contextmanager
+def writing(path: str) -> Iterator[None]:
+    """Turns a fault of the file system into one message."""
+    try:
+        yield
+    except (OSError, ValueError) as error:
+        raise DataError(f"cannot write {path}: {getattr(error, 'strerror', None) or error}") from error
+
+
+def _table(answers: Sequence[Answer], places: Sequence[dict[str, Any]], delimiter: str) -> str:
+    out = io.StringIO()
+    writer = csv.writer(out, delimiter=delimiter, lineterminator="\n")
+    writer.writerow([*COLUMNS, *(places[0] if places else ())])
+    for answer, place in zip(answers, places, strict=True):
+        sure = [round(number, 6) for number in (answer.confidence, answer.no_answer_confidence)]
+        row = [answer.id, answer.question, answer.text, *sure, answer.start, answer.end, *place.values()]
+        writer.writerow(["" if value is None else value for value in row])
+    return out.getvalue()
+
+
+def _nbest(answer: Answer, with_null: bool) -> list[dict[str, Any]]:
+    """The spans, and no answer among them, by confidence."""
+    spans = [dataclasses.asdict(span) for span in answer.nbest]
+    if with_null:
+        nothing = {"text": "", "start": None, "end": None, "score": 0.0, "confidence": answer.no_answer_confidence}
+        spans = sorted([*spans, nothing], key=lambda span: -span["confidence"])
+    return spans
+
+
+def _place(answer: Answer, document: Document | None) -> dict[str, Any]:
+    page = document.page_at(answer.start) if document is not None and answer.start is not None else None
+    return {"source": document.source if document is not None else None, "page": page}
+
+
+def _side_file(target: Path, name: str) -> Path:
+    return target.with_name(f"{target.stem}_{name}.json")
+
+
+def _is_tsv(target: Path) -> bool:
+    return target.suffix.lower() == ".tsv"

@@ -1,0 +1,108 @@
+"""Answering a file of questions: what is said of it, scored and written, with a model that needs no training."""
+
+from __future__ import annotations
+
+import csv
+import json
+
+import pytest
+
+from qa_pipeline.ask.commands import main
+from qa_pipeline.data import load_examples
+from qa_pipeline.data.fingerprint import fingerprint
+from qa_pipeline.errors import ConfigError, DataError, run_script
+from tests.ask.fakes import CONTEXT, data_file
+
+
+def test_a_file_is_answered_scored_and_written(models, tmp_path, capsys):
+    target = tmp_path / "out" / "preds.json"
+    assert main(["--model", "m", "--data", str(data_file(tmp_path)), "--output", str(target)]) == 0
+    printed = capsys.readouterr().out
+    assert "exact match     50.00   95% interval" in printed and "4 questions in" in printed
+    assert json.loads(target.read_text()) == {"q0": "London", "q1": "engines", "q2": "London", "q3": "engines"}
+    nbest = json.loads((tmp_path / "out" / "preds_nbest.json").read_text())
+    assert [(span["start"], span["end"]) for span in nbest["q0"]] == [(22, 28), (55, 61), (None, None)]
+    assert nbest["q0"][2]["confidence"] == pytest.approx(1 - 0.9 / (1 + len(CONTEXT) / 1000))
+    assert json.loads((tmp_path / "out" / "preds_null_odds.json").read_text()).keys() == nbest.keys()
+
+
+def test_json_lines_hold_each_answer_whole(models, tmp_path):
+    target = tmp_path / "preds.jsonl"
+    main(["--model", "m", "--data", str(data_file(tmp_path)), "--output", str(target), "--max_eval_samples", "3"])
+    rows = [json.loads(line) for line in target.read_text().splitlines()]
+    assert [row["id"] for row in rows] == ["q0", "q1", "q2"]
+    assert {"question", "text", "start", "end", "confidence", "no_answer_confidence", "nbest"} <= rows[0].keys()
+
+
+@pytest.mark.parametrize(("ending", "delimiter"), [(".csv", ","), (".TSV", "\t")])
+def test_tables_are_tables(models, tmp_path, ending, delimiter):
+    target = tmp_path / f"preds{ending}"
+    path = data_file(tmp_path, count=2)
+    rows = json.loads(path.read_text())
+    rows[1]["question"] = 'With a comma, a\ttab and a "quote": what of Zuse?'
+    path.write_text(json.dumps(rows))
+    main(["--model", "m", "--data", str(path), "--output", str(target)])
+    with open(target, newline="") as handle:
+        found = list(csv.DictReader(handle, delimiter=delimiter))
+    assert list(found[0]) == ["id", "question", "answer", "confidence", "no_answer_confidence", "start", "end"]
+    assert [row["question"] for row in found] == [row["question"] for row in rows]
+    assert CONTEXT[int(found[0]["start"]) : int(found[0]["end"])] == found[0]["answer"] == "London"
+    assert (found[1]["answer"], found[1]["start"], found[1]["end"]) == ("", "", "")
+    assert float(found[0]["confidence"]) == pytest.approx(0.9 / (1 + len(CONTEXT) / 1000), abs=1e-6)
+    assert sorted(file.name for file in tmp_path.iterdir()) == [target.name, "questions.json"]
+
+
+def test_files_of_another_run_are_not_overwritten(models, tmp_path, capsys):
+    path, target = data_file(tmp_path), tmp_path / "preds.json"
+    (tmp_path / "preds_nbest.json").write_text("precious")
+    with pytest.raises(ConfigError, match=r"preds_nbest.json would be overwritten, which another run wrote"):
+        main(["--model", "m", "--data", str(path), "--output", str(target)])
+    assert (tmp_path / "preds_nbest.json").read_text() == "precious" and models["m"].decoded_with == []
+    main(["--model", "m", "--data", str(path), "--output", str(tmp_path / "preds.csv")])
+    (tmp_path / "preds_nbest.json").unlink()
+    for _ in range(2):  # its own files are replaced
+        assert main(["--model", "m", "--data", str(path), "--output", str(target)]) == 0
+
+
+def test_the_fields_that_were_inferred_are_shown(models, tmp_path, capsys):
+    path = tmp_path / "own.csv"
+    path.write_text("nr,query,passage\n1,Where is London?,The bridge of London is old.\n2,And Paris?,All of Paris.\n")
+    main(["--model", "m", "--data", str(path), "--output", str(tmp_path / "preds.csv")])
+    printed = capsys.readouterr().err
+    assert f"{path}: read as csv, fields: " in printed
+    assert '"context": "passage"' in printed and '"question": "query"' in printed
+
+
+def test_data_without_answers_is_answered_but_not_scored(models, tmp_path, capsys):
+    path, target = data_file(tmp_path, answered=False), tmp_path / "preds.json"
+    main(["--model", "m", "--data", str(path), "--output", str(target)])
+    assert "exact match" not in capsys.readouterr().out and target.exists()
+    assert run_script(main, ["--model", "m", "--data", str(path)]) == 2
+    assert "--output: is required, since" in capsys.readouterr().err
+
+
+def test_scores_on_the_data_that_the_model_was_fitted_on_are_said_to_flatter(models, tmp_path, capsys):
+    path = data_file(tmp_path)
+    main(["--model", "m", "--data", str(path)])
+    assert "flatters" not in capsys.readouterr().out
+    models["m"].settings.tuned_on = fingerprint(load_examples(path)[0])
+    main(["--model", "m", "--data", str(path), "--max_eval_samples", "2"])
+    assert (
+        "note: the model's temperature and no-answer threshold were fitted on this very data" in capsys.readouterr().out
+    )
+
+
+def test_what_was_dropped_is_said(models, tmp_path, capsys):
+    path = data_file(tmp_path, count=8)
+    rows = json.loads(path.read_text())
+    path.write_text(json.dumps([*rows, {**rows[0], "id": "bad", "context": " "}]))
+    main(["--model", "m", "--data", str(path)])
+    assert "9 rows read as json, 0 repaired, 1 dropped" in capsys.readouterr().err
+
+
+def test_an_output_that_cannot_be_written_is_said_before_the_work(models, tmp_path):
+    (tmp_path / "file").write_text("x")
+    path = data_file(tmp_path)
+    with pytest.raises(DataError, match="cannot write"):
+        main(["--model", "m", "--data", str(path), "--output", str(tmp_path / "file" / "preds.json")])
+    assert models["m"].decoded_with == []

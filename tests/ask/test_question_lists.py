@@ -1,0 +1,117 @@
+"""Questions without contexts: from lines, from columns, and asked on documents."""
+
+from __future__ import annotations
+
+import csv
+import json
+
+import pytest
+
+from qa_pipeline.ask import commands
+from qa_pipeline.ask.commands import main
+from qa_pipeline.ask.question_lists import read_questions
+from qa_pipeline.errors import ConfigError, DataError
+from tests.ask.fakes import WordFinder
+
+TWO = ["How high, exactly, is the fee?", 'Who is "Zuse"?']
+
+
+def quoted(text: str) -> str:
+    return '"' + text.replace('"', '""') + '"'
+
+
+FILES = {
+    "lines.txt": "\n".join(TWO) + "\n\n",
+    "one_column.csv": "question\n" + "\n".join(map(quoted, TWO)),
+    "unquoted.csv": "Frage\n" + "\n".join(TWO),
+    "other_header.tsv": "what they want to know\n" + "\n".join(TWO),
+    "no_header.csv": f"{quoted(TWO[0])}\n{TWO[1]}",
+    "two_columns.csv": "nr,query\n" + "\n".join(f"{i},{quoted(text)}" for i, text in enumerate(TWO)),
+    "rows.jsonl": "\n".join(json.dumps({"asked": text, "by": "Ann"}) for text in TWO),
+    "rows.json": json.dumps([{"question": text} for text in TWO]),
+}
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_questions_alone_are_read_from_nearly_anything(tmp_path, name):
+    (tmp_path / name).write_text(FILES[name])
+    found = read_questions(str(tmp_path / name))
+    assert [row["question"] for row in found.rows] == TWO
+    assert len({row["id"] for row in found.rows}) == 2 and not found.has_contexts
+    assert len(read_questions(str(tmp_path / name), most=1).rows) == 1
+
+
+def test_ids_and_the_field_of_a_mapping_are_kept(tmp_path):
+    path = tmp_path / "rows.jsonl"
+    path.write_text("\n".join(json.dumps({"id": f"a{i}", "x": text, "y": "no?"}) for i, text in enumerate(TWO)))
+    found = read_questions(str(path), field_mapping={"question": "x"})
+    assert found.rows == [{"id": f"a{i}", "question": text} for i, text in enumerate(TWO)]
+    with pytest.raises(DataError, match="no field z, which the mapping has as the question. Fields: id, x, y"):
+        read_questions(str(path), field_mapping={"question": "z"})
+    with pytest.raises(ConfigError, match="quesstion"):
+        read_questions(str(path), field_mapping={"question": "x", "quesstion": "x"})
+    with pytest.raises(DataError, match=r'no field .* the question. Fields: .* --field_mapping .{"question": "PATH"}'):
+        read_questions(str(path))
+
+
+def test_a_file_without_questions_or_that_is_not_there_is_one_message(tmp_path):
+    (tmp_path / "a.csv").write_text("question\n")
+    with pytest.raises(DataError, match="holds no question"):
+        read_questions(str(tmp_path / "a.csv"))
+    with pytest.raises(DataError, match="no such file|missing"):
+        read_questions(str(tmp_path / "b.csv"))
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """Two documents and a list of questions on them."""
+    monkeypatch.setattr(commands, "load_predictor", lambda name, arguments: WordFinder(name))
+    (tmp_path / "documents").mkdir()
+    (tmp_path / "documents" / "a.txt").write_text("The bridge of London is old.")
+    (tmp_path / "documents" / "b.txt").write_text("Paris lies far from London, which many a traveller has seen.")
+    (tmp_path / "q.csv").write_text("question\nWhere is London?\nWhere is Paris?\nWho is Zuse?\n")
+    return tmp_path
+
+
+def asked(folder, *more):
+    return main(
+        ["--model", "m", "--data", str(folder / "q.csv"), "--context_file", str(folder / "documents"), *map(str, more)]
+    )
+
+
+def test_a_list_of_questions_is_asked_on_documents_and_written_with_its_sources(folder):
+    assert asked(folder, "--output", folder / "answers.csv") == 0
+    with open(folder / "answers.csv", newline="") as handle:
+        rows = list(csv.DictReader(handle))
+    assert [(row["answer"], row["source"].rpartition("/")[2]) for row in rows] == [
+        *(("London", "a.txt"), ("Paris", "b.txt"), ("", ""))
+    ]
+    for row in rows[:2]:
+        with open(row["source"]) as handle:
+            assert handle.read()[int(row["start"]) : int(row["end"])] == row["answer"]
+    # No answer in the first document says nothing of Paris, which the second has.
+    assert [float(row["no_answer_confidence"]) < 0.2 for row in rows] == [True, True, True]
+    asked(folder, "--output", folder / "answers.json")
+    assert list(json.loads((folder / "answers.json").read_text()).values()) == ["London", "Paris", ""]
+
+
+def test_without_an_output_the_answers_are_printed(folder, capsys):
+    asked(folder, "--max_eval_samples", "2", "--json")
+    replies = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [reply["question"] for reply in replies] == ["Where is London?", "Where is Paris?"]
+    asked(folder, "--top_k", "2")
+    assert "? Who is Zuse?\nno answer in these texts" in capsys.readouterr().out
+
+
+def test_contexts_that_are_left_aside_are_named(folder, capsys):
+    (folder / "q.csv").write_text("question,context\nWhere is London?,Elsewhere\n")
+    asked(folder)
+    printed = capsys.readouterr()
+    assert "in the field question; its contexts are left aside" in printed.err and "a.txt" in printed.out
+
+
+def test_questions_alone_without_documents_name_the_flag(folder):
+    for name, text in (("q.csv", "question\nWho?\n"), ("q.jsonl", '{"question": "Who?"}\n{"question": "Why?"}\n')):
+        (folder / name).write_text(text)
+        with pytest.raises(DataError, match="holds questions without texts; give the documents to ask as --context_f"):
+            main(["--model", "m", "--data", str(folder / name), "--output", str(folder / "o.csv")])
