@@ -14,8 +14,11 @@ from qa_pipeline.errors import run_script
 
 def main(argv: list[str]) -> int:
     """Parses, runs and prints."""
-    from qa_pipeline.arguments.help import print_help_if_asked
+    from qa_pipeline.arguments.help import SHORT, print_help_if_asked
 
+    if not argv:
+        print(SHORT, file=sys.stderr)
+        return 2
     print_help_if_asked(argv)  # before anything that imports torch
 
     from qa_pipeline.arguments import parse_arguments

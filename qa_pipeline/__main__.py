@@ -2,8 +2,15 @@
 
 import sys
 
-from qa_pipeline.cli import main
 from qa_pipeline.errors import run_script
+
+
+def main(argv: list[str]) -> int:
+    """Runs one command; imported here, so that a package that is missing is one line."""
+    from qa_pipeline import cli
+
+    return cli.main(argv)
+
 
 if __name__ == "__main__":
     sys.exit(run_script(main))

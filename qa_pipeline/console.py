@@ -37,7 +37,8 @@ def log_to_console(args: Any) -> None:
 def results_table(results: dict[str, Any], output_dir: str | None) -> str:
     """A short table of what was measured: base, validation and test, in percent."""
     lines = [f"{'':<22}{'exact match':>12}{'F1':>9}   95% interval of F1"]
-    for prefix, title in (("base", "base (untrained head)"), ("eval", "tuned, validation"), ("predict", "tuned, test")):
+    base = "base (untrained head)" if results.get("base_untrained_head") else "base, before training"
+    for prefix, title in (("base", base), ("eval", "tuned, validation"), ("predict", "tuned, test")):
         if f"{prefix}_f1" in results:
             bounds = results.get(f"{prefix}_f1_interval")
             interval = f"   {bounds[0]:.1f} to {bounds[1]:.1f}" if bounds else ""
@@ -59,7 +60,13 @@ def results_table(results: dict[str, Any], output_dir: str | None) -> str:
             lines.append(line)
         elif f"{prefix}_ece" in results:
             lines.append(f"calibration: ECE {results[f'{prefix}_ece']:.3f} at temperature 1 ({title})")
+    if "eval_threshold_reason" in results:
+        lines.append(f"no-answer threshold {results['eval_threshold_reason']}")
     if "train_loss" in results:
-        lines.append(f"train loss {results['train_loss']:.4f}, {results.get('train_runtime', 0):.0f} s of training")
+        steps = f" over {results['train_steps']:,} steps" if "train_steps" in results else ""
+        lines.append(
+            f"train loss {results['train_loss']:.4f}{steps}, {results.get('train_runtime', 0):.0f} s of training"
+        )
+    lines += [f"warning: {warning}" for warning in results.get("warnings", ())]
     lines.append(f"run folder: {output_dir}")
     return "\n".join(lines)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 
 class QAError(Exception):
@@ -44,11 +45,19 @@ class BackendError(QAError):
     """A language-model backend refused, failed or is not installed."""
 
 
+class Interrupted(KeyboardInterrupt):
+    """Ctrl-C, with what became of the work as the message."""
+
+
+_PACKAGES = (
+    *("torch", "transformers", "tokenizers", "safetensors", "huggingface_hub", "accelerate", "peft", "datasets"),
+    *("numpy", "yaml", "pyarrow"),
+)
 _DEBUG_SETTINGS = (["underflow_overflow"], ["tpu_metrics_debug"])
 
 
 def run_script(main: Callable[[list[str]], int], argv: list[str] | None = None) -> int:
-    """Calls `main(argv)` and turns a QAError into one message on stderr and exit code 2.
+    """Calls `main(argv)` and turns a QAError, or a required package that is missing, into one message and exit code 2.
 
     `--debug` anywhere in argv is taken out and lets the traceback through. (With one of its own values after it, it is
     the setting of transformers and stays.)
@@ -64,8 +73,23 @@ def run_script(main: Callable[[list[str]], int], argv: list[str] | None = None) 
             raise
         print(f"{type(error).__name__}: {error}", file=sys.stderr)
         return 2
-    except KeyboardInterrupt:
+    except ImportError as error:
+        if debug or (error.name or "").split(".")[0] not in _PACKAGES:
+            raise
+        print(missing_package(error), file=sys.stderr)
+        return 2
+    except KeyboardInterrupt as interrupt:
         if debug:
             raise
-        print("Interrupted. What was written stays; the same command goes on from there.", file=sys.stderr)
+        print(str(interrupt) or "Interrupted. The same command goes on from what was written.", file=sys.stderr)
         return 130
+
+
+def missing_package(error: ImportError) -> str:
+    """One line on a required package that cannot be imported: by which Python, why, and what to run."""
+    own = Path(__file__).resolve().parents[1] / ".venv" / "bin" / "python"
+    other = f", or use {own}" if own.exists() and Path(sys.prefix) != own.parents[1] else ""
+    return (
+        f"{sys.executable} cannot import {(error.name or '').split('.')[0]} ({error}); "
+        f"run: {sys.executable} -m pip install -r requirements.txt{other}"
+    )

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import pytest
+
 from qa_pipeline.console import results_table
 
 
@@ -27,3 +29,25 @@ def test_a_temperature_that_was_not_measured_is_not_claimed():
     table = results_table({"eval_ece": 0.3, "eval_temperature": 1.0}, "out")
     assert "calibration: ECE 0.300 at temperature 1 (validation)" in table
     assert "->" not in table and "calibration" not in results_table({"eval_f1": 1, "eval_exact_match": 1}, "out")
+
+
+SCORES = {"base_exact_match": 1.0, "base_f1": 2.0}
+
+
+@pytest.mark.parametrize(
+    ("known", "title"), [({"base_untrained_head": True}, "base (untrained head)"), ({}, "base, before training")]
+)
+def test_the_base_is_said_to_be_untrained_only_where_its_head_was_new(known, title):
+    assert f"\n{title} " in results_table(SCORES | known, "out")
+
+
+def test_the_table_ends_with_what_the_user_should_know():
+    results = {"train_loss": 1.25, "train_steps": 1200, "train_runtime": 3.0, "warnings": ["a.json: 60 questions"]}
+    results["eval_threshold_reason"] = "0: 70 validation questions are too few"
+    lines = results_table(results, "out").splitlines()
+    assert lines == [
+        "no-answer threshold 0: 70 validation questions are too few",
+        "train loss 1.2500 over 1,200 steps, 3 s of training",
+        "warning: a.json: 60 questions",
+        "run folder: out",
+    ]

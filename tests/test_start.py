@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from qa_pipeline.errors import Interrupted, run_script
+
 ROOT = Path(__file__).resolve().parents[1]
 HEAVY = ["torch", "transformers", "peft", "datasets", "pyarrow", "accelerate", "pandas", "evaluate", "bs4", "pypdf"]
 
@@ -67,3 +69,51 @@ def test_settings_of_our_own_are_had_without_transformers():
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_run_qa_without_words_says_how_it_is_used_and_imports_nothing_heavy():
+    code, modules, printed = start("script", "run_qa.py")
+    assert code == 2 and printed.lstrip().startswith("usage: python run_qa.py") and "--help" in printed
+    assert not modules.intersection(HEAVY)
+
+
+_WITHOUT = """
+import runpy, sys
+missing, sys.argv = sys.argv[1], sys.argv[2:]
+class Finder:
+    def find_spec(self, name, path=None, target=None):
+        if name.split(".")[0] == missing:
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+sys.meta_path.insert(0, Finder())
+runpy.run_path(sys.argv[0], run_name="__main__")
+"""
+
+
+@pytest.mark.parametrize("package", ["numpy", "torch", "transformers", "yaml"])
+def test_a_python_without_a_required_package_ends_in_one_line(package):
+    words = ["run_qa.py", "--model_name_or_path", "m", "--train_file", "README.md", "--do_train", "--output_dir", "o"]
+    command = [sys.executable, "-c", _WITHOUT, package, *words]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    expected = f"{sys.executable} cannot import {package} (No module named '{package}'); run: {sys.executable} -m pip"
+    assert done.stderr.startswith(expected) and done.stderr.count("\n") == 1
+
+
+def test_an_import_that_fails_within_the_package_is_no_missing_package():
+    def main(argv):
+        raise ModuleNotFoundError("No module named 'qa_pipeline.nowhere'", name="qa_pipeline.nowhere")
+
+    with pytest.raises(ModuleNotFoundError):
+        run_script(main, [])
+
+
+@pytest.mark.parametrize(
+    ("raised", "shown"),
+    [(Interrupted("At step 3."), "At step 3.\n"), (KeyboardInterrupt(), "Interrupted. The same command goes on from")],
+)
+def test_ctrl_c_ends_in_one_line_and_code_130(raised, shown, capsys):
+    def main(argv):
+        raise raised
+
+    assert run_script(main, []) == 130
+    assert capsys.readouterr().err.startswith(shown)

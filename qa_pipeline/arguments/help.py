@@ -29,6 +29,14 @@ MOST_USED = (
 """Settings of transformers.TrainingArguments that the short help names."""
 
 
+SHORT = """usage: python run_qa.py [CONFIG.json|CONFIG.yaml] [--key value ...]
+       python run_qa.py --model_name_or_path MODEL --train_file FILE --do_train --output_dir DIR
+
+Trains, evaluates and predicts. configs/ holds one small file for each use; begin with:
+  python run_qa.py configs/quickstart.yaml
+--help lists the settings."""
+
+
 def print_help_if_asked(argv: Sequence[str]) -> None:
     """Prints the help of run_qa.py and exits where the words have -h, --help or (all of it; slower) --help_all."""
     if "--help_all" in argv or "--help-all" in argv:

@@ -6,6 +6,7 @@ Holds what names mean; decides nothing between fields that suit equally.
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,17 +14,20 @@ from qa_pipeline.data.literals import parse_structure
 from qa_pipeline.data.loose import RawRow
 from qa_pipeline.data.paths import is_path
 
+SENTINELS = ("ANSWERNOTFOUND", "CANNOTANSWER", "NO_ANSWER", "NOANSWER", "UNANSWERABLE", "NO ANSWER", "[NO ANSWER]")
+
 # Names by role, best tier first. Compared in lower case without anything but letters and digits.
 NAMES: dict[str, tuple[tuple[str, ...], ...]] = {
     "context": (
         ("context",),
         ("contexttext", "passage", "paragraph", "passagetext", "paragraphtext", "document", "documenttext", "article",
          "articletext", "review", "story", "storytext", "evidence", "doc", "ctx", "sourcetext", "reference"),
-        ("text", "content", "body", "abstract", "sentence", "background", "source", "input"),
+        ("text", "content", "body", "abstract", "sentence", "background", "source", "input",
+         "kontext", "absatz", "abschnitt", "dokument", "contexte", "texte", "contexto", "texto", "contesto", "testo"),
     ),
     "question": (
         ("question",),
-        ("query", "questiontext", "querytext", "q", "prompt", "frage", "pregunta"),
+        ("query", "questiontext", "querytext", "q", "prompt", "frage", "pregunta", "pergunta", "domanda", "vraag"),
     ),
     "id": (("id", "qid", "questionid"), ("queryid", "exampleid", "uid", "guid", "uuid", "qreviewid", "idx"),),
     "title": (("title",), ("documenttitle", "articletitle", "doctitle", "documentid", "docid", "storyid"),),
@@ -35,7 +39,7 @@ NAMES: dict[str, tuple[tuple[str, ...], ...]] = {
     "answers.text": (
         ("answerstext", "answertext", "answertexts", "texts"),
         ("answer", "answers", "ans", "answerspan", "answerspantext", "spantext", "humanansspans", "goldanswer",
-         "shortanswer", "correctanswer"),
+         "shortanswer", "correctanswer", "antwort", "reponse", "respuesta", "resposta", "risposta", "antwoord"),
         ("response", "target", "output", "label"),
     ),
     "answers.start": (
@@ -150,6 +154,35 @@ def read_cell(value: Any) -> Any:
     return value
 
 
+def all_texts(value: Any) -> list[str]:
+    """The texts in a cell: itself, those of its list, or the answer texts of its objects."""
+    value = read_cell(value)
+    if isinstance(value, str):
+        return [value]
+    if isinstance(value, dict):
+        value = [value.get(name) for name in ("text", "answer") if name in value]
+    if isinstance(value, (list, tuple)):
+        return [text for element in value if element is not value for text in all_texts(element)]
+    return []
+
+
+def any_text(value: Any) -> str | None:
+    """The first text in a cell that says something; sentinels for "no answer" do not."""
+    texts = [text.strip() for text in all_texts(value) if text.strip() and text.strip() not in SENTINELS]
+    return texts[0] if texts else None
+
+
+def says_what_it_is(path: str) -> bool:
+    """True for the name of an id, a title, a count, a link: never an answer."""
+    return bool(_words_of(path) & _ABOUT)
+
+
+def listed(names: Sequence[str]) -> str:
+    """Names for a message."""
+    shown = ", ".join(f'"{name[:60]}"' for name in names[:20])
+    return shown + (f" and {len(names) - 20} more" if len(names) > 20 else "") if names else "none"
+
+
 def _number_like(value: Any) -> bool:
     value = read_cell(value)
     if isinstance(value, (list, tuple)):
@@ -160,8 +193,12 @@ def _number_like(value: Any) -> bool:
 
 
 def _speaks_of(role: str, path: str) -> bool:
-    words = set(re.findall(r"[a-z]+", re.sub(r"(?<=[a-z])(?=[A-Z])", "_", path).lower()))
+    words = _words_of(path)
     return bool(words & _WORDS.get(role, set())) and not words & _ABOUT
+
+
+def _words_of(path: str) -> set[str]:
+    return set(re.findall(r"[a-z]+", re.sub(r"(?<=[a-z])(?=[A-Z])", "_", path).lower()))
 
 
 def _plain_name(path: str) -> str:
@@ -171,4 +208,5 @@ def _plain_name(path: str) -> str:
         parts = parts[:-1]
     elif len(parts) > 1 and parts[0].lower() not in ("answers", "answer"):
         parts = parts[-1:]
-    return re.sub(r"[^a-z0-9]", "", "".join(parts).lower())
+    letters = unicodedata.normalize("NFKD", "".join(parts).lower())  # an accent of its own is dropped with the rest
+    return re.sub(r"[^a-z0-9]", "", letters)

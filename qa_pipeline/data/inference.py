@@ -11,8 +11,9 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
+from qa_pipeline.data.answer_column import answer_columns
 from qa_pipeline.data.field_mapping import FieldMapping
-from qa_pipeline.data.fields import Fields, read_cell
+from qa_pipeline.data.fields import SENTINELS, Fields, all_texts, any_text, listed, read_cell
 from qa_pipeline.data.inclusive_end import ends_are_inclusive
 from qa_pipeline.data.loose import BadRow, RawRow
 from qa_pipeline.data.mapping_spec import mapping_from_dict
@@ -20,8 +21,6 @@ from qa_pipeline.data.nested import FLAT
 from qa_pipeline.data.paths import MISSING, find
 from qa_pipeline.data.presets import PRESETS
 from qa_pipeline.errors import DataError
-
-SENTINELS = ("ANSWERNOTFOUND", "CANNOTANSWER", "NO_ANSWER", "NOANSWER", "UNANSWERABLE", "NO ANSWER", "[NO ANSWER]")
 
 _SIGNATURES = {
     "subjqa": {"review", "question", "human_ans_spans", "human_ans_indices"},
@@ -87,7 +86,7 @@ def check_against_rows(mapping: FieldMapping, rows: Sequence[RawRow], source: st
             )
     if problems:
         raise DataError(
-            f"{source}: {mapping.name} does not fit the rows: {'; '.join(problems)}. Fields: {_listed(available)}"
+            f"{source}: {mapping.name} does not fit the rows: {'; '.join(problems)}. Fields: {listed(available)}"
         )
 
 
@@ -115,6 +114,12 @@ def _by_names(fields: Fields, source: str) -> FieldMapping:
         found = [path for path in fields.candidates(role) if path not in spec.values()]
         if found and (role != "id" or _mostly_unique(fields, found[0])):
             spec[role] = found[0]
+    if not spec.keys() & {"answers", "answers.text", "answers.span", "answers.end", "answers.length"}:
+        found = answer_columns(fields, context, question, spec.values())
+        if len(found) == 1:
+            spec["answers.text"] = found[0]
+        else:
+            spec.pop("answers.start", None)  # which says nothing by itself
     spec = dict(sorted(spec.items(), key=lambda item: list(_ORDER).index(item[0])))
     return _finished(spec, fields, "names and content")
 
@@ -165,7 +170,7 @@ def _one(
     if len(best) == 1:
         return best[0]
     problem = (
-        f"several fields may be the {role}: {_listed(best or among)}"
+        f"several fields may be the {role}: {listed(best or among)}"
         if best or candidates
         else f"no field is named or reads like the {role}"
     )
@@ -173,7 +178,7 @@ def _one(
     context = next((p for p in fields.candidates("context") if p not in guess.values()), "PATH")
     paste = {"context": context, "question": "PATH", **answer, **chosen, **guess}
     raise DataError(
-        f"{source}: {problem}. Fields: {_listed(list(fields.values))}. Choose with a field mapping, for example:\n"
+        f"{source}: {problem}. Fields: {listed(list(fields.values))}. Choose with a field mapping, for example:\n"
         f"  --field_mapping '{json.dumps(paste, ensure_ascii=False)}'"
     )
 
@@ -186,7 +191,7 @@ def _context_score(fields: Fields, path: str, answer: dict[str, str]) -> float:
     mean = sum(map(len, texts)) / len(texts)
     answer_path = answer.get("answers.text") or answer.get("answers")
     pairs = [(find(row.value, path), find(row.value, answer_path)) for row in fields.rows] if answer_path else []
-    known = [(c, a) for c, a in ((c, _any_text(a)) for c, a in pairs) if isinstance(c, str) and a]
+    known = [(c, a) for c, a in ((c, any_text(a)) for c, a in pairs) if isinstance(c, str) and a]
     if known:
         share = sum(a.lower() in c.lower() and len(c) > len(a) for c, a in known) / len(known)
         return share if mean > 20 else 0.0
@@ -234,32 +239,11 @@ def _fits(spec: dict[str, Any], rows: Sequence[RawRow]) -> bool:
 def _sentinel(spec: dict[str, Any], fields: Fields) -> str | None:
     paths = [spec.get("answers.text"), spec.get("answers")]
     found = [find(row.value, path) for row in fields.rows for path in paths if isinstance(path, str)]
-    texts = {text.strip() for value in found for text in _all_texts(value)}
+    texts = {text.strip() for value in found for text in all_texts(value)}
     return next((sentinel for sentinel in SENTINELS if sentinel in texts), None)
-
-
-def _all_texts(value: Any) -> list[str]:
-    value = read_cell(value)
-    if isinstance(value, str):
-        return [value]
-    if isinstance(value, dict):
-        value = [value.get(name) for name in ("text", "answer") if name in value]
-    if isinstance(value, (list, tuple)):
-        return [text for element in value if element is not value for text in _all_texts(element)]
-    return []
-
-
-def _any_text(value: Any) -> str | None:
-    texts = [text.strip() for text in _all_texts(value) if text.strip() and text.strip() not in SENTINELS]
-    return texts[0] if texts else None
 
 
 def _mostly_unique(fields: Fields, path: str) -> bool:
     """Ids that repeat in most rows are the ids of something else, such as the document."""
     values = [value for value in fields.values[path] if isinstance(value, (str, int))]
     return len(set(values)) * 2 > len(values)
-
-
-def _listed(names: Sequence[str]) -> str:
-    shown = ", ".join(f'"{name[:60]}"' for name in names[:20])
-    return shown + (f" and {len(names) - 20} more" if len(names) > 20 else "") if names else "none"

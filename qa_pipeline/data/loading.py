@@ -12,8 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from qa_pipeline.artifacts import write_json
+from qa_pipeline.data.answer_column import how_to_map_answers
 from qa_pipeline.data.example import Example
-from qa_pipeline.data.loose import BadRow
+from qa_pipeline.data.field_mapping import FieldMapping
+from qa_pipeline.data.loose import BadRow, RawRow
 from qa_pipeline.data.mapping import apply
 from qa_pipeline.data.readers import read_rows
 from qa_pipeline.data.report import DataReport
@@ -60,6 +62,7 @@ def load_examples(
     _check_arguments(on_bad_data, max_bad_fraction, max_samples)
     stream = read_rows(source, split=split, dataset_config_name=dataset_config_name, cache_dir=cache_dir, token=token)
     mapping = resolve_mapping(field_mapping, stream, source)
+    first = [row for row in stream.head() if isinstance(row, RawRow)]
     report = DataReport(str(source), stream.format, on_bad_data, field_mapping=mapping.to_dict())
     verifier = Verifier(report, on_bad_data, require_answers)
     examples: list[Example] = []
@@ -73,7 +76,7 @@ def load_examples(
         _unlabel_empty(examples, report)
     report.contexts = len({example["context"] for example in examples})
     report.titles = len({example["title"] for example in examples if "title" in example})
-    _check_enough(report, max_bad_fraction)
+    _check_enough(report, max_bad_fraction, mapping, first)
     return examples, report
 
 
@@ -128,14 +131,18 @@ def _unlabel_empty(examples: list[Example], report: DataReport) -> None:
     report.unanswerable, report.unlabelled = 0, report.rows_kept
 
 
-def _check_enough(report: DataReport, max_bad_fraction: float) -> None:
+def _check_enough(report: DataReport, max_bad_fraction: float, mapping: FieldMapping, first: list[RawRow]) -> None:
     """Raises DataError where nothing, or too little, is left."""
     if report.rows_kept and report.bad_fraction <= max_bad_fraction:
         return
     reasons = "\n".join(report.reason_lines(report.dropped))
     hint = "check the field mapping and the answer offsets"
     if report.dropped.get("answers_missing", 0) == report.rows_dropped:
-        hint = "data without answers can be predicted on, not trained or scored on (require_answers=False)"
+        unmapped = "" if mapping.has_answers else how_to_map_answers(mapping, first)
+        hint = (
+            f"{unmapped}data without answers can be predicted on, not trained or scored on: test_file of run_qa.py, "
+            "--data of qa_predict.py, check and convert with --without_answers"
+        )
     if not report.rows_kept:
         raise DataError(f"{report.source}: none of {report.rows_read:,} rows can be used; {hint}:\n{reasons}")
     raise DataError(

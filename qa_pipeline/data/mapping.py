@@ -81,16 +81,23 @@ def _part(row: dict[str, Any], paths: Paths) -> Any:
     return MISSING_PART if value is MISSING or value is None else value
 
 
+def _is_null(row: dict[str, Any], path: str) -> bool:
+    """True where the field is there and holds null, or the object that it would be in is null."""
+    return find(row, path) is None or ("." in path and find(row, path.rpartition(".")[0]) is None)
+
+
 def _answers(row: dict[str, Any], mapping: FieldMapping, context: str) -> tuple[list[LooseAnswer], bool]:
-    """(answers, whether the row has an answer field at all)."""
+    """(answers, whether the row has an answer field at all). An answer field that holds null is like an empty one."""
     if mapping.answers:
         value = _first(row, mapping.answers)
         if value is not MISSING and value is not None:
             return answers_from_container(value, mapping.inclusive_end, context), True
     parts = [_part(row, paths) for paths in (mapping.text, mapping.span, mapping.start, mapping.end, mapping.length)]
     if all(part is MISSING_PART for part in parts[:3]):
-        return [], False
+        return [], any(_is_null(row, path) for path in (*mapping.answers, *mapping.text, *mapping.span, *mapping.start))
     texts, spans, starts, ends, lengths = parts
+    if texts is MISSING_PART and any(_is_null(row, path) for path in mapping.text):
+        texts = ""  # the position beside it says what an empty cell's does
     answers = answers_from_parts(texts, spans, starts, ends, lengths, mapping.inclusive_end, context)
     return answers, True
 

@@ -2,8 +2,8 @@
 
 Keys: context, question, id, title, answers, answers.text, answers.start (or answers.answer_start), answers.end,
 answers.length, answers.span, is_impossible, answerable, drop_if: a path, or a list of paths to try in order;
-no_answer_value: a text or a list of texts; inclusive_end: true or false; metadata: a list of paths or an object name ->
-path; preset: the name of a preset to start from.
+no_answer_value: a text or a list of texts (null, as an empty text, always means "no answer"); inclusive_end: true or
+false; metadata: a list of paths or an object name -> path; preset: the name of a preset to start from.
 """
 
 from __future__ import annotations
@@ -82,9 +82,10 @@ def mapping_from_dict(spec: Any, source: str) -> FieldMapping:
                 problems.append(f'"{key}": expected a path such as "document.text", found {describe(value)}')
         elif key == "no_answer_value":
             texts = value if isinstance(value, list) else [value]
+            texts = [text for text in texts if text is not None]  # null under an answer field means it anyway
             if all(isinstance(text, (str, int)) for text in texts):
                 values["no_answer_values"] = frozenset(str(text).strip() for text in texts)
-            elif value is not None:
+            else:
                 problems.append(f'"{key}": expected a text or a list of texts, found {describe(value)}')
         elif key == "inclusive_end":
             if isinstance(value, bool):

@@ -55,13 +55,14 @@ def reading(source: str) -> Iterator[None]:
 def missing_file(source: str) -> DataError:
     """The error for a file that is not there, with the nearest name of its folder."""
     path = Path(source)
-    names: list[str] = []
+    names: dict[str, str] = {}  # by stem: a common ending says nothing of how near two names are
     try:
         if path.parent.is_dir():
-            names = [p.name for p in path.parent.iterdir()]
+            files = sorted(path.parent.iterdir(), key=lambda p: (p.suffix == path.suffix, p.name))
+            names = {p.name.split(".")[0]: p.name for p in files}
     except OSError:
         pass
-    near = difflib.get_close_matches(path.name, names, n=1)
+    near = [names[stem] for stem in difflib.get_close_matches(path.name.split(".")[0], names, n=1, cutoff=0.7)]
     hint = f'; did you mean "{path.parent / near[0]}"?' if near else ""
     return DataError(f"{source}: no such file or folder{hint}")
 

@@ -1,6 +1,7 @@
 """Logits to answers: exact best spans of a batch, merged over windows, with the no-answer decision and a confidence."""
 
 from qa_pipeline.postprocess.calibration import (
+    MIN_QUESTIONS,
     TEMPERATURES,
     Calibration,
     Outcomes,
@@ -13,6 +14,7 @@ from qa_pipeline.postprocess.decoding import Candidates, NonFiniteLogitsError, t
 from qa_pipeline.postprocess.postprocess import NO_SPAN_NULL_ODDS, Postprocess, Prediction, Span
 
 __all__ = [
+    "MIN_QUESTIONS",
     "NO_SPAN_NULL_ODDS",
     "TEMPERATURES",
     "Calibration",

@@ -27,7 +27,7 @@ TEMPERATURES = tuple(round(10 ** (step / 15), 3) for step in range(-10, 16))
 """Those that are tried: 0.215 to 10 in steps of 17%, 1 among them. The log loss is flat around its minimum."""
 
 MIN_QUESTIONS = 100
-"""With fewer questions a temperature follows chance."""
+"""With fewer questions a temperature, and a no-answer threshold, follows chance."""
 
 FOLDS = 5
 _CERTAIN = 1e-7  # confidences are held this far from 0 and 1, where one wrong answer would cost without limit

@@ -19,6 +19,7 @@ from qa_pipeline.modeling.head import compute_head_in_own_dtype
 from qa_pipeline.preprocess import Windows
 from qa_pipeline.preprocess.batching import MODEL_INPUTS
 from qa_pipeline.process import checkpoints
+from qa_pipeline.process.interrupting import saving_on_interrupt
 from qa_pipeline.process.trainer import Evaluation, QATrainer
 
 logger = logging.getLogger(__name__)
@@ -59,20 +60,26 @@ class Process:
         """Trains, going on from the newest whole checkpoint of `output_dir`.
 
         Returns:
-            `train_loss`, `train_runtime` (seconds), `train_samples_per_second` and the like. The model in memory is
-            then the last one, or the best one with `load_best_model_at_end`.
+            `train_loss` (mean over the steps done now), `train_steps` (how many those are), `train_runtime` (seconds)
+            and the like; nothing where no step was left. The model in memory is then the last one, or the best one with
+            `load_best_model_at_end`.
+
+        Raises:
+            Interrupted: Ctrl-C; says what the next run begins with.
         """
         checkpoint = self._checkpoint_to_resume()
         if self.trainer.is_world_process_zero():
             checkpoints.remove_broken(str(self.args.output_dir))
         self.trainer.accelerator.wait_for_everyone()
-        if checkpoint is None:
-            return dict(self.trainer.train().metrics)
-        logger.info("Going on from %s.", checkpoint)
-        if _training_had_ended(checkpoint, self.args):
-            self.trainer.restore_finished(checkpoint)
-            return {}
-        return dict(self.trainer.train(resume_from_checkpoint=str(checkpoint)).metrics)
+        if checkpoint is not None:
+            logger.info("Going on from %s.", checkpoint)
+            if _training_had_ended(checkpoint, self.args):
+                self.trainer.restore_finished(checkpoint)
+                return {}
+        begin = 0 if checkpoint is None else int(_state(checkpoint)["global_step"])
+        with saving_on_interrupt(self.trainer):
+            output = self.trainer.train(resume_from_checkpoint=None if checkpoint is None else str(checkpoint))
+        return dict(output.metrics) | {"train_steps": output.global_step - begin}
 
     def evaluate(self, evaluation: Evaluation, prefix: str = "eval") -> tuple[dict[str, float], Any]:
         """Evaluates once.
@@ -104,10 +111,14 @@ class Process:
 
 def _training_had_ended(checkpoint: Path, args: TrainingArguments) -> bool:
     """Whether the run stopped by itself at this checkpoint (all steps done, or early stopping), with today's length."""
-    state = json.loads((checkpoint / "trainer_state.json").read_text(encoding="utf-8"))
+    state = _state(checkpoint)
     control = state.get("stateful_callbacks", {}).get("TrainerControl", {}).get("args", {})
     if args.max_steps > 0:
         same_length = state.get("max_steps") == args.max_steps
     else:
         same_length = state.get("num_train_epochs") == math.ceil(args.num_train_epochs)
     return bool(control.get("should_training_stop", False)) and same_length
+
+
+def _state(checkpoint: Path) -> dict[str, Any]:
+    return dict(json.loads((checkpoint / "trainer_state.json").read_text(encoding="utf-8")))

@@ -22,6 +22,7 @@ from qa_pipeline.metrics import bootstrap_interval, calibration_error, score_row
 from qa_pipeline.metrics.breakdown import breakdowns
 from qa_pipeline.modeling import QASettings
 from qa_pipeline.postprocess import (
+    MIN_QUESTIONS,
     TEMPERATURES,
     Candidates,
     Postprocess,
@@ -46,6 +47,7 @@ class Evaluator:
         self, examples: Sequence[Example], preprocess: Preprocess, postprocess: Postprocess, arguments: Arguments
     ):
         self.examples, self.postprocess, self.data = examples, postprocess, arguments.data
+        self.trained = bool(arguments.training.do_train)
         self.scoring = scoring_settings(arguments)
         self.windows = preprocess.labelled_windows(examples, None)
         self.evaluation = evaluation_of(self.examples, self.windows, postprocess, self.score)
@@ -86,7 +88,8 @@ class Evaluator:
             settings: changed where something was fitted; a threshold that the user gave stays.
 
         Returns:
-            The best thresholds (v2 only), temperature, ece and, where it could be measured, ece_calibrated.
+            The best thresholds (v2 only), threshold_reason (where the best one was not taken), temperature, ece and,
+            where it could be measured, ece_calibrated.
         """
         metrics: dict[str, Any] = {}
         given = self.data.null_score_diff_threshold
@@ -96,9 +99,11 @@ class Evaluator:
             metrics |= tuned
             settings.best_f1_threshold = tuned["best_f1_thresh"]
             settings.best_exact_threshold = tuned["best_exact_thresh"]
-            if given is None:
+            if given is None and len(self.examples) >= MIN_QUESTIONS:
                 settings.null_score_diff_threshold = tuned["best_f1_thresh"]
                 settings.tuned_on = tuned_on
+            elif given is None:
+                metrics["threshold_reason"] = self._leave_threshold(settings, tuned["best_f1_thresh"])
         found = outcomes(self.postprocess, self.examples, self.windows, candidates, **self.scoring)
         texts = [example["context"] for example in self.examples]
         threshold = self.postprocess.null_score_diff_threshold
@@ -111,6 +116,17 @@ class Evaluator:
         if calibration.ece_calibrated is not None:
             metrics["ece_calibrated"] = calibration.ece_calibrated
         return metrics
+
+    def _leave_threshold(self, settings: QASettings, best: float) -> str:
+        """Keeps the threshold from following chance; one that an earlier training stored does not outlive this one."""
+        if self.trained:
+            settings.null_score_diff_threshold, settings.tuned_on = 0.0, None
+        reason = (
+            f"{settings.null_score_diff_threshold:g}: {len(self.examples)} validation questions are too few to fit it "
+            f"(it takes {MIN_QUESTIONS}; the best on these would be {best:.2f})"
+        )
+        logger.warning("No-answer threshold %s.", reason)
+        return reason
 
 
 def scoring_settings(arguments: Arguments) -> dict[str, Any]:
@@ -133,8 +149,8 @@ def evaluation_of(
 # Stages
 
 
-def evaluate_base(folder: RunFolder, process: Process, validation: Evaluator) -> dict[str, Any]:
-    """Scores the model before training, once a run folder."""
+def evaluate_base(folder: RunFolder, process: Process, validation: Evaluator, new_head: bool) -> dict[str, Any]:
+    """Scores the model before training, once a run folder; `new_head`: its head was made at random."""
     args = process.args
     known = [folder.finished_stage("base")]
     if args.world_size > 1:
@@ -144,6 +160,7 @@ def evaluate_base(folder: RunFolder, process: Process, validation: Evaluator) ->
     metrics = known[0]
     if metrics is None:
         metrics, _ = process.evaluate(validation.evaluation, prefix="base")
+        metrics["base_untrained_head"] = new_head
         folder.stage("base", **metrics)
     write_results(folder, "base", metrics)
     return metrics

@@ -35,7 +35,7 @@ def run_qa(arguments: Arguments) -> dict[str, Any]:
     """Trains, evaluates and predicts as the arguments say.
 
     Returns:
-        What all_results.json holds.
+        What all_results.json holds, and "warnings" on the data.
 
     Raises:
         ConfigError, DataError, ModelError: something that the user can mend; nothing of an earlier run is lost.
@@ -83,7 +83,7 @@ def run_qa(arguments: Arguments) -> dict[str, Any]:
     results: dict[str, Any] = {}
     if args.do_train:
         if validation is not None and compare_to_base:
-            results |= evaluate_base(folder, process, validation)
+            results |= evaluate_base(folder, process, validation, modeling.is_head_new(model))
         results |= train(folder, process)
     settings = decoding_settings(arguments)
     if validation is not None:
@@ -96,7 +96,7 @@ def run_qa(arguments: Arguments) -> dict[str, Any]:
     if is_main and args.do_train:
         finish(folder, results, args if push else None)
     process.trainer.accelerator.wait_for_everyone()
-    return results
+    return results | {"warnings": warnings_of(splits)}
 
 
 # Rooms set up from the arguments
@@ -171,6 +171,7 @@ def begin(folder: RunFolder, arguments: Arguments, splits: dict[str, Split], mod
             name: {"source": s.source, "questions": len(s.examples), "fingerprint": fingerprint(s.examples)}
             for name, s in splits.items()
         },
+        warnings=warnings_of(splits),
         model=modeling.describe(model),
         device=str(arguments.training.device),
         processes=arguments.training.world_size,
@@ -178,12 +179,19 @@ def begin(folder: RunFolder, arguments: Arguments, splits: dict[str, Split], mod
     )
 
 
+def warnings_of(splits: dict[str, Split]) -> list[str]:
+    """What reading found that the user should know of, in the order of the splits."""
+    return [warning for split in splits.values() for warning in split.warnings]
+
+
 def train(folder: RunFolder, process: Process) -> dict[str, Any]:
     """Trains (or goes on training) and writes train_results.json."""
     begin_time = time.perf_counter()
     metrics = process.train()
     metrics = {k if k.startswith("train_") else f"train_{k}": v for k, v in metrics.items() if k != "epoch"}
-    if not metrics:  # the run in this folder had ended; what it measured and was trained with stays on record
+    if not metrics.get(
+        "train_steps"
+    ):  # the run in this folder had ended; what it measured and was trained with stays on record
         logger.info("Training had ended at step %d: nothing is left to train.", process.trainer.state.global_step)
         return folder.results("train")
     folder.trained(seconds=round(time.perf_counter() - begin_time, 1), steps=process.trainer.state.global_step)

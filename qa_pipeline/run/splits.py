@@ -15,6 +15,9 @@ from qa_pipeline.errors import ConfigError, DataError
 
 logger = logging.getLogger(__name__)
 
+FEWEST_TO_TRAIN = 200
+"""With fewer training questions a reader rarely learns more than to point at the first name or number."""
+
 
 @dataclass
 class Split:
@@ -22,12 +25,19 @@ class Split:
 
     Attributes:
         added: what reading extra_train_files found, a report each.
+        warnings: what the user should know of it; logged at once, and repeated where the run ends.
     """
 
     source: str
     examples: list[Example]
     report: DataReport
     added: list[DataReport] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+
+    def warn(self, text: str) -> None:
+        """Logs a warning and keeps it."""
+        self.warnings.append(text)
+        logger.warning("%s", text)
 
 
 def load_splits(arguments: Arguments) -> dict[str, Split]:
@@ -54,17 +64,24 @@ def load_splits(arguments: Arguments) -> dict[str, Split]:
     for name, split in splits.items():
         if not split.examples:
             raise DataError(f"{split.source}: no usable {name} question is left; see the report in the log")
-        if not data.version_2_with_negative and any(e["is_impossible"] for e in split.examples) and name != "test":
-            count = sum(e["is_impossible"] for e in split.examples)
-            logger.warning(
-                "%s: %d of %d questions have no answer, and version_2_with_negative is off: %s.",
-                split.source,
-                count,
-                len(split.examples),
-                "they are left out" if name == "train" else "each counts as wrong unless the answer is empty",
+        impossible = sum(example["is_impossible"] for example in split.examples)
+        if impossible and not data.version_2_with_negative and name != "test":
+            became = "they are left out" if name == "train" else "each counts as wrong unless the answer is empty"
+            split.warn(
+                f"{split.source}: {impossible} of {len(split.examples)} questions have no answer, and "
+                f"version_2_with_negative is off: {became}. version_2_with_negative=true learns from them."
             )
             if name == "train":
                 split.examples = [e for e in split.examples if not e["is_impossible"]]
+        elif impossible == len(split.examples) and name != "test":
+            shown = "only silence can be learned from" if name == "train" else "only silence is measured on"
+            split.warn(f"{split.source}: no question has an answer: {shown} this data. Are its answers left out?")
+        if name == "train" and len(split.examples) < FEWEST_TO_TRAIN:
+            split.warn(
+                f"{split.source}: {len(split.examples)} questions are few to train on (fewer than {FEWEST_TO_TRAIN}): "
+                "expect weak answers. Add labelled or generated questions (extra_train_files; python -m qa_pipeline "
+                "generate), or begin with a model that is already trained to answer questions."
+            )
     return splits
 
 

@@ -200,12 +200,31 @@ def test_a_sentinel_beside_an_answer_leaves_the_answer():
 
 def test_a_row_without_an_answer_field_is_unlabelled():
     spec = {"answers": "answers", "is_impossible": "flag"}
-    for row in ({}, {"answers": None}, {"answers": float("nan")}):
-        example = read_row(spec, row)
-        assert example.is_impossible is None and example.answers == []
     assert not read_row(spec, {}).answers_given
-    assert not read_row(spec, {"answers": None}).answers_given
     assert read_row(spec, {"answers": []}).answers_given
+
+
+@pytest.mark.parametrize(
+    ("spec", "row"),
+    [
+        ({"answers": "answers"}, {"answers": None}),
+        ({"answers": "answers"}, {"answers": float("nan")}),
+        ({"answers.text": "gold"}, {"gold": None}),
+        ({"answers.text": "gold", "no_answer_value": None}, {"gold": None}),
+        ({"answers.text": "gold", "no_answer_value": [None, "none"]}, {"gold": None}),
+        ({"answers.text": "gold", "answers.start": "begin"}, {"gold": None, "begin": None}),
+        ({"answers.text": "gold", "answers.start": "begin"}, {"gold": None, "begin": 7}),
+        ({"answers.text": "a.text", "answers.start": "a.start"}, {"a": None}),
+    ],
+)
+def test_null_under_an_answer_field_is_an_empty_answer(spec, row):
+    example = read_row(spec, row)
+    assert example.answers == [] and example.is_impossible is not False and example.answers_given
+
+
+def test_null_under_the_text_leaves_a_span_beside_it():
+    spec = {"answers.text": "gold", "answers.start": "begin", "answers.end": "end"}
+    assert found(read_row(spec, {"gold": None, "begin": 20, "end": 24})) == [(None, 20, 24)]
 
 
 def test_the_sentinel_at_a_contexts_end_is_cut_only_where_it_is_no_word():

@@ -63,6 +63,13 @@ def test_a_missing_file_suggests_the_nearest_name(tmp_path):
             read_rows(name)
 
 
+def test_a_common_ending_makes_no_name_near(tmp_path):
+    for name in ("broken.json", "answers.json", "data.json"):
+        (tmp_path / name).write_text("[]")
+    with pytest.raises(DataError, match=r"nothere\.json: no such file or folder$"):
+        read_rows(tmp_path / "nothere.json")
+
+
 def test_an_unreadable_file_is_a_data_error(tmp_path, monkeypatch):
     path = write(tmp_path / "x.json", "[]")
     monkeypatch.setattr(

@@ -9,11 +9,12 @@ from typing import Any
 import pytest
 
 from qa_pipeline.data.inference import infer_mapping
+from qa_pipeline.data.loading import load_examples
 from qa_pipeline.data.loose import BadRow
 from qa_pipeline.data.mapping_spec import read_mapping
 from qa_pipeline.data.resolving import resolve_mapping
 from qa_pipeline.errors import DataError
-from tests.data.reading import BASE, CONTEXT, NAMES, found, read_row, rows_of
+from tests.data.reading import BASE, CONTEXT, NAMES, found, jsonl, read_row, rows_of
 
 
 def inferred(*values: dict[str, Any], layout: str = "csv") -> dict[str, Any]:
@@ -64,6 +65,11 @@ def inferred(*values: dict[str, Any], layout: str = "csv") -> dict[str, Any]:
             {"answers.text": "answer", "answers.start": "answer_start", "answers.length": "length"},
         ),
         ({**BASE, "answer": "", "answer_start": "-1", "is_impossible": "True"}, {"is_impossible": "is_impossible"}),
+        (
+            {"Text": CONTEXT, "Frage": "Wann?", "Antwort": "nine", "Nr": "1"},
+            {"context": "Text", "question": "Frage", "answers.text": "Antwort"},
+        ),
+        ({"Texte": CONTEXT, "Question": "Quand ?", "R\u00e9ponse": "nine"}, {"answers.text": "R\u00e9ponse"}),
         ({**BASE, "answer": "CANNOTANSWER"}, {"no_answer_value": "CANNOTANSWER"}),
         ({"context": CONTEXT, "text": "other", "question": "q?"}, {"context": "context"}),
         (BASE, NAMES),
@@ -80,6 +86,52 @@ def test_content_settles_what_names_leave_open():
     columns = {"c1": CONTEXT * 3, "c2": "When does it open?", "c3": "hours"}
     assert inferred(columns)["context"] == "c1"
     assert inferred(columns)["question"] == "c2"
+
+
+OPENINGS = [
+    {"passage_text": f"Course {i} of Oakham is taught by {who} from {hour} o'clock.", "query": "Who teaches it?"}
+    for i, (who, hour) in enumerate(
+        [("Bo Chen", "nine"), ("Dev Patel", "ten"), ("Eva Kraus", "two"), ("Ada Hill", "3")]
+    )
+]
+TEACHERS = ["Bo Chen", "someone else", None, "Ada Hill"]
+
+
+def test_a_column_whose_texts_stand_in_the_contexts_is_the_answer():
+    rows = [
+        {"item": i, **row, "gold": who, "begin": row["passage_text"].find(who or "?")}
+        for i, (row, who) in enumerate(zip(OPENINGS, TEACHERS, strict=True))
+    ]
+    assert inferred(*rows) == {
+        "context": "passage_text",
+        "question": "query",
+        "answers.text": "gold",
+        "answers.start": "begin",
+    }
+
+
+def test_offsets_alone_are_no_answers():
+    rows = [{**row, "begin": 3, "remark": "checked"} for row in OPENINGS]
+    assert inferred(*rows) == {"context": "passage_text", "question": "query"}
+
+
+def test_what_all_questions_about_a_context_share_is_no_answer():
+    context = OPENINGS[0]["passage_text"]
+    rows = [{"context": context, "question": f"When, {i}?", "town": "Oakham"} for i in range(4)]
+    assert inferred(*rows) == NAMES
+
+
+def test_two_columns_that_may_be_the_answer_are_left_open_and_named(tmp_path):
+    rows = [{**row, "gold": who, "where": "Oakham"} for row, who in zip(OPENINGS, TEACHERS, strict=True)]
+    (tmp_path / "x.jsonl").write_text(jsonl(rows), encoding="utf-8")
+    with pytest.raises(
+        DataError, match=r'none of 4 rows .*Unused columns: "gold", "where".*--without_answers'
+    ) as caught:
+        load_examples(tmp_path / "x.jsonl")
+    pasted = str(caught.value).split("--field_mapping '")[1].split("'")[0]
+    assert json.loads(pasted) == {"context": "passage_text", "question": "query", "answers.text": "gold"}
+    examples, report = load_examples(tmp_path / "x.jsonl", field_mapping=pasted, max_bad_fraction=0.5)
+    assert [e["is_impossible"] for e in examples] == [False, True, False] and report.rows_dropped == 1
 
 
 def test_inclusive_ends_are_told_from_the_texts_and_from_the_words():

@@ -342,3 +342,16 @@ def test_an_answer_at_minus_one_that_is_nowhere_means_no_answer_and_one_that_is_
     assert [e["is_impossible"] for e in examples] == [True, False]
     assert examples[1]["answers"] == {"text": ["nine"], "answer_start": [8]}
     assert report.noticed["unplaced_unanswerable"] == 1
+
+
+def test_answers_that_are_all_null_mean_a_file_for_prediction_and_some_mean_no_answer(tmp_path):
+    base = {"context": "The clinic opens at nine.", "question": "When does it open?"}
+    rows = [{"id": str(i), **base, "answers": None} for i in range(3)]
+    path = tmp_path / "rows.json"
+    path.write_text(json.dumps(rows), encoding="utf-8")
+    examples, report = load_examples(path, require_answers=False)
+    assert report.unlabelled == 3 and not any(e["is_impossible"] for e in examples)
+    rows.append({"id": "x", **base, "answers": {"text": ["nine"], "answer_start": [20]}})
+    path.write_text(json.dumps(rows), encoding="utf-8")
+    examples, report = load_examples(path)
+    assert [e["is_impossible"] for e in examples] == [True, True, True, False] and report.rows_dropped == 0

@@ -15,7 +15,7 @@ import pytest
 import torch
 from transformers import TrainerCallback
 
-from qa_pipeline.errors import ConfigError
+from qa_pipeline.errors import ConfigError, Interrupted
 from qa_pipeline.process import checkpoints
 from qa_pipeline.run.run import run_qa
 from tests.conftest import read_json
@@ -130,6 +130,57 @@ def test_sigkill_at_any_time_and_again_gives_the_same_weights(finished, data, ti
     assert_same_weights(tmp_path / "out", finished)
 
 
+class CtrlC(TrainerCallback):
+    """Presses Ctrl-C so many times as a step begins."""
+
+    def __init__(self, step: int, times: int):
+        self.step, self.times = step, times
+
+    def on_step_begin(self, args, state, control, **kwargs):
+        if state.global_step == self.step:
+            for _ in range(self.times):
+                signal.raise_signal(signal.SIGINT)
+
+
+def interrupted(config: dict, folder: Path, monkeypatch, *, step: int, times: int = 1) -> str:
+    """Runs, with Ctrl-C at a step; the message."""
+    from qa_pipeline.process import trainer
+
+    init = trainer.QATrainer.__init__
+
+    def pressing(self, *args, **kwargs):
+        init(self, *args, **kwargs)
+        self.add_callback(CtrlC(step, times))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(trainer.QATrainer, "__init__", pressing)
+        with pytest.raises(Interrupted) as caught:
+            run_qa(parsed(folder, config))
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    return str(caught.value)
+
+
+@pytest.mark.parametrize("step", [0, 7, STEPS - 1, STEPS, 2 * STEPS - 1])
+def test_ctrl_c_writes_a_checkpoint_from_which_the_run_ends_as_if_uninterrupted(
+    step, finished, data, tiny_bert, tmp_path, monkeypatch
+):
+    config = settings(data, tiny_bert, tmp_path / "out")
+    message = interrupted(config, tmp_path, monkeypatch, step=step)
+    assert message.endswith(f"goes on from {tmp_path / 'out' / f'checkpoint-{step + 1}'}.")
+    results = run_qa(parsed(tmp_path, config))
+    assert_same_weights(tmp_path / "out", finished)
+    assert results["eval_f1"] == read_json(finished / "all_results.json")["eval_f1"]
+
+
+def test_a_second_ctrl_c_stops_at_once_and_says_where_the_next_run_begins(data, tiny_bert, tmp_path, monkeypatch):
+    config = settings(data, tiny_bert, tmp_path / "out")
+    message = interrupted(config, tmp_path, monkeypatch, step=3, times=2)
+    assert "at step 3, before the first checkpoint: the same command starts again" in message
+    assert "save_steps" in message and not checkpoints.list_checkpoints(tmp_path / "out")
+    message = interrupted(config, tmp_path, monkeypatch, step=8, times=2)
+    assert message.endswith(f"goes on from {tmp_path / 'out' / 'checkpoint-6'}.")
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -152,3 +203,12 @@ def test_more_epochs_go_on_from_the_end(data, tiny_bert, tmp_path):
     run_qa(parsed(tmp_path, config))
     run_qa(parsed(tmp_path, config | {"num_train_epochs": 2}))
     assert read_json(tmp_path / "out" / "run.json")["stages"]["train"]["steps"] == 2 * STEPS
+
+
+def test_the_train_loss_is_that_of_the_steps_done_now(data, tiny_bert, tmp_path):
+    config = settings(data, tiny_bert, tmp_path / "out", num_train_epochs=1)
+    assert run_qa(parsed(tmp_path, config))["train_steps"] == STEPS
+    longer = run_qa(parsed(tmp_path, config | {"num_train_epochs": 2, "max_steps": STEPS + 3}))
+    assert longer["train_steps"] == 3 and longer["train_loss"] > 0
+    shorter = run_qa(parsed(tmp_path, config | {"max_steps": 5}))
+    assert (shorter["train_steps"], shorter["train_loss"]) == (3, longer["train_loss"])

@@ -66,3 +66,46 @@ def test_extra_rows_without_training_are_a_contradiction_and_a_missing_file_is_n
         parse_arguments([str(tmp_path / "config.json")])
     assert "extra_train_files: is added to training data: set do_train" in str(caught.value)
     assert 'extra_train_files: no such file: "nowhere.json"' in str(caught.value)
+
+
+def rows_file(folder, answerable: int, impossible: int):
+    rows = [
+        {
+            "id": str(i),
+            "context": f"Room {i} opens at nine.",
+            "question": "When?",
+            "answer": "nine" if i < answerable else "",
+        }
+        for i in range(answerable + impossible)
+    ]
+    (folder / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return str(folder / "rows.jsonl")
+
+
+@pytest.mark.parametrize(
+    ("answerable", "impossible", "v2", "said"),
+    [
+        (199, 0, False, ["199 questions are few to train on"]),
+        (200, 0, False, []),
+        (100, 100, True, []),
+        (199, 1, False, ["1 of 200 questions have no answer", "199 questions are few to train on"]),
+        (0, 200, True, ["no question has an answer: only silence can be learned"]),
+    ],
+)
+def test_what_is_unlike_good_training_data_is_said(answerable, impossible, v2, said, data, tiny_bert, tmp_path, caplog):
+    config = settings(
+        data, tiny_bert, tmp_path / "out", train_file=rows_file(tmp_path, answerable, impossible),
+        max_train_samples=None, version_2_with_negative=v2,
+    )  # fmt: skip
+    found = load_splits(parsed(tmp_path, config))["train"].warnings
+    assert len(found) == len(said) and all(part in text for part, text in zip(said, found, strict=True))
+    assert all(text in caplog.text for text in found)
+
+
+def test_warnings_reach_the_end_of_the_run_and_its_record(data, tiny_bert, tmp_path):
+    config = settings(data, tiny_bert, tmp_path / "out", num_train_epochs=1, version_2_with_negative=False)
+    results = run_qa(parsed(tmp_path, config))
+    assert results["warnings"] == read_json(tmp_path / "out" / "run.json")["warnings"]
+    assert [text for text in results["warnings"] if "version_2_with_negative is off: they are left out" in text]
+    assert [text for text in results["warnings"] if "python -m qa_pipeline generate" in text]
+    assert "warnings" not in read_json(tmp_path / "out" / "all_results.json")

@@ -39,6 +39,18 @@ def calibrated(data, tiny_bert, tmp_path_factory) -> Path:
     return folder
 
 
+@pytest.fixture(scope="session")
+def tuned(data, tiny_bert, tmp_path_factory) -> Path:
+    """A run with "no answer" and enough validation questions for a threshold."""
+    folder = tmp_path_factory.mktemp("tuned")
+    config = settings(
+        data, tiny_bert, folder / "out", validation_file=str(data / "train.json"), max_eval_samples=110,
+        num_train_epochs=1, do_predict=True, test_file=str(data / "test.json"),
+    )  # fmt: skip
+    run_qa(parsed(folder, config))
+    return folder / "out"
+
+
 def asked_again(calibrated: Path, data: Path, out: Path, **changes) -> dict:
     """Evaluates or predicts with the model of the run above."""
     config = settings(
@@ -82,10 +94,37 @@ def test_scores_on_the_questions_of_the_fit_come_with_a_warning_and_without_a_ca
     assert "predict_ece" in results and "predict_ece_calibrated" not in results
 
 
-def test_a_stored_threshold_is_not_used_on_the_questions_it_was_fitted_on(finished, data, tmp_path):
+def test_enough_validation_questions_give_the_threshold_that_is_stored(tuned):
+    stored, results = read_json(tuned / "qa_config.json"), read_json(tuned / "all_results.json")
+    assert stored["null_score_diff_threshold"] == results["eval_best_f1_thresh"] != 0
+    assert stored["tuned_on"] == read_json(tuned / "run.json")["data"]["validation"]["fingerprint"]
+    assert "eval_threshold_reason" not in results
+
+
+def test_a_threshold_of_an_earlier_training_does_not_outlive_one_with_too_few_questions(tuned, data, tmp_path):
+    config = settings(data, tuned, tmp_path / "out", num_train_epochs=1)
+    del config["lora_r"]
+    run_qa(parsed(tmp_path, config))
+    stored = read_json(tmp_path / "out" / "qa_config.json")
+    assert stored["null_score_diff_threshold"] == 0 and stored["tuned_on"] is None
+
+
+def test_without_training_too_few_questions_leave_the_stored_threshold(tuned, data, tmp_path):
+    config = settings(data, tuned, tmp_path / "out", do_train=False, use_lora=False, eval_strategy="no")
+    config |= {"do_predict": True, "test_file": str(data / "test.json")}
+    del config["lora_r"]
+    results = run_qa(parsed(tmp_path, config))
+    stored = read_json(tuned / "qa_config.json")["null_score_diff_threshold"]
+    assert results["eval_threshold_reason"].startswith(f"{stored:g}: 16 validation questions")
+    name = "predict_predictions.json"
+    assert read_json(tmp_path / "out" / name) == read_json(tuned / name)
+
+
+def test_a_stored_threshold_is_not_used_on_the_questions_it_was_fitted_on(tuned, data, tmp_path):
     def evaluated(name: str, **changes) -> dict:
         config = settings(
-            data, finished, tmp_path / name, do_train=False, use_lora=False, eval_strategy="no", **changes
+            data, tuned, tmp_path / name, do_train=False, use_lora=False, eval_strategy="no",
+            validation_file=str(data / "train.json"), max_eval_samples=110, **changes
         )  # fmt: skip
         del config["lora_r"]
         return run_qa(parsed(tmp_path, config))
@@ -93,17 +132,17 @@ def test_a_stored_threshold_is_not_used_on_the_questions_it_was_fitted_on(finish
     untuned = evaluated("zero", null_score_diff_threshold=0.0)
     again = evaluated("again")
     assert again["eval_exact_match"] == untuned["eval_exact_match"]
-    first = read_json(finished / "all_results.json")
+    first = read_json(tuned / "all_results.json")
     assert again["eval_f1"] == pytest.approx(first["eval_f1"])
 
 
-def test_a_trained_folder_predicts_with_the_threshold_stored_in_it(finished, data, tmp_path):
+def test_a_trained_folder_predicts_with_the_threshold_stored_in_it(tuned, data, tmp_path):
     config = settings(
-        data, finished, tmp_path / "out", do_train=False, do_eval=False, use_lora=False, eval_strategy="no",
+        data, tuned, tmp_path / "out", do_train=False, do_eval=False, use_lora=False, eval_strategy="no",
         do_predict=True, test_file=str(data / "test.json"),
     )  # fmt: skip
     for key in ("lora_r", "validation_file"):
         del config[key]
     run_qa(parsed(tmp_path, config))
     name = "predict_predictions.json"
-    assert read_json(tmp_path / "out" / name) == read_json(finished / name)
+    assert read_json(tmp_path / "out" / name) == read_json(tuned / name)
