@@ -61,7 +61,6 @@ def generate_command(argv: list[str]) -> int:
     if settings.generation.list_prompts:
         print(prompts_text())
         return 0
-    logging.getLogger("bm25s").setLevel(logging.WARNING)
     rank, processes = _launched(settings)
     folder = Path(str(settings.generation.output_dir))
     if not settings.generation.plan:

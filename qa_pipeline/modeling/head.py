@@ -14,7 +14,8 @@ from torch import nn
 logger = logging.getLogger(__name__)
 
 UNTRAINED_HEAD = "qa_head_untrained"
-"""Attribute of a model whose head was made anew for prediction."""
+"""Attribute of a model whose head was made anew for prediction. Set at loading: a cast to another type would hide it
+from `is_head_new`, which compares weights."""
 
 _NEW_HEAD = "qa_new_head"
 

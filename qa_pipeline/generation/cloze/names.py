@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from qa_pipeline.generation.cloze import lexicon
 from qa_pipeline.generation.cloze.sentences import Sentence
 from qa_pipeline.generation.cloze.spans import Span
-from qa_pipeline.generation.cloze.words import Word
+from qa_pipeline.generation.cloze.words import Word, runs
 
 MOST_NAME_WORDS = 7
 _LINKS = lexicon.word_set("of the de la von van del and for")
@@ -28,23 +28,14 @@ def name_spans(text: str, sentence: Sentence, lower_counts: Counter[str]) -> Ite
     """
     words = sentence.words
     opening = next((i for i, word in enumerate(words) if word.kind != "punct"), 0)
-    i = 0
-    while i < len(words):
-        if not _starts_name(words, i, lower_counts):
-            i += 1
-            continue
-        j = i + 1
-        while j < len(words) and _goes_on(words, j):
-            j += 1
+    for i, j in runs(words, lambda i: _starts_name(words, i, lower_counts), lambda i, first: _goes_on(words, i)):
         sequence = words[i:j]
         # The first word of a sentence has a capital in any case.
         common = i == opening and len(sequence) == 1 and not lower_counts[sequence[0].text]
         if common and sequence[0].lower not in lexicon.GIVEN_NAMES:
-            i = j
             continue
         if len(sequence) <= MOST_NAME_WORDS and (kind := _type(words, i, j)) is not None:
             yield Span(sequence[0].start, sequence[-1].end, kind)
-        i = j
     for match in _QUOTED.finditer(text, sentence.start, sentence.end):
         inner = match.group(1)
         if inner[0].isupper() and len(inner.split()) <= 8 and inner[-1].isalnum():

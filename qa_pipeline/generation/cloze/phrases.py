@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from qa_pipeline.generation.cloze import lexicon
 from qa_pipeline.generation.cloze.sentences import Sentence
 from qa_pipeline.generation.cloze.spans import Span
-from qa_pipeline.generation.cloze.words import Word, is_content
+from qa_pipeline.generation.cloze.words import Word, is_content, runs
 
 MOST_PHRASE_WORDS = 6
 LEAST_CLAUSE_WORDS, MOST_CLAUSE_WORDS = 3, 25
@@ -20,25 +20,20 @@ _NOT_PURPOSE = lexicon.word_set(
 )
 _ADJECTIVE_ENDS = ("al", "ive", "ous", "ful", "ible", "able", "less", "ary", "ian", "ese", "er", "ior", "ic", "lar")
 
+_NOT_LAST = ("adv", "ing", "verb", "num")
+"""Kinds of words that no noun phrase ends with."""
+
 
 def noun_phrases(words: Sequence[Word]) -> list[tuple[int, int]]:
     """Runs (first word, end exclusive) of nouns and adjectives without articles and possessives in front."""
-    runs = []
-    i = 0
-    while i < len(words):
-        if not _in_phrase(words, i, i):
-            i += 1
-            continue
-        j = i + 1
-        while j < len(words) and _in_phrase(words, j, i):
-            j += 1
-        end = j
-        while end > i and (words[end - 1].kind in ("adv", "ing", "verb", "num") or words[end - 1].lower == "online"):
+    found = []
+    for first, last in runs(words, lambda i: _in_phrase(words, i, i), lambda i, first: _in_phrase(words, i, first)):
+        end = last
+        while end > first and (words[end - 1].kind in _NOT_LAST or words[end - 1].lower == "online"):
             end -= 1
-        if end > i and words[end - 1].lower not in lexicon.EMPTY_NOUNS and end - i <= MOST_PHRASE_WORDS:
-            runs.append((i, end))
-        i = j
-    return runs
+        if end > first and words[end - 1].lower not in lexicon.EMPTY_NOUNS and end - first <= MOST_PHRASE_WORDS:
+            found.append((first, end))
+    return found
 
 
 def _in_phrase(words: Sequence[Word], i: int, first: int) -> bool:

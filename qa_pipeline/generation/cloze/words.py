@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -183,3 +183,25 @@ def join(tokens: Sequence[str]) -> str:
 def normalized(text: str) -> str:
     """Lower case, words only: for comparing answers and questions."""
     return " ".join(word.lower for word in cut(text) if word.kind != "punct")
+
+
+def runs(
+    words: Sequence[Word], begins: Callable[[int], bool], goes_on: Callable[[int, int], bool]
+) -> Iterator[tuple[int, int]]:
+    """(first word, end exclusive) of the longest runs, from the left.
+
+    Args:
+        words: of a sentence.
+        begins: whether a run begins at a word.
+        goes_on: whether a word belongs to a run: its number, that of the run's first word.
+    """
+    i = 0
+    while i < len(words):
+        if not begins(i):
+            i += 1
+            continue
+        end = i + 1
+        while end < len(words) and goes_on(end, i):
+            end += 1
+        yield i, end
+        i = end
