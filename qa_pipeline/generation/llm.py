@@ -7,6 +7,7 @@ passages nor that of answers changes a draft.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Generator as Steps
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -27,6 +28,9 @@ from qa_pipeline.generation.prompts import (
 )
 from qa_pipeline.generation.types import Backend, Completion, Draft, Passage, Rejected, Request
 
+_About = Steps[Request, Result, list[Draft | Rejected]]
+"""The steps of one passage."""
+
 
 class LLMGenerator:
     """Asks a backend for questions, answers and evidence; see `generation.types.Generator`.
@@ -45,7 +49,6 @@ class LLMGenerator:
         temperature, seed: of sampling.
         questions_per_request: at most so many questions in one request; further ones see the earlier.
         max_tokens: of one completion; None: enough for the questions asked.
-        passages_at_once: passages under way at a time.
 
     Raises:
         ConfigError: settings that cannot be meant.
@@ -70,13 +73,8 @@ class LLMGenerator:
         seed: int = 0,
         questions_per_request: int = 5,
         max_tokens: int | None = None,
-        passages_at_once: int = 256,
     ):
-        counts = {
-            "questions_per_passage": questions_per_passage,
-            "questions_per_request": questions_per_request,
-            "passages_at_once": passages_at_once,
-        }
+        counts = {"questions_per_passage": questions_per_passage, "questions_per_request": questions_per_request}
         problems = [f"{name}: expected 1 or more, found {number}" for name, number in counts.items() if number < 1]
         if not 0 <= unanswerable_fraction <= 1:
             problems.append(f"unanswerable_fraction: expected 0 to 1, found {unanswerable_fraction}")
@@ -93,7 +91,6 @@ class LLMGenerator:
         self._seed = seed
         self._requests = Requests(temperature, seed, max_tokens)
         self._per_request = questions_per_request
-        self._at_once = passages_at_once
 
     def drafts(self, passages: Sequence[Passage]) -> Iterator[Draft | Rejected]:
         """Asks about passages; those of one passage come together, as soon as they are there.
@@ -101,32 +98,32 @@ class LLMGenerator:
         Raises:
             BackendError: going on is pointless; what came before has been yielded.
         """
-        waiting = iter(passages)
-        steps: dict[str, Steps[Request, Result, list[Draft | Rejected]]] = {}
-        seen: set[str] = set()
-        wave: list[Request] = []
+        waiting = iter({passage.id: passage for passage in passages}.values())  # one given twice is asked once
+        under_way: dict[str, _About] = {}
+        ready: deque[tuple[Request, _About]] = deque()
+
+        def requests() -> Iterator[Request]:
+            """All that can be asked now; a backend that reads it as it has room is never short of work."""
+            while True:
+                if not ready:
+                    passage = next(waiting, None)
+                    if passage is None:
+                        return
+                    about = self._about(passage)
+                    ready.append((next(about), about))
+                request, about = ready.popleft()  # a passage that was begun goes before a new one
+                under_way[request.key] = about
+                yield request
+
         while True:
-            while len(wave) < self._at_once and (passage := next(waiting, None)) is not None:
-                if passage.id in seen:  # given twice
-                    continue
-                seen.add(passage.id)
-                about = self._about(passage)
-                request = next(about)
-                steps[request.key] = about
-                wave.append(request)
-            if not wave:
-                return
-            following: list[Request] = []
-            for result in self.backend.complete(wave):
-                about = steps.pop(result.key)
+            for result in self.backend.complete(requests()):
+                about = under_way.pop(result.key)
                 try:
-                    request = about.send(result)
+                    ready.append((about.send(result), about))
                 except StopIteration as finished:
                     yield from finished.value
-                else:
-                    steps[request.key] = about
-                    following.append(request)
-            wave = following
+            if not ready:
+                return
 
     def plan(self, passages: Sequence[Passage], prices: Prices | None = None) -> Estimate:
         """What `drafts` would ask for and what it would cost, without repairs and retries. Asks nothing."""
@@ -145,7 +142,7 @@ class LLMGenerator:
             except StopIteration:
                 continue
 
-    def _about(self, passage: Passage) -> Steps[Request, Result, list[Draft | Rejected]]:
+    def _about(self, passage: Passage) -> _About:
         """All steps of one passage: yields requests, is sent their results, returns the drafts."""
         rng = np.random.default_rng(stable_number(self._seed, passage.id, "plan"))
         unanswerable = int(self._wanted * self._unanswerable_fraction + rng.random())

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import re
+import threading
 
 import pytest
 
@@ -51,9 +52,24 @@ def test_the_same_seed_gives_the_same_drafts_whatever_the_order(options):
 
     with ScriptedServer() as one, ScriptedServer(slow_first) as two:
         options = {"questions_per_passage": 6, "questions_per_request": 4, **options}
-        generator = LLMGenerator(backend(two.url), passages_at_once=2, **options)
+        generator = LLMGenerator(backend(two.url), **options)
         assert as_set(run(one, 5, **options)) == as_set(list(generator.drafts(passages(5)[::-1])))
         assert as_set(run(one, 5, seed=1, **options)) != as_set(run(one, 5, **options))
+
+
+def test_a_slow_answer_holds_up_no_other_passage():
+    follow_up, went_on = threading.Event(), []
+
+    def first_waits_for_a_second_step(number, body):
+        if number == 0:
+            went_on.append(follow_up.wait(20))
+        elif "These are there already" in body["messages"][-1]["content"]:
+            follow_up.set()
+        return Reply(like_a_model(body))
+
+    with ScriptedServer(first_waits_for_a_second_step) as server:
+        drafts = run(server, 4, questions_per_passage=4, questions_per_request=2)
+    assert went_on == [True] and len(drafts) == 16
 
 
 def test_later_requests_see_earlier_questions():
