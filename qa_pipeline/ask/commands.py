@@ -27,7 +27,7 @@ from qa_pipeline.data import Example
 from qa_pipeline.data.documents import Document
 from qa_pipeline.data.fingerprint import fingerprint
 from qa_pipeline.errors import ConfigError, QAError
-from qa_pipeline.metrics import calibration_error, score_rows
+from qa_pipeline.metrics import calibration_error, resampling_of, score_rows
 
 if TYPE_CHECKING:
     from qa_pipeline.predictor import Answer, QAPredictor
@@ -251,7 +251,7 @@ def print_scores(
     if len(labelled) < len(answers):
         print(f"scored: the {counted(len(labelled), 'question')} that have an answer in the data")
     ece = float(calibration_error(confidence, scores.exact).ece) if len(labelled) >= 20 else None
-    print(metrics_table(scores, np.random.default_rng(arguments.seed), ece))
+    print(metrics_table(scores, resampling_of(labelled), np.random.default_rng(arguments.seed), ece))
     if settings.tuned_on is not None and settings.tuned_on == fingerprint(everything):
         print(
             "note: the model's temperature and no-answer threshold were fitted on this very data, which flatters the "

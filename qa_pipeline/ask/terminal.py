@@ -10,7 +10,7 @@ import numpy as np
 
 from qa_pipeline.ask.found import Found, Reply
 from qa_pipeline.ask.sentences import sentence_around
-from qa_pipeline.metrics import Scores, bootstrap_interval
+from qa_pipeline.metrics import Resampling, Scores, bootstrap_interval
 
 BOLD, DIM, MARKED, PLAIN = "\x1b[1m", "\x1b[2m", "\x1b[1;30;43m", "\x1b[0m"
 # A document's own control characters could move the cursor or change colours of the reader's terminal.
@@ -115,12 +115,14 @@ def reply_dict(reply: Reply) -> dict[str, Any]:
     }
 
 
-def metrics_table(scores: Scores, rng: np.random.Generator, ece: float | None) -> str:
+def metrics_table(scores: Scores, drawn: Resampling, rng: np.random.Generator, ece: float | None) -> str:
     """Exact match and F1 in percent with 95% bootstrap intervals, and by kind where both kinds are there."""
     lines = []
     for title, values in (("exact match", scores.exact), ("F1", scores.f1)):
-        low, high = bootstrap_interval(100 * values, rng)
-        lines.append(f"{title:<14}{100 * values.mean():>7.2f}   95% interval {low:.1f} to {high:.1f}")
+        low, high = bootstrap_interval(100 * values, rng, clusters=drawn.clusters)
+        lines.append(
+            f"{title:<14}{100 * values.mean():>7.2f}   95% interval {low:.1f} to {high:.1f}, over {drawn.unit}s"
+        )
     summary = scores.summary()
     if 0 < summary.get("NoAns_total", 0) < len(scores):
         for kind, words in (("HasAns", "with an answer"), ("NoAns", "without")):

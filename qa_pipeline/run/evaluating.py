@@ -18,7 +18,7 @@ from qa_pipeline import artifacts
 from qa_pipeline.arguments import Arguments
 from qa_pipeline.data import Example
 from qa_pipeline.data.fingerprint import fingerprint
-from qa_pipeline.metrics import bootstrap_interval, calibration_error, score_rows, squad_metrics
+from qa_pipeline.metrics import bootstrap_interval, calibration_error, resampling_of, score_rows, squad_metrics
 from qa_pipeline.metrics.breakdown import breakdowns
 from qa_pipeline.modeling import QASettings
 from qa_pipeline.postprocess import (
@@ -69,11 +69,17 @@ class Evaluator:
         return metrics
 
     def full_report(self, predictions: list[Prediction]) -> dict[str, Any]:
-        """95% bootstrap intervals over questions, and breakdowns."""
+        """95% bootstrap intervals, over what (see `metrics.resampling`), and breakdowns."""
         scores = score_rows({p.id: p.text for p in predictions}, self.examples, **self.scoring)
+        drawn = resampling_of(self.examples)
+
+        def interval(values: np.ndarray) -> tuple[float, float]:
+            return bootstrap_interval(100 * values, np.random.default_rng(0), clusters=drawn.clusters)
+
         return {
-            "exact_match_interval": bootstrap_interval(100 * scores.exact, np.random.default_rng(0)),
-            "f1_interval": bootstrap_interval(100 * scores.f1, np.random.default_rng(0)),
+            "exact_match_interval": interval(scores.exact),
+            "f1_interval": interval(scores.f1),
+            "interval_over": drawn.unit,
             "breakdown": breakdowns(
                 scores, self.examples, num_windows={p.id: p.num_windows for p in predictions}, **self.scoring
             ),

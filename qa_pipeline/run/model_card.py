@@ -68,7 +68,7 @@ def _measured(results: dict[str, Any]) -> str:
     for prefix, title in (("base", "before training"), ("eval", "validation"), ("predict", "test")):
         if f"{prefix}_f1" in results:
             cells = [
-                f"{results[f'{prefix}_{metric}']:.2f}{_interval(results.get(f'{prefix}_{metric}_interval'))}"
+                f"{results[f'{prefix}_{metric}']:.2f}{_interval(results, prefix, metric)}"
                 for metric in ("exact_match", "f1")
             ]
             rows.append(f"| {title} | {cells[0]} | {cells[1]} |")
@@ -87,8 +87,10 @@ def _calibration(results: dict[str, Any]) -> str:
     )
 
 
-def _interval(bounds: Any) -> str:
-    return f" ({bounds[0]:.2f} to {bounds[1]:.2f}, 95%)" if bounds else ""
+def _interval(results: dict[str, Any], prefix: str, metric: str) -> str:
+    bounds = results.get(f"{prefix}_{metric}_interval")
+    over = results.get(f"{prefix}_interval_over", "question")
+    return f" ({bounds[0]:.2f} to {bounds[1]:.2f}, 95% over {over}s)" if bounds else ""
 
 
 def _data(data: dict[str, dict[str, Any]]) -> str:

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 
+import numpy as np
 import pytest
 
 from qa_pipeline.ask.commands import main
+from qa_pipeline.ask.terminal import metrics_table
 from qa_pipeline.data import load_examples
 from qa_pipeline.data.fingerprint import fingerprint
 from qa_pipeline.errors import ConfigError, DataError, run_script
+from qa_pipeline.metrics import resampling_of, score_rows
 from tests.ask.fakes import CONTEXT, data_file
 
 
@@ -24,6 +28,23 @@ def test_a_file_is_answered_scored_and_written(models, tmp_path, capsys):
     assert [(span["start"], span["end"]) for span in nbest["q0"]] == [(22, 28), (55, 61), (None, None)]
     assert nbest["q0"][2]["confidence"] == pytest.approx(1 - 0.9 / (1 + len(CONTEXT) / 1000))
     assert json.loads((tmp_path / "out" / "preds_null_odds.json").read_text()).keys() == nbest.keys()
+
+
+def test_intervals_draw_whole_texts_where_there_are_enough_of_them():
+    rows = [
+        {"id": f"{text}-{number}", "context": f"The {text} is red.", "question": "What colour?", "answers": answers}
+        for text in range(40)
+        for number in range(5)
+        for answers in [{"text": ["red"], "answer_start": [8 + len(str(text))]}]
+    ]
+    scores = score_rows({row["id"]: "red" if int(row["id"].split("-")[0]) % 2 else "blue" for row in rows}, rows)
+    tables = [
+        metrics_table(scores, resampling_of(rows, unit), np.random.default_rng(0), None)
+        for unit in ("auto", "question")
+    ]
+    assert "over contexts" in tables[0] and "over questions" in tables[1]
+    widths = [np.ptp([float(v) for v in re.findall(r"interval ([\d.]+) to ([\d.]+)", t)[0]]) for t in tables]
+    assert widths[0] > 1.8 * widths[1]  # five questions that go together tell as much as one: sqrt(5) = 2.2
 
 
 def test_json_lines_hold_each_answer_whole(models, tmp_path):

@@ -81,7 +81,7 @@ def test_the_card_names_base_model_datasets_and_metrics_and_no_folder_of_this_ma
     header = yaml.safe_load(card.split("---")[1])
     assert header["base_model"] == "google/electra-small-discriminator" and header["datasets"] == ["squad"]
     assert header["library_name"] == "peft" and header["metrics"] == ["exact_match", "f1"]
-    assert "61.23 (58.00 to 64.00, 95%)" in card and "| before training | 1.00 | 10.00 |" in card
+    assert "61.23 (58.00 to 64.00, 95% over questions)" in card and "| before training | 1.00 | 10.00 |" in card
     assert "/home/me" not in card and "clinic.json" in card
     assert "calibration" not in card
     calibrated = {"eval_ece": 0.314, "eval_ece_calibrated": 0.052, "eval_temperature": 2.154}

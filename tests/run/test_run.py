@@ -54,7 +54,7 @@ def test_results_have_loss_scores_intervals_thresholds_and_breakdowns(finished):
     for key in ("base_f1", "eval_loss", "eval_exact_match", "eval_f1", "eval_HasAns_f1", "eval_NoAns_f1", "train_loss"):
         assert isinstance(results[key], float), key
     low, high = results["eval_f1_interval"]
-    assert low <= results["eval_f1"] <= high
+    assert low <= results["eval_f1"] <= high and results["eval_interval_over"] == "question"
     assert results["eval_best_f1"] >= results["eval_f1"] - 1e-9
     assert set(results["eval_breakdown"]) >= {"answer_length", "question_word", "num_windows"}
     stored = read_json(finished / "qa_config.json")
