@@ -1,8 +1,8 @@
 """What generated data is worth: a small model trained on it, on human data, on both or on none, asked human questions.
 
     QA_REAL_DATA=DIR python benchmarks/cloze_worth.py --results worth.jsonl [--datasets xquad policyqa] [--seeds 0 1 2]
-        [--cells base cloze human human+cloze] [--folds 4] [--fold K] [--cloze_epochs 1.5] [--human_epochs 5]
-        [--both_epochs 3] [--questions_per_context 16] [--beside_human 8] [--limit ROWS]
+        [--cells base cloze human human+cloze] [--folds 4] [--fold K] [--cloze_epochs N] [--human_epochs N]
+        [--both_epochs N] [--questions_per_context 16] [--beside_human 8] [--limit ROWS]
 
 - xquad: `xquad/xquad.en.json`, articles divided into folds; for each fold the model is trained on the other articles
   and answers the questions of this one, so that every question is scored once.
@@ -49,6 +49,12 @@ INGREDIENTS = {
     "+self_training": ["--self_training_rounds", "1"],
 }
 """Settings of `generate` that take an ingredient out, or put it in."""
+EPOCHS = {
+    "cloze": {"xquad": 3, "policyqa": 1.5},
+    "human": {"xquad": 5, "policyqa": 5},
+    "both": {"xquad": 3, "policyqa": 3},
+}
+"""Epochs by kind of data. Generated questions of PolicyQA are twice as many as those of a fold of XQuAD-en."""
 CELLS = ("base", "human", *(cell + change for cell in CLOZE for change in ("", *INGREDIENTS)))
 LONGEST_ANSWER = {"xquad": 30, "policyqa": 100}
 """Longest answer that is decoded, in tokens; the same for every cell of a dataset."""
@@ -62,8 +68,8 @@ def main() -> None:
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
     parser.add_argument("--folds", type=int, default=4)
     parser.add_argument("--fold", nargs="+", type=int, help="only these folds of xquad; figures are then theirs")
-    for name, epochs, where in (("cloze", 1.5, "generated"), ("human", 5, "human"), ("both", 3, "both")):
-        parser.add_argument(f"--{name}_epochs", type=float, default=epochs, help=f"over {where} data")
+    for name, epochs in EPOCHS.items():
+        parser.add_argument(f"--{name}_epochs", type=float, help=f"default: {epochs}")
     parser.add_argument("--learning_rate", type=float, default=3e-4)
     parser.add_argument("--questions_per_context", type=int, default=16)
     parser.add_argument("--beside_human", type=int, default=8, help="generated questions a context beside human ones")
@@ -82,10 +88,10 @@ def main() -> None:
     print(json.dumps(summary(done, arguments)))
 
 
-def epochs_of(cell: str, arguments: argparse.Namespace) -> float:
-    """Epochs of a cell: human data are few and right, generated ones are many and noisy."""
+def epochs_of(dataset: str, cell: str, arguments: argparse.Namespace) -> float:
+    """Epochs of a cell."""
     kind = "human" if cell == "human" else "both" if cell.startswith("human") else "cloze"
-    return float(getattr(arguments, f"{kind}_epochs"))
+    return float(getattr(arguments, f"{kind}_epochs") or EPOCHS[kind][dataset])
 
 
 def questions_of(cell: str, arguments: argparse.Namespace) -> int:
@@ -97,7 +103,7 @@ def key_of(dataset: str, cell: str, seed: int, fold: int, arguments: argparse.Na
     """Names a cell by everything that its figures depend on, the code that generates included."""
     parts = [dataset, cell, f"seed{seed}", f"{fold}of{arguments.folds}" if dataset == "xquad" else "0"]
     if cell != "base":
-        parts += [f"epochs{epochs_of(cell, arguments):g}", f"lr{arguments.learning_rate:g}"]
+        parts += [f"epochs{epochs_of(dataset, cell, arguments):g}", f"lr{arguments.learning_rate:g}"]
     if "cloze" in cell:
         parts += [f"q{questions_of(cell, arguments)}", source_hash()]
     if arguments.limit:
@@ -160,7 +166,7 @@ def run_cell(
     longest, rate = LONGEST_ANSWER[dataset], arguments.learning_rate
     reader = Reader(max_answer_length=longest, learning_rate=rate, seed=seed)
     if rows:
-        reader.train(rows, epochs_of(cell, arguments))
+        reader.train(rows, epochs_of(dataset, cell, arguments))
     scores = reader.score(score)
     return {
         "rows": len(rows),
