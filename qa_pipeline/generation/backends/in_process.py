@@ -7,8 +7,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from qa_pipeline.generation.backends.account import Account
 from qa_pipeline.generation.backends.cache import Cache
-from qa_pipeline.generation.backends.limits import Account, Limits, Prices, Spent
+from qa_pipeline.generation.backends.limits import Limits, Prices, Spent
 from qa_pipeline.generation.types import Completion, Failure, Request, UsageSoFar
 
 

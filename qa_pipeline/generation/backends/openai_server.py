@@ -21,9 +21,10 @@ from typing import Any
 
 from qa_pipeline.errors import BackendError
 from qa_pipeline.generation.backends import chat_api
+from qa_pipeline.generation.backends.account import Account
 from qa_pipeline.generation.backends.cache import Cache
 from qa_pipeline.generation.backends.chat_api import Answer, Dialect, Fault
-from qa_pipeline.generation.backends.limits import Account, Limits, Prices, Spent
+from qa_pipeline.generation.backends.limits import Limits, Prices, Spent
 from qa_pipeline.generation.backends.models import resolve_model
 from qa_pipeline.generation.backends.pace import MARGIN, Pace, Slot
 from qa_pipeline.generation.backends.retries import backoff

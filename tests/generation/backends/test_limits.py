@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from qa_pipeline.errors import BackendError
 from qa_pipeline.generation.backends import BudgetError, Cache, Limits, Prices, estimate
-from qa_pipeline.generation.backends.limits import Account, Spent, most_prompt_tokens
+from qa_pipeline.generation.backends.account import Account
+from qa_pipeline.generation.backends.limits import Spent, most_prompt_tokens
 from qa_pipeline.generation.backends.pace import Pace
 from qa_pipeline.generation.backends.retries import backoff, retry_after
 from qa_pipeline.generation.types import Completion
