@@ -9,7 +9,7 @@
 - policyqa: trained on `policyqa/train.json`, scored on `policyqa/validation.json`.
 - cells: `base` is the untrained head; `cloze` what `python -m qa_pipeline generate` makes of the training contexts
   alone, with its filters; `human` the human questions of the same contexts; `human+cloze` both in one training,
-  with `--beside_human` generated questions a context.
+  with `--beside_human` generated questions a context. `tenth` and `tenth+cloze` have a tenth of the human questions.
 - `cloze-NAME` leaves an ingredient out: other_sentence, noise, frames, filters, or answer_types (names, dates, numbers
   and titles only are left). `cloze+self_training` puts one in. The same after `human+cloze`.
 - The questions of a scored cell are appended to --results with their EM and F1 the moment they are done, keyed by
@@ -39,7 +39,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import numpy as np
 from finished_cells import FinishedCells
 
-CLOZE = ("cloze", "human+cloze")
+CLOZE = ("cloze", "human+cloze", "tenth+cloze")
 INGREDIENTS = {
     "-other_sentence": ["--cloze_ingredients", '{"other_sentence": false}'],
     "-noise": ["--cloze_ingredients", '{"noise": false}'],
@@ -53,9 +53,10 @@ EPOCHS = {
     "cloze": {"xquad": 3, "policyqa": 1.5},
     "human": {"xquad": 5, "policyqa": 5},
     "both": {"xquad": 3, "policyqa": 3},
+    "tenth": {"xquad": 20, "policyqa": 20},
 }
 """Epochs by kind of data. Generated questions of PolicyQA are twice as many as those of a fold of XQuAD-en."""
-CELLS = ("base", "human", *(cell + change for cell in CLOZE for change in ("", *INGREDIENTS)))
+CELLS = ("base", "human", "tenth", *(cell + change for cell in CLOZE for change in ("", *INGREDIENTS)))
 LONGEST_ANSWER = {"xquad": 30, "policyqa": 100}
 """Longest answer that is decoded, in tokens; the same for every cell of a dataset."""
 
@@ -90,13 +91,13 @@ def main() -> None:
 
 def epochs_of(dataset: str, cell: str, arguments: argparse.Namespace) -> float:
     """Epochs of a cell."""
-    kind = "human" if cell == "human" else "both" if cell.startswith("human") else "cloze"
+    kind = "both" if "+cloze" in cell else "cloze" if cell.startswith("cloze") else cell
     return float(getattr(arguments, f"{kind}_epochs") or EPOCHS[kind][dataset])
 
 
 def questions_of(cell: str, arguments: argparse.Namespace) -> int:
     """Generated questions a context."""
-    return int(arguments.beside_human if cell.startswith("human") else arguments.questions_per_context)
+    return int(arguments.questions_per_context if cell.startswith("cloze") else arguments.beside_human)
 
 
 def key_of(dataset: str, cell: str, seed: int, fold: int, arguments: argparse.Namespace) -> str:
@@ -162,7 +163,7 @@ def run_cell(
 
     begin = time.perf_counter()
     made = generated(dataset, cell, seed, train, arguments)[: arguments.limit] if "cloze" in cell else []
-    rows = (train if cell.startswith("human") else []) + made
+    rows = human_rows(cell, seed, train) + made
     longest, rate = LONGEST_ANSWER[dataset], arguments.learning_rate
     reader = Reader(max_answer_length=longest, learning_rate=rate, seed=seed)
     if rows:
@@ -176,6 +177,13 @@ def run_cell(
         "exact": [float(value) for value in scores.exact],
         "f1": [round(float(value), 6) for value in scores.f1],
     }
+
+
+def human_rows(cell: str, seed: int, train: list[Any]) -> list[Any]:
+    """The human questions that a cell trains on."""
+    if cell.startswith("tenth"):
+        return [train[i] for i in sorted(np.random.default_rng(seed).permutation(len(train))[: len(train) // 10])]
+    return train if cell.startswith("human") else []
 
 
 def generated(dataset: str, cell: str, seed: int, train: list[Any], arguments: argparse.Namespace) -> list[Any]:
@@ -248,7 +256,11 @@ def summary(done: FinishedCells, arguments: argparse.Namespace) -> dict[str, Any
 
 def compared(cells: list[str]) -> dict[str, tuple[str, str]]:
     """Name -> (A, B) of the differences B - A worth showing."""
-    pairs = [("human", "human+cloze"), *((base, base + change) for base in CLOZE for change in INGREDIENTS)]
+    pairs = [
+        ("human", "human+cloze"),
+        ("tenth", "tenth+cloze"),
+        *((base, base + change) for base in CLOZE for change in INGREDIENTS),
+    ]
     return {f"{b} minus {a}": (a, b) for a, b in pairs if a in cells and b in cells}
 
 
