@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from qa_pipeline.arguments.help import help_text
+from qa_pipeline.arguments.sources import log_once
 from qa_pipeline.data import Example, load_examples, write_squad
 from qa_pipeline.errors import ConfigError
 from qa_pipeline.generation.arguments import GROUPS, Settings, parse_generation_arguments
@@ -35,9 +36,10 @@ from qa_pipeline.generation.language_model import (
 from qa_pipeline.generation.passages import read_passages
 from qa_pipeline.generation.report import table
 from qa_pipeline.generation.rows import Row
-from qa_pipeline.generation.run import claim, finish, generate
+from qa_pipeline.generation.run import STOPPED_SHARDS, claim, finish, generate
 from qa_pipeline.generation.shards import find_shards, join, read_shard
 from qa_pipeline.generation.spec import Specification, parse_prompt, read_specification
+from qa_pipeline.generation.spec_rules import language_code
 from qa_pipeline.generation.types import Backend, Passage
 
 logger = logging.getLogger(__name__)
@@ -62,6 +64,7 @@ def generate_command(argv: list[str]) -> int:
         print(prompts_text())
         return 0
     rank, processes = _launched(settings)
+    begin = time.time()
     folder = Path(str(settings.generation.output_dir))
     if not settings.generation.plan:
         claim(folder)  # before anything is asked
@@ -83,7 +86,7 @@ def generate_command(argv: list[str]) -> int:
             return 0
         if rank != 0:
             return 0
-        paths = _wait_for_shards(folder / SHARDS, processes, job)
+        paths = _wait_for_shards(folder / SHARDS, processes, job, begin)
         result = _merge(paths, folder)
     print(table(result))
     print(f"written to {folder}")
@@ -96,7 +99,9 @@ def merge_command(argv: list[str]) -> int:
     Raises:
         QAError: something that the user can mend.
     """
-    parser = argparse.ArgumentParser(prog="python -m qa_pipeline merge", description=merge_command.__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m qa_pipeline merge", description="Joins all shards of one generation."
+    )
     parser.add_argument("shards", nargs="+", metavar="SHARDS", help="shard files, or folders that hold them")
     parser.add_argument("--output_dir", required=True, help="folder for the data, its report and its card")
     parser.add_argument("--num_examples", type=int, help="rows over all splits, if not as the shards say")
@@ -127,12 +132,16 @@ def prepare(settings: Settings) -> tuple[Job, Specification | None]:
             backend = make_backend(settings.backend, cache_file(folder))
             if specification is not None and not general.spec_file:
                 specification = completed(specification, backend)
-    language = general.language or (specification.language if specification else None) or "en"
+    language = language_code(general.language or (specification.language if specification else None) or "en")
     fraction = general.unanswerable_fraction
+    if fraction is None and specification:
+        fraction = specification.unanswerable_fraction
     if fraction is None:
         fraction = DEFAULT_UNANSWERABLE if specification and specification.unanswerable else 0.0
     if specification and specification.answer_types and not general.answer_types:
         general.answer_types = list(specification.answer_types)
+    if specification and general.num_examples is None:
+        general.num_examples = specification.num_examples
     notes = list(specification.notes) if specification else []
     passages: list[Passage] = []
     facts: dict[str, float] = {}
@@ -143,9 +152,14 @@ def prepare(settings: Settings) -> tuple[Job, Specification | None]:
             min_words=general.min_passage_words,
             max_words=general.max_passage_words,
             language=language,
+            only_language=backend is None,
+            leave=general.output_dir,
         )
+        for note in report.notes:
+            log_once("%s", note)
         facts = {"documents": report.documents, "passages": report.passages}
         notes += [f"{count:,} passages left out: {reason}" for reason, count in report.left_out.items()]
+        notes += report.notes
     known: dict[str, str] = {}
     if backend is not None:
         examples = _few_shot(settings, specification)
@@ -254,14 +268,19 @@ def _launched(settings: Settings) -> tuple[int, int]:
     return rank, processes
 
 
-def _wait_for_shards(folder: Path, count: int, job: Job) -> list[Path]:
-    """The shards of this launch, once every process has written its own; the launcher ends all when one fails."""
+def _wait_for_shards(folder: Path, count: int, job: Job, begin: float) -> list[Path]:
+    """The shards of this launch, once every process has written its own; the launcher ends all when one fails.
+
+    What an earlier launch left is another run's, or the same as this one's will be, or stopped early: then it is old.
+    """
     wanted = shard_identity(job)
     found: dict[int, Path] = {}
     while len(found) < count:
         for number in set(range(1, count + 1)) - found.keys():
             for path in folder.glob(f"shard-{number:05}-of-{count:05}-*.jsonl"):
-                if read_shard(path).identity == wanted:  # one that an earlier launch left has another, or is the same
+                shard = read_shard(path)
+                old = shard.facts.get(STOPPED_SHARDS) and path.stat().st_mtime < begin
+                if shard.identity == wanted and not old:
                     found[number] = path
         if len(found) < count:
             time.sleep(_WAIT_SECONDS)
@@ -271,8 +290,9 @@ def _wait_for_shards(folder: Path, count: int, job: Job) -> list[Path]:
 def _merge(paths: Sequence[Path], folder: Path, num_examples: int | None = None) -> dict[str, Any]:
     """Joins shards and writes the data set."""
     whole = join([read_shard(path) for path in paths])
-    settings = dict(whole.settings)
+    settings = {**whole.settings, "output_dir": str(folder)}
     if num_examples is not None:
         settings["num_examples"] = num_examples
     choice = choice_of(settings, settings["unanswerable_fraction"])
-    return finish(folder, whole.rows, choice, settings, whole.facts, whole.rejected, settings["language"])
+    facts, rejected, language = whole.facts, whole.rejected, settings["language"]
+    return finish(folder, whole.rows, choice, settings, facts, rejected, language, notes=whole.notes)

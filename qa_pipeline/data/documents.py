@@ -10,7 +10,7 @@ import logging
 import os
 import re
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
@@ -21,7 +21,7 @@ from qa_pipeline.errors import DataError
 
 logger = logging.getLogger(__name__)
 
-TEXT_SUFFIXES = frozenset({".txt", ".text", ".md", ".markdown"})
+TEXT_SUFFIXES = frozenset({".txt", ".text", ".md", ".markdown", ".rst", ".adoc", ".asciidoc", ".org", ".textile"})
 HTML_SUFFIXES = frozenset({".html", ".htm", ".xhtml"})
 SUFFIXES = TEXT_SUFFIXES | HTML_SUFFIXES | {".pdf", ".docx"}
 """What is read in a folder. A file that is named itself may have any name: PDF and Word are known by their content."""
@@ -63,6 +63,7 @@ class Document:
         pages: in order, without gaps except PAGE_BREAK; empty where the format has no pages.
         title: as the file itself says, or None.
         encoding: how a text or HTML file was decoded; None for other formats.
+        guessed: nothing said that this was the encoding; it may be another one.
     """
 
     text: str
@@ -70,11 +71,19 @@ class Document:
     pages: list[Page] = field(default_factory=list)
     title: str | None = None
     encoding: str | None = None
+    guessed: bool = False
 
     def page_at(self, position: int) -> int | None:
         """The number of the page that has this character of the text; None where there are no pages."""
         place = bisect_right([page.start for page in self.pages], position)
         return self.pages[place - 1].number if place else None
+
+
+class Listing(NamedTuple):
+    """What sources hold: files to read, each with whether it was named itself, and the other files of folders."""
+
+    files: list[tuple[Path, bool]]
+    others: list[Path]
 
 
 def read_document(path: str | Path) -> Document:
@@ -124,7 +133,7 @@ def read_documents(
     Raises:
         DataError: as `read_document`; or a folder holds no document, or (skip_bad) none that can be read.
     """
-    listed = _list(sources)
+    listed = list_files(sources).files
     if found is not None:
         found += [str(path) for path, _ in listed]
     bad, count = "", 0
@@ -143,30 +152,38 @@ def read_documents(
         raise DataError(f"none of {len(listed)} documents can be read; the last: {bad}")
 
 
-def _list(sources: str | Path | Iterable[str | Path]) -> list[tuple[Path, bool]]:
-    """Every file once, and whether it was named itself."""
+def list_files(sources: str | Path | Iterable[str | Path], suffixes: Collection[str] = SUFFIXES) -> Listing:
+    """Every file once: those that are named, and of folders those with one of the suffixes, by name; no hidden ones.
+
+    Raises:
+        DataError: a folder holds no such file, or cannot be read; or no source was given.
+    """
     sources = [sources] if isinstance(sources, (str, Path)) else sources
     files: dict[str, tuple[Path, bool]] = {}
+    others: list[Path] = []
     for source in sources:
         path = Path(source)
         if not path.is_dir():
             files[os.path.realpath(path)] = (path, True)
             continue
         with reading(str(path)):
-            inside = sorted(
+            visible = sorted(
                 each
                 for each in path.rglob("*")
-                if each.suffix.lower() in SUFFIXES
-                and not any(part.startswith((".", "~$")) for part in each.relative_to(path).parts)
-                and each.is_file()
+                if not any(part.startswith((".", "~$")) for part in each.relative_to(path).parts) and each.is_file()
             )
+        inside = [each for each in visible if each.suffix.lower() in suffixes]
         if not inside:
-            raise DataError(f"{path}: holds no document; expected files ending in {', '.join(sorted(SUFFIXES))}")
+            raise DataError(
+                f"{path}: holds no document; expected files ending in {', '.join(sorted(suffixes))}, found "
+                f"{', '.join(each.name for each in visible[:5]) or 'none'}{' ...' if len(visible) > 5 else ''}"
+            )
+        others += [each for each in visible if each.suffix.lower() not in suffixes]
         for each in inside:
             files.setdefault(os.path.realpath(each), (each, False))
     if not files:
         raise DataError("no document was given; name files or folders")
-    return list(files.values())
+    return Listing(list(files.values()), [each for each in others if os.path.realpath(each) not in files])
 
 
 def _read(content: bytes, suffix: str, name: str) -> Document:
@@ -187,8 +204,9 @@ def _read(content: bytes, suffix: str, name: str) -> Document:
     text, encoding = decode(content, name, is_html=bool(is_html))
     if is_html:
         text, title = read_html(text, name)
-        return Document(text, name, title=title, encoding=encoding)
-    return Document(text, name, encoding=encoding)
+        guessed = encoding == "cp1252" and _declared(content) != "cp1252"
+        return Document(text, name, title=title, encoding=encoding, guessed=guessed)
+    return Document(text, name, encoding=encoding, guessed=encoding == "cp1252")
 
 
 def _paged(texts: list[str], title: str | None, name: str) -> Document:

@@ -165,9 +165,11 @@ def _folder_items(folder: Path, split: str | None) -> tuple[str, Items]:
     stems = {_SHARD.sub("", p.name) for p in files}
     if len(stems) != 1:
         found = ", ".join(p.name for p in files[:10]) or "none"
+        first = next((p for p in files if p.name.startswith("train.")), files[0] if files else None)
         raise DataError(
             f"{folder}: expected a folder written by datasets.save_to_disk, or one data file"
             f"{f' for the split {split!r}' if split else ''}; found {found}; name the file itself"
+            f"{f', such as {first}' if first else ''}"
         )
     opened = [_file_items(path, split) for path in files]
     return opened[0][0], chain.from_iterable(items for _, items in opened)

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import dataclasses
 import os
-import re
 from dataclasses import dataclass, field
+from itertools import takewhile
+from pathlib import Path
 from typing import Any, ClassVar, Literal
 
-from qa_pipeline.arguments.config_files import COMMAND_LINE, Given, Problem, nearest, raise_problems
+from qa_pipeline.arguments.config_files import COMMAND_LINE, Problem, raise_problems
 from qa_pipeline.arguments.setting_types import settings_of, split_names
 from qa_pipeline.arguments.sources import read_sources
-
-FILTERS = ("length", "leaked", "deictic", "overlap", "near_duplicate", "round_trip")
-"""In the order in which they are named in reports. Alignment with the source ("verbatim") cannot be switched off."""
+from qa_pipeline.data.documents import SUFFIXES
+from qa_pipeline.errors import ConfigError
+from qa_pipeline.generation.argument_checks import FILTERS, MOST_UNANSWERABLE, faults, parse_shard
+from qa_pipeline.generation.sources import JSONL_SUFFIXES
 
 _USUAL_NAMES = {
     "input": "documents",
@@ -42,7 +44,7 @@ class GenerationArguments:
 
     output_dir: str | None = _setting(None, "Folder for the data, its report and its card. Required.")
     documents: list[str] | None = _setting(
-        None, "Files or folders: .txt .md .html .pdf .docx, or .jsonl with a text on each line."
+        None, "Files or folders: .txt .md .rst .html .pdf .docx, or .jsonl with a text on each line."
     )
     contexts_from: list[str] | None = _setting(
         None, "Labelled data in any known format; its contexts are used, its questions are not."
@@ -50,9 +52,15 @@ class GenerationArguments:
     prompt: str | None = _setting(None, "What the questions should be about, in words; with or without documents.")
     spec_file: str | None = _setting(None, "A specification as saved from a prompt (prompt_spec.yaml), edited or not.")
     few_shot_file: str | None = _setting(None, "Labelled examples, in any known format, to show to the model.")
-    num_examples: int | None = _setting(None, "Rows over all splits; None: as many as there are.")
+    num_examples: int | None = _setting(
+        None,
+        "Rows over all splits; None: as the prompt says, else as many as there are. A prompt alone without a language "
+        "model makes 2,000 drafts unless this is given.",
+    )
     unanswerable_fraction: float | None = _setting(
-        None, "Share of rows that their context does not answer; None: as the prompt says, else 0."
+        None,
+        f"Share of rows that their context does not answer, from 0 to {MOST_UNANSWERABLE}; None: as the prompt says, "
+        "else 0.",
     )
     answer_types: list[str] | None = _setting(None, "Only these types of answers; None: all that are known.")
     questions_per_context: int = _setting(5, "Most questions about one passage.")
@@ -145,6 +153,10 @@ class FilterArguments:
 
 
 GROUPS = (GenerationArguments, BackendArguments, FilterArguments)
+_OF_MODELS = {one.name: one.default for one in dataclasses.fields(BackendArguments) if one.name != "backend"} | {
+    "few_shot_file": None
+}
+"""Settings without effect where no language model is asked, and their defaults."""
 
 
 @dataclass
@@ -172,6 +184,7 @@ def parse_generation_arguments(argv: list[str]) -> Settings:
     Raises:
         ConfigError: with every fault that was found.
     """
+    _refuse_documents(argv)
     settings = settings_of(*GROUPS)
     sources = read_sources(argv, settings, old={})
     problems = [_with_usual_name(problem) for problem in sources.problems]
@@ -179,108 +192,26 @@ def parse_generation_arguments(argv: list[str]) -> Settings:
     values |= {name: one.value for name, one in sources.given.items()}
     values |= {name: split_names(values[name]) for name in ("answer_types", "skip_filters") if values[name]}
     if sources.complete:
-        faults = _faults(values, sources.given, sources.config_file or COMMAND_LINE)
-        problems += [fault for fault in faults if not sources.broken.intersection(fault.keys)]
+        found = faults(values, sources.given, sources.config_file or COMMAND_LINE, _OF_MODELS)
+        problems += [fault for fault in found if not sources.broken.intersection(fault.keys)]
     raise_problems(problems)
     parts: list[Any] = [group(**{f.name: values[f.name] for f in dataclasses.fields(group)}) for group in GROUPS]
     return Settings(parts[0], parts[1], parts[2], sources.name)
 
 
-def parse_shard(text: str | None) -> tuple[int, int] | None:
-    """`"2/8"` as (2, 8); None where it is no shard."""
-    match = re.fullmatch(r"\s*([0-9]{1,6})\s*/\s*([0-9]{1,6})\s*", text or "")
-    if not match or not 1 <= int(match[1]) <= int(match[2]):
-        return None
-    return int(match[1]), int(match[2])
-
-
-_LEAST: dict[str, float] = {
-    **dict.fromkeys(("num_examples", "questions_per_context", "subset", "prompt_number", "max_completion_tokens"), 1),
-    **dict.fromkeys(("batch_size", "concurrency", "requests_per_minute", "tokens_per_minute", "max_requests"), 1),
-    **dict.fromkeys(("max_tokens", "tensor_parallel_size", "data_parallel_size", "min_question_words"), 1),
-    **dict.fromkeys(("max_question_words", "max_answer_words", "min_passage_words"), 1),
-    **dict.fromkeys(("seed", "temperature", "max_retries", "self_training_rounds", "max_cost"), 0),
-    **dict.fromkeys(("price_per_million_prompt_tokens", "price_per_million_completion_tokens"), 0),
-    "max_passage_words": 20,
-    "timeout_s": 0.001,
-}
-_SHARES = ("unanswerable_fraction", "max_overlap", "round_trip_f1", "validation_fraction", "test_fraction")
-
-
-def _faults(values: dict[str, Any], given: dict[str, Given], source: str) -> list[Problem]:
-    """What is wrong with values that have the right types."""
-    faults: list[Problem] = []
-
-    def fault(text: str, *keys: str) -> None:
-        one = next((given[key] for key in keys if key in given), None)
-        label = one.label if one and one.written in keys else keys[0]
-        faults.append(Problem(one.place if one else source, f"{label}: {text}", keys))
-
-    for key, least in _LEAST.items():
-        if values[key] is not None and values[key] < least:
-            fault(f"expected at least {least:g}, found {values[key]:g}", key)
-    for key in _SHARES:
-        if values[key] is not None and not 0 <= values[key] <= 1:
-            fault(f"expected a share from 0 to 1, found {values[key]:g}", key)
-    if not 0 < values["near_duplicate_threshold"] <= 1:
-        fault(
-            f"expected above 0 and at most 1, found {values['near_duplicate_threshold']:g}", "near_duplicate_threshold"
+def _refuse_documents(argv: list[str]) -> None:
+    """A document where the configuration file belongs: the usual first try of this command."""
+    first = list(takewhile(lambda word: not word.startswith("-"), argv))
+    if not first:
+        return
+    folder = os.path.isdir(first[0])
+    if folder or (Path(first[0]).suffix.lower() in SUFFIXES | JSONL_SUFFIXES and os.path.isfile(first[0])):
+        what = "is a folder" if folder else "looks like a document"
+        raise ConfigError(
+            COMMAND_LINE,
+            f"{first[0]}: this {what}, not a configuration file; to make questions about it: --documents "
+            f"{' '.join(first)}",
         )
-    if values["validation_fraction"] + values["test_fraction"] >= 1:
-        fault("together with test_fraction it leaves nothing to train on", "validation_fraction", "test_fraction")
-    for low, high in (("min_question_words", "max_question_words"), ("min_passage_words", "max_passage_words")):
-        if values[low] > values[high]:
-            fault(f"{values[low]} is more than {high}={values[high]}", low, high)
-    for name in values["skip_filters"] or ():
-        if name not in FILTERS:
-            near = nearest(name, FILTERS)
-            hint = f'; nearest: "{near}"' if near else ""
-            fault(f'unknown filter "{name}"{hint}; known: {", ".join(FILTERS)}', "skip_filters")
-    if values["shard"] is not None and parse_shard(values["shard"]) is None:
-        fault(f'expected I/N with 1 <= I <= N such as 2/8, found "{values["shard"]}"', "shard")
-    for key, example in (("cloze_ingredients", '{"noise": false}'), ("extra_body", '{"top_p": 0.9}')):
-        if isinstance(values[key], str):
-            fault(f"expected a mapping such as {example}", key)
-    if not values["list_prompts"]:
-        _check_needs(values, given, fault)
-    return faults
-
-
-def _check_needs(values: dict[str, Any], given: dict[str, Given], fault: Any) -> None:
-    """What must be there together."""
-    if not values["output_dir"] and not values["plan"]:
-        fault("is required: the folder for the data", "output_dir")
-    elif values["output_dir"] and os.path.isfile(values["output_dir"]):
-        fault(f'"{values["output_dir"]}" is a file; give a folder', "output_dir")
-    if not any(values[key] for key in ("documents", "contexts_from", "prompt", "spec_file")):
-        others = "--contexts_from DATA, --prompt TEXT or --spec_file FILE"
-        fault(f"is required: files or folders, such as --documents FOLDER; or give {others}", "documents")
-    if values["prompt"] is not None and values["spec_file"]:
-        fault("a spec_file already holds its prompt; give one of the two", "prompt", "spec_file")
-    if values["backend"] != "cloze" and not values["model"]:
-        fault(f"is required with backend: {values['backend']}", "model", "backend")
-    if values["backend"] == "cloze":
-        from qa_pipeline.generation.cloze.spans import GROUPS as TYPE_GROUPS
-        from qa_pipeline.generation.cloze.spans import TYPES
-
-        known = (*TYPE_GROUPS, *TYPES)
-        for name in values["answer_types"] or ():
-            if name not in known:
-                near = nearest(name, known)
-                hint = f'; nearest: "{near}"' if near else ""
-                fault(f'unknown type "{name}"{hint}; known: {", ".join(known)}', "answer_types")
-        idle = [key for key in ("model", "rephrase", "extra_body") if values[key]]
-        for key in idle:
-            fault("has no effect with backend: cloze; choose openai, vllm or transformers", key, "backend")
-    elif values["self_training_rounds"]:
-        fault("is for backend: cloze", "self_training_rounds", "backend")
-    if values["max_cost"] is not None and None in (
-        values["price_per_million_prompt_tokens"],
-        values["price_per_million_completion_tokens"],
-    ):
-        fault("needs price_per_million_prompt_tokens and price_per_million_completion_tokens to be counted", "max_cost")
-    if "round_trip" in (values["skip_filters"] or ()) and values["round_trip_model"]:
-        fault("is given, but skip_filters names round_trip", "round_trip_model", "skip_filters")
 
 
 def _with_usual_name(problem: Problem) -> Problem:

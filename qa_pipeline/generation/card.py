@@ -7,6 +7,9 @@ from typing import Any
 
 import yaml
 
+from qa_pipeline.generation.reasons import meaning
+from qa_pipeline.generation.report import usage_text
+
 _SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))
 
 
@@ -41,7 +44,9 @@ def dataset_card(report: Mapping[str, Any], language: str) -> str:
         *(f"**Warning:** {text}." for text in report.get("warnings", ())),
         "## How it was made",
         _sources(report),
-        "Refused drafts, by reason, and rows left out afterwards:",
+        *(f"- {note}" for note in report.get("notes", ())),
+        "## Refused",
+        "Drafts that were refused, and rows that were left out afterwards, by reason:",
         _counts({**report["rejected"], **report["left_out"]}),
         "## Fields",
         "Each question's `metadata` says where it comes from: `document`, `passage`, `generator`, `filters_passed`, "
@@ -89,6 +94,10 @@ def _sources(report: Mapping[str, Any]) -> str:
     )
     if settings.get("prompt"):
         text += f"\n\nPrompt:\n\n> {' '.join(str(settings['prompt']).split())}"
+    if facts.get("requests"):
+        text += f" The language model took {usage_text(facts)}."
+    if report.get("not_rephrased"):
+        text += f" {sum(report['not_rephrased'].values()):,} questions stand as first asked: no other words came back."
     if report.get("stopped_early"):
         text += f"\n\nThe run stopped early: {report['stopped_early']}"
     return text
@@ -106,7 +115,11 @@ def _counts(counts: Mapping[str, int]) -> str:
     if not counts:
         return "None."
     return "\n".join(
-        ["| reason | rows |", "|---|---|", *(f"| {reason} | {count:,} |" for reason, count in counts.items())]
+        [
+            "| reason | rows | meaning |",
+            "|---|---|---|",
+            *(f"| {reason} | {count:,} | {meaning(reason)} |" for reason, count in counts.items()),
+        ]
     )
 
 

@@ -2,7 +2,8 @@
 
 One JSON value on a line, only ever appended. Work is done in blocks of passages: what stands between `begin` and `done`
 of a block counts when the `done` is there, else the block is done again (a backend's cache answers what was asked
-before). The first line says which run this is; a run with other settings does not go on from it.
+before). The first line says which run this is; a run with other settings does not go on from it, and only one process
+at a time writes to it.
 """
 
 from __future__ import annotations
@@ -16,19 +17,28 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import IO, Any
 
+from filelock import BaseFileLock, FileLock, Timeout
+
 from qa_pipeline.errors import ConfigError, DataError
 from qa_pipeline.generation.rows import Row
-from qa_pipeline.generation.types import Passage
+from qa_pipeline.generation.types import Passage, Rejected
 
 _SYNC_SECONDS = 0.5
 
 
 @dataclass
 class Block:
-    """What came of one block of passages: rows that passed, and reasons of those that did not, counted."""
+    """What came of one block of passages: rows that passed, and reasons of those that did not, counted.
+
+    Attributes:
+        heard_of: ids of the passages of which anything came; not kept.
+        unanswered: by id the passages that are not done, with what failed; a block that is finished has none.
+    """
 
     rows: list[Row] = field(default_factory=list)
     rejected: Counter[str] = field(default_factory=Counter)
+    heard_of: set[str] = field(default_factory=set)
+    unanswered: dict[str, Rejected] = field(default_factory=dict)
 
 
 class Journal:
@@ -38,19 +48,35 @@ class Journal:
         path: its file; made when it is not there.
         identity: settings and inputs that decide the content of the rows, as JSON can hold them.
         passages: all passages of the run, by id.
+        anew: forget what the file holds.
 
     Raises:
-        ConfigError: the file belongs to a run with another identity.
+        ConfigError: the file belongs to a run with another identity, or another process works on it.
         DataError: the file is damaged other than by being cut off, or cannot be read or written.
     """
 
-    def __init__(self, path: str | Path, identity: Mapping[str, Any], passages: Mapping[str, Passage]):
+    def __init__(
+        self, path: str | Path, identity: Mapping[str, Any], passages: Mapping[str, Passage], anew: bool = False
+    ):
         self.path = Path(path)
         self._passages = passages
         self.done: dict[int, Block] = {}
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            kept = self._read(json.loads(json.dumps(identity)))
+            self._lock = _locked(self.path)
+        except OSError as error:
+            raise DataError(f"{self.path}: {error.strerror or error}") from error
+        try:
+            self._open(json.loads(json.dumps(identity)), anew)
+        except BaseException:
+            self._lock.release()
+            raise
+
+    def _open(self, identity: Any, anew: bool) -> None:
+        try:
+            if anew:
+                self.path.unlink(missing_ok=True)
+            kept = self._read(identity)
             self._file: IO[bytes] = open(self.path, "ab")  # noqa: SIM115 (open as long as the journal)
             self._file.truncate(kept)
         except OSError as error:
@@ -81,11 +107,12 @@ class Journal:
         self.done[number] = block
 
     def close(self) -> None:
-        """Writes what is left to disk."""
+        """Writes what is left to disk, and lets others work on it."""
         if not self._file.closed:
             self._file.flush()
             os.fsync(self._file.fileno())
             self._file.close()
+        self._lock.release()
 
     def _write(self, value: Mapping[str, Any], sync: bool = False) -> None:
         try:
@@ -133,6 +160,21 @@ class Journal:
             rows = open_blocks.pop(value["block"])
             passed = [replace(rows[key], passed=(*rows[key].passed, *value["marks"])) for key in value["keys"]]
             self.done[value["block"]] = Block(passed, Counter(value["rejected"]))
+
+
+def _locked(path: Path) -> BaseFileLock:
+    """A lock that ends with this process, however it ends."""
+    lock = FileLock(path.with_suffix(".lock"), timeout=0)
+    try:
+        lock.acquire()
+    except Timeout:
+        raise ConfigError(
+            "output_dir",
+            f"another process is making data in {path.parent.parent}; wait for it, or choose another folder",
+        ) from None
+    except NotImplementedError:  # a file system without locks
+        pass
+    return lock
 
 
 def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +14,10 @@ from qa_pipeline.errors import ConfigError, DataError
 from qa_pipeline.generation.arguments import BackendArguments, Settings
 from qa_pipeline.generation.job import WORK, Engine
 from qa_pipeline.generation.llm_parsing import json_values
+from qa_pipeline.generation.llm_requests import without_answer
 from qa_pipeline.generation.prompts import load_prompts, prompt_of_kind
-from qa_pipeline.generation.spec import Specification, specification_from
+from qa_pipeline.generation.spec import Specification
+from qa_pipeline.generation.spec_reading import checked_reading
 from qa_pipeline.generation.types import (
     Backend,
     Completion,
@@ -154,6 +156,7 @@ def invented(
     Raises:
         ConfigError: in a shard; every shard would write passages of its own.
         DataError: the model wrote none that can be used.
+        BackendError: not all requests got an answer.
     """
     from qa_pipeline.generation.llm_passages import invent_passages
 
@@ -197,6 +200,9 @@ def completed(specification: Specification, backend: Backend) -> Specification:
     """The specification with what the rules left open filled in by the backend; one request.
 
     What cannot be read or verified is left as it was, with a note.
+
+    Raises:
+        BackendError: the request got no answer; the next start, with one, would be another run.
     """
     missing = [name for name in ("language", "answer_types", "unanswerable") if getattr(specification, name) is None]
     schema: dict[str, Any] = {"type": "object", "properties": {name: _FIELDS[name] for name in ("domain", *missing)}}
@@ -205,15 +211,15 @@ def completed(specification: Specification, backend: Backend) -> Specification:
     messages = prompt_of_kind("specification").messages(prompt=specification.prompt, fields=asked)
     request = Request("specification/0", messages, 300, 0.0, 0, schema)
     for result in backend.complete([request]):
+        if isinstance(result, Failure) and result.passing:
+            raise without_answer([result])
         if isinstance(result, Completion) and result.finish_reason != "length":
             try:
                 found = next(value for value in json_values(result.text) if isinstance(value, dict))
-                values = {name: found[name] for name in ("domain", *missing) if found.get(name) not in (None, "", [])}
-                # Through the same checks as a file; on any fault the rules' own result stands.
-                checked = specification_from({**asdict(replace(specification, examples=[])), **values}, "backend")
-                return replace(checked, examples=specification.examples)
-            except (StopIteration, ConfigError):
-                pass
+            except StopIteration:
+                break
+            values, notes = checked_reading(found, ("domain", *missing))
+            return replace(specification, **values, notes=[*specification.notes, *notes])
     return replace(specification, notes=[*specification.notes, "the model's reading of the prompt could not be used"])
 
 

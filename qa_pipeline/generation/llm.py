@@ -17,7 +17,7 @@ import numpy as np
 from qa_pipeline.errors import ConfigError
 from qa_pipeline.generation.backends.limits import Estimate, Prices, estimate
 from qa_pipeline.generation.llm_parsing import ParseError
-from qa_pipeline.generation.llm_requests import Requests, Result, read_result, stable_number, typical_text
+from qa_pipeline.generation.llm_requests import Requests, Result, Unanswered, read_result, stable_number, typical_text
 from qa_pipeline.generation.llm_slots import Slots
 from qa_pipeline.generation.prompts import (
     Prompt,
@@ -143,13 +143,24 @@ class LLMGenerator:
                 continue
 
     def _about(self, passage: Passage) -> _About:
-        """All steps of one passage: yields requests, is sent their results, returns the drafts."""
+        """All steps of one passage: yields requests, is sent their results, returns the drafts.
+
+        A request that got no answer, but may at another time, ends it; what is missing is asked then.
+        """
+        drafts: list[Draft] = []
+        rejected: list[Rejected] = []
+        try:
+            yield from self._steps(passage, drafts, rejected)
+        except Unanswered as error:
+            rejected.append(Rejected(error.failure.reason, passage.id, passing=error.failure.detail))
+        return [*drafts, *rejected]
+
+    def _steps(self, passage: Passage, drafts: list[Draft], rejected: list[Rejected]) -> Steps[Request, Result, None]:
+        """Fills `drafts` and `rejected` step by step."""
         rng = np.random.default_rng(stable_number(self._seed, passage.id, "plan"))
         unanswerable = int(self._wanted * self._unanswerable_fraction + rng.random())
         answerable = self._wanted - unanswerable
         chosen = self._slots.choices(rng)
-        drafts: list[Draft] = []
-        rejected: list[Rejected] = []
         sample = 0
         while answerable > 0:
             number = min(answerable, self._per_request)
@@ -160,7 +171,7 @@ class LLMGenerator:
             answerable -= number
             sample += 1
         if self._rephrase and drafts:
-            drafts = yield from self._rephrased(passage, drafts)
+            drafts[:] = yield from self._rephrased(passage, drafts)
         while unanswerable > 0:
             number = min(unanswerable, self._per_request)
             new, bad = yield from self._without_answer(passage, number, sample, drafts, chosen)
@@ -168,7 +179,6 @@ class LLMGenerator:
             rejected += bad
             unanswerable -= number
             sample += 1
-        return [*drafts, *rejected]
 
     def _questions(
         self, passage: Passage, number: int, sample: int, earlier: Sequence[Draft], chosen: dict[str, str]
@@ -224,20 +234,23 @@ class LLMGenerator:
         return drafts, rejected
 
     def _rephrased(self, passage: Passage, drafts: list[Draft]) -> Steps[Request, Result, list[Draft]]:
-        """The drafts in other words; a question that comes back unreadable or not at all stays as it is."""
+        """The drafts in other words; a question that comes back unreadable or not at all stays, and says why."""
         prompt = prompt_of_kind("rephrase")
         done: list[Draft] = []
         for start in range(0, len(drafts), self._per_request):
             part = drafts[start : start + self._per_request]
             listed = "\n".join(f"{i}. {draft.question} (answer: {draft.answer})" for i, draft in enumerate(part, 1))
             values = {"questions": listed, "language": self._slots.language}
-            items, _, _ = yield from self._ask(passage, prompt, values, start // self._per_request, len(part))
+            items, bad, _ = yield from self._ask(passage, prompt, values, start // self._per_request, len(part))
             for i, draft in enumerate(part, 1):
-                question = next((item["question"] for item in items if item["number"] == i), draft.question)
-                changed = question != draft.question
+                question = next((item["question"] for item in items if item["number"] == i), None)
+                changed = question is not None and question != draft.question
                 details = {**draft.details, "rephrased": changed}
                 if changed:
                     details |= {"original_question": draft.question, "rephrase_version": prompt.version}
+                else:
+                    details["not_rephrased"] = "same_words" if question else bad[0].reason if bad else "no_question"
+                question = question or draft.question
                 done.append(
                     Draft(passage, question, draft.answer, draft.evidence, draft.start, draft.generator, details)
                 )
@@ -250,6 +263,9 @@ class LLMGenerator:
 
         Returns:
             Records, what was rejected, and the details that go into rows.
+
+        Raises:
+            Unanswered: see there.
         """
         assert prompt.schema is not None
         request = self._requests.make(f"{passage.id}/{prompt.name}/{sample}", prompt, values, number)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from qa_pipeline.generation.llm_parsing import ParseError
-from qa_pipeline.generation.llm_requests import Requests, read_result
+from qa_pipeline.generation.llm_requests import Requests, Unanswered, read_result, without_answer
 from qa_pipeline.generation.prompts import language_name, prompt_of_kind
 from qa_pipeline.generation.text import count_words
-from qa_pipeline.generation.types import Backend, Passage, Rejected, Request, passage_id
+from qa_pipeline.generation.types import Backend, Failure, Passage, Rejected, Request, passage_id
 
 TOPICS_PER_REQUEST = 20
 """Always so many, so that more passages go on from fewer: the requests of a smaller number are asked again word for
@@ -43,7 +43,8 @@ def invent_passages(
         Passages in the order of their topics, each a document of its own; what was rejected, under the topic's number.
 
     Raises:
-        BackendError: going on is pointless.
+        BackendError: going on is pointless, or a passage is missing that the same request may give at another time:
+            with other passages the next start would be another run.
     """
     asking = Requests(temperature, seed)
     topics, rejected = _topics(backend, asking, task, number, language_name(language))
@@ -54,6 +55,9 @@ def invent_passages(
         f"topic-{i:04d}": _passage_request(asking, i, task, topic, language, words) for i, topic in enumerate(topics)
     }
     results = {result.key: result for result in backend.complete(requests.values())}
+    unanswered = [result for result in results.values() if isinstance(result, Failure) and result.passing]
+    if unanswered:
+        raise without_answer(unanswered)
     for i, (name, request) in enumerate(requests.items()):
         try:
             items, _ = read_result(results[request.key], prompt.schema)
@@ -90,6 +94,8 @@ def _topics(
         for result in backend.complete([request]):
             try:
                 items, _ = read_result(result, prompt.schema)
+            except Unanswered as error:
+                raise without_answer([error.failure]) from None
             except ParseError as error:
                 rejected.append(Rejected(error.reason, f"topics-{step}"))
                 continue

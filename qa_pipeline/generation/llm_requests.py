@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from qa_pipeline.errors import BackendError
 from qa_pipeline.generation.llm_parsing import ParseError, read_items
 from qa_pipeline.generation.prompts import Prompt, prompt_of_kind
 from qa_pipeline.generation.types import Completion, Failure, Message, Request
@@ -72,13 +73,37 @@ class Requests:
         return stable_number(self.seed, key, "sample") & 0x7FFFFFFF
 
 
+class Unanswered(Exception):
+    """A request failed in a way that passes: what depends on its answer is not done.
+
+    Args:
+        failure: the last one.
+    """
+
+    def __init__(self, failure: Failure):
+        super().__init__(failure.detail)
+        self.failure = failure
+
+
+def without_answer(failures: Sequence[Failure]) -> BackendError:
+    """What ends a run that cannot do without the answers to these requests."""
+    last = failures[-1]
+    return BackendError(
+        f"{len(failures):,} requests got no answer, retries included; the last: {last.reason} ({last.detail}). What "
+        "is done is kept; start the same command to go on"
+    )
+
+
 def read_result(result: Result, schema: Mapping[str, Any]) -> tuple[list[dict[str, Any]], int]:
     """The records of a result, and how many others it held.
 
     Raises:
         ParseError: it holds none; `reason` says why ("length" for a completion that was cut off).
+        Unanswered: there is no completion, and asking again at another time may give one.
     """
     if isinstance(result, Failure):
+        if result.passing:
+            raise Unanswered(result)
         raise ParseError(result.reason, result.detail)
     if result.finish_reason == "length":
         raise ParseError("length", "the completion was cut off")

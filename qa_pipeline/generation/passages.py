@@ -6,16 +6,16 @@ Passages are slices of their document, in its order; the same text is never ther
 from __future__ import annotations
 
 import hashlib
-import json
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from qa_pipeline.data import load_examples
-from qa_pipeline.data.documents import read_documents
 from qa_pipeline.errors import DataError
+from qa_pipeline.generation.languages import is_other_language
+from qa_pipeline.generation.prompts import language_name
+from qa_pipeline.generation.sources import some, source_texts
 from qa_pipeline.generation.text import count_words, sentence_spans
 from qa_pipeline.generation.types import Passage, passage_id
 
@@ -25,11 +25,18 @@ _HEADING = re.compile(r"\s{0,3}(?:#{1,6}\s+|={3,}|-{3,}).*")
 
 @dataclass
 class PassageReport:
-    """What became of the sources: counts of documents and passages, and of passages that were left out by reason."""
+    """What became of the sources.
+
+    Attributes:
+        documents, passages: how many there are.
+        left_out: passages that are not used, by reason.
+        notes: files, rows and documents that are not used, or not as they should be, by name.
+    """
 
     documents: int = 0
     passages: int = 0
     left_out: dict[str, int] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
 
     def leave_out(self, reason: str, count: int = 1) -> None:
         """Counts passages that are not used."""
@@ -43,6 +50,8 @@ def read_passages(
     min_words: int = 15,
     max_words: int = 400,
     language: str = "en",
+    only_language: bool = False,
+    leave: str | None = None,
 ) -> tuple[list[Passage], PassageReport]:
     """Reads all sources.
 
@@ -52,6 +61,8 @@ def read_passages(
         contexts_from: labelled data in any format that `load_examples` knows; contexts stay as they are.
         min_words, max_words: bounds of a passage; contexts of labelled data are never cut.
         language: code, for cutting sentences.
+        only_language: leave out documents that are clearly in another language; else they are only noted.
+        leave: a folder that is not read where it lies in one of `documents`.
 
     Raises:
         DataError: a source cannot be read, or no passage is left.
@@ -59,8 +70,8 @@ def read_passages(
     report = PassageReport()
     seen: set[str] = set()
     passages: list[Passage] = []
-    names: set[str] = set()
-    for passage in (*_from_documents(documents, min_words, max_words, language, report), *_from_data(contexts_from)):
+    read = _from_documents(documents, max_words, language, report.notes, leave)
+    for passage in (*read, *_from_data(contexts_from)):
         if count_words(passage.text) < min_words:
             report.leave_out("too_short")
         elif passage.text in seen:
@@ -68,13 +79,20 @@ def read_passages(
         else:
             seen.add(passage.text)
             passages.append(passage)
-            names.add(passage.document)
-    report.documents, report.passages = len(names), len(passages)
+    foreign = _in_other_languages(passages, language)
+    if foreign:
+        report.notes.append(_foreign_note(list(foreign), language, only_language))
+    if only_language:
+        report.left_out |= {"other_language": sum(foreign.values())} if foreign else {}
+        passages = [passage for passage in passages if passage.document not in foreign]
+    report.documents, report.passages = len({passage.document for passage in passages}), len(passages)
     if not passages:
         reasons = ", ".join(f"{count} {reason}" for reason, count in report.left_out.items()) or "the sources are empty"
+        longer = f"; lower min_passage_words (now {min_words}) or give longer documents"
         raise DataError(
-            f"no passage to ask about in {', '.join([*documents, *contexts_from])}: {reasons}; lower min_passage_words "
-            f"(now {min_words}) or give longer documents"
+            f"no passage to ask about in {', '.join([*documents, *contexts_from])}: {reasons}"
+            + (longer if "other_language" not in report.left_out else "")
+            + "".join(f"\n{note}" for note in report.notes)
         )
     return passages, report
 
@@ -176,74 +194,33 @@ def _at_most(text: str, start: int, end: int, max_words: int) -> Iterator[tuple[
 
 
 def _from_documents(
-    sources: Sequence[str], min_words: int, max_words: int, language: str, report: PassageReport
+    sources: Sequence[str], max_words: int, language: str, notes: list[str], leave: str | None
 ) -> Iterator[Passage]:
-    for document, title, text, metadata in _documents(sources):
-        for start, end in cut(text, max_words, language):
-            piece = text[start:end]
-            details = {**metadata, "document_start": start}
-            yield Passage(passage_id(document, piece), document, piece, title, details)
+    if not sources:
+        return
+    for one in source_texts(sources, notes, leave):
+        for start, end in cut(one.text, max_words, language):
+            piece = one.text[start:end]
+            details = {**one.metadata, "document_start": start}
+            yield Passage(passage_id(one.document, piece), one.document, piece, one.title, details)
 
 
-def _documents(sources: Sequence[str]) -> Iterator[tuple[str, str, str, dict[str, Any]]]:
-    """(document id, title, text, metadata) of each document; the id is the name without the folder it was found in."""
-    folders = [Path(source) for source in sources if Path(source).is_dir()]
-    jsonl, plain = [], []
-    for source in sources:
-        path = Path(source)
-        if path.is_dir():
-            inside = sorted(each for each in path.rglob("*.jsonl") if each.is_file() and not each.name.startswith("."))
-            jsonl += inside
-            if not (inside and not any(_is_document(each) for each in path.rglob("*"))):
-                plain.append(source)
-        elif path.suffix.lower() == ".jsonl":
-            jsonl.append(path)
-        else:
-            plain.append(source)
-    if plain:
-        for document in read_documents(plain, skip_bad=True):
-            name = _short_name(Path(document.source), folders)
-            metadata: dict[str, Any] = {"pages": True} if document.pages else {}
-            yield name, document.title or Path(document.source).stem, document.text, metadata
-    for path in jsonl:
-        yield from _jsonl_documents(path, _short_name(path, folders))
+def _in_other_languages(passages: Sequence[Passage], language: str) -> dict[str, int]:
+    """Documents that are clearly not in the language, with their passages counted."""
+    texts: dict[str, list[str]] = {}
+    for passage in passages:
+        texts.setdefault(passage.document, []).append(passage.text)
+    return {name: len(parts) for name, parts in texts.items() if is_other_language("\n".join(parts), language)}
 
 
-def _is_document(path: Path) -> bool:
-    from qa_pipeline.data.documents import SUFFIXES
-
-    return path.suffix.lower() in SUFFIXES and path.is_file()
-
-
-def _short_name(path: Path, folders: Iterable[Path]) -> str:
-    for folder in folders:
-        if path.is_relative_to(folder):
-            return path.relative_to(folder).as_posix()
-    return path.name
-
-
-def _jsonl_documents(path: Path, name: str) -> Iterator[tuple[str, str, str, dict[str, Any]]]:
-    try:
-        lines = path.read_text(encoding="utf-8-sig").split("\n")
-    except FileNotFoundError:
-        raise DataError(f"{path}: no such file") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"{path}: cannot be read as UTF-8 text: {error}") from error
-    for number, line in enumerate(lines, 1):
-        if not line.strip():
-            continue
-        try:
-            value = json.loads(line)
-        except (ValueError, RecursionError) as error:
-            raise DataError(f"{path}, line {number}: expected one JSON value on each line: {error}") from error
-        fields = {"text": value} if isinstance(value, str) else value if isinstance(value, dict) else {}
-        text = next((fields[key] for key in ("text", "context", "content", "body") if key in fields), None)
-        if not isinstance(text, str):
-            found = f"the keys {', '.join(map(str, fields))}" if fields else type(value).__name__
-            raise DataError(f'{path}, line {number}: expected a text or {{"text": ...}}, found {found}')
-        identity = fields.get("document", fields.get("id"))
-        document = str(identity) if identity is not None else f"{name}:{number}"
-        yield document, str(fields.get("title") or ""), text, {}
+def _foreign_note(names: Sequence[str], language: str, left_out: bool) -> str:
+    count = f"{len(names):,} document{'s' if len(names) != 1 else ''}"
+    if left_out:
+        return (
+            f"{count} left out, not in {language_name(language)}: {some(names)}; a language model (--backend openai, "
+            "vllm or transformers, with --language) can ask about them"
+        )
+    return f"{count} not in {language_name(language)}, it seems: {some(names)}; --language says which one to ask in"
 
 
 def _from_data(sources: Sequence[str]) -> Iterator[Passage]:

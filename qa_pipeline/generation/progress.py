@@ -1,4 +1,4 @@
-"""Says every few seconds how far a generation is: accepted, refused by reason, requests, tokens, cost."""
+"""Says every few seconds how far a generation is: accepted, refused and not answered by reason, and what it used."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 
+from qa_pipeline.generation.report import usage_facts, usage_text
 from qa_pipeline.generation.types import UsageSoFar
 
 SECONDS = 5.0
@@ -27,6 +28,7 @@ class Progress:
         self._last = time.monotonic()
         self.accepted = 0
         self.rejected: Counter[str] = Counter()
+        self.not_done: Counter[str] = Counter()
 
     def count(self, accepted: int, rejected: Counter[str]) -> None:
         """Adds what an earlier run did."""
@@ -43,6 +45,11 @@ class Progress:
         self.rejected[reason] += 1
         self._tick()
 
+    def unanswered(self, reason: str) -> None:
+        """A passage is left for the next run."""
+        self.not_done[reason] += 1
+        self._tick()
+
     def take_back(self, reason: str) -> None:
         """A row that had passed is refused after all."""
         self.accepted -= 1
@@ -50,14 +57,12 @@ class Progress:
 
     def line(self) -> str:
         """How far it is."""
-        reasons = ", ".join(f"{reason} {count:,}" for reason, count in self.rejected.most_common(4))
-        text = f"{self.accepted:,} accepted, {sum(self.rejected.values()):,} refused" + (
-            f" ({reasons})" if reasons else ""
-        )
+        text = f"{self.accepted:,} accepted, {sum(self.rejected.values()):,} refused{_listed(self.rejected)}"
+        if self.not_done:
+            text += f", {sum(self.not_done.values()):,} passages not done{_listed(self.not_done)}"
         if self._usage is not None:
             used = self._usage()
-            text += f"; {used.requests:,} requests, {used.prompt_tokens + used.completion_tokens:,} tokens"
-            text += f", cost {used.cost:,.4g}" + (f", {used.cached:,} from the cache" if used.cached else "")
+            text += f"; {usage_text(usage_facts(used))}" + (f"; {used.cached:,} from the cache" if used.cached else "")
         return text
 
     def say(self, before: str = "") -> None:
@@ -68,3 +73,8 @@ class Progress:
     def _tick(self) -> None:
         if time.monotonic() - self._last >= self._seconds:
             self.say()
+
+
+def _listed(counts: Counter[str]) -> str:
+    reasons = ", ".join(f"{reason} {count:,}" for reason, count in counts.most_common(4))
+    return f" ({reasons})" if reasons else ""

@@ -10,6 +10,7 @@ from typing import Any
 
 from qa_pipeline.generation.dataset import SPLITS, Dataset
 from qa_pipeline.generation.filters import mean_overlap
+from qa_pipeline.generation.reasons import meaning
 from qa_pipeline.generation.rows import Row
 from qa_pipeline.generation.text import count_words, normalised
 from qa_pipeline.generation.types import UsageSoFar
@@ -17,6 +18,8 @@ from qa_pipeline.generation.types import UsageSoFar
 FORMAT = 1
 FEW_QUESTIONS = 200
 """Training questions below which a model learns little from them alone."""
+MANY_REPEATS = 0.25
+"""Rows left out for repeating another split, per row that is left, from which on there is a warning."""
 _VERBS = frozenset(re.findall(r"\w+", "is are was were do does did can could will would has have had may must should"))
 _WH = ("what", "who", "whom", "whose", "which", "when", "where", "why", "how")
 
@@ -38,7 +41,7 @@ def make_report(
         dataset: rows by split and what was left out after acceptance.
         settings: resolved settings.
         facts: documents, passages, passages asked about, and what the backend used.
-        rejected: drafts refused one by one, by reason.
+        rejected: drafts refused one by one, by reason; their meanings come with them.
         accepted: drafts that passed every filter that looks at one row.
         stopped: why the run ended early, if it did.
     """
@@ -55,11 +58,18 @@ def make_report(
         "rows": len(rows),
         "split_by": dataset.split_by,
         "splits": {name: describe(dataset.splits[name], language) for name in SPLITS},
+        "meanings": {reason: meaning(reason) for reason in sorted({*rejected, *dataset.left_out})},
     }
     if settings.get("round_trip_model"):
         asked = accepted + round_trip
         report["round_trip"] = {"asked": asked, "refused": round_trip, "share_refused": _share(round_trip, asked)}
-    report["warnings"] = warnings_about(dataset, settings)
+    as_first_asked = Counter(
+        str(row.details.get("not_rephrased", "unknown")) for row in rows if row.details.get("rephrased") is False
+    )
+    if as_first_asked:
+        report["not_rephrased"] = _by_size(as_first_asked)
+        report["meanings"] |= {reason: meaning(reason) for reason in as_first_asked}
+    report["warnings"] = warnings_about(dataset, settings, as_first_asked, stopped is not None)
     if stopped:
         report["stopped_early"] = stopped
     if notes:
@@ -67,28 +77,58 @@ def make_report(
     return report
 
 
-def warnings_about(dataset: Dataset, settings: Mapping[str, Any]) -> list[str]:
-    """What is wrong with a data set for its use, and what to do: too few questions, a split that is empty."""
+def warnings_about(
+    dataset: Dataset, settings: Mapping[str, Any], not_rephrased: Mapping[str, int], stopped: bool
+) -> list[str]:
+    """What is wrong with a data set for its use, and what to do: too few questions, a split that is empty.
+
+    Args:
+        dataset, settings: as `make_report` has them.
+        not_rephrased: rows that were to be rephrased and are as first asked, by reason.
+        stopped: whether the run ended early; then the same command goes on, and more documents are no advice.
+    """
     found = []
     train = len(dataset.splits["train"])
-    if train < FEW_QUESTIONS:
-        more = f"more documents, a higher --questions_per_context (now {settings.get('questions_per_context')})"
+    more = f"more documents, a higher --questions_per_context (now {settings.get('questions_per_context')})"
+    if train < FEW_QUESTIONS and stopped:
+        found.append(
+            f"{train:,} training questions, since the run stopped early; below {FEW_QUESTIONS} a model learns little"
+        )
+    elif train < FEW_QUESTIONS:
         model = ", a language model (--backend openai, vllm or transformers)"
         found.append(
             f"{train:,} training questions; below {FEW_QUESTIONS} a model learns little. Give {more}"
             f"{model if settings.get('backend') == 'cloze' else ''}, or start from a trained question-answering model "
             "(run_qa.py --model_name_or_path)"
         )
+    wanted = settings.get("num_examples")
+    if wanted and len(dataset.rows) < wanted and not stopped:
+        found.append(
+            f"{len(dataset.rows):,} rows, where num_examples asks for {wanted:,}. Give {more} or fewer filters"
+        )
+    repeats = dataset.left_out.get("repeats_another_split", 0)
+    if repeats > len(dataset.rows) * MANY_REPEATS:
+        found.append(
+            f"{repeats:,} rows were left out since they repeat a row of another split: the documents say the same "
+            "things (forms, templates, versions of one text). Leave copies out, or hold less back "
+            "(--validation_fraction, --test_fraction)"
+        )
     for name in ("validation", "test"):
         if settings.get(f"{name}_fraction") and not dataset.splits[name]:
-            found.append(
-                f"no {name} questions, so no {name}.json: there are too few {dataset.split_by}s to hold one back; give "
-                "more documents"
-            )
+            few = f"there are too few {dataset.split_by}s to hold one back; give more documents"
+            why = "the run stopped early" if stopped else few
+            found.append(f"no {name} questions, so no {name}.json: {why}")
     if dataset.split_by == "passage":
         found.append(
             "all questions come from one document, so its passages were split: scores on them say nothing about other "
             "documents"
+        )
+    failed = {reason: count for reason, count in not_rephrased.items() if reason != "same_words"}
+    if failed:
+        reasons = ", ".join(f"{reason} {count:,}" for reason, count in _by_size(failed).items())
+        found.append(
+            f"{sum(failed.values()):,} questions were to be rephrased and stand as first asked, since nothing usable "
+            f"came back ({reasons})"
         )
     return found
 
@@ -122,31 +162,47 @@ def question_word(question: str) -> str:
 
 
 def usage_facts(usage: UsageSoFar | None) -> dict[str, float]:
-    """What a backend used, as facts that shards can add up; nothing without a backend."""
-    return asdict(usage) if usage is not None else {}
+    """What a backend used, as facts that shards can add up; nothing without a backend, no cost without prices."""
+    return {name: value for name, value in asdict(usage).items() if value is not None} if usage is not None else {}
+
+
+def usage_text(facts: Mapping[str, float]) -> str:
+    """What was used, in words, and apart from it what may have been."""
+    tokens = facts.get("prompt_tokens", 0) + facts.get("completion_tokens", 0)
+    text = f"{facts.get('requests', 0):,.0f} requests, {tokens:,.0f} tokens used"
+    if "cost" in facts:
+        text += f", cost {facts['cost']:,.4g}"
+    if facts.get("reserved_tokens"):
+        text += f"; up to {facts['reserved_tokens']:,.0f} tokens"
+        text += f", cost {facts['reserved_cost']:,.4g}," if "reserved_cost" in facts else ""
+        text += " more are reserved for requests whose outcome is not known"
+    return text
 
 
 def table(report: Mapping[str, Any]) -> str:
     """A short table of the report for the terminal."""
     facts = report["facts"]
+    undone = facts.get("passages_unanswered", 0)
     lines = [
         f"{'documents':<24}{facts.get('documents', 0):>10,.0f}",
         f"{'passages asked about':<24}{facts.get('passages_asked', 0):>10,.0f}",
+        *([f"{'passages not done':<24}{undone:>10,.0f}"] if undone else []),
         f"{'drafts':<24}{report['drafts']:>10,}",
         f"{'  accepted':<24}{report['accepted']:>10,}",
     ]
     lines += [f"{'  ' + reason:<24}{count:>10,}" for reason, count in report["rejected"].items()]
     lines += [f"{'- ' + reason:<24}{count:>10,}" for reason, count in report["left_out"].items()]
+    if report.get("not_rephrased"):
+        reasons = ", ".join(f"{reason} {count:,}" for reason, count in report["not_rephrased"].items())
+        lines.append(f"{'not rephrased':<24}{sum(report['not_rephrased'].values()):>10,}   {reasons}")
     for name, split in report["splits"].items():
         lines.append(
             f"{name:<24}{split['rows']:>10,}   {split['documents']:,} documents, {split['contexts']:,} contexts, "
             f"{split['unanswerable']:,} unanswerable"
         )
     if facts.get("requests"):
-        tokens = facts.get("prompt_tokens", 0) + facts.get("completion_tokens", 0)
-        lines.append(
-            f"{'requests':<24}{facts['requests']:>10,.0f}   {tokens:,.0f} tokens, cost {facts.get('cost', 0):,.4g}"
-        )
+        requests, _, rest = usage_text(facts).partition(" requests, ")
+        lines.append(f"{'requests':<24}{requests:>10}   {rest}")
     lines += [f"warning: {text}" for text in report.get("warnings", ())]
     if report.get("stopped_early"):
         lines.append(f"stopped early: {report['stopped_early']}")

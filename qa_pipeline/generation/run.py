@@ -31,6 +31,7 @@ from qa_pipeline.generation.job import (
     shard_identity,
 )
 from qa_pipeline.generation.journal import Block, Journal
+from qa_pipeline.generation.outcome import Enough, Outcome
 from qa_pipeline.generation.passages import choose_shard, choose_subset, rank
 from qa_pipeline.generation.progress import Progress
 from qa_pipeline.generation.quotes import place
@@ -40,6 +41,9 @@ from qa_pipeline.generation.shards import Shard, write_shard
 from qa_pipeline.generation.types import Draft, Passage, Rejected
 
 logger = logging.getLogger(__name__)
+
+STOPPED_SHARDS = "shards_stopped_early"
+"""The fact that counts them, so that what is joined from them says so."""
 
 
 def generate(job: Job, say: Callable[[str], None] = logger.info) -> dict[str, Any] | Path:
@@ -51,7 +55,7 @@ def generate(job: Job, say: Callable[[str], None] = logger.info) -> dict[str, An
     Raises:
         ConfigError: output_dir holds something else.
         DataError: nothing was accepted, or a file cannot be read or written.
-        BackendError: the backend failed for good; what was accepted is in the journal and the next run goes on.
+        BackendError: the backend failed for good, or the run stopped early with nothing accepted; the next run goes on.
     """
     settings = job.settings
     folder = Path(str(settings.generation.output_dir))
@@ -62,25 +66,34 @@ def generate(job: Job, say: Callable[[str], None] = logger.info) -> dict[str, An
     )
     identity = identity_of(job)
     journal_file = folder / WORK / f"journal-{number:05}-of-{of:05}.jsonl"
-    if settings.generation.overwrite_output_dir:
-        journal_file.unlink(missing_ok=True)
-    journal = Journal(journal_file, {**identity, "shard": [number, of]}, {passage.id: passage for passage in passages})
+    by_id = {passage.id: passage for passage in passages}
+    anew = settings.generation.overwrite_output_dir
+    journal = Journal(journal_file, {**identity, "shard": [number, of]}, by_id, anew)
     backend = job.engine.backend
     usage = (lambda: backend.usage) if backend is not None else None
     progress = Progress(say, usage)
     try:
-        rows, rejected, asked, stopped = _all_blocks(job, passages, journal, progress)
+        done = _all_blocks(job, passages, journal, progress)
     except BackendError as error:
         kept = f"{progress.accepted:,} accepted rows so far are in {journal_file}; the same command goes on from there"
         raise type(error)(f"{error}\n{kept}") from error
     finally:
         journal.close()
+    rows, rejected, stopped = done.rows, done.rejected, done.stopped
+    if stopped:
+        if not rows:
+            raise BackendError(f"no row is left: nothing was accepted; {_refused(rejected)}. {stopped}")
+        logger.warning("stopped early: %s", stopped)
     if job.engine.refine is not None and rows:
         rows, more = job.engine.refine(rows)
         rejected = rejected + more
-    facts = {**job.facts, "passages_asked": asked, **usage_facts(usage() if usage else None)}
+    facts = {**job.facts, "passages_asked": done.asked, **usage_facts(usage() if usage else None)}
+    if done.unanswered:
+        facts["passages_unanswered"] = len(done.unanswered)
     if of > 1:
-        shard = Shard(number, of, shard_identity(job), public_settings(job), rows, rejected, facts)
+        notes = [*job.notes, f"shard {number}/{of} stopped early: {stopped}"] if stopped else job.notes
+        facts |= {STOPPED_SHARDS: 1} if stopped else {}
+        shard = Shard(number, of, shard_identity(job), public_settings(job), rows, rejected, facts, notes)
         return write_shard(folder / SHARDS, shard)
     return finish(folder, rows, job.choice, public_settings(job), facts, rejected, job.language, stopped, job.notes)
 
@@ -101,12 +114,16 @@ def finish(
     Raises:
         DataError: no row is left.
     """
+    if stopped is None and facts.get(STOPPED_SHARDS):
+        count = facts[STOPPED_SHARDS]
+        stopped = f"{count:,.0f} of the shards (see the notes); start their commands again, then join all of them again"
+        logger.warning("stopped early: %s", stopped)
     try:
         dataset = make_dataset(rows, choice)
     except DataError as error:
-        refused = ", ".join(f"{count:,} {reason}" for reason, count in rejected.most_common(5))
         raise DataError(
-            f"{error}; {len(rows):,} drafts were accepted before that, refused: {refused or 'none'}"
+            f"{error}; {len(rows):,} drafts were accepted before that, {_refused(rejected)}"
+            + (f". Stopped early: {stopped}" if stopped else "")
         ) from None
     report = make_report(
         dataset,
@@ -162,47 +179,50 @@ def blocks(passages: Sequence[Passage], engine: Engine, seed: int) -> list[list[
     return result if passages else []
 
 
-def _all_blocks(
-    job: Job, passages: Sequence[Passage], journal: Journal, progress: Progress
-) -> tuple[list[Row], Counter[str], int, str | None]:
-    """(rows, rejected by reason, passages asked about, why it stopped early) of all blocks, done now or before."""
+def _all_blocks(job: Job, passages: Sequence[Passage], journal: Journal, progress: Progress) -> Outcome:
+    """Goes through the blocks until there are enough rows, or none is left."""
     from qa_pipeline.generation.backends import BudgetError
 
-    rows: list[Row] = []
-    rejected: Counter[str] = Counter()
-    asked = 0
-    enough = _Enough(job)
+    done = Outcome()
+    enough = Enough(job)
     groups = blocks(passages, job.engine, job.settings.generation.seed)
     for number, group in enumerate(groups):
         block = journal.done.get(number)
         if block is not None:
             progress.count(len(block.rows), block.rejected)
+            done.add(block, len(group))
         else:
             block = Block()
             try:
                 _one_block(job, number, group, journal, progress, block)
             except BudgetError as error:
                 # What was accepted is used now; with more room the block is done again, from the cache.
-                logger.warning("%s", error)
                 _judge(job, block, progress)
-                rows += block.rows
-                return rows, rejected + block.rejected, asked, str(error)
+                done.add(block, len(block.heard_of - block.unanswered.keys()))
+                done.over_budget = str(error)
+                break
+            done.add(block, len(group) - len(block.unanswered))
             progress.say(f"block {number + 1} of {len(groups)}: ")
-        rows += block.rows
-        rejected += block.rejected
-        asked += len(group)
-        if enough(rows):
+        if enough(done.rows):
             break
-    return rows, rejected, asked, None
+    return done
 
 
 def _one_block(
     job: Job, number: int, group: Sequence[Passage], journal: Journal, progress: Progress, block: Block
 ) -> None:
-    """Fills `block` with the rows of a group of passages, noting each in the journal as it comes."""
+    """Fills `block` with the rows of a group of passages, noting each in the journal as it comes.
+
+    A block with passages that are not done is not done: the next run does it again, from the cache.
+    """
     journal.begin(number)
     seen: set[str] = set()
     for result in _checked(job, group):
+        block.heard_of.add(result.passage.id if isinstance(result, Row) else result.passage_id)
+        if isinstance(result, Rejected) and result.passing:
+            block.unanswered[result.passage_id] = result
+            progress.unanswered(result.reason)
+            continue
         if isinstance(result, Row) and result.key in seen:
             result = Rejected("exact_duplicate", result.passage.id)
         if isinstance(result, Rejected):
@@ -215,7 +235,12 @@ def _one_block(
             block.rows.append(result)
             progress.accept()
     _judge(job, block, progress)
-    journal.finish(number, block, ("round_trip",) if job.reader is not None else ())
+    if not block.unanswered:
+        journal.finish(number, block, ("round_trip",) if job.reader is not None else ())
+
+
+def _refused(rejected: Counter[str]) -> str:
+    return "refused: " + (", ".join(f"{count:,} {reason}" for reason, count in rejected.most_common(5)) or "none")
 
 
 def _judge(job: Job, block: Block, progress: Progress) -> None:
@@ -244,20 +269,3 @@ def check(draft: Draft, filters: Sequence[tuple[str, RowFilter]]) -> Row | Rejec
     """The draft as an aligned row that has passed the filters, or why not."""
     placed = place(draft)
     return placed if isinstance(placed, Rejected) else apply_filters(placed, filters)
-
-
-class _Enough:
-    """Whether the rows so far give the wanted number; looked at only when there could be enough."""
-
-    def __init__(self, job: Job):
-        self._choice = job.choice
-        wanted = job.settings.generation.num_examples
-        self._wanted = None if wanted is None else -(-wanted // job.settings.shard[1])
-        self._look_at = self._wanted or 0
-
-    def __call__(self, rows: Sequence[Row]) -> bool:
-        if self._wanted is None or len(rows) < self._look_at:
-            return False
-        got = len(make_dataset(rows, self._choice).rows)
-        self._look_at = len(rows) + max(1, self._wanted - got)
-        return got >= self._wanted

@@ -11,7 +11,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,8 @@ from qa_pipeline.generation.types import Passage
 
 FORMAT = 1
 _OF_ALL = ("documents", "passages")  # facts of the whole input, which every shard repeats
-_SPENT = ("requests", "prompt_tokens", "completion_tokens", "cost")  # facts over the life of a cache file
+# Facts over the life of a cache file:
+_SPENT = ("requests", "prompt_tokens", "completion_tokens", "cost", "reserved_tokens", "reserved_cost")
 _NAME = re.compile(r"shard-([0-9]{5})-of-([0-9]{5})-([0-9a-f]{12})\.jsonl")
 
 
@@ -38,6 +39,7 @@ class Shard:
         rows: accepted rows, in any order.
         rejected: drafts that did not pass, by reason.
         facts: sums for the report (documents, passages, requests, tokens, cost).
+        notes: for the report.
     """
 
     number: int
@@ -47,6 +49,7 @@ class Shard:
     rows: list[Row]
     rejected: Counter[str] = field(default_factory=Counter)
     facts: dict[str, float] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
 
 
 def write_shard(folder: str | Path, shard: Shard) -> Path:
@@ -62,6 +65,7 @@ def write_shard(folder: str | Path, shard: Shard) -> Path:
         "settings": shard.settings,
         "rejected": dict(sorted(shard.rejected.items())),
         "facts": shard.facts,
+        "notes": shard.notes,
         "num_passages": len(passages),
         "num_rows": len(rows),
     }
@@ -96,8 +100,8 @@ def read_shard(path: str | Path) -> Shard:
         raise DataError(f"{path}: format {head.get('format')}, expected {FORMAT}; make it again with this version")
     passages = {value["id"]: Passage(**value) for value in lines[: head["num_passages"]]}
     rows = [Row.from_json(value, passages) for value in lines[head["num_passages"] :]]
-    rejected = Counter(head["rejected"])
-    return Shard(head["number"], head["of"], head["identity"], head["settings"], rows, rejected, head["facts"])
+    head |= {"rows": rows, "rejected": Counter(head["rejected"])}
+    return Shard(**{one.name: head[one.name] for one in fields(Shard) if one.name in head})
 
 
 def find_shards(sources: Sequence[str | Path]) -> list[Path]:
@@ -144,7 +148,9 @@ def join(shards: Iterable[Shard], where: str = "the shards") -> Shard:
         rejected.update(shard.rejected)
     settings = {**first.settings, "shard": None}
     rows = [row for shard in shards for row in shard.rows]
-    return Shard(1, 1, first.identity, settings, rows, rejected, _added([shard.facts for shard in shards]))
+    facts = _added([shard.facts for shard in shards])
+    notes = list(dict.fromkeys(note for shard in shards for note in shard.notes))
+    return Shard(1, 1, first.identity, settings, rows, rejected, facts, notes)
 
 
 def _added(parts: Sequence[dict[str, float]]) -> dict[str, float]:

@@ -18,7 +18,9 @@ from qa_pipeline import artifacts
 from qa_pipeline.arguments.config_files import nearest, read_config_file
 from qa_pipeline.data import Example
 from qa_pipeline.errors import ConfigError
+from qa_pipeline.generation.argument_checks import MOST_UNANSWERABLE
 from qa_pipeline.generation.spec_examples import example_from, labelled_examples
+from qa_pipeline.generation.spec_numbers import find_numbers
 from qa_pipeline.generation.spec_rules import (
     find_answer_types,
     find_domain,
@@ -27,6 +29,7 @@ from qa_pipeline.generation.spec_rules import (
     language_code,
     other_task,
     split_prompt,
+    without,
 )
 
 TASK = "extractive question answering"
@@ -47,6 +50,8 @@ class Specification:
         language: code, or None.
         answer_types: names of groups or types of answers, or None for all.
         unanswerable: whether questions without answer are wanted, or None.
+        unanswerable_fraction: their share, or None.
+        num_examples: how many examples are wanted, or None.
         examples: canonical rows, offsets verified.
         sample_questions: questions given as examples without a context.
         notes: what was found in the prompt and could not be used.
@@ -58,6 +63,8 @@ class Specification:
     language: str | None = None
     answer_types: list[str] | None = None
     unanswerable: bool | None = None
+    unanswerable_fraction: float | None = None
+    num_examples: int | None = None
     examples: list[Example] = field(default_factory=list)
     sample_questions: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
@@ -98,14 +105,19 @@ def parse_prompt(prompt: str) -> Specification:
             "prompt",
             f'asks to "{other[0]}", but this makes data for {TASK}: questions that a text answers word for word',
         )
-    notes: list[str] = []
+    numbers = find_numbers(instruction)
+    notes = numbers.notes
+    share = numbers.unanswerable_fraction
     examples, questions = labelled_examples(shown, notes)
+    in_examples = any(example["is_impossible"] for example in examples)
     return Specification(
         prompt=prompt.strip(),
-        domain=find_domain(instruction),
+        domain=find_domain(instruction, numbers.spans),
         language=find_language(instruction),
-        answer_types=find_answer_types(instruction) or None,
-        unanswerable=find_unanswerable(instruction, any(example["is_impossible"] for example in examples)),
+        answer_types=find_answer_types(without(instruction, numbers.spans), notes) or None,
+        unanswerable=find_unanswerable(instruction, in_examples) if share is None else share > 0,
+        unanswerable_fraction=share,
+        num_examples=numbers.num_examples,
         examples=examples,
         sample_questions=questions,
         notes=notes,
@@ -134,13 +146,15 @@ def specification_from(content: Mapping[str, Any], where: str) -> Specification:
         problems.append(f"{key}: unknown key" + (f'; nearest: "{near}"' if near else ""))
     values = {key: value for key, value in content.items() if key in known}
     for key, kinds in _KINDS.items():
-        if key in values and not isinstance(values[key], kinds):
-            problems.append(f"{key}: expected {_in_words(kinds)}, found {type(values[key]).__name__}")
+        value = values.get(key)
+        if key in values and (not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds)):
+            problems.append(f"{key}: expected {_in_words(kinds)}, found {type(value).__name__}")
             del values[key]
     for key in ("answer_types", "sample_questions", "notes"):
         if not all(isinstance(text, str) for text in values.get(key) or ()):
             problems.append(f"{key}: expected a list of texts")
             del values[key]
+    problems += _number_problems(values)
     if values.get("task", TASK) != TASK:
         problems.append(f'task: expected "{TASK}", found "{values["task"]}"')
     examples = []
@@ -185,10 +199,25 @@ _KINDS: dict[str, tuple[type, ...]] = {
     "language": (str, type(None)),
     "answer_types": (list, type(None)),
     "unanswerable": (bool, type(None)),
+    "unanswerable_fraction": (int, float, type(None)),
+    "num_examples": (int, type(None)),
     "examples": (list, type(None)),
     "sample_questions": (list, type(None)),
     "notes": (list, type(None)),
 }
+
+
+def _number_problems(values: Mapping[str, Any]) -> list[str]:
+    problems = []
+    share, count = values.get("unanswerable_fraction"), values.get("num_examples")
+    if share is not None and not 0 <= share <= MOST_UNANSWERABLE:
+        problems.append(f"unanswerable_fraction: expected a share from 0 to {MOST_UNANSWERABLE}, found {share:g}")
+    elif share is not None and values.get("unanswerable") is not None and values["unanswerable"] != (share > 0):
+        shown = "true" if values["unanswerable"] else "false"
+        problems.append(f"unanswerable_fraction: {share:g} does not go with unanswerable: {shown}; change one of them")
+    if count is not None and count < 1:
+        problems.append(f"num_examples: expected at least 1, found {count}")
+    return problems
 
 
 def _short(example: Example) -> dict[str, Any]:
@@ -204,5 +233,6 @@ def _stem(word: str) -> str:
 
 
 def _in_words(kinds: tuple[type, ...]) -> str:
-    names = {str: "a text", list: "a list", bool: "true or false", type(None): "null"}
-    return " or ".join(names[kind] for kind in kinds)
+    names = {str: "a text", list: "a list", bool: "true or false", int: "a whole number", float: "a number"}
+    names[type(None)] = "null"
+    return " or ".join(names[kind] for kind in kinds if not (kind is int and float in kinds))

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from qa_pipeline.generation.prompts import LANGUAGES
+from qa_pipeline.generation.spec_numbers import UNANSWERABLE
 
 _LANGUAGES = {name.lower(): code for code, name in LANGUAGES.items()} | {
     "deutsch": "de", "fran\u00e7ais": "fr", "espa\u00f1ol": "es", "italiano": "it", "portugu\u00eas": "pt",
@@ -24,9 +26,9 @@ LABEL = re.compile(
 )
 _TYPE_WORDS = {
     "date": r"dates?|when|deadlines?|years?|hours|times?|schedules?|opening",
-    "money": r"fees?|prices?|costs?|amounts? of money|charges?|fares?|salar(?:y|ies)|payments?|money|sums?",
+    "money": r"fees?|prices?|costs?|amounts?(?: of money)?|charges?|fares?|salar(?:y|ies)|payments?|money|sums?",
     "percent": r"percent(?:ages?)?|rates?|shares?",
-    "quantity": r"quantit(?:y|ies)|measures?|measurements?|doses?|dosages?|distances?|weights?|lengths?",
+    "quantity": r"amounts?(?! of money)|quantit(?:y|ies)|measure(?:ment)?s?|dos(?:ag)?es?|distances?|weights?|lengths?",
     "number": r"numbers?|counts?|figures?|how many",
     "name": r"names?|people|persons?|who|compan(?:y|ies)|organi[sz]ations?|staff|authors?|entit(?:y|ies)",
     "place": r"places?|locations?|cit(?:y|ies)|countr(?:y|ies)|addresses|where",
@@ -35,10 +37,10 @@ _TYPE_WORDS = {
     "condition": r"conditions?|if|requirements?|eligibility",
     "manner": r"how to|procedures?|steps|ways|methods?",
 }
-_UNANSWERABLE = re.compile(
-    r"\bunanswerable|\bno[- ]answer\b|\bcannot be answered|\bcan't be answered|\bnot (?:be )?(?:answerable|answered)"
-    r"|\bwithout (?:an )?answers?\b|\b(?:answer|it|that) is not (?:in|there|given|stated|present|mentioned)"
-    r"|\bnot answer(?:ed)? (?:by|in) the\b",
+_QUESTION_WORDS = frozenset({"when", "who", "where", "why", "if", "ways"})
+_ONLY = re.compile(
+    r"(?:^|(?<=[.;,:!?\n]))\s*(?:(?:but|and|with|please|use|give|want)\s+)*"
+    r"(?:only\s+([^.;!?\n]+)|([^.;:!?\n]+?)\s+only\s*(?=[.;,!?\n]|$))",
     re.IGNORECASE,
 )
 _NO_UNANSWERABLE = re.compile(
@@ -71,11 +73,23 @@ def other_task(instruction: str) -> re.Match[str] | None:
     return _OTHER_TASK.search(instruction)
 
 
-def find_domain(instruction: str) -> str:
-    """What the questions are about; without such words the first clause."""
-    match = _ABOUT.search(instruction)
+def find_domain(instruction: str, spans: Sequence[tuple[int, int]] = ()) -> str:
+    """What the questions are about; without such words the first clause.
+
+    Args:
+        spans: characters that say something else, end exclusive.
+    """
+    match = _ABOUT.search(without(instruction, spans))
     text = match[1] if match else re.split(r"[.;:!?\n]", instruction)[0]
-    return " ".join(text.split()).strip(" \"'\u201c\u201d")
+    text = re.sub(r",\s*(?:(?:but|and|with)\s+)?only\b.*", "", text, flags=re.IGNORECASE)
+    return " ".join(text.split()).strip(" \"'\u201c\u201d,")
+
+
+def without(text: str, spans: Sequence[tuple[int, int]]) -> str:
+    """A text with some of its characters as blanks."""
+    for start, end in spans:
+        text = text[:start] + " " * (end - start) + text[end:]
+    return text
 
 
 def find_language(instruction: str) -> str | None:
@@ -91,8 +105,12 @@ def language_code(text: str) -> str:
     return _LANGUAGES.get(text.strip().lower(), text.strip())
 
 
-def find_answer_types(instruction: str) -> list[str]:
-    """Types that the prompt restricts its answers to: "answers are dates and fees", "answer types: name, place"."""
+def find_answer_types(instruction: str, notes: list[str]) -> list[str]:
+    """Types that the prompt restricts its answers to: "answers are dates and fees", "only dates", "types: name, place".
+
+    Args:
+        notes: takes what stands among such types and is none.
+    """
     match = re.search(
         r"\b(?:answers? (?:types?|kinds?)\s*(?:[:=]|are|should be|is)|(?:the )?answers "
         r"(?:are|should be|must be|will be)(?: only| always)?"
@@ -100,13 +118,33 @@ def find_answer_types(instruction: str) -> list[str]:
         instruction,
         re.IGNORECASE,
     )
-    if not match:
-        return []
-    return [name for name, words in _TYPE_WORDS.items() if re.search(rf"\b(?:{words})\b", match[1], re.IGNORECASE)]
+    if match:
+        return [name for name, words in _TYPE_WORDS.items() if re.search(rf"\b(?:{words})\b", match[1], re.IGNORECASE)]
+    for match in _ONLY.finditer(instruction):
+        kinds, others = _listed_types(match[1] or match[2])
+        if kinds:
+            if match[1]:  # before a closing "only" the rest of the sentence stands too
+                notes.extend(f'"{text}" in the prompt is no known type of answer' for text in others)
+            return [name for name in _TYPE_WORDS if name in kinds]
+    return []
+
+
+def _listed_types(text: str) -> tuple[set[str], list[str]]:
+    """The types in a list such as "dates and amounts", and what else stands in it."""
+    kinds: set[str] = set()
+    others = []
+    for item in re.split(r"\s*(?:[,/&]|\b(?:and|or)\b)\s*", text.strip(), flags=re.IGNORECASE):
+        core = re.sub(r"^(?:the|any|all|exact|of|for|about)\s+|\s+(?:from|in|of|on|that|which)\s.*$", "", item.strip())
+        found = {name for name, words in _TYPE_WORDS.items() if re.fullmatch(words, core, re.IGNORECASE)}
+        if found and core.lower() not in _QUESTION_WORDS:
+            kinds |= found
+        elif core:
+            others.append(core)
+    return kinds, others
 
 
 def find_unanswerable(instruction: str, in_examples: bool) -> bool | None:
     """Whether questions without an answer are wanted; None: not said. An example of one says so too."""
     if _NO_UNANSWERABLE.search(instruction):
         return False
-    return True if _UNANSWERABLE.search(instruction) or in_examples else None
+    return True if UNANSWERABLE.search(instruction) or in_examples else None

@@ -47,10 +47,14 @@ class Draft:
 
 @dataclass(frozen=True)
 class Rejected:
-    """A draft that came to nothing inside the generator; counted by reason."""
+    """A draft that came to nothing inside the generator; counted by reason (`reasons.MEANINGS`).
+
+    `passing` says in words what failed where asking again may help: then the passage is not done.
+    """
 
     reason: str
     passage_id: str
+    passing: str = ""
 
 
 class Generator(Protocol):
@@ -95,24 +99,28 @@ class Completion:
 
 @dataclass(frozen=True)
 class Failure:
-    """A request that has no completion and will not get one."""
+    """A request that has no completion; `passing`: the same request may get one at another time."""
 
     key: str
     reason: str  # "timeout", "server_error", "empty_choices", ...
     detail: str
+    passing: bool = False
 
 
 @dataclass
 class UsageSoFar:
     """What a backend has spent: requests sent, tokens, money in the currency of the given prices, cache hits.
 
-    `account` names the cache file that the sums are of; 0 where there is none.
+    What is reserved comes on top: the most that requests can have used whose outcome is not known. Costs are None
+    where the prices are not known. `account` names the cache file that the sums are of; 0 where there is none.
     """
 
     requests: int = 0
     prompt_tokens: int = 0
     completion_tokens: int = 0
-    cost: float = 0.0
+    cost: float | None = None
+    reserved_tokens: int = 0
+    reserved_cost: float | None = None
     cached: int = 0
     account: int = 0
 

@@ -10,7 +10,15 @@ from pathlib import Path
 
 import pytest
 
-from qa_pipeline.data.documents import PAGE_BREAK, Document, Page, decode, read_document, read_documents
+from qa_pipeline.data.documents import (
+    PAGE_BREAK,
+    Document,
+    Page,
+    decode,
+    list_files,
+    read_document,
+    read_documents,
+)
 from qa_pipeline.errors import DataError
 
 
@@ -301,13 +309,32 @@ def test_a_missing_package_says_what_to_install(tmp_path, monkeypatch, name, con
 
 
 def test_a_folder_gives_its_documents_by_name(tmp_path):
-    for name in ("b.md", "a.txt", "deep/c.TXT", ".hidden/d.txt", "data.csv", "~$lock.txt"):
+    for name in ("b.md", "a.txt", "deep/c.TXT", "notes.rst", ".hidden/d.txt", "data.csv", "~$lock.txt"):
         write(tmp_path, name, f"text of {name}")
     found: list[str] = []
     documents = list(read_documents([tmp_path, tmp_path / "a.txt"], found=found))
-    assert [document.text for document in documents] == ["text of a.txt", "text of b.md", "text of deep/c.TXT"]
+    names = ("a.txt", "b.md", "deep/c.TXT", "notes.rst")
+    assert [document.text for document in documents] == [f"text of {name}" for name in names]
     assert found == [document.source for document in documents]
     assert next(read_documents(str(tmp_path / "b.md"))).text == "text of b.md"
+
+
+def test_a_listing_names_what_a_folder_holds_beside_documents_but_no_hidden_file(tmp_path):
+    for name in ("a.txt", "deep/photo.png", "data.csv", ".hidden/d.txt", ".DS_Store", "~$lock.txt"):
+        write(tmp_path, name, "x")
+    listing = list_files([tmp_path, tmp_path / "data.csv"])
+    assert listing.files == [(tmp_path / "a.txt", False), (tmp_path / "data.csv", True)]
+    assert listing.others == [tmp_path / "deep" / "photo.png"]
+
+
+def test_a_document_says_whether_its_encoding_was_guessed(tmp_path):
+    pytest.importorskip("bs4")
+    old = "<p>Geb\xfchr</p>".encode("cp1252")
+    declared = b'<meta charset="iso-8859-1">' + old
+    assert read_document(write(tmp_path, "a.txt", old)).guessed
+    assert read_document(write(tmp_path, "a.html", old)).guessed
+    assert not read_document(write(tmp_path, "b.html", declared)).guessed
+    assert not read_document(write(tmp_path, "b.txt", "Geb\xfchr")).guessed
 
 
 def test_bad_files_of_a_folder_may_be_left_out_but_named_ones_not(tmp_path, caplog):
@@ -324,7 +351,7 @@ def test_bad_files_of_a_folder_may_be_left_out_but_named_ones_not(tmp_path, capl
 
 def test_a_folder_without_documents_is_an_error(tmp_path):
     write(tmp_path, "data.csv", "x")
-    with pytest.raises(DataError, match="holds no document; expected files ending in .docx"):
+    with pytest.raises(DataError, match=r"holds no document; expected .*\.docx.*, found data\.csv$"):
         list(read_documents(tmp_path))
     write(tmp_path, "a.txt", "")
     with pytest.raises(DataError, match="none of 1 documents can be read"):

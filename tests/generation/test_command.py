@@ -95,11 +95,15 @@ def test_missing_documents_are_asked_for_with_the_flag(tmp_path):
 
 def test_shards_are_made_and_merged(tmp_path, capsys):
     docs = write_documents(tmp_path / "docs")
+    (docs / "short.txt").write_text("Too short.")
     for number in (1, 2):
         words = ["generate", "--documents", str(docs), "--output_dir", str(tmp_path / "out"), f"--shard={number}/2"]
         assert main(words) == 0
     assert main(["merge", str(tmp_path / "out" / "shards"), "--output_dir", str(tmp_path / "merged")]) == 0
     assert len({row["metadata"]["document"] for row in rows_of(tmp_path / "merged")}) == 12
+    report = json.loads((tmp_path / "merged" / "dataset_report.json").read_text())
+    assert [note for note in report["notes"] if "too_short" in note] == ["1 passages left out: too_short"]
+    assert report["settings"]["output_dir"] == str(tmp_path / "merged")
     with pytest.raises(DataError, match="no shard in"):
         main(["merge", str(docs), "--output_dir", str(tmp_path / "none")])
 
@@ -129,7 +133,7 @@ def test_every_fault_of_the_settings_at_once(tmp_path):
     for part in (
         'unknown key; nearest valid name: "documents"',
         'expected I/N with 1 <= I <= N such as 2/8, found "3/2"',
-        "--unanswerable_fraction: expected a share from 0 to 1, found 2",
+        "--unanswerable_fraction: expected a share from 0 to 0.9, found 2",
         'unknown type "dates"; nearest: "date"',
         'unknown filter "leeked"; nearest: "leaked"',
         "needs price_per_million_prompt_tokens",
@@ -157,18 +161,6 @@ def test_lists_and_plans_ask_nothing_and_need_no_key(tmp_path, capsys, monkeypat
     assert main(words) == 0
     printed = capsys.readouterr().out
     assert "requests" in printed and "at most" in printed and sorted(p.name for p in tmp_path.iterdir()) == ["docs"]
-
-
-def test_jsonl_documents_and_their_faults(tmp_path):
-    from qa_pipeline.generation.passages import read_passages
-
-    path = tmp_path / "docs.jsonl"
-    path.write_text(json.dumps({"id": "a", "title": "A", "text": document(1)}) + "\n" + json.dumps(document(2)) + "\n")
-    found, report = read_passages([str(path)])
-    assert [p.document for p in found] == ["a", "docs.jsonl:2"] and found[0].title == "A" and report.documents == 2
-    path.write_text('{"txet": "x"}\n')
-    with pytest.raises(DataError, match="line 1: expected a text or .*, found the keys txet"):
-        read_passages([str(path)])
 
 
 def test_passages_are_slices_of_their_document():

@@ -44,7 +44,7 @@ def write_one_of_each_kind(folder: Path) -> list[str]:
     word.add_paragraph(texts[4])
     word.save(str(folder / "word.docx"))
     (folder / "lines.jsonl").write_text(json.dumps({"id": "line", "text": texts[5]}) + "\n")
-    return ["plain.txt", "marked.md", "page.html", "print.pdf", "word.docx", "line"]
+    return ["plain.txt", "marked.md", "page.html", "print.pdf", "word.docx", "lines.jsonl:line"]
 
 
 def test_documents_of_every_kind_become_rows(tmp_path):

@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -18,8 +19,10 @@ from qa_pipeline.data import load_examples
 from qa_pipeline.errors import BackendError, ConfigError, DataError
 from qa_pipeline.generation.arguments import parse_generation_arguments
 from qa_pipeline.generation.backends import BudgetError
+from qa_pipeline.generation.dataset import Dataset
 from qa_pipeline.generation.filters import ReaderAnswer
 from qa_pipeline.generation.job import Engine, Job, choice_of
+from qa_pipeline.generation.report import warnings_about
 from qa_pipeline.generation.run import blocks, finish, generate
 from qa_pipeline.generation.shards import join, read_shard
 from qa_pipeline.generation.types import Draft
@@ -131,6 +134,26 @@ def test_more_examples_go_on_from_the_same_journal(tmp_path):
     more = FakeGenerator()
     assert generate(job(tmp_path, more, num_examples=60))["rows"] == 60
     assert not set(more.asked) & set(first.asked)
+
+
+def test_too_few_rows_and_documents_that_repeat_each_other_are_warned_of(tmp_path):
+    report = generate(job(tmp_path / "a", num_examples=5000))
+    assert any(f"{report['rows']:,} rows, where num_examples asks for 5,000" in text for text in report["warnings"])
+    assert not any("repeat" in text for text in report["warnings"])
+    dataset = Dataset({"train": [None] * 80, "validation": [], "test": []}, Counter({"repeats_another_split": 40}))
+    assert any("40 rows were left out since they repeat" in text for text in warnings_about(dataset, {}, {}, False))
+
+
+def test_two_runs_do_not_share_a_folder(tmp_path):
+    class SecondRun(FakeGenerator):
+        def drafts(self, passages):
+            with pytest.raises(ConfigError, match="another process is making data in"):
+                generate(job(tmp_path))
+            return super().drafts(passages)
+
+    generate(job(tmp_path, SecondRun()))
+    generate(job(tmp_path / "alone"))
+    assert contents(tmp_path) == contents(tmp_path / "alone")
 
 
 def test_data_of_another_origin_is_left_alone(tmp_path):

@@ -37,7 +37,7 @@ class Account:
         Raises:
             BudgetError: it does not fit and nothing is under way that could leave room.
         """
-        fault = self.cache.book(most, self._fault)
+        fault = self.cache.reserve(most, lambda booked, unsettled: self._fault(booked, unsettled, most))
         if fault is None:
             self.under_way += 1
             return True
@@ -45,18 +45,18 @@ class Account:
             return False
         raise BudgetError(fault)
 
-    def settle(self, most: Spent, used: Spent) -> None:
-        """Replaces the booking of a request without a completion by what it used."""
+    def settle(self, most: Spent, used: Spent | None) -> None:
+        """Replaces the booking of a request without a completion by what it used; None: nobody knows, it stays."""
         self.under_way -= 1
-        if used != most:
-            self.cache.book(used - most, None)
+        if used is not None:
+            self.cache.settle(most, used)
 
     def store(self, model: str, request: Request, completion: Completion, most: Spent) -> None:
         """Keeps a completion and replaces the request's booking by what it used."""
         self.under_way -= 1
         used = Spent(1, completion.prompt_tokens, completion.completion_tokens)
         self._surplus += max(0, used.prompt_tokens - most.prompt_tokens)  # a server that adds to the prompt
-        self.cache.put(model, request, completion, used - most)
+        self.cache.put(model, request, completion, used - most, settled=most)
 
     def find(self, model: str, request: Request) -> Completion | None:
         """The completion of an earlier request, if it is kept."""
@@ -66,28 +66,49 @@ class Account:
 
     @property
     def usage(self) -> UsageSoFar:
-        """What was spent over the life of the cache file, bookings under way at their most."""
-        spent = self.cache.spent()
-        cost = self.prices.cost(spent.prompt_tokens, spent.completion_tokens)
+        """What was spent over the life of the cache file; what is under way counts as reserved."""
+        booked, unsettled = self.cache.totals()
+        used = booked - unsettled
+        known = self.prices.known
         return UsageSoFar(
-            spent.requests, spent.prompt_tokens, spent.completion_tokens, cost, self.cached, self.cache.account
+            requests=booked.requests,
+            prompt_tokens=used.prompt_tokens,
+            completion_tokens=used.completion_tokens,
+            cost=self._cost(used) if known else None,
+            reserved_tokens=_tokens(unsettled),
+            reserved_cost=self._cost(unsettled) if known else None,
+            cached=self.cached,
+            account=self.cache.account,
         )
 
-    def _fault(self, after: Spent) -> str | None:
-        """What would be exceeded, as one message; None for nothing."""
+    def _fault(self, booked: Spent, unsettled: Spent, most: Spent) -> str | None:
+        """The limit that `most` would exceed, and how much of it is used, as one message; None for none."""
         limits = self.limits
-        cost = self.prices.cost(after.prompt_tokens, after.completion_tokens)
-        tokens = after.prompt_tokens + after.completion_tokens
-        rows: list[tuple[str, float, float | None]] = [
-            ("max_requests", after.requests, limits.max_requests),
-            ("max_tokens", tokens, limits.max_tokens),
-            ("max_cost", cost, limits.max_cost),
+        rows: list[tuple[str, float, float, float | None]] = [
+            ("max_requests", booked.requests, 1, limits.max_requests),
+            ("max_tokens", _tokens(booked), _tokens(most), limits.max_tokens),
+            ("max_cost", self._cost(booked), self._cost(most), limits.max_cost),
         ]
-        for name, value, limit in rows:
-            if limit is not None and value > limit:
-                return (
-                    f"{name}={limit:g} is used up: the next request could bring the total to {value:g} (earlier runs "
-                    f"on {self.cache.name} and retries included). What is done is kept; raise {name} and start the "
-                    "same command to go on"
-                )
+        for name, before, more, limit in rows:
+            if limit is None or before + more <= limit:
+                continue
+            given = f"{name}={limit}" if isinstance(limit, int) else f"{name}={limit:g}"
+            text = f"{given} is used up"
+            if before < limit:
+                text = f"{given}: {_shown(before)} are used, and the next request may need up to {_shown(more)}"
+            text += f" (earlier runs on {self.cache.name} and retries included"
+            if _tokens(unsettled) and name != "max_requests":
+                text += f"; {_tokens(unsettled):,} tokens of it are reserved for requests whose outcome is not known"
+            return f"{text}). What is done is kept; raise {name} and start the same command to go on"
         return None
+
+    def _cost(self, amount: Spent) -> float:
+        return self.prices.cost(amount.prompt_tokens, amount.completion_tokens)
+
+
+def _tokens(amount: Spent) -> int:
+    return amount.prompt_tokens + amount.completion_tokens
+
+
+def _shown(number: float) -> str:
+    return f"{number:,}" if isinstance(number, int) else f"{number:,.4g}"

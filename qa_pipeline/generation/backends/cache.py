@@ -31,7 +31,17 @@ CREATE TABLE IF NOT EXISTS spent (
     requests INTEGER NOT NULL, prompt_tokens INTEGER NOT NULL, completion_tokens INTEGER NOT NULL
 );
 INSERT OR IGNORE INTO spent VALUES (1, 0, 0, 0);
+CREATE TABLE IF NOT EXISTS unsettled (
+    id INTEGER PRIMARY KEY CHECK (id = 1),
+    requests INTEGER NOT NULL, prompt_tokens INTEGER NOT NULL, completion_tokens INTEGER NOT NULL
+);
+INSERT INTO unsettled SELECT 1, 0,
+    max(0, prompt_tokens - (SELECT coalesce(sum(prompt_tokens), 0) FROM completions)),
+    max(0, completion_tokens - (SELECT coalesce(sum(completion_tokens), 0) FROM completions))
+    FROM spent WHERE NOT EXISTS (SELECT 1 FROM unsettled);
 """
+"""`unsettled` is the part of `spent` that is booked at its most, since nobody knows what it came to. In a file that was
+made without it, what no completion accounts for."""
 
 
 def digest_of(model: str, request: Request) -> str:
@@ -80,7 +90,9 @@ class Cache:
         text, finish_reason, prompt_tokens, completion_tokens = row
         return Completion(request.key, text, finish_reason, prompt_tokens, completion_tokens, cached=True)
 
-    def put(self, model: str, request: Request, completion: Completion, correction: Spent) -> None:
+    def put(
+        self, model: str, request: Request, completion: Completion, correction: Spent, settled: Spent | None = None
+    ) -> None:
         """Stores a completion and settles its booking in one transaction; the first of two is kept.
 
         Args:
@@ -88,6 +100,7 @@ class Cache:
             request: what was asked.
             completion: what came back.
             correction: what was used minus what was booked.
+            settled: what was booked for it.
         """
         row = (
             digest_of(model, request),
@@ -100,24 +113,36 @@ class Cache:
         )
         with self._transaction() as database:
             database.execute("INSERT OR IGNORE INTO completions VALUES (?, ?, ?, ?, ?, ?, ?)", row)
-            _add(database, correction)
+            _add(database, "spent", correction)
+            _add(database, "unsettled", Spent() - (settled or Spent()))
 
-    def book(self, amount: Spent, fault: Callable[[Spent], str | None] | None) -> str | None:
-        """Adds to what was spent, unless `fault` finds something wrong with the new total.
+    def reserve(self, most: Spent, fault: Callable[[Spent, Spent], str | None]) -> str | None:
+        """Books the most that a request can use, unless `fault` finds something wrong with the totals so far.
 
         Returns:
             What `fault` found; None: it is booked.
         """
         with self._transaction() as database:
-            found = None if fault is None else fault(_spent(database) + amount)
+            found = fault(*_totals(database))
             if found is None:
-                _add(database, amount)
+                _add(database, "spent", most)
+                _add(database, "unsettled", most)
         return found
+
+    def settle(self, most: Spent, used: Spent) -> None:
+        """Replaces a booking by what was used."""
+        with self._transaction() as database:
+            _add(database, "spent", used - most)
+            _add(database, "unsettled", Spent() - most)
 
     def spent(self) -> Spent:
         """What was booked so far, by every process."""
+        return self.totals()[0]
+
+    def totals(self) -> tuple[Spent, Spent]:
+        """What was booked so far, and the part of it of which nobody knows what it came to."""
         with self._lock:
-            return _spent(self._database)
+            return _totals(self._database)
 
     @property
     def account(self) -> int:
@@ -193,13 +218,18 @@ def _open(path: str | Path) -> sqlite3.Connection:
     return database
 
 
-def _spent(database: sqlite3.Connection) -> Spent:
-    return Spent(*database.execute("SELECT requests, prompt_tokens, completion_tokens FROM spent").fetchone())
+def _totals(database: sqlite3.Connection) -> tuple[Spent, Spent]:
+    """Both in one statement, so that no other process comes between."""
+    row = database.execute(
+        "SELECT s.requests, s.prompt_tokens, s.completion_tokens, u.requests, u.prompt_tokens, u.completion_tokens "
+        "FROM spent s, unsettled u"
+    ).fetchone()
+    return Spent(*row[:3]), Spent(*row[3:])
 
 
-def _add(database: sqlite3.Connection, amount: Spent) -> None:
+def _add(database: sqlite3.Connection, table: str, amount: Spent) -> None:
     database.execute(
-        "UPDATE spent SET requests = requests + ?, prompt_tokens = prompt_tokens + ?, "
+        f"UPDATE {table} SET requests = requests + ?, prompt_tokens = prompt_tokens + ?, "
         "completion_tokens = completion_tokens + ?",
         (amount.requests, amount.prompt_tokens, amount.completion_tokens),
     )

@@ -16,10 +16,11 @@ from urllib.parse import urlsplit, urlunsplit
 
 from qa_pipeline.errors import BackendError
 from qa_pipeline.generation.backends.limits import Spent
-from qa_pipeline.generation.backends.retries import FATAL, NOT_PROCESSED, PASSING, retry_after
+from qa_pipeline.generation.backends.retries import FATAL, PASSING, UNKNOWN, retry_after
 from qa_pipeline.generation.types import Completion, Request
 
 _LONGEST_DETAIL = 300  # characters
+_SHORTEST_KEY = 8  # characters; a shorter one is a word that servers without keys are given
 
 
 @dataclass(frozen=True)
@@ -197,7 +198,7 @@ async def send(client: Any, body: dict[str, Any], timeout: float, key: str | Non
         return Fault("timeout", f"no answer within {timeout:g} s", used=_unsent(error))
     except openai.APIConnectionError as error:
         cause = error.__cause__ or error
-        return Fault("unreachable", clean(f"{type(cause).__name__}: {cause}", key), used=_unsent(error))
+        return Fault("unreachable", clean(f"{type(cause).__name__}: {cause}".rstrip(": "), key), used=_unsent(error))
     except openai.APIStatusError as error:
         return _status_fault(error.status_code, error.response.text, error.response.headers, key)
     return read_answer(response.http_response.content, key)
@@ -208,12 +209,14 @@ def read_answer(content: bytes, key: str | None = None) -> Answer | Fault:
     try:
         value = json.loads(content)
     except (ValueError, RecursionError):
-        found = content[:80].decode("utf-8", "replace").strip()
-        return Fault("bad_response", clean(f"expected JSON, found {found!r}", key))
+        found = " ".join(content[:80].decode("utf-8", "replace").split())
+        page = found.startswith("<")
+        hint = "; this is a page, not an API: check that base_url ends in /v1" if page else ""
+        return Fault("bad_response", clean(f"expected JSON, found {found or 'nothing'}{hint}", key))
     value = value if isinstance(value, dict) else {}
     used = _usage(value.get("usage"))
     if value.get("error"):
-        return Fault("server_error", clean(json.dumps(value["error"]), key), used=used)
+        return Fault("server_error", clean(json.dumps(value["error"]), key), used=used or Spent(1))
     choices = value.get("choices")
     if not isinstance(choices, list) or not choices:
         return Fault("empty_choices", "the answer holds no choices", used=used)
@@ -231,7 +234,7 @@ def read_answer(content: bytes, key: str | None = None) -> Answer | Fault:
 
 def clean(text: str, key: str | None) -> str:
     """One short line without the key."""
-    if key:
+    if key and len(key) >= _SHORTEST_KEY:
         text = text.replace(key, "[key]")
     text = re.sub(r"\b(sk-|Bearer )[\w*.-]{6,}", "[key]", text)
     text = " ".join(text.split())
@@ -241,7 +244,7 @@ def clean(text: str, key: str | None) -> str:
 def _status_fault(status: int, text: str, headers: Any, key: str | None) -> Fault:
     """What an answer with an error status means."""
     detail = clean(f"HTTP {status} {_message(text)}", key)
-    used = Spent(1) if status in NOT_PROCESSED or status in FATAL else None
+    used = None if status in UNKNOWN else Spent(1)
     if status in FATAL:
         return Fault("not_found" if status == 404 else "denied", detail, used, passing=False, fatal=True)
     if status == 429 and "insufficient_quota" in text:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from qa_pipeline.generation.backends.account import Account
@@ -47,8 +47,8 @@ class InProcessBackend:
 
     @property
     def usage(self) -> UsageSoFar:
-        """Requests and tokens over the life of the cache file, and hits in the cache of this process."""
-        return self._account.usage
+        """Requests and tokens over the life of the cache file, and hits in the cache of this process; no cost."""
+        return replace(self._account.usage, cost=None, reserved_cost=None)
 
     def complete(self, requests: Iterable[Request]) -> Iterator[Completion | Failure]:
         """Completes requests, in any order.

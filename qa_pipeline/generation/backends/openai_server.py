@@ -219,17 +219,18 @@ class OpenAIBackend:
 
     async def _attempt(self, request: Request, body: dict[str, Any], most: Spent, slot: Slot) -> Completion | Fault:
         """Sends a request once, keeps what comes back and settles what it cost."""
-        completion, used = None, most  # an attempt that is broken off may have cost the most
+        completion, used = None, None  # an attempt that is broken off may have cost the most
         try:
             answer = await chat_api.send(self._open_client(), body, self.limits.timeout, self._key)
             if isinstance(answer, Answer):
                 completion = answer.completion(request, most)
                 used = Spent(1, completion.prompt_tokens, completion.completion_tokens)
                 return completion
-            used = most if answer.used is None else answer.used
+            used = answer.used
             return answer
         finally:
-            self._pace.leave(time.monotonic(), slot, used.prompt_tokens + used.completion_tokens)
+            tokens = used or most
+            self._pace.leave(time.monotonic(), slot, tokens.prompt_tokens + tokens.completion_tokens)
             self._settled += 1
             if completion is None:
                 self._account.settle(most, used)
@@ -292,7 +293,7 @@ class OpenAIBackend:
                 f"{fault.reason} ({fault.detail}). What is done is kept; mend the server and start the same command "
                 "to go on"
             )
-        return Failure(request.key, fault.reason, fault.detail)
+        return Failure(request.key, fault.reason, f"{self._shown_url}: {fault.detail}", fault.passing)
 
     def _open_client(self) -> Any:
         if self._client is None:

@@ -13,8 +13,9 @@ LONGEST_RETRY_AFTER = 3600.0
 FATAL = {401, 403, 404}
 PASSING = {408, 409, 425, 429, 500, 502, 503, 504, 520, 521, 522, 523, 524, 529}
 """Status codes of faults that can pass."""
-NOT_PROCESSED = {400, 409, 413, 415, 422, 425, 429, 503, 529}
-"""Status codes that say that no token was made for the request."""
+UNKNOWN = {408, 502, 504, 520, 521, 522, 523, 524}
+"""Status codes of a gateway, or of a wait that was given up: what the server behind has done is not known. All other
+errors are the server's own word that it did not do what was asked."""
 
 
 def backoff(attempt: int, jitter: random.Random, base: float = 0.5) -> float:

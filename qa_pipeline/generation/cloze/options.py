@@ -29,7 +29,7 @@ class ClozeOptions:
         language: of the passages; "en" is the only one.
 
     Raises:
-        ConfigError: a value is out of range; all problems at once.
+        ConfigError: a value is of another type or out of range; all problems at once.
     """
 
     questions_per_context: int = 5
@@ -49,6 +49,9 @@ class ClozeOptions:
             )
         if not 0 <= self.unanswerable_fraction <= 0.9:
             problems.append(f"unanswerable_fraction must be between 0 and 0.9; found {self.unanswerable_fraction!r}")
+        for name in ("other_sentence", "noise", "frames"):
+            if not isinstance(getattr(self, name), bool):
+                problems.append(f"{name} must be true or false; found {getattr(self, name)!r}")
         if self.style not in STYLES:
             problems.append(f"style must be one of {', '.join(STYLES)}; found {self.style!r}")
         if self.language != "en":

@@ -67,6 +67,23 @@ def test_a_file_that_is_no_cache_is_refused(tmp_path):
         Cache(tmp_path / "other")
 
 
+def test_a_file_from_before_open_bookings_were_told_apart_goes_on(tmp_path):
+    """Its bookings beyond what completions account for are those that nobody knows about."""
+    cache = Cache(tmp_path / "c.sqlite")
+    cache.put("m", request(), DONE, Spent(1, 3, 4))
+    assert cache.reserve(Spent(1, 10, 20), lambda booked, unsettled: None) is None
+    cache.close()
+    with sqlite3.connect(tmp_path / "c.sqlite") as database:
+        database.execute("DROP TABLE unsettled")
+    database.close()
+    for _ in range(2):
+        cache = Cache(tmp_path / "c.sqlite")
+        booked, unsettled = cache.totals()
+        assert booked == Spent(2, 13, 24) and (unsettled.prompt_tokens, unsettled.completion_tokens) == (10, 20)
+        assert cache.get("m", request()).text == "text"
+        cache.close()
+
+
 CLIENT = """
 import sys
 from tests.generation.backends.made import backend, requests

@@ -88,8 +88,22 @@ def test_a_full_budget_waits_for_what_is_under_way():
     account.settle(most, Spent(1, 20, 5))
     assert account.reserve(most)
     account.settle(most, most)
-    with pytest.raises(BudgetError, match="max_tokens=200 is used up.*raise max_tokens"):
+    with pytest.raises(
+        BudgetError, match="max_tokens=200: 165 are used, and the next request may need up to 140 .*raise max_tokens"
+    ):
         account.reserve(most)
+
+
+def test_a_limit_says_what_is_used_and_what_of_it_is_only_reserved():
+    account = Account(Cache(), Limits(max_tokens=5000), Prices())
+    for used in (Spent(1, 1000, 620), None):
+        assert account.reserve(Spent(1, 900, 100))
+        account.settle(Spent(1, 900, 100), used)
+    with pytest.raises(BudgetError) as caught:
+        account.reserve(Spent(1, 2000, 476))
+    said = "max_tokens=5000: 2,620 are used, and the next request may need up to 2,476"
+    assert str(caught.value).startswith(said)
+    assert "1,000 tokens of it are reserved for requests whose outcome is not known" in str(caught.value)
 
 
 def test_settings_that_cannot_be_meant_are_named_together():

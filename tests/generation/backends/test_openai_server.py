@@ -239,7 +239,7 @@ def test_max_tokens_and_max_cost_are_never_exceeded():
     for limits in ({"max_tokens": 2_000}, {"max_cost": 0.002}):
         with ScriptedServer(script) as server:
             asking = backend(server.url, prices=Prices(1.0, 2.0), timeout=0.5, **limits)
-            with pytest.raises(BudgetError, match=f"{next(iter(limits))}=.* is used up"):
+            with pytest.raises(BudgetError, match=f"{next(iter(limits))}=.* used"):
                 list(asking.complete(requests(200)))
             time.sleep(1.0)
             cost = sum(e.prompt_tokens + 2 * e.completion_tokens for e in server.log) / 1e6
@@ -294,7 +294,7 @@ def test_budgets_hold_in_the_servers_log_with_retries_and_429s(limits, tmp_path)
     with ScriptedServer(troubled) as server:
         for _ in range(2):  # started again it goes on with what is left, which is nothing
             asking = backend(server.url, tmp_path / "c.sqlite", prices=Prices(1.0, 2.0), **limits)
-            with pytest.raises(BudgetError, match=f"{next(iter(limits))}=.* is used up"):
+            with pytest.raises(BudgetError, match=f"{next(iter(limits))}=.* used"):
                 list(asking.complete(requests(100)))
             asking.close()
         cost = sum(e.prompt_tokens + 2 * e.completion_tokens for e in server.log) / 1e6
@@ -324,3 +324,47 @@ def test_a_server_that_counts_no_tokens_is_booked_at_the_most():
         [result] = asking.complete([request()])
         assert result.prompt_tokens >= len("Say something.") and 2 <= result.completion_tokens <= 20
         assert json.loads(json.dumps(server.log[0].body))["model"] == "m"
+
+
+@pytest.mark.parametrize(
+    ("fault", "known"),
+    [(Status(429), True), (Status(500), True), (Status(503), True), (Raw(b'{"error": {"message": "busy"}}'), True),
+     (Status(504), False), (Reset(), False), (Raw(b'{"choices": ['), False)],
+    ids=str,
+)  # fmt: skip
+def test_only_what_nobody_knows_stays_booked_at_its_most(fault, known, tmp_path):
+    with ScriptedServer(first_then(fault)) as server:
+        asking = backend(server.url, tmp_path / "c.sqlite", prices=Prices(1.0, 1.0))
+        list(asking.complete([request()]))
+        usage = asking.usage
+        assert usage.requests == len(server.log) == 2
+        assert usage.prompt_tokens + usage.completion_tokens == server.tokens
+        assert (usage.reserved_tokens == 0) == known and (usage.reserved_cost == 0) == known
+        asking.close()
+        booked = Cache(tmp_path / "c.sqlite").spent()
+        assert booked.prompt_tokens + booked.completion_tokens == server.tokens + usage.reserved_tokens
+
+
+def test_a_cost_is_known_where_both_prices_are():
+    with ScriptedServer() as server:
+        for prices, known in ((None, False), (Prices(1.0, None), False), (Prices(1.0, 2.0), True)):
+            asking = backend(server.url, prices=prices)
+            list(asking.complete([request()]))
+            assert (asking.usage.cost is not None) == (asking.usage.reserved_cost is not None) == known
+
+
+def test_what_passes_and_what_does_not_is_said_with_the_servers_address():
+    for fault, passing in ((Status(500), True), (Reset(), True), (Raw(b"<html>"), True), (Status(422), False)):
+        with ScriptedServer(lambda n, body, fault=fault: fault) as server:
+            [result] = backend(server.url, max_retries=0).complete([request()])
+            assert isinstance(result, Failure) and result.passing is passing
+            assert result.detail.startswith(f"{server.url}: ")
+
+
+@pytest.mark.parametrize(("key", "hidden"), [("k", False), ("1234567", False), ("12345678", True)])
+def test_a_key_too_short_to_be_one_leaves_messages_readable(key, hidden, monkeypatch):
+    monkeypatch.setenv("OPENAI_API_KEY", key)
+    script = lambda n, body: Status(401, message=f"a fake {key}")  # noqa: E731
+    with ScriptedServer(script) as server, pytest.raises(BackendError) as caught:
+        list(backend(server.url).complete([request()]))
+    assert ("a fake [key]" in str(caught.value)) == hidden and "HTTP 401 a fake" in str(caught.value)

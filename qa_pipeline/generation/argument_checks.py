@@ -1,0 +1,136 @@
+"""What is wrong with the settings of `generate` that have the right types, all of it at once. Reads no document."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from qa_pipeline.arguments.config_files import COMMAND_LINE, Given, Problem, nearest
+
+FILTERS = ("length", "leaked", "deictic", "overlap", "near_duplicate", "round_trip")
+"""In the order in which they are named in reports. Alignment with the source ("verbatim") cannot be switched off."""
+
+MOST_UNANSWERABLE = 0.9
+"""Above it a data set has hardly an answer to learn from."""
+
+
+def parse_shard(text: str | None) -> tuple[int, int] | None:
+    """`"2/8"` as (2, 8); None where it is no shard."""
+    match = re.fullmatch(r"\s*([0-9]{1,6})\s*/\s*([0-9]{1,6})\s*", text or "")
+    if not match or not 1 <= int(match[1]) <= int(match[2]):
+        return None
+    return int(match[1]), int(match[2])
+
+
+_LEAST: dict[str, float] = {
+    **dict.fromkeys(("num_examples", "questions_per_context", "subset", "prompt_number", "max_completion_tokens"), 1),
+    **dict.fromkeys(("batch_size", "concurrency", "requests_per_minute", "tokens_per_minute", "max_requests"), 1),
+    **dict.fromkeys(("max_tokens", "tensor_parallel_size", "data_parallel_size", "min_question_words"), 1),
+    **dict.fromkeys(("max_question_words", "max_answer_words", "min_passage_words"), 1),
+    **dict.fromkeys(("seed", "temperature", "max_retries", "self_training_rounds", "max_cost"), 0),
+    **dict.fromkeys(("price_per_million_prompt_tokens", "price_per_million_completion_tokens"), 0),
+    "max_passage_words": 20,
+    "timeout_s": 0.001,
+}
+_SHARES: dict[str, float] = {
+    **dict.fromkeys(("max_overlap", "round_trip_f1", "validation_fraction", "test_fraction"), 1),
+    "unanswerable_fraction": MOST_UNANSWERABLE,
+}
+
+
+def faults(
+    values: Mapping[str, Any], given: Mapping[str, Given], source: str, of_models: Mapping[str, Any]
+) -> list[Problem]:
+    """What is wrong with values that have the right types.
+
+    Args:
+        values: of all settings.
+        given: those that the user gave.
+        source: where a setting that was not given would be.
+        of_models: settings that only a language model heeds, and their defaults.
+    """
+    found: list[Problem] = []
+
+    def fault(text: str, *keys: str) -> None:
+        one = next((given[key] for key in keys if key in given), None)
+        place = one.place if one else source
+        label = f"--{keys[0]}" if place == COMMAND_LINE else keys[0]
+        found.append(Problem(place, f"{label}: {text}", keys))
+
+    for key, least in _LEAST.items():
+        if values[key] is not None and values[key] < least:
+            fault(f"expected at least {least:g}, found {values[key]:g}", key)
+    for key, most in _SHARES.items():
+        if values[key] is not None and not 0 <= values[key] <= most:
+            fault(f"expected a share from 0 to {most:g}, found {values[key]:g}", key)
+    if not 0 < values["near_duplicate_threshold"] <= 1:
+        fault(
+            f"expected above 0 and at most 1, found {values['near_duplicate_threshold']:g}", "near_duplicate_threshold"
+        )
+    if values["validation_fraction"] + values["test_fraction"] >= 1:
+        fault("together with test_fraction it leaves nothing to train on", "validation_fraction", "test_fraction")
+    for low, high in (("min_question_words", "max_question_words"), ("min_passage_words", "max_passage_words")):
+        if values[low] > values[high]:
+            fault(f"{values[low]} is more than {high}={values[high]}", low, high)
+    for name in values["skip_filters"] or ():
+        if name not in FILTERS:
+            near = nearest(name, FILTERS)
+            hint = f'; nearest: "{near}"' if near else ""
+            fault(f'unknown filter "{name}"{hint}; known: {", ".join(FILTERS)}', "skip_filters")
+    if values["shard"] is not None and parse_shard(values["shard"]) is None:
+        fault(f'expected I/N with 1 <= I <= N such as 2/8, found "{values["shard"]}"', "shard")
+    for key, example in (("cloze_ingredients", '{"noise": false}'), ("extra_body", '{"top_p": 0.9}')):
+        if isinstance(values[key], str):
+            fault(f"expected a mapping such as {example}", key)
+    if not values["list_prompts"]:
+        _check_needs(values, fault)
+        _check_backend(values, [name for name, default in of_models.items() if values[name] != default], fault)
+    return found
+
+
+def _check_needs(values: Mapping[str, Any], fault: Callable[..., None]) -> None:
+    """What must be there together."""
+    if not values["output_dir"] and not values["plan"]:
+        fault("is required: the folder for the data", "output_dir")
+    elif values["output_dir"] and os.path.isfile(values["output_dir"]):
+        fault(f'"{values["output_dir"]}" is a file; give a folder', "output_dir")
+    if not any(values[key] for key in ("documents", "contexts_from", "prompt", "spec_file")):
+        others = "--contexts_from DATA, --prompt TEXT or --spec_file FILE"
+        fault(f"is required: files or folders, such as --documents FOLDER; or give {others}", "documents")
+    if values["prompt"] is not None and values["spec_file"]:
+        fault("a spec_file already holds its prompt; give one of the two", "prompt", "spec_file")
+    shown = values["few_shot_file"]
+    if shown and Path(shown).suffix and not os.path.exists(shown):  # without an ending it may be a data set of the Hub
+        fault(f'expected a file of labelled examples, found none named "{shown}"', "few_shot_file")
+    if values["max_cost"] is not None and None in (
+        values["price_per_million_prompt_tokens"],
+        values["price_per_million_completion_tokens"],
+    ):
+        fault("needs price_per_million_prompt_tokens and price_per_million_completion_tokens to be counted", "max_cost")
+    if "round_trip" in (values["skip_filters"] or ()) and values["round_trip_model"]:
+        fault("is given, but skip_filters names round_trip", "round_trip_model", "skip_filters")
+
+
+def _check_backend(values: Mapping[str, Any], of_models: list[str], fault: Callable[..., None]) -> None:
+    """What a backend needs, and what it does not heed."""
+    if values["backend"] != "cloze":
+        if not values["model"]:
+            fault(f"is required with backend: {values['backend']}", "model", "backend")
+        for name in ("self_training_rounds", "cloze_ingredients"):
+            if values[name]:
+                fault("is for backend: cloze", name, "backend")
+        return
+    from qa_pipeline.generation.cloze.spans import GROUPS as TYPE_GROUPS
+    from qa_pipeline.generation.cloze.spans import TYPES
+
+    known = tuple(dict.fromkeys((*TYPE_GROUPS, *TYPES)))
+    for name in values["answer_types"] or ():
+        if name not in known:
+            near = nearest(name, known)
+            hint = f'; nearest: "{near}"' if near else ""
+            fault(f'unknown type "{name}"{hint}; known: {", ".join(known)}', "answer_types")
+    for name in of_models:
+        fault("has no effect with backend: cloze; choose openai, vllm or transformers", name, "backend")

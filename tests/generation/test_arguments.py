@@ -1,0 +1,106 @@
+"""The settings of `generate`: what cannot be meant is refused in the user's words, all of it at once."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from qa_pipeline.cli import main
+from qa_pipeline.errors import ConfigError, DataError
+from qa_pipeline.generation.argument_checks import MOST_UNANSWERABLE
+from qa_pipeline.generation.arguments import parse_generation_arguments
+from qa_pipeline.generation.cloze.options import ClozeOptions
+from tests.generation.fakes import document
+
+NEEDED = ["--documents", "x", "--output_dir", "y"]
+
+
+def faults(*words: str) -> str:
+    with pytest.raises(ConfigError) as error:
+        parse_generation_arguments([*NEEDED, *words])
+    return str(error.value)
+
+
+def test_a_model_that_is_missing_is_asked_for_by_its_own_name(tmp_path):
+    assert faults("--backend", "openai") == "command line: --model: is required with backend: openai"
+    config = tmp_path / "c.yaml"
+    config.write_text("backend: vllm\n")
+    with pytest.raises(ConfigError, match=r"c\.yaml: model: is required with backend: vllm"):
+        parse_generation_arguments([str(config), *NEEDED])
+
+
+def test_settings_of_language_models_are_refused_without_one(tmp_path):
+    shown = tmp_path / "shown.json"
+    shown.write_text("[]")
+    given = {"model": "m", "rephrase": "true", "base_url": "http://x", "max_requests": "5", "temperature": "0.1",
+             "concurrency": "2", "timeout_s": "3", "prompt_number": "2", "few_shot_file": str(shown)}  # fmt: skip
+    text = faults(*[f"--{name}={value}" for name, value in given.items()])
+    for name in given:
+        assert f"--{name}: has no effect with backend: cloze" in text
+    # A setting that says no more than its default says nothing.
+    parse_generation_arguments([*NEEDED, "--temperature=0.7", "--concurrency=8", "--max_retries=6"])
+
+
+def test_settings_of_cloze_are_refused_with_a_language_model():
+    text = faults("--backend=openai", "--model=m", '--cloze_ingredients={"noise": false}')
+    assert "--cloze_ingredients: is for backend: cloze" in text
+
+
+@pytest.mark.parametrize("backend", [[], ["--backend=openai", "--model=m"]])
+def test_a_file_of_examples_that_is_not_there_is_an_error(backend):
+    text = faults("--few_shot_file=nofile.json", *backend)
+    assert '--few_shot_file: expected a file of labelled examples, found none named "nofile.json"' in text
+
+
+def test_unanswerable_rows_have_one_bound_that_the_help_names(capsys):
+    assert "expected a share from 0 to 0.9, found 1.5" in faults("--unanswerable_fraction=1.5")
+    assert "expected a share from 0 to 0.9, found 1" in faults("--unanswerable_fraction=1")
+    parse_generation_arguments([*NEEDED, f"--unanswerable_fraction={MOST_UNANSWERABLE}"])
+    ClozeOptions(unanswerable_fraction=MOST_UNANSWERABLE)
+    assert main(["generate", "--help"]) == 0
+    printed = " ".join(capsys.readouterr().out.split())
+    assert "from 0 to 0.9" in printed
+    assert "A prompt alone without a language model makes 2,000 drafts unless this is given" in printed
+
+
+def test_an_unknown_type_of_answer_names_each_known_one_once():
+    text = faults("--answer_types=foo")
+    known = text.split("known: ")[1].split(", ")
+    assert len(known) == len(set(known)) and {"date", "number", "money"} <= set(known)
+
+
+@pytest.mark.parametrize("name", ["handbook.md", "a.txt", "b.pdf", "c.docx", "d.html", "e.jsonl", "f.rst"])
+def test_a_document_in_the_place_of_the_configuration_is_told_from_one(tmp_path, name):
+    path = tmp_path / name
+    path.write_text("Title: a: b\n")
+    with pytest.raises(ConfigError, match=f"this looks like a document, .*: --documents {path} x"):
+        parse_generation_arguments([str(path), "x", "--output_dir", "q"])
+    with pytest.raises(ConfigError, match=f"this is a folder, .*: --documents {tmp_path}"):
+        parse_generation_arguments([str(tmp_path), "--output_dir", "q"])
+
+
+def test_ingredients_of_cloze_are_true_or_false(tmp_path):
+    with pytest.raises(ConfigError) as error:
+        ClozeOptions(noise="no", other_sentence="maybe", frames=1, style="loud")  # type: ignore[arg-type]
+    text = str(error.value)
+    assert "4 problems" in text and "noise must be true or false; found 'no'" in text
+    docs = tmp_path / "a.txt"
+    docs.write_text(document(1))
+    words = ["generate", f"--documents={docs}", f"--output_dir={tmp_path / 'out'}"]
+    with pytest.raises(ConfigError, match="other_sentence must be true or false; found 'maybe'"):
+        main([*words, '--cloze_ingredients={"other_sentence": "maybe"}'])
+    assert main([*words, '--cloze_ingredients={"other_sentence": false}']) == 0
+
+
+def test_the_help_of_merge_shows_no_docstring(capsys):
+    with pytest.raises(SystemExit):
+        main(["merge", "--help"])
+    assert "Raises" not in capsys.readouterr().out
+
+
+def test_checking_a_folder_of_generated_data_says_which_file_to_name(tmp_path):
+    for name in ("dataset_report", "test", "train", "validation"):
+        (tmp_path / f"{name}.json").write_text(json.dumps({"data": []}))
+    with pytest.raises(DataError, match=r"name the file itself, such as .*train\.json"):
+        main(["check", str(tmp_path)])

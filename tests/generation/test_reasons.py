@@ -1,0 +1,86 @@
+"""Every word that the code refuses with has a meaning, which a user finds with the counts."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import qa_pipeline.generation
+from qa_pipeline.generation.card import dataset_card
+from qa_pipeline.generation.reasons import MEANINGS, meaning
+from qa_pipeline.generation.run import generate
+from tests.generation.test_run import job
+
+ROOM = Path(qa_pipeline.generation.__file__).parent
+WORD = re.compile(r"[a-z]+(_[a-z]+)*")
+TAKES = {"Rejected": 0, "Fault": 0, "ParseError": 0, "Failure": 1, "_count": 1}
+"""Calls with a reason among their arguments, and which it is."""
+RETURNS = {
+    "filters.py": {"wrong_length", "leaked", "deictic", "make_filters"},
+    "cloze/asking.py": {"ask", "question_fault"},
+}
+"""Functions that return a reason, or hold one that does."""
+COUNTERS = {"counts", "rejected", "left_out"}
+NO_REASONS = {"kept", "adopted", "dropped", "unanswerable"}
+"""Words of the counters of self-training that it counts what it keeps with."""
+
+
+def words(node: ast.AST | None) -> Iterator[str]:
+    """The words in an expression, the branches of a condition included."""
+    if isinstance(node, ast.IfExp):
+        yield from words(node.body)
+        yield from words(node.orelse)
+    elif isinstance(node, ast.Constant) and isinstance(node.value, str) and WORD.fullmatch(node.value):
+        yield node.value
+
+
+def reasons_of(path: Path) -> set[str]:
+    """The words that a file refuses with."""
+    found: set[str] = set()
+    name = path.relative_to(ROOM).as_posix()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Call):
+            place = TAKES.get(getattr(node.func, "id", getattr(node.func, "attr", "")))
+            if place is not None and len(node.args) > place:
+                found.update(words(node.args[place]))
+        elif isinstance(node, ast.FunctionDef) and node.name in RETURNS.get(name, ()):
+            for inner in ast.walk(node):
+                if isinstance(inner, ast.Return):
+                    found.update(words(inner.value))
+                elif isinstance(inner, ast.Lambda):
+                    found.update(words(inner.body))
+        elif isinstance(node, ast.Assign | ast.AnnAssign):
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            for target in targets:
+                if isinstance(target, ast.Name) and (
+                    target.id == "reason" or name == "quotes.py" and target.id.isupper()
+                ):
+                    found.update(words(node.value))
+                elif isinstance(target, ast.Subscript):
+                    found.update(words(node.value) if "not_rephrased" in ast.unparse(target) else ())
+        elif isinstance(node, ast.Subscript):
+            owner = getattr(node.value, "id", getattr(node.value, "attr", ""))
+            found.update(words(node.slice) if owner in COUNTERS else ())
+    return found - NO_REASONS
+
+
+def test_every_reason_in_the_code_has_a_meaning_and_no_other_word_has_one():
+    found = set().union(*(reasons_of(path) for path in ROOM.rglob("*.py")))
+    for expected in ("bad_response", "no_near_miss", "wrong_schema", "not_needed", "repeats_another_split", "overlap"):
+        assert expected in found
+    assert found - MEANINGS.keys() == set()
+    # Said by a variable: a status code's fault, a completion's end, a row from before reasons were noted.
+    assert MEANINGS.keys() - found <= {"length", "refused", "unknown"}
+    assert all(text and "|" not in text and text == text.strip().rstrip(".") for text in MEANINGS.values())
+
+
+def test_reasons_stand_with_their_meanings_where_they_are_counted(tmp_path):
+    report = generate(job(tmp_path))
+    assert report["meanings"].keys() == {*report["rejected"], *report["left_out"]}
+    card = dataset_card(report, "en")
+    assert "## Refused" in card
+    for reason, count in {**report["rejected"], **report["left_out"]}.items():
+        assert f"| {reason} | {count:,} | {meaning(reason)} |" in card
+    assert report["meanings"]["answer_not_verbatim"] == MEANINGS["answer_not_verbatim"]
