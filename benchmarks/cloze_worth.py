@@ -115,7 +115,7 @@ def key_of(dataset: str, cell: str, seed: int, fold: int, arguments: argparse.Na
 def source_hash() -> str:
     """A short hash of the code that makes and chooses generated rows."""
     folder = Path(__file__).resolve().parents[1] / "qa_pipeline" / "generation"
-    others = [folder / f"{name}.py" for name in ("dataset", "dedup", "filters", "passages", "quotes", "text")]
+    others = [folder / f"{name}.py" for name in ("dataset", "dedup", "documents/passages", "filters", "quotes", "text")]
     content = b"".join(path.read_bytes() for path in (*sorted((folder / "cloze").glob("*.py")), *others))
     return hashlib.sha256(content).hexdigest()[:8]
 

@@ -20,10 +20,11 @@ from qa_pipeline.arguments.sources import log_once
 from qa_pipeline.data import Example, load_examples, write_squad
 from qa_pipeline.errors import ConfigError
 from qa_pipeline.generation.arguments import GROUPS, Settings, parse_generation_arguments
+from qa_pipeline.generation.documents.passages import read_passages
 from qa_pipeline.generation.engines import builtin_engine, cloze_engine
 from qa_pipeline.generation.filters import Reader, ReaderAnswer
 from qa_pipeline.generation.job import SHARDS, SPECIFICATION, WORK, Job, choice_of, shard_identity
-from qa_pipeline.generation.language_model import (
+from qa_pipeline.generation.llm.setup import (
     Unasked,
     cache_file,
     completed,
@@ -33,13 +34,12 @@ from qa_pipeline.generation.language_model import (
     prompts_text,
     told,
 )
-from qa_pipeline.generation.passages import read_passages
 from qa_pipeline.generation.report import table
 from qa_pipeline.generation.rows import Row
 from qa_pipeline.generation.run import STOPPED_SHARDS, claim, finish, generate
 from qa_pipeline.generation.shards import find_shards, join, read_shard
-from qa_pipeline.generation.spec import Specification, parse_prompt, read_specification
-from qa_pipeline.generation.spec_rules import language_code
+from qa_pipeline.generation.spec.rules import language_code
+from qa_pipeline.generation.spec.specification import Specification, parse_prompt, read_specification
 from qa_pipeline.generation.types import Backend, Passage
 
 logger = logging.getLogger(__name__)

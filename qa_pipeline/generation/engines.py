@@ -14,7 +14,7 @@ from qa_pipeline.generation.filters import make_filters
 from qa_pipeline.generation.job import Engine
 from qa_pipeline.generation.rows import Row
 from qa_pipeline.generation.run import check
-from qa_pipeline.generation.spec import Specification, builtin_domain
+from qa_pipeline.generation.spec.specification import Specification, builtin_domain
 from qa_pipeline.generation.types import Draft, Passage, Rejected, passage_id
 from qa_pipeline.mock import DOMAINS, SPLITS, make_dataset
 

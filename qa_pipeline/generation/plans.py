@@ -5,12 +5,12 @@ from __future__ import annotations
 from itertools import chain
 
 from qa_pipeline.generation.backends.limits import estimate
+from qa_pipeline.generation.documents.passages import choose_shard, choose_subset
 from qa_pipeline.generation.job import Job
-from qa_pipeline.generation.language_model import SURPLUS, passages_wanted, prices_of
-from qa_pipeline.generation.llm import LLMGenerator
-from qa_pipeline.generation.llm_passages import imagined_passages, imagined_requests
-from qa_pipeline.generation.passages import choose_shard, choose_subset
-from qa_pipeline.generation.spec import Specification
+from qa_pipeline.generation.llm.generator import LLMGenerator
+from qa_pipeline.generation.llm.passages import imagined_passages, imagined_requests
+from qa_pipeline.generation.llm.setup import SURPLUS, passages_wanted, prices_of
+from qa_pipeline.generation.spec.specification import Specification
 
 
 def plan(job: Job, specification: Specification | None) -> str:

@@ -18,6 +18,7 @@ from qa_pipeline.data import write_squad
 from qa_pipeline.errors import BackendError, ConfigError, DataError
 from qa_pipeline.generation.card import dataset_card
 from qa_pipeline.generation.dataset import SPLITS, Choice, make_dataset
+from qa_pipeline.generation.documents.passages import choose_shard, choose_subset, rank
 from qa_pipeline.generation.filters import RowFilter, apply_filters, make_filters, round_trip
 from qa_pipeline.generation.job import (
     CARD,
@@ -32,7 +33,6 @@ from qa_pipeline.generation.job import (
 )
 from qa_pipeline.generation.journal import Block, Journal
 from qa_pipeline.generation.outcome import Enough, Outcome
-from qa_pipeline.generation.passages import choose_shard, choose_subset, rank
 from qa_pipeline.generation.progress import Progress
 from qa_pipeline.generation.quotes import place
 from qa_pipeline.generation.report import make_report, usage_facts

@@ -164,7 +164,7 @@ def test_lists_and_plans_ask_nothing_and_need_no_key(tmp_path, capsys, monkeypat
 
 
 def test_passages_are_slices_of_their_document():
-    from qa_pipeline.generation.passages import cut
+    from qa_pipeline.generation.documents.passages import cut
     from qa_pipeline.generation.text import count_words
 
     text = (

@@ -19,9 +19,9 @@ from qa_pipeline.arguments.config_files import nearest, read_config_file
 from qa_pipeline.data import Example
 from qa_pipeline.errors import ConfigError
 from qa_pipeline.generation.argument_checks import MOST_UNANSWERABLE
-from qa_pipeline.generation.spec_examples import example_from, labelled_examples
-from qa_pipeline.generation.spec_numbers import find_numbers
-from qa_pipeline.generation.spec_rules import (
+from qa_pipeline.generation.spec.examples import example_from, labelled_examples
+from qa_pipeline.generation.spec.numbers import find_numbers
+from qa_pipeline.generation.spec.rules import (
     find_answer_types,
     find_domain,
     find_language,

@@ -10,12 +10,12 @@ import pytest
 
 from qa_pipeline.cli import main
 from qa_pipeline.errors import BackendError
-from qa_pipeline.generation.llm import LLMGenerator
+from qa_pipeline.generation.llm.generator import LLMGenerator
 from qa_pipeline.generation.types import Draft, Rejected
 from tests.generation.backends.made import backend
 from tests.generation.fakes import document
+from tests.generation.llm.test_generator import passages
 from tests.generation.server import Raw, Reply, Reset, ScriptedServer, Status, like_a_model
-from tests.generation.test_llm import passages
 
 FILES = ("train.json", "validation.json", "test.json")
 PAGE = b"<!doctype html><html><body>Welcome</body></html>"

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from qa_pipeline.errors import BackendError
-from qa_pipeline.generation.llm_parsing import ParseError, read_items
+from qa_pipeline.generation.llm.parsing import ParseError, read_items
 from qa_pipeline.generation.prompts import Prompt, prompt_of_kind
 from qa_pipeline.generation.types import Completion, Failure, Message, Request
 

@@ -13,11 +13,11 @@ from qa_pipeline.data import Example
 from qa_pipeline.errors import ConfigError, DataError
 from qa_pipeline.generation.arguments import BackendArguments, Settings
 from qa_pipeline.generation.job import WORK, Engine
-from qa_pipeline.generation.llm_parsing import json_values
-from qa_pipeline.generation.llm_requests import without_answer
+from qa_pipeline.generation.llm.parsing import json_values
+from qa_pipeline.generation.llm.requests import without_answer
 from qa_pipeline.generation.prompts import load_prompts, prompt_of_kind
-from qa_pipeline.generation.spec import Specification
-from qa_pipeline.generation.spec_reading import checked_reading
+from qa_pipeline.generation.spec.model_reply import checked_reading
+from qa_pipeline.generation.spec.specification import Specification
 from qa_pipeline.generation.types import (
     Backend,
     Completion,
@@ -128,7 +128,7 @@ def language_model_engine(
     Raises:
         ConfigError: the prompt number begins no run, or another setting cannot be meant.
     """
-    from qa_pipeline.generation.llm import LLMGenerator
+    from qa_pipeline.generation.llm.generator import LLMGenerator
 
     general, arguments = settings.generation, settings.backend
     generator = LLMGenerator(
@@ -158,7 +158,7 @@ def invented(
         DataError: the model wrote none that can be used.
         BackendError: not all requests got an answer.
     """
-    from qa_pipeline.generation.llm_passages import invent_passages
+    from qa_pipeline.generation.llm.passages import invent_passages
 
     general = settings.generation
     if general.shard is not None:

@@ -6,7 +6,12 @@ import pytest
 import yaml
 
 from qa_pipeline.errors import ConfigError
-from qa_pipeline.generation.spec import builtin_domain, parse_prompt, read_specification, specification_from
+from qa_pipeline.generation.spec.specification import (
+    builtin_domain,
+    parse_prompt,
+    read_specification,
+    specification_from,
+)
 from qa_pipeline.mock import DOMAINS
 
 PROMPT = (

@@ -9,8 +9,8 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from qa_pipeline.generation.languages import COMMON_WORDS
-from qa_pipeline.generation.spec_rules import language_code
+from qa_pipeline.generation.documents.languages import COMMON_WORDS
+from qa_pipeline.generation.spec.rules import language_code
 from qa_pipeline.generation.text import STOPWORDS
 
 LONGEST_DOMAIN = 200

@@ -9,8 +9,8 @@ import yaml
 
 from qa_pipeline.cli import main
 from qa_pipeline.errors import ConfigError
-from qa_pipeline.generation.spec import parse_prompt, read_specification, specification_from
-from qa_pipeline.generation.spec_numbers import find_numbers
+from qa_pipeline.generation.spec.numbers import find_numbers
+from qa_pipeline.generation.spec.specification import parse_prompt, read_specification, specification_from
 from tests.generation.fakes import document
 
 

@@ -13,9 +13,9 @@ from pathlib import Path
 
 from qa_pipeline.data import load_examples
 from qa_pipeline.errors import DataError
-from qa_pipeline.generation.languages import is_other_language
+from qa_pipeline.generation.documents.files import some, source_texts
+from qa_pipeline.generation.documents.languages import is_other_language
 from qa_pipeline.generation.prompts import language_name
-from qa_pipeline.generation.sources import some, source_texts
 from qa_pipeline.generation.text import count_words, sentence_spans
 from qa_pipeline.generation.types import Passage, passage_id
 

@@ -16,9 +16,9 @@ import numpy as np
 
 from qa_pipeline.errors import ConfigError
 from qa_pipeline.generation.backends.limits import Estimate, Prices, estimate
-from qa_pipeline.generation.llm_parsing import ParseError
-from qa_pipeline.generation.llm_requests import Requests, Result, Unanswered, read_result, stable_number, typical_text
-from qa_pipeline.generation.llm_slots import Slots
+from qa_pipeline.generation.llm.parsing import ParseError
+from qa_pipeline.generation.llm.requests import Requests, Result, Unanswered, read_result, stable_number, typical_text
+from qa_pipeline.generation.llm.slots import Slots
 from qa_pipeline.generation.prompts import (
     Prompt,
     get_prompt,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from qa_pipeline.data import load_examples
-from qa_pipeline.generation.languages import OTHER_SCRIPT, guess_language, is_other_language
+from qa_pipeline.generation.documents.languages import OTHER_SCRIPT, guess_language, is_other_language
 
 FOREIGN = {
     "de": "Die Bibliothek ist von Montag bis Freitag von 9 bis 12 Uhr sowie nach Vereinbarung geöffnet. Bücher können "

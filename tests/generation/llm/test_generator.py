@@ -8,8 +8,8 @@ import pytest
 
 from qa_pipeline.errors import BackendError, ConfigError
 from qa_pipeline.generation.backends import Prices
-from qa_pipeline.generation.llm import LLMGenerator
-from qa_pipeline.generation.llm_passages import invent_passages
+from qa_pipeline.generation.llm.generator import LLMGenerator
+from qa_pipeline.generation.llm.passages import invent_passages
 from qa_pipeline.generation.prompts import get_prompt
 from qa_pipeline.generation.types import Draft, Passage, Rejected, passage_id
 from tests.generation.backends.made import backend

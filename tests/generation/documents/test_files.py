@@ -11,9 +11,9 @@ import pytest
 from qa_pipeline.cli import main
 from qa_pipeline.data import load_examples
 from qa_pipeline.errors import DataError
-from qa_pipeline.generation.passages import read_passages
+from qa_pipeline.generation.documents.passages import read_passages
+from tests.generation.documents.test_languages import FOREIGN
 from tests.generation.fakes import document
-from tests.generation.test_languages import FOREIGN
 
 
 def lines(path: Path, *rows: object) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 from qa_pipeline.data import Example
 from qa_pipeline.data.alignment import Aligned, align_answer
 from qa_pipeline.data.loose import LooseAnswer
-from qa_pipeline.generation.spec_rules import LABEL
+from qa_pipeline.generation.spec.rules import LABEL
 from qa_pipeline.generation.types import passage_id
 
 _ROLE = {"c": "context", "passage": "context", "text": "context", "paragraph": "context", "document": "context",

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from qa_pipeline.generation.llm_parsing import ParseError, read_items
+from qa_pipeline.generation.llm.parsing import ParseError, read_items
 from qa_pipeline.generation.prompts.schemas import SCHEMAS
 
 PAIR = {"question": "When does it open?", "answer": "at nine", "evidence": "It opens at nine."}

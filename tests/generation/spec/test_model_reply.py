@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from qa_pipeline.cli import main
-from qa_pipeline.generation.spec_reading import LONGEST_DOMAIN, checked_reading
+from qa_pipeline.generation.spec.model_reply import LONGEST_DOMAIN, checked_reading
 from tests.generation.fakes import document
 from tests.generation.server import Reply, ScriptedServer, like_a_model
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from qa_pipeline.generation.llm_parsing import ParseError
-from qa_pipeline.generation.llm_requests import Requests, Unanswered, read_result, without_answer
+from qa_pipeline.generation.llm.parsing import ParseError
+from qa_pipeline.generation.llm.requests import Requests, Unanswered, read_result, without_answer
 from qa_pipeline.generation.prompts import language_name, prompt_of_kind
 from qa_pipeline.generation.text import count_words
 from qa_pipeline.generation.types import Backend, Failure, Passage, Rejected, Request, passage_id

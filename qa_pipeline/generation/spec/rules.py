@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 
 from qa_pipeline.generation.prompts import LANGUAGES
-from qa_pipeline.generation.spec_numbers import UNANSWERABLE
+from qa_pipeline.generation.spec.numbers import UNANSWERABLE
 
 _LANGUAGES = {name.lower(): code for code, name in LANGUAGES.items()} | {
     "deutsch": "de", "fran\u00e7ais": "fr", "espa\u00f1ol": "es", "italiano": "it", "portugu\u00eas": "pt",

@@ -1,0 +1,1 @@
+"""Documents and data sets as passages to ask about."""
