@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from qa_pipeline.generation.argument_checks import MOST_UNANSWERABLE
@@ -86,6 +87,26 @@ def find_numbers(instruction: str) -> Numbers:
     if found.num_examples is not None and found.unanswerable_fraction is None:
         _use_count_of_unanswerable(instruction, found)
     return found
+
+
+def without_numbers(instruction: str, spans: Sequence[tuple[int, int]], domain: str) -> str:
+    """An instruction without what its numbers say; sentences that say nothing of the domain go whole.
+
+    Args:
+        spans: of the numbers, see `Numbers`.
+        domain: what the questions are about, in the instruction's words.
+    """
+    kept = []
+    for sentence in re.finditer(r".+?(?:[.;!?](?=\s|$)|\n|$)", instruction, re.DOTALL):
+        inside = [span for span in spans if sentence.start() <= span[0] < sentence.end()]
+        text = sentence[0]
+        if inside and domain.casefold() not in text.casefold():
+            continue
+        for start, end in sorted(inside, reverse=True):  # "20 questions" -> "questions"
+            start, end = start - sentence.start(), end - sentence.start()
+            text = text[:start] + text[start:end].split()[-1] + text[end:]
+        kept.append(text)
+    return "".join(kept).strip()
 
 
 def _use_share(instruction: str, match: re.Match[str], found: Numbers) -> None:

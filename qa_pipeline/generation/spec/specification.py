@@ -20,7 +20,7 @@ from qa_pipeline.data import Example
 from qa_pipeline.errors import ConfigError
 from qa_pipeline.generation.argument_checks import MOST_UNANSWERABLE
 from qa_pipeline.generation.spec.examples import example_from, labelled_examples
-from qa_pipeline.generation.spec.numbers import find_numbers
+from qa_pipeline.generation.spec.numbers import find_numbers, without_numbers
 from qa_pipeline.generation.spec.rules import (
     find_answer_types,
     find_domain,
@@ -71,8 +71,12 @@ class Specification:
 
     @property
     def wish(self) -> str:
-        """What a language model is told: the instruction without its examples, the subject, sample questions."""
-        text = split_prompt(self.prompt)[0] or self.domain
+        """What a language model is told: the instruction without its examples and numbers, the subject, questions.
+
+        How many questions there are, and how many of them have no answer, is said by each request for itself.
+        """
+        instruction = split_prompt(self.prompt)[0]
+        text = without_numbers(instruction, find_numbers(instruction).spans, self.domain) or self.domain
         if self.domain and self.domain.casefold() not in text.casefold():  # edited by hand
             text += f" Subject: {self.domain}."
         if self.sample_questions:

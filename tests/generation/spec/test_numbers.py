@@ -123,3 +123,18 @@ def test_a_specification_without_numbers_is_still_read(tmp_path):
 def test_numbers_of_an_edited_file_are_checked(content, message):
     with pytest.raises(ConfigError, match=message):
         specification_from(content, "spec.yaml")
+
+
+@pytest.mark.parametrize(
+    ("prompt", "wish"),
+    [
+        (
+            "Answer questions about the handbook. Only dates. 30% unanswerable. Make 20 questions.",
+            "Answer questions about the handbook. Only dates.",
+        ),
+        ("Make 200 questions about fees since version 2.5.", "Make questions about fees since version 2.5."),
+        ("Questions about fees", "Questions about fees"),
+    ],
+)
+def test_a_model_is_not_told_how_many_questions_there_are_in_all(prompt, wish):
+    assert parse_prompt(prompt).wish == wish
