@@ -142,6 +142,14 @@ class CtrlC(TrainerCallback):
                 signal.raise_signal(signal.SIGINT)
 
 
+@pytest.fixture
+def keyboard():
+    """Ctrl-C as in a terminal; a test run that was started in the background ignores it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 def interrupted(config: dict, folder: Path, monkeypatch, *, step: int, times: int = 1) -> str:
     """Runs, with Ctrl-C at a step; the message."""
     from qa_pipeline.process import trainer
@@ -160,6 +168,7 @@ def interrupted(config: dict, folder: Path, monkeypatch, *, step: int, times: in
     return str(caught.value)
 
 
+@pytest.mark.usefixtures("keyboard")
 @pytest.mark.parametrize("step", [0, 7, STEPS - 1, STEPS, 2 * STEPS - 1])
 def test_ctrl_c_writes_a_checkpoint_from_which_the_run_ends_as_if_uninterrupted(
     step, finished, data, tiny_bert, tmp_path, monkeypatch
@@ -172,6 +181,7 @@ def test_ctrl_c_writes_a_checkpoint_from_which_the_run_ends_as_if_uninterrupted(
     assert results["eval_f1"] == read_json(finished / "all_results.json")["eval_f1"]
 
 
+@pytest.mark.usefixtures("keyboard")
 def test_a_second_ctrl_c_stops_at_once_and_says_where_the_next_run_begins(data, tiny_bert, tmp_path, monkeypatch):
     config = settings(data, tiny_bert, tmp_path / "out")
     message = interrupted(config, tmp_path, monkeypatch, step=3, times=2)
