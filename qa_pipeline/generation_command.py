@@ -18,6 +18,7 @@ from typing import Any
 from qa_pipeline.arguments.help import help_text
 from qa_pipeline.arguments.sources import log_once
 from qa_pipeline.data import Example, load_examples, write_squad
+from qa_pipeline.data.rawfile import missing_file
 from qa_pipeline.errors import ConfigError
 from qa_pipeline.generation.arguments import GROUPS, Settings, parse_generation_arguments
 from qa_pipeline.generation.documents.passages import read_passages
@@ -125,6 +126,9 @@ def prepare(settings: Settings) -> tuple[Job, Specification | None]:
     specification = _specification(settings)
     folder = Path(general.output_dir) if general.output_dir else None
     backend: Backend | None = None
+    for path in general.documents or ():  # before a model is asked to read the prompt
+        if not os.path.exists(path):
+            raise missing_file(path)
     if settings.backend.backend != "cloze":
         if general.plan or folder is None:
             backend = Unasked(str(settings.backend.model))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -77,9 +77,7 @@ def faults(
             fault(f"{values[low]} is more than {high}={values[high]}", low, high)
     for name in values["skip_filters"] or ():
         if name not in FILTERS:
-            near = nearest(name, FILTERS)
-            hint = f'; nearest: "{near}"' if near else ""
-            fault(f'unknown filter "{name}"{hint}; known: {", ".join(FILTERS)}', "skip_filters")
+            fault(_unknown("filter", name, FILTERS), "skip_filters")
     if values["shard"] is not None and parse_shard(values["shard"]) is None:
         fault(f'expected I/N with 1 <= I <= N such as 2/8, found "{values["shard"]}"', "shard")
     for key, example in (("cloze_ingredients", '{"noise": false}'), ("extra_body", '{"top_p": 0.9}')):
@@ -129,8 +127,12 @@ def _check_backend(values: Mapping[str, Any], of_models: list[str], fault: Calla
     known = tuple(dict.fromkeys((*TYPE_GROUPS, *TYPES)))
     for name in values["answer_types"] or ():
         if name not in known:
-            near = nearest(name, known)
-            hint = f'; nearest: "{near}"' if near else ""
-            fault(f'unknown type "{name}"{hint}; known: {", ".join(known)}', "answer_types")
+            fault(_unknown("type", name, known), "answer_types")
     for name in of_models:
         fault("has no effect with backend: cloze; choose openai, vllm or transformers", name, "backend")
+
+
+def _unknown(kind: str, name: str, known: Sequence[str]) -> str:
+    near = nearest(name, known)
+    hint = f'; nearest: "{near}"' if near else ""
+    return f'unknown {kind} "{name}"{hint}; known: {", ".join(known)}'

@@ -8,6 +8,7 @@ import pytest
 import yaml
 
 from qa_pipeline.cli import main
+from qa_pipeline.errors import DataError
 from qa_pipeline.generation.spec.model_reply import LONGEST_DOMAIN, checked_reading
 from tests.generation.fakes import document
 from tests.generation.server import Reply, ScriptedServer, like_a_model
@@ -66,3 +67,11 @@ def test_a_confused_model_does_not_decide_the_language_of_a_run(tmp_path):
     assert len(spec["notes"]) == 3
     report = json.loads((out / "dataset_report.json").read_text())
     assert report["settings"]["language"] == "en" and len([n for n in report["notes"] if "dropped" in n]) == 3
+
+
+def test_a_document_that_is_not_there_costs_no_request(tmp_path):
+    with ScriptedServer() as server:
+        words = ["generate", "--backend=openai", "--model=m", f"--base_url={server.url}", f"--output_dir={tmp_path}/o"]
+        with pytest.raises(DataError, match="nowhere.txt"):
+            main([*words, f"--documents={tmp_path / 'nowhere.txt'}", "--prompt=Ask about towns and their bridges"])
+        assert not server.log
