@@ -47,6 +47,9 @@ def engine_arguments(
         "trust_remote_code": trust_remote_code,
         "enable_prefix_caching": True,  # all prompts of a run begin alike
         "generation_config": "vllm",  # what the request says, not what the model's folder says
+        # Whitespace between tokens of JSON is where constrained decoding runs on for ever. vLLM reads this switch
+        # here only (of a request it is ignored), and takes it only beside the name of a library that has it.
+        "structured_outputs_config": {"backend": "xgrammar", "disable_any_whitespace": True},
     }
     if load_in_4bit or model.load_in_4bit:
         arguments["quantization"] = "bitsandbytes"
@@ -65,8 +68,7 @@ def sampling_arguments(request: Request, top_p: float = 0.95) -> dict[str, Any]:
     if request.seed is not None:
         arguments["seed"] = request.seed
     if request.schema is not None:
-        # Whitespace between tokens of JSON is where constrained decoding runs on for ever.
-        arguments["structured_outputs"] = {"json": request.schema, "disable_any_whitespace": True}
+        arguments["structured_outputs"] = {"json": request.schema}
     return arguments
 
 
@@ -194,23 +196,27 @@ class _Here:
             self._llm = LLM(**engine)
         except ImportError as error:
             raise BackendError(INSTALL) from error
-        except (OSError, ValueError, RuntimeError) as error:
-            raise BackendError(f"vLLM cannot load {engine['model']}: {' '.join(str(error).split())[:400]}") from error
+        except Exception as error:  # vLLM's own, pydantic's, torch's and the operating system's
+            raise BackendError(f"vLLM cannot load {engine['model']}: {_told(error)}") from error
         self._jobs: Jobs = []
 
     def begin(self, jobs: Jobs) -> None:
         self._jobs = jobs
 
     def finish(self) -> list[Written | str]:
-        with contextlib.suppress(ValueError):  # one prompt that is too long stops the whole batch
-            return list(self._chat(self._jobs))
-        answers: list[Written | str] = []
-        for job in self._jobs:
-            try:
-                answers += self._chat([job])
-            except ValueError as error:
-                answers.append(" ".join(str(error).split())[:300])
-        return answers
+        refusals, failures = _vllm_errors()
+        try:
+            with contextlib.suppress(*refusals):  # one prompt that is too long stops the whole batch
+                return list(self._chat(self._jobs))
+            answers: list[Written | str] = []
+            for job in self._jobs:
+                try:
+                    answers += self._chat([job])
+                except refusals as error:
+                    answers.append(_told(error))
+            return answers
+        except failures as error:
+            raise BackendError(f"vLLM failed: {_told(error)}") from error
 
     def _chat(self, jobs: Jobs) -> list[Written]:
         from vllm import SamplingParams
@@ -241,7 +247,21 @@ class _Here:
         ]
 
     def close(self) -> None:
+        self._llm.llm_engine.engine_core.shutdown()  # a process of its own, which would outlive this one
         del self._llm
+
+
+def _vllm_errors() -> tuple[tuple[type[Exception], ...], tuple[type[Exception], ...]]:
+    """What vLLM raises for a request that it cannot complete, and when it fails: Python's once, its own today."""
+    try:
+        from vllm.exceptions import VLLMClientError, VLLMServerError
+    except ImportError:
+        return (ValueError,), (RuntimeError,)
+    return (ValueError, VLLMClientError), (RuntimeError, VLLMServerError)
+
+
+def _told(error: Exception) -> str:
+    return " ".join(str(error).split())[:400]
 
 
 class _Elsewhere:
@@ -280,18 +300,22 @@ class _Elsewhere:
 def _serve(pipe: Any, engine: dict[str, Any], devices: str) -> None:
     """Runs in the replica: answers until told to stop, or until the other side is gone."""
     os.environ["CUDA_VISIBLE_DEVICES"] = devices
-    here: _Here | None = None
-    while True:
-        try:
-            jobs = pipe.recv()
-        except EOFError:
-            return
-        if jobs is None:
-            return
-        try:
-            here = here or _Here(engine)
-            here.begin(jobs)
-            pipe.send(here.finish())
-        except BackendError as error:
-            pipe.send(str(error))
-            return
+    with contextlib.ExitStack() as at_the_end:
+        here: _Here | None = None
+        while (jobs := _received(pipe)) is not None:
+            try:
+                if here is None:
+                    here = _Here(engine)
+                    at_the_end.callback(here.close)
+                here.begin(jobs)
+                pipe.send(here.finish())
+            except BackendError as error:
+                pipe.send(str(error))
+                return
+
+
+def _received(pipe: Any) -> Jobs | None:
+    try:
+        return pipe.recv()
+    except EOFError:
+        return None

