@@ -9,12 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from qa_pipeline.arguments.config_files import COMMAND_LINE, Given, Problem, nearest
+from qa_pipeline.generation.types import MOST_UNANSWERABLE
 
 FILTERS = ("length", "leaked", "deictic", "overlap", "near_duplicate", "round_trip")
 """In the order in which they are named in reports. Alignment with the source ("verbatim") cannot be switched off."""
-
-MOST_UNANSWERABLE = 0.9
-"""Above it a data set has hardly an answer to learn from."""
 
 
 def parse_shard(text: str | None) -> tuple[int, int] | None:

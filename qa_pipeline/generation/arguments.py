@@ -14,8 +14,9 @@ from qa_pipeline.arguments.setting_types import settings_of, split_names
 from qa_pipeline.arguments.sources import read_sources
 from qa_pipeline.data.documents import SUFFIXES
 from qa_pipeline.errors import ConfigError
-from qa_pipeline.generation.argument_checks import FILTERS, MOST_UNANSWERABLE, faults, parse_shard
+from qa_pipeline.generation.argument_checks import FILTERS, faults, parse_shard
 from qa_pipeline.generation.documents.files import JSONL_SUFFIXES
+from qa_pipeline.generation.types import MOST_UNANSWERABLE
 
 _USUAL_NAMES = {
     "input": "documents",

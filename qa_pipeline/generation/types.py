@@ -13,6 +13,9 @@ from typing import Any, Protocol
 
 PASSAGE_ID_DIGITS = 12
 
+MOST_UNANSWERABLE = 0.9
+"""The greatest share of unanswerable questions: above it a data set has hardly an answer to learn from."""
+
 
 def passage_id(document: str, text: str) -> str:
     """The stable name of a passage: the first 12 hexadecimal digits of the SHA-256 of document id and text."""

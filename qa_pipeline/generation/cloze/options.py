@@ -9,6 +9,7 @@ import numpy as np
 
 from qa_pipeline.errors import ConfigError
 from qa_pipeline.generation.cloze.answers import resolve_types
+from qa_pipeline.generation.types import MOST_UNANSWERABLE
 
 STYLES = ("auto", "encyclopedic", "service")
 MOST_QUESTIONS = 100
@@ -20,7 +21,7 @@ class ClozeOptions:
 
     Attributes:
         questions_per_context: at most this many answerable questions a passage.
-        unanswerable_fraction: share of all questions that their passage does not answer, in [0, 0.9].
+        unanswerable_fraction: share of all questions that their passage does not answer, 0 to MOST_UNANSWERABLE.
         answer_types: groups and types of `spans.GROUPS`; None for all.
         other_sentence: ask with the words of another passage's sentence where one has the same answer.
         noise: drop, blank and shuffle words in part of the questions.
@@ -47,8 +48,9 @@ class ClozeOptions:
             problems.append(
                 f"questions_per_context must be 1 to {MOST_QUESTIONS}; found {self.questions_per_context!r}"
             )
-        if not 0 <= self.unanswerable_fraction <= 0.9:
-            problems.append(f"unanswerable_fraction must be between 0 and 0.9; found {self.unanswerable_fraction!r}")
+        share = self.unanswerable_fraction
+        if not 0 <= share <= MOST_UNANSWERABLE:
+            problems.append(f"unanswerable_fraction must be between 0 and {MOST_UNANSWERABLE}; found {share!r}")
         for name in ("other_sentence", "noise", "frames"):
             if not isinstance(getattr(self, name), bool):
                 problems.append(f"{name} must be true or false; found {getattr(self, name)!r}")

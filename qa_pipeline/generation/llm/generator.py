@@ -26,7 +26,7 @@ from qa_pipeline.generation.prompts import (
     load_prompts,
     prompt_of_kind,
 )
-from qa_pipeline.generation.types import Backend, Completion, Draft, Passage, Rejected, Request
+from qa_pipeline.generation.types import MOST_UNANSWERABLE, Backend, Completion, Draft, Passage, Rejected, Request
 
 _About = Steps[Request, Result, list[Draft | Rejected]]
 """The steps of one passage."""
@@ -38,7 +38,7 @@ class LLMGenerator:
     Args:
         backend: what completes requests.
         questions_per_passage: wanted of each passage, those without an answer included.
-        unanswerable_fraction: share of them that the passage does not answer.
+        unanswerable_fraction: share of them that the passage does not answer, 0 to MOST_UNANSWERABLE.
         answer_types: kinds of answer to prefer, in words ("a date", "a reason"); every passage gets three of them.
         language: code or English name.
         task: what the questions are for, in the user's words.
@@ -76,8 +76,8 @@ class LLMGenerator:
     ):
         counts = {"questions_per_passage": questions_per_passage, "questions_per_request": questions_per_request}
         problems = [f"{name}: expected 1 or more, found {number}" for name, number in counts.items() if number < 1]
-        if not 0 <= unanswerable_fraction <= 1:
-            problems.append(f"unanswerable_fraction: expected 0 to 1, found {unanswerable_fraction}")
+        if not 0 <= unanswerable_fraction <= MOST_UNANSWERABLE:
+            problems.append(f"unanswerable_fraction: expected 0 to {MOST_UNANSWERABLE}, found {unanswerable_fraction}")
         if temperature < 0:
             problems.append(f"temperature: expected 0 or more, found {temperature}")
         if problems:

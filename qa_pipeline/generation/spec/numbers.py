@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from qa_pipeline.generation.argument_checks import MOST_UNANSWERABLE
+from qa_pipeline.generation.types import MOST_UNANSWERABLE
 
 UNANSWERABLE = re.compile(
     r"\bunanswerable|\bno[- ]answer\b|\bcannot be answered|\bcan't be answered|\bnot (?:be )?(?:answerable|answered)"

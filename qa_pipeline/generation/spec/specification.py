@@ -18,7 +18,6 @@ from qa_pipeline import artifacts
 from qa_pipeline.arguments.config_files import nearest, read_config_file
 from qa_pipeline.data import Example
 from qa_pipeline.errors import ConfigError
-from qa_pipeline.generation.argument_checks import MOST_UNANSWERABLE
 from qa_pipeline.generation.spec.examples import example_from, labelled_examples
 from qa_pipeline.generation.spec.numbers import find_numbers, without_numbers
 from qa_pipeline.generation.spec.rules import (
@@ -31,6 +30,7 @@ from qa_pipeline.generation.spec.rules import (
     split_prompt,
     without,
 )
+from qa_pipeline.generation.types import MOST_UNANSWERABLE
 
 TASK = "extractive question answering"
 _HEADER = (
