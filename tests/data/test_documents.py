@@ -6,7 +6,6 @@ import builtins
 import io
 import logging
 import zipfile
-from pathlib import Path
 
 import pytest
 
@@ -15,18 +14,10 @@ from qa_pipeline.data.documents import (
     Document,
     Page,
     decode,
-    list_files,
     read_document,
-    read_documents,
 )
 from qa_pipeline.errors import DataError
-
-
-def write(folder: Path, name: str, content: str | bytes) -> Path:
-    path = folder / name
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(content.encode("utf-8") if isinstance(content, str) else content)
-    return path
+from tests.data.made import write_document
 
 
 def make_pdf(*pages: list[str], title: str | None = None) -> bytes:
@@ -82,7 +73,7 @@ def make_docx() -> bytes:
 @pytest.mark.parametrize("name", ["a.txt", "a.md", "README", "a.log"])
 def test_text_is_taken_as_it_is(tmp_path, name):
     text = "# Title\r\n\r\nLine\twith *stars* and Ünïcode 🎉\r\n"
-    document = read_document(write(tmp_path, name, text))
+    document = read_document(write_document(tmp_path, name, text))
     assert document == Document(text, str(tmp_path / name), encoding="utf-8")
     assert document.page_at(3) is None
 
@@ -100,13 +91,13 @@ def test_text_is_taken_as_it_is(tmp_path, name):
 )
 def test_the_encoding_is_found(tmp_path, encoding, found):
     text = "Gebühr: 5 € für Änderungen – “immer”"
-    document = read_document(write(tmp_path, "a.txt", text.encode(encoding)))
+    document = read_document(write_document(tmp_path, "a.txt", text.encode(encoding)))
     assert (document.text, document.encoding) == (text, found)
 
 
 def test_a_guessed_encoding_is_said_with_its_count(tmp_path, caplog):
     with caplog.at_level(logging.WARNING):
-        read_document(write(tmp_path, "a.txt", "Gebühr für Ämter".encode("cp1252")))
+        read_document(write_document(tmp_path, "a.txt", "Gebühr für Ämter".encode("cp1252")))
     assert "not UTF-8 (byte 3); read as Windows-1252, 3 characters beyond ASCII" in caplog.text
 
 
@@ -142,7 +133,7 @@ def test_html_gives_what_a_reader_reads(tmp_path):
       <pre>a
   b</pre><span hidden>secret</span><div style="display: none">secret</div><button>Click</button></main>
       <footer>Imprint</footer></body></html>"""
-    document = read_document(write(tmp_path, "a.html", page))
+    document = read_document(write_document(tmp_path, "a.html", page))
     assert document.text == (
         "Leave policy\n\nYou get 25\xa0days,\nor more.\n\none\ntwo\n\nKind | Days\nSick | 10\n\na\n  b"
     )
@@ -152,14 +143,14 @@ def test_html_gives_what_a_reader_reads(tmp_path):
 def test_html_is_known_by_its_content_where_the_name_says_nothing(tmp_path):
     pytest.importorskip("bs4")
     page = "<!DOCTYPE html><body><p>One</p><p>Two</p>"
-    assert read_document(write(tmp_path, "saved", page)).text == "One\n\nTwo"
-    assert read_document(write(tmp_path, "saved.md", page)).text == page
+    assert read_document(write_document(tmp_path, "saved", page)).text == "One\n\nTwo"
+    assert read_document(write_document(tmp_path, "saved.md", page)).text == page
 
 
 def test_deeply_nested_html_is_read(tmp_path):
     pytest.importorskip("bs4")
     page = "<p>top</p>" + "<div>" * 3000 + "deep" + "</div>" * 3000
-    assert read_document(write(tmp_path, "a.html", page)).text == "top\n\ndeep"
+    assert read_document(write_document(tmp_path, "a.html", page)).text == "top\n\ndeep"
 
 
 # PDF
@@ -168,7 +159,7 @@ def test_deeply_nested_html_is_read(tmp_path):
 def test_pdf_text_has_pages(tmp_path):
     pytest.importorskip("pypdf")
     content = make_pdf(["Rent is due", "on the first."], [], ["Pets are wel-", "come here."], title="House  rules")
-    document = read_document(write(tmp_path, "rules.pdf", content))
+    document = read_document(write_document(tmp_path, "rules.pdf", content))
     assert document.text == PAGE_BREAK.join(["Rent is due\non the first.", "", "Pets are welcome here."])
     assert document.title == "House rules"
     assert [page.number for page in document.pages] == [1, 2, 3]
@@ -181,17 +172,17 @@ def test_pdf_text_has_pages(tmp_path):
 def test_pages_of_a_pdf_come_without_what_a_browser_printed(tmp_path):
     pytest.importorskip("pypdf")
     content = make_pdf(["Fees are due.", "11/21/26, 4:54 PM", "file:///srv/b.html 1/2"], ["Pets may come.", "2 / 2"])
-    assert read_document(write(tmp_path, "a.pdf", content)).text == "Fees are due.\n\nPets may come."
+    assert read_document(write_document(tmp_path, "a.pdf", content)).text == "Fees are due.\n\nPets may come."
 
 
 def test_pdf_is_known_by_its_content(tmp_path):
     pytest.importorskip("pypdf")
-    assert read_document(write(tmp_path, "download", make_pdf(["Hello"]))).pages == [Page(1, 0, 5)]
+    assert read_document(write_document(tmp_path, "download", make_pdf(["Hello"]))).pages == [Page(1, 0, 5)]
 
 
 def test_a_hyphen_before_a_capital_stays(tmp_path):
     pytest.importorskip("pypdf")
-    assert read_document(write(tmp_path, "a.pdf", make_pdf(["the EU-", "Law"]))).text == "the EU-\nLaw"
+    assert read_document(write_document(tmp_path, "a.pdf", make_pdf(["the EU-", "Law"]))).text == "the EU-\nLaw"
 
 
 def test_a_pdf_with_a_password_says_so(tmp_path):
@@ -200,7 +191,7 @@ def test_a_pdf_with_a_password_says_so(tmp_path):
     writer.encrypt("pass", algorithm="RC4-128")
     stream = io.BytesIO()
     writer.write(stream)
-    path = write(tmp_path, "a.pdf", stream.getvalue())
+    path = write_document(tmp_path, "a.pdf", stream.getvalue())
     with pytest.raises(DataError, match=r"a\.pdf: is protected by a password; .*qpdf"):
         read_document(path)
 
@@ -208,7 +199,7 @@ def test_a_pdf_with_a_password_says_so(tmp_path):
 def test_a_scan_says_ocr(tmp_path):
     pytest.importorskip("pypdf")
     with pytest.raises(DataError, match="holds no text; it may be a scan.*ocrmypdf"):
-        read_document(write(tmp_path, "scan.pdf", make_pdf([], [])))
+        read_document(write_document(tmp_path, "scan.pdf", make_pdf([], [])))
 
 
 @pytest.mark.parametrize(
@@ -217,14 +208,14 @@ def test_a_scan_says_ocr(tmp_path):
 def test_a_damaged_pdf_says_so(tmp_path, content):
     pytest.importorskip("pypdf")
     with pytest.raises(DataError, match=r"a\.pdf: (not a readable PDF|holds no text)"):
-        read_document(write(tmp_path, "a.pdf", content))
+        read_document(write_document(tmp_path, "a.pdf", content))
 
 
 # Word
 
 
 def test_word_gives_paragraphs_and_tables_in_their_order(tmp_path):
-    document = read_document(write(tmp_path, "lease.docx", make_docx()))
+    document = read_document(write_document(tmp_path, "lease.docx", make_docx()))
     assert document.text == ("Lease\nThe deposit is 500 EUR\n\nItem | Price\nGarage | 80 EUR\n\nSigned in Bern.")
     assert document.title == "Lease" and document.pages == []
 
@@ -245,7 +236,7 @@ def test_word_reads_controls_links_and_insertions_and_no_deletions(tmp_path):
                 start = content.index(b"<w:body>") + len(b"<w:body>")
                 content = content[:start] + body.encode() + content[start:]
             new.writestr(item, content)
-    text = read_document(write(tmp_path, "a.docx", target.getvalue())).text
+    text = read_document(write_document(tmp_path, "a.docx", target.getvalue())).text
     assert text.startswith("Tenant: Ada\nnew\tx\nylink\nLease\n")
 
 
@@ -266,7 +257,7 @@ def test_word_reads_controls_links_and_insertions_and_no_deletions(tmp_path):
 )
 def test_files_that_are_no_documents_say_what_they_are(tmp_path, name, content, message):
     pytest.importorskip("docx")
-    path = write(tmp_path, name, content)
+    path = write_document(tmp_path, name, content)
     with pytest.raises(DataError, match=message) as caught:
         read_document(path)
     assert str(caught.value).startswith(str(path))
@@ -278,11 +269,11 @@ def test_another_zip_archive_is_no_word_document(tmp_path):
     with zipfile.ZipFile(stream, "w") as archive:
         archive.writestr("xl/workbook.xml", "<x/>")
     with pytest.raises(DataError, match="found another zip archive"):
-        read_document(write(tmp_path, "a.xlsx", stream.getvalue()))
+        read_document(write_document(tmp_path, "a.xlsx", stream.getvalue()))
 
 
 def test_a_missing_file_names_the_nearest(tmp_path):
-    write(tmp_path, "policy.txt", "x")
+    write_document(tmp_path, "policy.txt", "x")
     with pytest.raises(DataError, match=r'no such file or folder; did you mean ".*policy\.txt"'):
         read_document(tmp_path / "polcy.txt")
     with pytest.raises(DataError, match="is a folder"):
@@ -302,59 +293,14 @@ def test_a_missing_package_says_what_to_install(tmp_path, monkeypatch, name, con
 
     monkeypatch.setattr(builtins, "__import__", refuse)
     with pytest.raises(DataError, match=r'pip install "qa-pipeline\[documents\]"'):
-        read_document(write(tmp_path, name, content))
-
-
-# Many
-
-
-def test_a_folder_gives_its_documents_by_name(tmp_path):
-    for name in ("b.md", "a.txt", "deep/c.TXT", "notes.rst", ".hidden/d.txt", "data.csv", "~$lock.txt"):
-        write(tmp_path, name, f"text of {name}")
-    found: list[str] = []
-    documents = list(read_documents([tmp_path, tmp_path / "a.txt"], found=found))
-    names = ("a.txt", "b.md", "deep/c.TXT", "notes.rst")
-    assert [document.text for document in documents] == [f"text of {name}" for name in names]
-    assert found == [document.source for document in documents]
-    assert next(read_documents(str(tmp_path / "b.md"))).text == "text of b.md"
-
-
-def test_a_listing_names_what_a_folder_holds_beside_documents_but_no_hidden_file(tmp_path):
-    for name in ("a.txt", "deep/photo.png", "data.csv", ".hidden/d.txt", ".DS_Store", "~$lock.txt"):
-        write(tmp_path, name, "x")
-    listing = list_files([tmp_path, tmp_path / "data.csv"])
-    assert listing.files == [(tmp_path / "a.txt", False), (tmp_path / "data.csv", True)]
-    assert listing.others == [tmp_path / "deep" / "photo.png"]
+        read_document(write_document(tmp_path, name, content))
 
 
 def test_a_document_says_whether_its_encoding_was_guessed(tmp_path):
     pytest.importorskip("bs4")
     old = "<p>Geb\xfchr</p>".encode("cp1252")
     declared = b'<meta charset="iso-8859-1">' + old
-    assert read_document(write(tmp_path, "a.txt", old)).guessed
-    assert read_document(write(tmp_path, "a.html", old)).guessed
-    assert not read_document(write(tmp_path, "b.html", declared)).guessed
-    assert not read_document(write(tmp_path, "b.txt", "Geb\xfchr")).guessed
-
-
-def test_bad_files_of_a_folder_may_be_left_out_but_named_ones_not(tmp_path, caplog):
-    write(tmp_path, "a.txt", "good")
-    bad = write(tmp_path, "b.txt", "")
-    with caplog.at_level(logging.WARNING):
-        assert [d.text for d in read_documents(tmp_path, skip_bad=True)] == ["good"]
-    assert "left out" in caplog.text and "is empty" in caplog.text
-    with pytest.raises(DataError, match="is empty"):
-        list(read_documents(tmp_path))
-    with pytest.raises(DataError, match="is empty"):
-        list(read_documents([bad], skip_bad=True))
-
-
-def test_a_folder_without_documents_is_an_error(tmp_path):
-    write(tmp_path, "data.csv", "x")
-    with pytest.raises(DataError, match=r"holds no document; expected .*\.docx.*, found data\.csv$"):
-        list(read_documents(tmp_path))
-    write(tmp_path, "a.txt", "")
-    with pytest.raises(DataError, match="none of 1 documents can be read"):
-        list(read_documents(tmp_path, skip_bad=True))
-    with pytest.raises(DataError, match="no document was given"):
-        list(read_documents([]))
+    assert read_document(write_document(tmp_path, "a.txt", old)).guessed
+    assert read_document(write_document(tmp_path, "a.html", old)).guessed
+    assert not read_document(write_document(tmp_path, "b.html", declared)).guessed
+    assert not read_document(write_document(tmp_path, "b.txt", "Geb\xfchr")).guessed

@@ -11,38 +11,10 @@ import time
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
 from qa_pipeline.data import load_examples, split_by_document, to_squad, validate, write_squad
-from qa_pipeline.errors import ConfigError, DataError, QAError
-
-CONTEXT = "Ada Lovelace was born in London in 1815 and died in 1852."
-
-
-def flat(number: int = 0, **changes) -> dict:
-    row = {
-        "id": f"q{number}",
-        "context": CONTEXT,
-        "question": f"Where was she born, {number}?",
-        "answers": {"text": ["London"], "answer_start": [25]},
-    }
-    return row | changes
-
-
-def write(path: Path, rows: list) -> Path:
-    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
-    return path
-
-
-def check_invariant(examples) -> None:
-    assert len({example["id"] for example in examples}) == len(examples)
-    for example in examples:
-        answers = example["answers"]
-        assert not (example["is_impossible"] and answers["text"])
-        assert example["context"].strip() and example["question"].strip()
-        for text, start in zip(answers["text"], answers["answer_start"], strict=True):
-            assert text and text == text.strip() and example["context"][start : start + len(text)] == text
+from qa_pipeline.errors import ConfigError, DataError
+from tests.data.made import CONTEXT, check_invariant, flat, write
 
 
 def test_squad_json_is_read_verified_and_written_back(tmp_path):
@@ -139,117 +111,6 @@ def test_empty_answers_mean_unanswerable_only_among_answers(tmp_path):
     path = write(tmp_path / "rows.jsonl", [flat(0, answers=empty), flat(1)])
     examples, report = load_examples(path, require_answers=False)
     assert [example["is_impossible"] for example in examples] == [True, False] and report.unanswerable == 1
-
-
-# Fuzz
-
-scalars = (
-    st.none()
-    | st.booleans()
-    | st.integers(-9, 99)
-    | st.floats()
-    | st.sampled_from(["", " ", "London", "\ud800", CONTEXT])
-)
-values = st.recursive(
-    scalars,
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3),
-    max_leaves=6,
-)
-fields = [
-    "id",
-    "context",
-    "question",
-    "answers",
-    "text",
-    "answer_start",
-    "is_impossible",
-    "title",
-    "qas",
-    "paragraphs",
-    "data",
-]
-
-
-def mutate(data, value):
-    """Puts something odd, or nothing, somewhere into a JSON value."""
-    if isinstance(value, dict) and value and data.draw(st.booleans()):
-        key = data.draw(st.sampled_from(sorted(value)))
-        return {**value, key: mutate(data, value[key])}
-    if isinstance(value, list) and value and data.draw(st.booleans()):
-        place = data.draw(st.integers(0, len(value) - 1))
-        return value[:place] + [mutate(data, value[place])] + value[place + 1 :]
-    if isinstance(value, dict) and data.draw(st.booleans()):
-        return {**value, data.draw(st.sampled_from(fields)): data.draw(values)}
-    return data.draw(values)
-
-
-def load_or_complain(path: Path, **options) -> None:
-    """Loads with every policy: examples that keep the invariant, or a QAError, and nothing else."""
-    for policy in ("repair", "drop", "error"):
-        try:
-            examples, report = load_examples(path, on_bad_data=policy, max_bad_fraction=1.0, **options)
-        except QAError as error:
-            assert str(error)
-            continue
-        check_invariant(examples)
-        assert report.rows_kept == len(examples)
-        assert report.rows_read == report.rows_kept + report.rows_dropped + report.noticed["identical_duplicate"]
-        json.dumps(to_squad(examples), ensure_ascii=False).encode("utf-8")
-        validate({"x": report.to_dict()}, "data_report", "report")
-        assert report.table()
-
-
-fuzz = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-
-
-@given(data=st.data(), require=st.booleans())
-@fuzz
-def test_odd_values_in_squad_files_never_end_in_a_traceback(tmp_path, data, require):
-    value = to_squad([flat(i, is_impossible=False, title="Ada") for i in range(3)])
-    for _ in range(data.draw(st.integers(1, 3))):
-        value = mutate(data, value)
-    path = tmp_path / "fuzz.json"
-    path.write_text(json.dumps(value), encoding="utf-8")
-    load_or_complain(path, require_answers=require)
-
-
-@given(
-    data=st.data(),
-    mapping=st.sampled_from([None, "squad", {"context": "context", "question": "question", "answers": "answers"}]),
-)
-@fuzz
-def test_odd_values_in_json_lines_never_end_in_a_traceback(tmp_path, data, mapping):
-    rows = [mutate(data, flat(i)) if data.draw(st.booleans()) else flat(i) for i in range(4)]
-    load_or_complain(write(tmp_path / "fuzz.jsonl", rows), field_mapping=mapping)
-
-
-@given(
-    cells=st.lists(
-        st.text(st.sampled_from(string.printable + "é中\u00a0\x00\ufeff"), max_size=12), min_size=3, max_size=12
-    ),
-    head=st.sampled_from(
-        ["context,question,answer", "context\tquestion\tanswer", "id,context,question,answer_text,answer_start", ""]
-    ),
-)
-@fuzz
-def test_odd_tables_never_end_in_a_traceback(tmp_path, cells, head):
-    path = tmp_path / "fuzz.csv"
-    path.write_text(head + "\n" + ",".join(cells) + "\n" + "\t".join(cells), encoding="utf-8", newline="")
-    load_or_complain(path)
-
-
-@given(
-    content=st.binary(max_size=200),
-    place=st.integers(0, 500),
-    name=st.sampled_from(["f.json", "f.jsonl", "f.csv", "f.parquet", "f"]),
-)
-@fuzz
-def test_damaged_files_never_end_in_a_traceback(tmp_path, content, place, name):
-    good = json.dumps(to_squad([flat(i, is_impossible=False) for i in range(3)])).encode()
-    path = tmp_path / name
-    for damaged in (content, good[:place] + content + good[place:], good[:place]):
-        path.write_bytes(damaged)
-        load_or_complain(path)
 
 
 # Real data and size

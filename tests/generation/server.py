@@ -228,3 +228,8 @@ def like_a_model(body: dict[str, Any]) -> str:
             {"questions": [{"number": i + 1, "question": f"Which {dice % 89 + i}?"} for i in range(listed)]}
         )
     return json.dumps({"questions": records})
+
+
+def first_then(fault, *, text="fine"):
+    """The first request meets a fault, all others are answered."""
+    return lambda number, body: fault if number == 0 else Reply(text)

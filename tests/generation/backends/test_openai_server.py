@@ -1,21 +1,14 @@
 from __future__ import annotations
 
-import json
 import logging
-import time
 
 import pytest
 
 from qa_pipeline.errors import BackendError
-from qa_pipeline.generation.backends import BudgetError, Cache, OpenAIBackend, Prices
+from qa_pipeline.generation.backends import Cache, OpenAIBackend
 from qa_pipeline.generation.types import Completion, Failure
 from tests.generation.backends.made import SCHEMA, backend, request, requests
-from tests.generation.server import Raw, Reply, Reset, ScriptedServer, Status, Whitespace
-
-
-def first_then(fault, *, text="fine"):
-    """The first request meets a fault, all others are answered."""
-    return lambda number, body: fault if number == 0 else Reply(text)
+from tests.generation.server import Raw, Reply, Reset, ScriptedServer, Status, Whitespace, first_then
 
 
 def test_requests_are_answered_and_counted():
@@ -29,21 +22,6 @@ def test_requests_are_answered_and_counted():
         assert asking.usage.prompt_tokens + asking.usage.completion_tokens == server.tokens
         assert server.most_under_way <= 4
         assert server.log[0].body["max_tokens"] == 20
-
-
-def test_requests_are_read_only_as_far_as_there_is_room():
-    taken = []
-
-    def endless():
-        for i in range(10**9):
-            taken.append(i)
-            yield request(f"p{i}/s/0", f"Say {i}.")
-
-    with ScriptedServer() as server:
-        running = backend(server.url, concurrency=3).complete(endless())
-        next(running)
-        running.close()
-    assert len(taken) <= 6
 
 
 @pytest.mark.parametrize(
@@ -218,139 +196,12 @@ def test_a_missing_key_is_named(monkeypatch):
     assert "pass@" not in str(caught.value)
 
 
-@pytest.mark.parametrize("limit", [1, 5, 9])
-def test_max_requests_is_never_exceeded_retries_included(limit, tmp_path):
-    with ScriptedServer(lambda n, body: Status(500) if n % 3 == 0 else Reply("fine")) as server:
-        asking = backend(server.url, tmp_path / "c.sqlite", max_requests=limit)
-        with pytest.raises(BudgetError, match=f"max_requests={limit} is used up"):
-            list(asking.complete(requests(30)))
-        assert len(server.log) == limit
-        with pytest.raises(BudgetError):  # started again
-            list(backend(server.url, tmp_path / "c.sqlite", max_requests=limit).complete(requests(30)))
-        assert len(server.log) == limit
-
-
-def test_max_tokens_and_max_cost_are_never_exceeded():
-    def script(number, body):
-        if number % 4 == 1:
-            return Reply("lost " * 20, seconds=1.0)  # the client has left; the tokens are paid for
-        return Status(500) if number % 4 == 2 else Reply("word " * 20)
-
-    for limits in ({"max_tokens": 2_000}, {"max_cost": 0.002}):
-        with ScriptedServer(script) as server:
-            asking = backend(server.url, prices=Prices(1.0, 2.0), timeout=0.5, **limits)
-            with pytest.raises(BudgetError, match=f"{next(iter(limits))}=.* used"):
-                list(asking.complete(requests(200)))
-            time.sleep(1.0)
-            cost = sum(e.prompt_tokens + 2 * e.completion_tokens for e in server.log) / 1e6
-            assert 0 < server.tokens <= 2_000 if "max_tokens" in limits else 0 < cost <= 0.002
-            assert len(server.log) > 5
-
-
-def test_requests_per_minute_hold_in_every_window_of_the_servers_log():
-    with ScriptedServer(lambda n, body: Status(500) if n % 5 == 4 else Reply("fine")) as server:
-        asking = backend(server.url, requests_per_minute=5, pace_window=1.0, pace_margin=0.8, concurrency=8)
-        assert len(list(asking.complete(requests(12)))) == 12
-        times = [e.arrived for e in server.log]
-        assert max(sum(t <= u < t + 1.0 for u in times) for t in times) <= 5
-
-
-def test_tokens_per_minute_hold_in_every_window_of_the_servers_log():
-    with ScriptedServer(lambda n, body: Reply("word " * 20, seconds=0.05)) as server:
-        asking = backend(server.url, tokens_per_minute=300, pace_window=1.0, pace_margin=0.8, concurrency=8)
-        assert len(list(asking.complete(requests(24)))) == 24
-        spent = [(e.arrived, e.prompt_tokens + e.completion_tokens) for e in server.log]
-        assert max(sum(n for u, n in spent if t <= u < t + 1.0) for t, _ in spent) <= 300
-
-
-def troubled(number, body):
-    """Every kind of trouble between the answers: too many requests, with a time to wait and without, and errors."""
-    if number % 7 == 2:
-        return Status(429, {"Retry-After": "0.3"})
-    if number % 7 == 4:
-        return Status(429)
-    return Status(503) if number % 7 == 6 else Reply("word " * 15)
-
-
-def test_rates_hold_in_the_servers_log_with_retries_and_429s():
-    with ScriptedServer(troubled) as server:
-        asking = backend(server.url, requests_per_minute=8, pace_window=1.0, pace_margin=0.8, concurrency=8)
-        assert [type(r) for r in asking.complete(requests(14))] == [Completion] * 14
-        times = [e.arrived for e in server.log]
-        assert len(times) > 14 and max(sum(t <= u < t + 1.0 for u in times) for t in times) <= 8
-        asked_to_wait = [e for e in server.log if isinstance(e.action, Status) and e.action.headers]
-        for entry in asked_to_wait:  # those under way at that moment cannot be held back; later ones are
-            after = [t for t in times if t > entry.arrived + 0.1]
-            assert not after or min(after) - entry.arrived >= 0.3
-    with ScriptedServer(troubled) as server:
-        asking = backend(server.url, tokens_per_minute=400, pace_window=1.0, pace_margin=0.8, concurrency=8)
-        assert [type(r) for r in asking.complete(requests(14))] == [Completion] * 14
-        spent = [(e.arrived, e.prompt_tokens + e.completion_tokens) for e in server.log]
-        assert max(sum(n for u, n in spent if t <= u < t + 1.0) for t, _ in spent) <= 400
-
-
-@pytest.mark.parametrize("limits", [{"max_requests": 13}, {"max_tokens": 900}, {"max_cost": 0.0012}], ids=str)
-def test_budgets_hold_in_the_servers_log_with_retries_and_429s(limits, tmp_path):
-    with ScriptedServer(troubled) as server:
-        for _ in range(2):  # started again it goes on with what is left, which is nothing
-            asking = backend(server.url, tmp_path / "c.sqlite", prices=Prices(1.0, 2.0), **limits)
-            with pytest.raises(BudgetError, match=f"{next(iter(limits))}=.* used"):
-                list(asking.complete(requests(100)))
-            asking.close()
-        cost = sum(e.prompt_tokens + 2 * e.completion_tokens for e in server.log) / 1e6
-        held = {"max_requests": len(server.log), "max_tokens": server.tokens, "max_cost": cost}
-        assert any(isinstance(e.action, Status) for e in server.log)
-        assert all(0 < held[name] <= limit for name, limit in limits.items())
-
-
 def test_further_fields_reach_the_server_and_part_the_cache(tmp_path):
     off = {"chat_template_kwargs": {"enable_thinking": False}}
     with ScriptedServer() as server:
         for extra in (None, off, off):
             list(backend(server.url, tmp_path / "c.sqlite", extra_body=extra).complete([request()]))
         assert ["chat_template_kwargs" in e.body for e in server.log] == [False, True]
-
-
-def test_a_request_larger_than_a_minutes_tokens_is_an_error():
-    with ScriptedServer() as server:
-        with pytest.raises(BackendError, match="tokens_per_minute=50 is less than one request may need"):
-            list(backend(server.url, tokens_per_minute=50).complete(requests(3)))
-        assert not server.log
-
-
-def test_a_server_that_counts_no_tokens_is_booked_at_the_most():
-    with ScriptedServer(lambda n, body: Reply("one two", usage=False)) as server:
-        asking = backend(server.url)
-        [result] = asking.complete([request()])
-        assert result.prompt_tokens >= len("Say something.") and 2 <= result.completion_tokens <= 20
-        assert json.loads(json.dumps(server.log[0].body))["model"] == "m"
-
-
-@pytest.mark.parametrize(
-    ("fault", "known"),
-    [(Status(429), True), (Status(500), True), (Status(503), True), (Raw(b'{"error": {"message": "busy"}}'), True),
-     (Status(504), False), (Reset(), False), (Raw(b'{"choices": ['), False)],
-    ids=str,
-)  # fmt: skip
-def test_only_what_nobody_knows_stays_booked_at_its_most(fault, known, tmp_path):
-    with ScriptedServer(first_then(fault)) as server:
-        asking = backend(server.url, tmp_path / "c.sqlite", prices=Prices(1.0, 1.0))
-        list(asking.complete([request()]))
-        usage = asking.usage
-        assert usage.requests == len(server.log) == 2
-        assert usage.prompt_tokens + usage.completion_tokens == server.tokens
-        assert (usage.reserved_tokens == 0) == known and (usage.reserved_cost == 0) == known
-        asking.close()
-        booked = Cache(tmp_path / "c.sqlite").spent()
-        assert booked.prompt_tokens + booked.completion_tokens == server.tokens + usage.reserved_tokens
-
-
-def test_a_cost_is_known_where_both_prices_are():
-    with ScriptedServer() as server:
-        for prices, known in ((None, False), (Prices(1.0, None), False), (Prices(1.0, 2.0), True)):
-            asking = backend(server.url, prices=prices)
-            list(asking.complete([request()]))
-            assert (asking.usage.cost is not None) == (asking.usage.reserved_cost is not None) == known
 
 
 def test_what_passes_and_what_does_not_is_said_with_the_servers_address():
