@@ -37,7 +37,7 @@ def disturbed(question: str, rng: random.Random) -> str:
     if kind == 3:
         return f"{' '.join(words[3:])} {' '.join(words[:3]).lower()}?"  # "did the ... open in which year?"
     if kind == 4:
-        place = rng.randrange(3, len(words))
+        place = rng.randrange(min(3, len(words) - 1), len(words))
         return (
             " ".join([*words[:place], words[place] + "s", *words[place + 1 :]]) + " ?"
             if words[place].islower()
