@@ -7,6 +7,7 @@ handed down as a plain function.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import logging
 import os
 import shutil
@@ -15,16 +16,19 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from filelock import FileLock
+
 from qa_pipeline.arguments.help import help_text
 from qa_pipeline.arguments.sources import log_once
 from qa_pipeline.data import Example, load_examples, write_squad
 from qa_pipeline.data.rawfile import missing_file
-from qa_pipeline.errors import ConfigError
+from qa_pipeline.errors import ConfigError, DataError
 from qa_pipeline.generation.arguments import GROUPS, Settings, parse_generation_arguments
 from qa_pipeline.generation.documents.passages import read_passages
 from qa_pipeline.generation.engines import builtin_engine, cloze_engine
 from qa_pipeline.generation.filters import Reader, ReaderAnswer
 from qa_pipeline.generation.job import SHARDS, SPECIFICATION, WORK, Job, choice_of, shard_identity
+from qa_pipeline.generation.journal import differences
 from qa_pipeline.generation.llm.setup import (
     Unasked,
     cache_file,
@@ -38,7 +42,7 @@ from qa_pipeline.generation.llm.setup import (
 from qa_pipeline.generation.report import table
 from qa_pipeline.generation.rows import Row
 from qa_pipeline.generation.run import STOPPED_SHARDS, claim, finish, generate
-from qa_pipeline.generation.shards import find_shards, join, read_shard
+from qa_pipeline.generation.shards import Shard, find_shards, join, read_shard, writing
 from qa_pipeline.generation.spec.rules import language_code
 from qa_pipeline.generation.spec.specification import Specification, parse_prompt, read_specification
 from qa_pipeline.generation.types import Backend, Passage
@@ -65,8 +69,8 @@ def generate_command(argv: list[str]) -> int:
         print(prompts_text())
         return 0
     rank, processes = _launched(settings)
-    begin = time.time()
     folder = Path(str(settings.generation.output_dir))
+    before = _written_shards(folder / SHARDS, processes)
     if not settings.generation.plan:
         claim(folder)  # before anything is asked
     job, specification = prepare(settings)
@@ -78,7 +82,8 @@ def generate_command(argv: list[str]) -> int:
         print(plan(job, specification))
         return 0
     if specification is not None and rank == 0:
-        specification.save(folder / SPECIFICATION)
+        with writing(folder / SPECIFICATION):
+            specification.save(folder / SPECIFICATION)
     result = generate(job, logger.info if rank == 0 else logger.debug)
     if isinstance(result, Path):
         logger.info("shard written to %s", result)
@@ -87,8 +92,7 @@ def generate_command(argv: list[str]) -> int:
             return 0
         if rank != 0:
             return 0
-        paths = _wait_for_shards(folder / SHARDS, processes, job, begin)
-        result = _merge(paths, folder)
+        result = _merge(_wait_for_shards(folder / SHARDS, processes, job, before), folder)
     print(table(result))
     print(f"written to {folder}")
     return 0
@@ -111,7 +115,8 @@ def merge_command(argv: list[str]) -> int:
         raise ConfigError("command line", f"--num_examples: expected at least 1, found {arguments.num_examples}")
     folder = Path(arguments.output_dir)
     claim(folder)
-    print(table(_merge(find_shards(arguments.shards), folder, arguments.num_examples)))
+    shards = [read_shard(path) for path in find_shards(arguments.shards)]
+    print(table(_merge(shards, folder, arguments.num_examples)))
     print(f"written to {folder}")
     return 0
 
@@ -135,7 +140,7 @@ def prepare(settings: Settings) -> tuple[Job, Specification | None]:
         else:
             backend = make_backend(settings.backend, cache_file(folder))
             if specification is not None and not general.spec_file:
-                specification = completed(specification, backend)
+                specification = _read_once(specification, backend, folder)
     language = language_code(general.language or (specification.language if specification else None) or "en")
     fraction = general.unanswerable_fraction
     if fraction is None and specification:
@@ -221,7 +226,8 @@ class _Trainer:
         self._count += 1
         folder = self._folder / str(self._count)
         shutil.rmtree(folder, ignore_errors=True)
-        data = write_squad(folder / "train.json", train)
+        with writing(folder / "train.json"):
+            data = write_squad(folder / "train.json", train)
         options = {
             "model_name_or_path": self._model,
             "train_file": data,
@@ -254,6 +260,21 @@ def _specification(settings: Settings) -> Specification | None:
     return parse_prompt(settings.generation.prompt) if settings.generation.prompt is not None else None
 
 
+def _read_once(specification: Specification, backend: Backend, folder: Path) -> Specification:
+    """`completed`, by one process of a launch after the other: all but the first find the answer in the cache.
+
+    Two that asked at once could be told different things, and would not make parts of the same data.
+    """
+    path = folder / WORK / "prompt.lock"
+    lock = FileLock(path)
+    with contextlib.suppress(NotImplementedError), writing(path):  # not implemented: a file system without locks
+        lock.acquire()
+    try:
+        return completed(specification, backend)
+    finally:
+        lock.release()
+
+
 def _few_shot(settings: Settings, specification: Specification | None) -> list[Example]:
     examples = list(specification.examples) if specification else []
     if settings.generation.few_shot_file:
@@ -272,28 +293,67 @@ def _launched(settings: Settings) -> tuple[int, int]:
     return rank, processes
 
 
-def _wait_for_shards(folder: Path, count: int, job: Job, begin: float) -> list[Path]:
+def _wait_for_shards(folder: Path, count: int, job: Job, before: dict[Path, int]) -> list[Shard]:
     """The shards of this launch, once every process has written its own; the launcher ends all when one fails.
 
     What an earlier launch left is another run's, or the same as this one's will be, or stopped early: then it is old.
+
+    Args:
+        before: what `_written_shards` gave when this process began.
+
+    Raises:
+        DataError: another process of this launch made another run's shard, or one cannot be read.
     """
     wanted = shard_identity(job)
-    found: dict[int, Path] = {}
-    while len(found) < count:
-        for number in set(range(1, count + 1)) - found.keys():
-            for path in folder.glob(f"shard-{number:05}-of-{count:05}-*.jsonl"):
+    found: dict[int, Shard] = {}
+    seen: dict[Path, int] = {}
+    told: list[int] = []
+    while True:
+        for path, written in _written_shards(folder, count).items():
+            if seen.get(path) == written:
+                continue
+            old = before.get(path) == written
+            try:
                 shard = read_shard(path)
-                old = shard.facts.get(STOPPED_SHARDS) and path.stat().st_mtime < begin
-                if shard.identity == wanted and not old:
-                    found[number] = path
-        if len(found) < count:
-            time.sleep(_WAIT_SECONDS)
-    return [found[number] for number in sorted(found)]
+            except DataError as error:
+                if old or isinstance(error.__cause__, FileNotFoundError):
+                    continue  # its process is about to replace it, or has just done so
+                raise
+            seen[path] = written
+            if shard.identity == wanted:
+                if not (old and shard.facts.get(STOPPED_SHARDS)):
+                    found[shard.number] = shard
+                continue
+            different = "; ".join(differences(shard.identity, wanted))
+            if not old:
+                raise DataError(
+                    f"{path}: made by another process of this launch, where this one finds other things: {different}. "
+                    "All processes need the same settings and documents; in place of a prompt give "
+                    f"spec_file={folder.parent / SPECIFICATION}, which no model reads; overwrite_output_dir=true "
+                    "begins anew"
+                )
+            logger.info("%s is of an earlier run (%s); waiting for this launch to replace it", path, different)
+        missing = [number for number in range(1, count + 1) if number not in found]
+        if not missing:
+            return [found[number] for number in sorted(found)]
+        if missing != told:
+            logger.info("waiting for shard %s of %d", ", ".join(map(str, missing)), count)
+            told = missing
+        time.sleep(_WAIT_SECONDS)
 
 
-def _merge(paths: Sequence[Path], folder: Path, num_examples: int | None = None) -> dict[str, Any]:
+def _written_shards(folder: Path, count: int) -> dict[Path, int]:
+    """The shards I/`count` that are in the folder now, and when each was written."""
+    written = {}
+    for path in sorted(folder.glob(f"shard-*-of-{count:05}-*.jsonl")):
+        with contextlib.suppress(FileNotFoundError):  # replaced by its process since it was listed
+            written[path] = path.stat().st_mtime_ns
+    return written
+
+
+def _merge(shards: Sequence[Shard], folder: Path, num_examples: int | None = None) -> dict[str, Any]:
     """Joins shards and writes the data set."""
-    whole = join([read_shard(path) for path in paths])
+    whole = join(shards)
     settings = {**whole.settings, "output_dir": str(folder)}
     if num_examples is not None:
         settings["num_examples"] = num_examples

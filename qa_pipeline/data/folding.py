@@ -11,6 +11,9 @@ import unicodedata
 from array import array
 from dataclasses import dataclass
 
+LONE_SURROGATE = re.compile("[\ud800-\udfff]")
+"""Half a character, which JSON can write and no file or tokenizer takes."""
+
 _QUOTES = "\"'`\u00ab\u00b4\u00bb\u02b9\u02ba\u02bb\u02bc\u02bd\u02ca\u02cb\u055a\u05f3\u05f4\u2018\u2019\u201a\u201b"
 _QUOTES += (
     "\u201c\u201d\u201e\u201f\u2032\u2033\u2034\u2035\u2036\u2039\u203a\u2057\u300c\u300d\u300e\u300f\uff02\uff07"
@@ -87,6 +90,11 @@ def fold(text: str, keep_spaces: bool = True) -> Folded:
     if out and out[-1] == " ":
         out.pop(), starts.pop(), ends.pop()
     return Folded("".join(out), starts, ends)
+
+
+def whole_characters(text: str) -> str:
+    """The text with every lone surrogate replaced by U+FFFD, one for one, so that offsets stay."""
+    return text if text.isascii() else LONE_SURROGATE.sub("\ufffd", text)
 
 
 def is_whole(text: str, begin: int, end: int) -> bool:

@@ -15,11 +15,11 @@ from qa_pipeline.data.answer_shapes import (
     answers_from_parts,
 )
 from qa_pipeline.data.field_mapping import FieldMapping, Paths
+from qa_pipeline.data.folding import whole_characters
 from qa_pipeline.data.loose import BadRow, LooseAnswer, LooseExample, RawRow
 from qa_pipeline.data.nested import describe
 from qa_pipeline.data.paths import MISSING, find
 
-_LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 _SENTINEL = re.compile(r"[A-Z][A-Z_]{7,}")
 
 
@@ -40,7 +40,7 @@ def apply(mapping: FieldMapping, raw: RawRow | BadRow) -> LooseExample | BadRow:
             problem = "missing" if value is None or value is MISSING else "not text"
             found = f"no field {' or '.join(paths)}" if value is MISSING else f"{paths[0]}: found {describe(value)}"
             return BadRow(where, f"{name} is {problem}", found, identifier)
-        texts[name] = _clean(value)
+        texts[name] = whole_characters(value)
     try:
         answers, given = _answers(row, mapping, texts["context"])
         impossible = _impossible(row, mapping)
@@ -59,7 +59,7 @@ def apply(mapping: FieldMapping, raw: RawRow | BadRow) -> LooseExample | BadRow:
         answers=answers,
         is_impossible=impossible,
         answers_given=given or marked or impossible is not None,
-        title=_clean(str(title)) if isinstance(title, (str, int)) and str(title).strip() else None,
+        title=whole_characters(str(title)) if isinstance(title, (str, int)) and str(title).strip() else None,
         metadata=metadata,
     )
 
@@ -109,7 +109,7 @@ def _without_markers(answers: list[LooseAnswer], mapping: FieldMapping, context:
     for answer in answers:
         text, start, end = answer.text, answer.start, answer.end
         if text is not None:
-            text = _clean(text)
+            text = whole_characters(text)
             stripped = text.strip()
             if stripped in mapping.no_answer_values:
                 marked = True
@@ -168,7 +168,7 @@ def _identifier(row: dict[str, Any], mapping: FieldMapping) -> str | None:
         value = int(value)
     if isinstance(value, bool) or not isinstance(value, (str, int)):
         return None
-    return _clean(str(value)).strip() or None
+    return whole_characters(str(value)).strip() or None
 
 
 def _metadata(row: dict[str, Any], mapping: FieldMapping) -> dict[str, Any] | None:
@@ -187,17 +187,12 @@ def _plain(value: Any) -> Any:
     if isinstance(value, float):
         return value if value - value == 0 else None
     if isinstance(value, str):
-        return _clean(value)
+        return whole_characters(value)
     if isinstance(value, (list, tuple)):
         return [_plain(element) for element in value]
     if isinstance(value, dict):
         return {str(key): _plain(element) for key, element in value.items()}
     return str(value)
-
-
-def _clean(text: str) -> str:
-    """Half a character (a lone surrogate, which JSON can write) becomes the replacement mark; offsets stay."""
-    return text if text.isascii() else _LONE_SURROGATE.sub("\ufffd", text)
 
 
 def _without_sentinel(context: str, mapping: FieldMapping) -> str:

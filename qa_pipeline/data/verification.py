@@ -11,6 +11,7 @@ import re
 from qa_pipeline.data import alignment
 from qa_pipeline.data.alignment import Aligned, align_answer
 from qa_pipeline.data.example import Example
+from qa_pipeline.data.folding import whole_characters
 from qa_pipeline.data.loose import BadRow, LooseAnswer, LooseExample
 from qa_pipeline.data.report import DataReport
 from qa_pipeline.errors import DataError
@@ -18,7 +19,6 @@ from qa_pipeline.errors import DataError
 REPAIR, DROP, ERROR = "repair", "drop", "error"
 POLICIES = (REPAIR, DROP, ERROR)
 
-_SURROGATES = re.compile("[\ud800-\udfff]")
 _HTML = re.compile(
     r"</?(?:a|abbr|b|blockquote|body|br|center|code|div|em|font|form|h[1-6]|head|hr|html|i|iframe|img|input|li|link|meta"
     r"|ol|p|pre|script|small|span|strong|style|sub|sup|table|tbody|td|th|thead|title|tr|u|ul)(?:\s[^<>]*)?/?>"
@@ -124,11 +124,11 @@ class Verifier:
         return context
 
     def _clean(self, text: str, mended: dict[str, None]) -> str:
-        """Replaces lone surrogates, which no file or tokenizer takes, one for one, so that offsets stay."""
-        if text.isascii() or not _SURROGATES.search(text):
-            return text
-        self._mend("invalid_characters", "the text holds lone surrogates, which are not characters", mended)
-        return _SURROGATES.sub("\ufffd", text)
+        """Replaces lone surrogates, and counts the row as mended."""
+        whole = whole_characters(text)
+        if whole != text:
+            self._mend("invalid_characters", "the text holds lone surrogates, which are not characters", mended)
+        return whole
 
     def _mend(self, reason: str, detail: str, mended: dict[str, None]) -> None:
         """Notes a repair, or refuses the row where the policy does not repair."""

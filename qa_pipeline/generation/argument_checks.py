@@ -81,6 +81,11 @@ def faults(
     for key, example in (("cloze_ingredients", '{"noise": false}'), ("extra_body", '{"top_p": 0.9}')):
         if isinstance(values[key], str):
             fault(f"expected a mapping such as {example}", key)
+    if isinstance(values["extra_body"], dict):
+        from qa_pipeline.generation.backends.chat_api import extra_body_faults
+
+        for text in extra_body_faults(values["extra_body"]):
+            fault(text, "extra_body")
     if not values["list_prompts"]:
         _check_needs(values, fault)
         _check_backend(values, [name for name, default in of_models.items() if values[name] != default], fault)

@@ -31,10 +31,12 @@ class Block:
     """What came of one block of passages: rows that passed, and reasons of those that did not, counted.
 
     Attributes:
+        passages: a digest of the ids of its passages; a block of others is another block.
         heard_of: ids of the passages of which anything came; not kept.
         unanswered: by id the passages that are not done, with what failed; a block that is finished has none.
     """
 
+    passages: str = ""
     rows: list[Row] = field(default_factory=list)
     rejected: Counter[str] = field(default_factory=Counter)
     heard_of: set[str] = field(default_factory=set)
@@ -77,7 +79,7 @@ class Journal:
             if anew:
                 self.path.unlink(missing_ok=True)
             kept = self._read(identity)
-            self._file: IO[bytes] = open(self.path, "ab")  # noqa: SIM115 (open as long as the journal)
+            self._file: IO[bytes] = open(self.path, "ab", buffering=0)  # noqa: SIM115 (open as long as the journal)
             self._file.truncate(kept)
         except OSError as error:
             raise DataError(f"{self.path}: {error.strerror or error}") from error
@@ -102,27 +104,36 @@ class Journal:
 
         Some may have failed the round trip after they were noted; `marks` names filters that the others passed then.
         """
-        value = {"kind": "done", "block": number, "rejected": dict(block.rejected), "marks": list(marks)}
-        self._write({**value, "keys": [row.key for row in block.rows]}, sync=True)
+        value = {"kind": "done", "block": number, "passages": block.passages, "rejected": dict(block.rejected)}
+        self._write({**value, "marks": list(marks), "keys": [row.key for row in block.rows]}, sync=True)
         self.done[number] = block
 
     def close(self) -> None:
         """Writes what is left to disk, and lets others work on it."""
-        if not self._file.closed:
-            self._file.flush()
-            os.fsync(self._file.fileno())
-            self._file.close()
-        self._lock.release()
+        try:
+            if not self._file.closed:
+                os.fsync(self._file.fileno())
+                self._file.close()
+        except OSError as error:
+            raise DataError(f"{self.path}: cannot be written: {error.strerror or error}") from error
+        finally:
+            self._lock.release()
 
     def _write(self, value: Mapping[str, Any], sync: bool = False) -> None:
         try:
-            self._file.write(json.dumps(value, ensure_ascii=True).encode("ascii") + b"\n")
-            self._file.flush()  # what is written outlives the process now, and the machine after the fsync
+            self._whole(json.dumps(value, ensure_ascii=True).encode("ascii") + b"\n")
+            # What is written outlives the process now, and the machine after the fsync.
             if sync or time.monotonic() - self._synced > _SYNC_SECONDS:
                 os.fsync(self._file.fileno())
                 self._synced = time.monotonic()
         except OSError as error:
-            raise DataError(f"{self.path}: cannot be written: {error.strerror or error}") from error
+            reason = error.strerror or error
+            raise DataError(f"{self.path}: cannot be written: {reason}; then the same command goes on") from error
+
+    def _whole(self, line: bytes) -> None:
+        """Unbuffered: on a full disk nothing is left that `close` would try to write once more."""
+        while line:
+            line = line[self._file.write(line) :]
 
     def _read(self, identity: Any) -> int:
         """Takes in the finished blocks; returns how many bytes of the file are whole lines."""
@@ -159,7 +170,7 @@ class Journal:
         elif kind == "done":
             rows = open_blocks.pop(value["block"])
             passed = [replace(rows[key], passed=(*rows[key].passed, *value["marks"])) for key in value["keys"]]
-            self.done[value["block"]] = Block(passed, Counter(value["rejected"]))
+            self.done[value["block"]] = Block(value.get("passages", ""), passed, Counter(value["rejected"]))
 
 
 def _locked(path: Path) -> BaseFileLock:

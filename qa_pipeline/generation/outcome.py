@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from qa_pipeline.errors import DataError
 from qa_pipeline.generation.dataset import make_dataset
 from qa_pipeline.generation.job import Job
 from qa_pipeline.generation.journal import Block
@@ -58,7 +59,10 @@ class Enough:
         """Whether they do."""
         if self._wanted is None or len(rows) < self._look_at:
             return False
-        got = len(make_dataset(rows, self._choice).rows)
+        try:
+            got = len(make_dataset(rows, self._choice).rows)
+        except DataError:  # nothing can be chosen from these rows yet
+            got = 0
         self._look_at = len(rows) + max(1, self._wanted - got)
         return got >= self._wanted
 

@@ -9,7 +9,7 @@ from qa_pipeline.generation.documents.passages import choose_shard, choose_subse
 from qa_pipeline.generation.job import Job
 from qa_pipeline.generation.llm.generator import LLMGenerator
 from qa_pipeline.generation.llm.passages import imagined_passages, imagined_requests
-from qa_pipeline.generation.llm.setup import SURPLUS, passages_wanted, prices_of
+from qa_pipeline.generation.llm.setup import passages_needed, passages_wanted, prices_of
 from qa_pipeline.generation.spec.specification import Specification
 
 
@@ -38,8 +38,9 @@ def plan(job: Job, specification: Specification | None) -> str:
         return "\n".join([*lines, "no language model is asked"])
     asked = passages
     if general.num_examples is not None:
-        # The run stops when there is enough; by what filters usually leave that is after these.
-        asked = passages[: -(-round(general.num_examples * SURPLUS / of) // general.questions_per_context)]
+        # The run stops at the end of the block that gives enough; by what filters usually leave that is this one.
+        block = job.engine.block_size
+        asked = passages[: -(-(passages_needed(job.settings) or 1) // block) * block]
     before = imagined_requests(specification.wish, len(passages), job.language) if invented and specification else ()
     prices = prices_of(job.settings.backend)
     found = estimate(chain(before, generator.imagined(asked)), prices)

@@ -54,11 +54,11 @@ def place(draft: Draft) -> Row | Rejected:
             reason = {NOT_VERBATIM: EVIDENCE_NOT_VERBATIM, AMBIGUOUS: EVIDENCE_AMBIGUOUS}.get(found, found)
             return Rejected(reason, draft.passage.id)
         begin, end = found.start, found.start + len(found.text)
-    answer = _only(text[begin:end], draft.answer, whole=True)
+    answer = _only(text, draft.answer, whole=True, begin=begin, end=end)
     if isinstance(answer, str):
         return Rejected(answer, draft.passage.id)
     evidence = text[begin:end] if (begin, end) != (0, len(text)) else None
-    return row(answer.text, begin + answer.start, evidence)
+    return row(answer.text, answer.start, evidence)
 
 
 def _slice(text: str, quote: str | None) -> str | None:
@@ -66,14 +66,15 @@ def _slice(text: str, quote: str | None) -> str | None:
     return found.text if isinstance(found, Aligned) else None
 
 
-def _only(text: str, quote: str, *, whole: bool) -> Aligned | str:
-    """The one place of a quote, or the reason why there is not exactly one.
+def _only(text: str, quote: str, *, whole: bool, begin: int = 0, end: int | None = None) -> Aligned | str:
+    """The one place of a quote in `text[begin:end]`, or the reason why there is not exactly one.
 
     A quote that is there once as written counts as found once, however often it is there in another case.
     """
     hits: list[Aligned] = []
     cut = False
-    for hit in _hits(text, quote):
+    for hit in _hits(text[begin:end], quote):
+        hit = Aligned(hit.text, begin + hit.start, hit.how)
         if whole and not is_whole(text, hit.start, hit.start + len(hit.text)):
             cut = True
             continue

@@ -7,6 +7,7 @@ files of a run that was killed and started again are those of a run that was not
 
 from __future__ import annotations
 
+import hashlib
 import logging
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -37,7 +38,7 @@ from qa_pipeline.generation.progress import Progress
 from qa_pipeline.generation.quotes import place
 from qa_pipeline.generation.report import make_report, usage_facts
 from qa_pipeline.generation.rows import Row
-from qa_pipeline.generation.shards import Shard, write_shard
+from qa_pipeline.generation.shards import Shard, write_shard, writing
 from qa_pipeline.generation.types import Draft, Passage, Rejected
 
 logger = logging.getLogger(__name__)
@@ -112,7 +113,7 @@ def finish(
     """Chooses and splits the rows and writes the data, its report and its card; returns the report.
 
     Raises:
-        DataError: no row is left.
+        DataError: no row is left, or a file cannot be written.
     """
     if stopped is None and facts.get(STOPPED_SHARDS):
         count = facts[STOPPED_SHARDS]
@@ -139,12 +140,15 @@ def finish(
         logger.warning("split by passage, since all questions come from one document")
     for name in SPLITS:
         path = folder / f"{name}.json"
-        if dataset.splits[name]:
-            write_squad(path, [row.to_example() for row in dataset.splits[name]])
-        else:
-            path.unlink(missing_ok=True)  # of an earlier run; a stale file would pass for this one's
-    artifacts.write_json(folder / REPORT, report)
-    artifacts.write_text(folder / CARD, dataset_card(report, language))
+        with writing(path):
+            if dataset.splits[name]:
+                write_squad(path, [row.to_example() for row in dataset.splits[name]])
+            else:
+                path.unlink(missing_ok=True)  # of an earlier run; a stale file would pass for this one's
+    with writing(folder / REPORT):
+        artifacts.write_json(folder / REPORT, report)
+    with writing(folder / CARD):
+        artifacts.write_text(folder / CARD, dataset_card(report, language))
     return report
 
 
@@ -188,11 +192,12 @@ def _all_blocks(job: Job, passages: Sequence[Passage], journal: Journal, progres
     groups = blocks(passages, job.engine, job.settings.generation.seed)
     for number, group in enumerate(groups):
         block = journal.done.get(number)
-        if block is not None:
+        digest = hashlib.sha256("\0".join(passage.id for passage in group).encode()).hexdigest()[:16]
+        if block is not None and block.passages == digest:
             progress.count(len(block.rows), block.rejected)
             done.add(block, len(group))
         else:
-            block = Block()
+            block = Block(digest)
             try:
                 _one_block(job, number, group, journal, progress, block)
             except BudgetError as error:

@@ -6,11 +6,12 @@ all rows. Its name ends in a hash of its content; it is written at once or not a
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -52,8 +53,24 @@ class Shard:
     notes: list[str] = field(default_factory=list)
 
 
+@contextlib.contextmanager
+def writing(path: str | Path) -> Iterator[None]:
+    """Turns what goes wrong while `path` is written (a full disk, no right to write) into a DataError."""
+    try:
+        yield
+    except OSError as error:
+        raise DataError(
+            f"{path}: cannot be written: {error.strerror or error}. What is done is kept: mend that (room on the disk, "
+            "the right to write), then the same command goes on"
+        ) from error
+
+
 def write_shard(folder: str | Path, shard: Shard) -> Path:
-    """Writes the shard atomically under its content's name, and removes an earlier one of the same number."""
+    """Writes the shard atomically under its content's name, and removes an earlier one of the same number.
+
+    Raises:
+        DataError: it cannot be written.
+    """
     rows = sorted(shard.rows, key=lambda row: row.key)
     passages = {row.passage.id: row.passage for row in rows}
     head = {
@@ -72,10 +89,13 @@ def write_shard(folder: str | Path, shard: Shard) -> Path:
     values = [head, *(asdict(passages[name]) for name in sorted(passages)), *(row.to_json() for row in rows)]
     content = b"".join(json.dumps(value, ensure_ascii=True).encode("ascii") + b"\n" for value in values)
     stem = f"shard-{shard.number:05}-of-{shard.of:05}-"
-    path = artifacts.write_bytes(Path(folder) / f"{stem}{_digest(content)}.jsonl", content)
-    for old in Path(folder).glob(f"{stem}*.jsonl"):
+    path = Path(folder) / f"{stem}{_digest(content)}.jsonl"
+    with writing(path):
+        artifacts.write_bytes(path, content)
+    for old in path.parent.glob(f"{stem}*.jsonl"):
         if old.name != path.name and _NAME.fullmatch(old.name):
-            old.unlink()
+            with writing(old):
+                old.unlink(missing_ok=True)
     return path
 
 

@@ -47,6 +47,13 @@ def test_settings_of_cloze_are_refused_with_a_language_model():
     assert "--cloze_ingredients: is for backend: cloze" in text
 
 
+def test_further_fields_that_are_set_elsewhere_are_refused_all_at_once():
+    text = faults("--backend=openai", "--model=m", '--extra_body={"max_tokens": 5, "n": 2, "top_p": 0.9}')
+    assert "--extra_body: leave max_tokens out: set max_completion_tokens" in text
+    assert "--extra_body: leave n out: one answer to each request is read" in text and "top_p" not in text
+    parse_generation_arguments([*NEEDED, "--backend=openai", "--model=m", '--extra_body={"top_p": 0.9}'])
+
+
 @pytest.mark.parametrize("backend", [[], ["--backend=openai", "--model=m"]])
 def test_a_file_of_examples_that_is_not_there_is_an_error(backend):
     text = faults("--few_shot_file=nofile.json", *backend)

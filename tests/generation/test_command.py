@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -149,6 +150,17 @@ def test_the_groups_are_dataclasses_for_hf_argument_parser():
 
     parsed = transformers.HfArgumentParser(GROUPS).parse_dict({"output_dir": "x", "backend": "openai", "seed": 3})
     assert parsed[0].seed == 3 and parsed[1].backend == "openai"
+
+
+@pytest.mark.parametrize("speed", ["--concurrency=4", "--concurrency=64"])
+def test_a_plan_for_some_examples_counts_whole_blocks_whatever_the_speed(tmp_path, capsys, speed):
+    docs = tmp_path / "docs"
+    docs.mkdir()
+    for number in range(30):
+        (docs / f"{number}.txt").write_text(document(number))
+    words = ["generate", "--documents", str(docs), "--backend=openai", "--model=m", "--plan", speed]
+    assert main([*words, "--num_examples=20", "--questions_per_context=5"]) == 0
+    assert re.search(r"passages asked about +6\n", capsys.readouterr().out)  # 20 * 1.5 / 5
 
 
 def test_lists_and_plans_ask_nothing_and_need_no_key(tmp_path, capsys, monkeypatch):

@@ -32,6 +32,7 @@ def placed(answer, evidence=None, start=None, text=TEXT):
         ("30 euros", "The fee was 30 euros.", None, "evidence_not_verbatim"),
         ("90 euros", "The fee is 30 euros.", None, "answer_not_verbatim"),
         ("club", None, None, "answer_cuts_word"),
+        ("uros", "uros. Children", None, "answer_cuts_word"),  # whole in the quote, but not in the passage
         ("30 euros", None, 12, "answer_misplaced"),
         (" ", None, None, "empty_answer"),
     ],

@@ -225,6 +225,47 @@ def test_blocks_keep_documents_whole_where_asked():
     assert blocks([], Engine(FakeGenerator()), 0) == []
 
 
+def test_a_run_goes_on_with_blocks_of_another_size(tmp_path):
+    with pytest.raises(BackendError):
+        generate(job(tmp_path / "a", FakeGenerator(20, BackendError("gone"))))
+    other = job(tmp_path / "a")
+    other.engine.block_size = 15  # as another version of this package, or num_examples, may have it
+    assert generate(other)["facts"]["passages_asked"] == 40
+    generate(job(tmp_path / "b"))
+    assert contents(tmp_path / "a") == contents(tmp_path / "b")
+
+
+def test_rows_that_give_no_data_set_yet_are_not_enough(tmp_path):
+    class AnswersLater(FakeGenerator):
+        def drafts(self, passages):
+            first = not self.asked
+            for draft in super().drafts(passages):
+                if isinstance(draft, Draft) and first:
+                    yield Draft(draft.passage, f"{draft.question} Why?", None, None, None, "fake", {})
+                else:
+                    yield draft
+
+    assert generate(job(tmp_path, AnswersLater(), num_examples=10))["rows"] == 10
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGXFSZ"), reason="no limit on the size of files")
+def test_a_full_disk_is_said_and_the_same_command_goes_on(tmp_path):
+    import resource
+
+    generate(job(tmp_path / "whole"))
+    size = (tmp_path / "whole" / "work" / "journal-00001-of-00001.jsonl").stat().st_size
+    before, handler = resource.getrlimit(resource.RLIMIT_FSIZE), signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    try:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size // 2, before[1]))
+        with pytest.raises(DataError, match=r"journal.*cannot be written.*the same command goes on"):
+            generate(job(tmp_path / "full"))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        signal.signal(signal.SIGXFSZ, handler)
+    generate(job(tmp_path / "full"))
+    assert contents(tmp_path / "whole") == contents(tmp_path / "full")
+
+
 CHILD = """
 import sys, time
 from pathlib import Path

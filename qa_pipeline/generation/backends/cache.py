@@ -12,9 +12,11 @@ import secrets
 import sqlite3
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+from qa_pipeline.data.folding import whole_characters
 from qa_pipeline.errors import BackendError
 from qa_pipeline.generation.backends.limits import Spent
 from qa_pipeline.generation.types import Completion, Request
@@ -80,8 +82,8 @@ class Cache:
 
     def get(self, model: str, request: Request) -> Completion | None:
         """The stored completion of a request."""
-        with self._lock:
-            row = self._database.execute(
+        with self._reading() as database:
+            row = database.execute(
                 "SELECT text, finish_reason, prompt_tokens, completion_tokens FROM completions WHERE digest = ?",
                 (digest_of(model, request),),
             ).fetchone()
@@ -104,10 +106,10 @@ class Cache:
         """
         row = (
             digest_of(model, request),
-            request.key,
-            model,
-            completion.text,
-            completion.finish_reason,
+            whole_characters(request.key),
+            whole_characters(model),
+            whole_characters(completion.text),
+            whole_characters(completion.finish_reason),
             completion.prompt_tokens,
             completion.completion_tokens,
         )
@@ -141,23 +143,32 @@ class Cache:
 
     def totals(self) -> tuple[Spent, Spent]:
         """What was booked so far, and the part of it of which nobody knows what it came to."""
-        with self._lock:
-            return _totals(self._database)
+        with self._reading() as database:
+            return _totals(database)
 
     @property
     def account(self) -> int:
         """A number of this file, so that sums over runs that shared it count what was spent once."""
-        with self._lock:
-            return self._database.execute("PRAGMA application_id").fetchone()[0]
+        with self._reading() as database:
+            return database.execute("PRAGMA application_id").fetchone()[0]
 
     def __len__(self) -> int:
-        with self._lock:
-            return self._database.execute("SELECT count(*) FROM completions").fetchone()[0]
+        with self._reading() as database:
+            return database.execute("SELECT count(*) FROM completions").fetchone()[0]
 
     def close(self) -> None:
         """Closes the file."""
         with self._lock:
             self._database.close()
+
+    @contextmanager
+    def _reading(self) -> Iterator[sqlite3.Connection]:
+        """Holds the thread's lock."""
+        with self._lock:
+            try:
+                yield self._database
+            except sqlite3.Error as error:
+                raise _fault(self.name, "read", error) from error
 
     def _transaction(self) -> _Transaction:
         return _Transaction(self._database, self._lock, self.name)
@@ -176,19 +187,34 @@ class _Transaction:
         except BaseException as error:
             self._lock.release()
             if isinstance(error, sqlite3.Error):
-                raise BackendError(f"cache {self._name}: cannot be written ({error})") from error
+                raise _fault(self._name, "written", error) from error
             raise
         return self._database
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
         try:
-            self._database.execute("COMMIT" if error is None else "ROLLBACK")
+            if error is None:
+                self._database.execute("COMMIT")
+            elif self._database.in_transaction:  # some errors have rolled it back already
+                self._database.execute("ROLLBACK")
         except sqlite3.Error as failed:
-            raise BackendError(f"cache {self._name}: cannot be written ({failed})") from failed
+            raise _fault(self._name, "written", failed) from failed
         finally:
             self._lock.release()
         if isinstance(error, sqlite3.Error):
-            raise BackendError(f"cache {self._name}: cannot be written ({error})") from error
+            raise _fault(self._name, "written", error) from error
+
+
+def _fault(name: str, what: str, error: sqlite3.Error) -> BackendError:
+    """What is wrong with the file, and what to do."""
+    if isinstance(error, sqlite3.OperationalError) and "decode" not in str(error):  # the disk, the rights, a lock
+        todo = "see that its disk has room and its folder can be written, and start the same command to go on"
+    else:
+        todo = (
+            f"it is damaged: move it away with {name}-wal and {name}-shm, and start the same command to go on; what "
+            "was in it is asked for again, and limits count from nothing"
+        )
+    return BackendError(f"cache {name}: cannot be {what} ({error}); {todo}")
 
 
 def _open(path: str | Path) -> sqlite3.Connection:
@@ -224,6 +250,8 @@ def _totals(database: sqlite3.Connection) -> tuple[Spent, Spent]:
         "SELECT s.requests, s.prompt_tokens, s.completion_tokens, u.requests, u.prompt_tokens, u.completion_tokens "
         "FROM spent s, unsettled u"
     ).fetchone()
+    if row is None:
+        raise sqlite3.DatabaseError("its account is missing")
     return Spent(*row[:3]), Spent(*row[3:])
 
 

@@ -12,8 +12,9 @@ import os
 import re
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import SplitResult, urlsplit, urlunsplit
 
+from qa_pipeline.data.folding import whole_characters
 from qa_pipeline.errors import BackendError
 from qa_pipeline.generation.backends.limits import Spent
 from qa_pipeline.generation.backends.retries import FATAL, PASSING, UNKNOWN, retry_after
@@ -21,6 +22,19 @@ from qa_pipeline.generation.types import Completion, Request
 
 _LONGEST_DETAIL = 300  # characters
 _SHORTEST_KEY = 8  # characters; a shorter one is a word that servers without keys are given
+
+_ONE_ANSWER = "one answer to each request is read; for more questions, set questions_per_context"
+OWN_FIELDS = {
+    "model": "set model",
+    "messages": "they are made from the prompt template (prompt_number)",
+    **dict.fromkeys(("max_tokens", "max_completion_tokens", "n_predict"), "set max_completion_tokens"),
+    "temperature": "set temperature",
+    "seed": "set seed",
+    **dict.fromkeys(("n", "best_of", "n_cmpl"), _ONE_ANSWER),
+    "stream": "answers are read whole",
+    "response_format": "JSON is asked for by itself where the server can write it",
+}
+"""Fields of a request that are not the user's, and what to do instead. Budgets and the reading of answers need them."""
 
 
 @dataclass(frozen=True)
@@ -89,7 +103,7 @@ class Dialect:
         """The fields of a request."""
         body: dict[str, Any] = {
             "model": self.model,
-            "messages": [{"role": m.role, "content": m.content} for m in request.messages],
+            "messages": [{"role": m.role, "content": whole_characters(m.content)} for m in request.messages],
             self.length_name: request.max_tokens,
             "temperature": request.temperature,
         }
@@ -107,7 +121,7 @@ class Dialect:
             self.length_name = "max_completion_tokens"
             return True
         for name in ("temperature", "seed"):
-            if name in body and name not in self.extra and re.search(rf"\b{name}\b", detail):
+            if name in body and re.search(rf"\b{name}\b", detail):
                 if name not in self.dropped:
                     self.dropped.add(name)
                     logging.getLogger(__name__).warning("the server refuses %s; it is left out from here on", name)
@@ -129,13 +143,28 @@ def require_openai() -> None:
         ) from error
 
 
+def extra_body_faults(extra: dict[str, Any]) -> list[str]:
+    """One line for each of the further fields that cannot be sent."""
+    found = [f"leave {name} out: {instead}" for name, instead in OWN_FIELDS.items() if name in extra]
+    try:
+        json.dumps(extra, ensure_ascii=False, allow_nan=False, sort_keys=True).encode()
+    except (TypeError, ValueError, RecursionError) as error:
+        found.append(f"cannot be written as JSON ({clean(str(error), None)})")
+    return found
+
+
 def read_key(variable: str | None, required: bool) -> str | None:
     """The key from the environment.
 
     Raises:
-        BackendError: it is not there but needed.
+        BackendError: it is not there but needed. Shows no name that may be the key itself.
     """
     key = os.environ.get(variable or "OPENAI_API_KEY", "").strip()
+    if not key and variable and not _is_name(variable):
+        raise BackendError(
+            "api_key_env: what was given looks like a key itself, so it is not shown; give the NAME of the environment "
+            "variable that holds the key, such as OPENAI_API_KEY"
+        )
     if not key and (required or variable):
         raise BackendError(
             f"no API key: set the environment variable {variable or 'OPENAI_API_KEY'}, or give base_url of a server "
@@ -152,17 +181,21 @@ def checked_url(url: str) -> str:
     Raises:
         BackendError: it is no http URL.
     """
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
+    url = url.strip().rstrip("/")
+    parts = _split(url)
+    written = url.isprintable() and " " not in url
+    if not written or parts is None or parts.scheme not in ("http", "https") or not parts.hostname:
         raise BackendError(
             f"base_url: expected something like http://localhost:8000/v1, found {without_credentials(url)!r}"
         )
-    return url.rstrip("/")
+    return url
 
 
 def without_credentials(url: str) -> str:
     """The URL as it may be shown: no user name, password or query."""
-    parts = urlsplit(url)
+    parts = _split(url)
+    if parts is None:  # nobody knows where its parts end
+        return re.split("[?#]", url.rpartition("@")[2])[0]
     return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
 
 
@@ -174,7 +207,13 @@ def open_client(url: str, key: str | None, timeout: float) -> Any:
         library = logging.getLogger(name)
         if library.level == logging.NOTSET:
             library.setLevel(logging.WARNING)  # a line for every request
-    return openai.AsyncOpenAI(base_url=url, api_key=key or "none", timeout=timeout, max_retries=0)
+    try:
+        return openai.AsyncOpenAI(base_url=url, api_key=key or "none", timeout=timeout, max_retries=0)
+    except Exception as error:  # the libraries' own: an address, a proxy or a file of certificates that they refuse
+        raise BackendError(
+            f"{without_credentials(url)}: no client can be made for this address ({_named(error, key)}); check "
+            "base_url, and the environment variables for proxies and certificates"
+        ) from error
 
 
 async def send(client: Any, body: dict[str, Any], timeout: float, key: str | None) -> Answer | Fault:
@@ -197,10 +236,11 @@ async def send(client: Any, body: dict[str, Any], timeout: float, key: str | Non
     except (TimeoutError, openai.APITimeoutError) as error:
         return Fault("timeout", f"no answer within {timeout:g} s", used=_unsent(error))
     except openai.APIConnectionError as error:
-        cause = error.__cause__ or error
-        return Fault("unreachable", clean(f"{type(cause).__name__}: {cause}".rstrip(": "), key), used=_unsent(error))
+        return Fault("unreachable", _named(error.__cause__ or error, key), used=_unsent(error))
     except openai.APIStatusError as error:
         return _status_fault(error.status_code, error.response.text, error.response.headers, key)
+    except Exception as error:  # only the client's: nothing else is called here
+        return Fault("unreachable", _named(error, key))
     return read_answer(response.http_response.content, key)
 
 
@@ -229,7 +269,8 @@ def read_answer(content: bytes, key: str | None = None) -> Answer | Fault:
     text = message.get("content")
     if isinstance(text, list):  # parts
         text = "".join(str(part.get("text", "")) for part in text if isinstance(part, dict))
-    return Answer(text if isinstance(text, str) else "", str(choice.get("finish_reason") or "stop"), used)
+    finish_reason = whole_characters(str(choice.get("finish_reason") or "stop"))
+    return Answer(whole_characters(text) if isinstance(text, str) else "", finish_reason, used)
 
 
 def clean(text: str, key: str | None) -> str:
@@ -237,8 +278,31 @@ def clean(text: str, key: str | None) -> str:
     if key and len(key) >= _SHORTEST_KEY:
         text = text.replace(key, "[key]")
     text = re.sub(r"\b(sk-|Bearer )[\w*.-]{6,}", "[key]", text)
-    text = " ".join(text.split())
+    text = " ".join(whole_characters(text).split())
     return text if len(text) <= _LONGEST_DETAIL else text[: _LONGEST_DETAIL - 3] + "..."
+
+
+def _named(error: BaseException, key: str | None) -> str:
+    """An exception of a library in one line; of a group, the first in it."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return clean(f"{type(error).__name__}: {error}".rstrip(": "), key)
+
+
+def _is_name(text: str) -> bool:
+    """Whether a text can be the name of an environment variable, and is unlike a key."""
+    mixed = all(re.search(kind, text) for kind in ("[a-z]", "[A-Z]", "[0-9]"))
+    like_a_key = len(text) >= 20 and (mixed or re.search("[A-Za-z0-9]{20}", text))
+    return re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", text) is not None and not like_a_key
+
+
+def _split(url: str) -> SplitResult | None:
+    """The parts of a URL; None where its host or port cannot be meant."""
+    try:
+        parts = urlsplit(url)
+        return None if parts.port == 0 else parts
+    except ValueError:
+        return None
 
 
 def _status_fault(status: int, text: str, headers: Any, key: str | None) -> Fault:

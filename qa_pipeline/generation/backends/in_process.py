@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
+from qa_pipeline.data.folding import whole_characters
 from qa_pipeline.generation.backends.account import Account
 from qa_pipeline.generation.backends.cache import Cache
 from qa_pipeline.generation.backends.limits import Limits, Prices, Spent
@@ -33,14 +36,23 @@ class InProcessBackend:
     """Completes requests in batches, in this process; `_write` and `_prompt_tokens` are the model's.
 
     Args:
-        model: as the user named it; part of the cache's key.
+        model: as the user named it.
+        loaded: how it is loaded and drawn from; with the name, the cache's key.
         batch_size: requests that are handed over at a time.
         limits: of number; those of speed and time mean nothing here.
         cache: a Cache or its file; None keeps completions in memory.
     """
 
-    def __init__(self, model: str, batch_size: int, limits: Limits | None, cache: Cache | str | Path | None):
+    def __init__(
+        self,
+        model: str,
+        loaded: Mapping[str, Any],
+        batch_size: int,
+        limits: Limits | None,
+        cache: Cache | str | Path | None,
+    ):
         self.model = model
+        self._kept_as = f"{model} {json.dumps(loaded, sort_keys=True)}"
         self.batch_size = max(1, batch_size)
         self._cache = cache if isinstance(cache, Cache) else Cache(cache)
         self._account = Account(self._cache, limits or Limits(), Prices(0.0, 0.0))
@@ -59,7 +71,7 @@ class InProcessBackend:
         """
         missing: list[Request] = []
         for request in requests:
-            found = self._account.find(self.model, request)
+            found = self._account.find(self._kept_as, request)
             if found is not None:
                 yield found
                 continue
@@ -105,10 +117,9 @@ class InProcessBackend:
                 self._account.settle(most, Spent())
                 results.append(one)
                 continue
-            completion = Completion(
-                request.key, one.text, one.finish_reason, one.prompt_tokens, one.completion_tokens, cached=False
-            )
-            self._account.store(self.model, request, completion, most)
+            text, used = whole_characters(one.text), (one.prompt_tokens, one.completion_tokens)
+            completion = Completion(request.key, text, one.finish_reason, *used, cached=False)
+            self._account.store(self._kept_as, request, completion, most)
             results.append(completion)
         return results
 

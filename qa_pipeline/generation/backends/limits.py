@@ -101,7 +101,7 @@ class Spent:
 
 def most_prompt_tokens(request: Request) -> int:
     """An upper bound of the prompt's tokens for any tokenizer: a token stands for at least one byte of UTF-8."""
-    size = sum(len(m.content.encode("utf-8", "replace")) + TOKENS_PER_MESSAGE for m in request.messages)
+    size = sum(len(m.content.encode("utf-8", "surrogatepass")) + TOKENS_PER_MESSAGE for m in request.messages)
     schema = len(json.dumps(request.schema)) if request.schema else 0
     return size + schema + TOKENS_PER_PROMPT
 

@@ -6,10 +6,13 @@ folder, or what a server calls its model.
 
 from __future__ import annotations
 
+import datetime
 import difflib
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from qa_pipeline.errors import BackendError
 from qa_pipeline.generation.types import Message
@@ -81,6 +84,20 @@ QUANTISED = "-4bit"
 """Behind a short name: the same weights loaded in 4 bits by bitsandbytes."""
 
 
+TEMPLATE_OPTIONS: dict[str, Any] = {"enable_thinking": False}
+"""For chat templates that know it: no thinking aloud."""
+
+
+def on_one_day(template: Any) -> Any:
+    """A chat template that says the same day every day, where it says one: the same seed must give the same data."""
+    if not isinstance(template, str):
+        return template
+    return _TODAY.sub(lambda call: repr(datetime.date(2025, 1, 1).strftime(call[2])), template)
+
+
+_TODAY = re.compile(r"""strftime_now\(\s*(['"])(.*?)\1\s*\)""")
+
+
 def resolve_model(name: str, *, on_a_server: bool = False) -> ChatModel:
     """Finds the model that a name stands for.
 
@@ -95,7 +112,10 @@ def resolve_model(name: str, *, on_a_server: bool = False) -> ChatModel:
     model = MODELS.get(short.removesuffix(QUANTISED))
     if model is not None:
         return ChatModel(model.hub_id, model.family, model.billions, short.endswith(QUANTISED))
-    if on_a_server or "/" in name or Path(name).expanduser().is_dir():
+    folder = Path(name).expanduser()
+    if not on_a_server and folder.is_dir():
+        return ChatModel(str(folder), family_of(name), 0.0)
+    if on_a_server or "/" in name:
         return ChatModel(name, family_of(name), 0.0)
     near = difflib.get_close_matches(short, [*MODELS, *(m + QUANTISED for m in MODELS)], n=3, cutoff=0.5)
     hint = f"; did you mean {' or '.join(near)}?" if near else ""

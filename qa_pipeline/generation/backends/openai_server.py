@@ -34,6 +34,7 @@ logger = logging.getLogger(__name__)
 
 OPENAI_URL = "https://api.openai.com/v1"
 _POLL = 0.05  # seconds between looks at a limit that an answer may lift
+_MOST_AMENDMENTS = 3  # of one request: its three fields that servers refuse
 
 
 @dataclass
@@ -60,7 +61,8 @@ class OpenAIBackend:
         prices: for cost and max_cost.
         cache: a Cache or its file; None keeps completions in memory.
         structured: ask for JSON that follows a request's schema; dropped by itself on a server that refuses it.
-        extra_body: further fields of every request, for example {"chat_template_kwargs": {"enable_thinking": False}}.
+        extra_body: further fields of every request, for example {"chat_template_kwargs": {"enable_thinking": False}};
+            none of those that are set here (`chat_api.OWN_FIELDS`).
         give_up_after: that many requests in a row that failed for good end the run.
         backoff_seconds: first wait after a fault.
         pace_window, pace_margin: seconds that "per minute" means, and the allowance for requests that arrive late.
@@ -89,6 +91,8 @@ class OpenAIBackend:
         self.limits = limits or Limits()
         self._url = chat_api.checked_url(base_url or os.environ.get("OPENAI_BASE_URL") or OPENAI_URL)
         self._key = chat_api.read_key(api_key_env, required=self._url == OPENAI_URL)
+        if faults := chat_api.extra_body_faults(extra_body or {}):
+            raise BackendError(f"extra_body: {'; '.join(faults)}")
         self._cache = cache if isinstance(cache, Cache) else Cache(cache)
         self._account = Account(self._cache, self.limits, prices or Prices())
         self._dialect = Dialect(self.model, structured=structured, extra=dict(extra_body or {}))
@@ -192,7 +196,7 @@ class OpenAIBackend:
             _Stopped: the session ended before.
         """
         structured = True
-        passing_faults = 0
+        passing_faults = amendments = 0
         while True:
             most = self._account.most(request)
             await self._reserve(most, session)
@@ -207,7 +211,9 @@ class OpenAIBackend:
                 return answer
             if answer.fatal:
                 raise BackendError(f"{self._shown_url}: {answer.detail}. {answer.advice(self.model, self._shown_url)}")
-            if answer.reason == "refused" and self._dialect.amend(body, answer.detail):
+            more = answer.reason == "refused" and amendments < _MOST_AMENDMENTS
+            if more and self._dialect.amend(body, answer.detail):
+                amendments += 1
                 continue
             if answer.reason == "refused" and "response_format" in body:
                 structured = False
@@ -228,6 +234,9 @@ class OpenAIBackend:
                 return completion
             used = answer.used
             return answer
+        except BackendError:  # there is no client, so nothing was sent
+            used = Spent()
+            raise
         finally:
             tokens = used or most
             self._pace.leave(time.monotonic(), slot, tokens.prompt_tokens + tokens.completion_tokens)
@@ -260,7 +269,7 @@ class OpenAIBackend:
                 return self._pace.enter(time.monotonic(), tokens)
         except ValueError as error:
             self._account.settle(most, Spent())
-            raise BackendError(f"{error}; raise it, or ask for shorter passages and fewer max_new_tokens") from error
+            raise BackendError(f"{error}; raise it, or lower max_passage_words or max_completion_tokens") from error
         except BaseException:
             self._account.settle(most, Spent())
             self._settled += 1

@@ -17,7 +17,13 @@ from qa_pipeline.errors import BackendError
 from qa_pipeline.generation.backends.cache import Cache
 from qa_pipeline.generation.backends.in_process import InProcessBackend, Written
 from qa_pipeline.generation.backends.limits import Limits
-from qa_pipeline.generation.backends.models import messages_for, plain_prompt, resolve_model
+from qa_pipeline.generation.backends.models import (
+    TEMPLATE_OPTIONS,
+    messages_for,
+    on_one_day,
+    plain_prompt,
+    resolve_model,
+)
 from qa_pipeline.generation.types import Failure, Request
 
 logger = logging.getLogger(__name__)
@@ -63,8 +69,9 @@ class TransformersBackend(InProcessBackend):
             raise BackendError(f"top_p: expected more than 0 and at most 1, found {top_p}")
         if dtype not in ("auto", "float32", "bfloat16", "float16"):
             raise BackendError(f"dtype: expected auto, float32, bfloat16 or float16, found {dtype!r}")
-        super().__init__(model, batch_size, limits, cache)
         self._load_in_4bit = load_in_4bit or self._found.load_in_4bit
+        loaded = {"backend": "transformers", "4bit": self._load_in_4bit, "dtype": dtype, "top_p": top_p}
+        super().__init__(model, {**loaded, "revision": revision}, batch_size, limits, cache)
         self._device_name = device
         self._dtype = dtype
         self._top_p = top_p
@@ -153,7 +160,7 @@ class TransformersBackend(InProcessBackend):
         if not self._has_template:
             return (self._tokenizer.bos_token or "") + plain_prompt(self._found.family, turns)
         return self._tokenizer.apply_chat_template(
-            turns, tokenize=False, add_generation_prompt=True, enable_thinking=False
+            turns, tokenize=False, add_generation_prompt=True, **TEMPLATE_OPTIONS
         )
 
     @property
@@ -178,13 +185,20 @@ class TransformersBackend(InProcessBackend):
         try:
             self._tokenizer = AutoTokenizer.from_pretrained(name, padding_side="left", **options)
             model = AutoModelForCausalLM.from_pretrained(name, dtype=dtype, **extra, **options)
-        except (OSError, ValueError, ImportError, RuntimeError) as error:
+            model = (model if self._load_in_4bit else model.to(where)).eval()
+        except torch.OutOfMemoryError as error:
+            raise BackendError(
+                f"model {self.model} ({name}) does not fit into the memory of {where}; use a smaller model, "
+                "load_in_4bit, or backend vllm with a tensor_parallel_size"
+            ) from error
+        except Exception as error:  # the libraries' own too: a damaged file of weights, a package that is missing
             raise BackendError(
                 f"model {self.model} ({name}) cannot be loaded as a chat model: {' '.join(str(error).split())[:400]}"
             ) from error
         if self._tokenizer.pad_token_id is None:
             self._tokenizer.pad_token = self._tokenizer.eos_token or self._tokenizer.unk_token
-        self._model = (model if self._load_in_4bit else model.to(where)).eval()
+        self._tokenizer.chat_template = on_one_day(self._tokenizer.chat_template)
+        self._model = model
         self._system_role = self._takes_system_turn()
 
     def _takes_system_turn(self) -> bool:
@@ -194,7 +208,7 @@ class TransformersBackend(InProcessBackend):
         mark = "c0ntent"
         try:
             turns = [{"role": "system", "content": mark}, {"role": "user", "content": "x"}]
-            return mark in self._tokenizer.apply_chat_template(turns, tokenize=False)
+            return mark in self._tokenizer.apply_chat_template(turns, tokenize=False, **TEMPLATE_OPTIONS)
         except Exception:  # templates raise whatever they like
             return False
 

@@ -18,9 +18,18 @@ from qa_pipeline.errors import BackendError
 from qa_pipeline.generation.backends.cache import Cache
 from qa_pipeline.generation.backends.in_process import InProcessBackend, Written
 from qa_pipeline.generation.backends.limits import Limits, most_prompt_tokens
-from qa_pipeline.generation.backends.models import ChatModel, messages_for, resolve_model
+from qa_pipeline.generation.backends.models import (
+    TEMPLATE_OPTIONS,
+    ChatModel,
+    messages_for,
+    on_one_day,
+    plain_prompt,
+    resolve_model,
+)
 from qa_pipeline.generation.types import Failure, Request
 
+SECONDS_TO_END = 120
+"""Time that a replica has to end its engine, which would keep its GPU otherwise."""
 INSTALL = "backend vllm needs vLLM and a GPU; run: pip install 'qa-pipeline[vllm]' (or use backend transformers)"
 
 
@@ -128,9 +137,16 @@ class VLLMBackend(InProcessBackend):
             raise BackendError(INSTALL)
         if tensor_parallel_size < 1 or data_parallel_size < 1:
             raise BackendError("tensor_parallel_size and data_parallel_size: expected 1 or more")
-        super().__init__(model, batch_size, limits, cache)
+        processes = int(os.environ.get("WORLD_SIZE") or 1)
+        if processes > 1:
+            raise BackendError(
+                f"backend vllm runs in one process and was started in {processes}; start it without accelerate launch "
+                f"and torchrun, with data_parallel_size={processes}"
+            )
         self._found = resolve_model(model)
         self._engine = engine_arguments(self._found, tensor_parallel_size=tensor_parallel_size, **engine)
+        loaded = {name: self._engine.get(name) for name in ("quantization", "dtype", "revision")}
+        super().__init__(model, {"backend": "vllm", "top_p": top_p, **loaded}, batch_size, limits, cache)
         self._top_p = top_p
         self._replicas: list[_Replica] = []
         self._data_parallel_size = data_parallel_size
@@ -148,7 +164,7 @@ class VLLMBackend(InProcessBackend):
 
     def _write(self, requests: Sequence[Request]) -> list[Written | Failure]:
         self._start()
-        jobs = [(messages_for(self._found.family, r.messages), sampling_arguments(r, self._top_p)) for r in requests]
+        jobs = [self._job(request) for request in requests]
         shares = [jobs[i :: len(self._replicas)] for i in range(len(self._replicas))]
         for replica, share in zip(self._replicas, shares, strict=True):
             replica.begin(share)
@@ -158,6 +174,10 @@ class VLLMBackend(InProcessBackend):
             one = answers[i % len(answers)][i // len(answers)]
             written.append(Failure(request.key, "refused", one) if isinstance(one, str) else one)
         return written
+
+    def _job(self, request: Request) -> Job:
+        turns = messages_for(self._found.family, request.messages)
+        return turns, plain_prompt(self._found.family, turns), sampling_arguments(request, self._top_p)
 
     def _start(self) -> None:
         if self._replicas:
@@ -171,8 +191,9 @@ class VLLMBackend(InProcessBackend):
         self._replicas = [_Elsewhere(self._engine, names) for names in devices]
 
 
-Jobs = list[tuple[list[dict[str, str]], dict[str, Any]]]
-"""Turns of a chat and the arguments of SamplingParams."""
+Job = tuple[list[dict[str, str]], str, dict[str, Any]]
+"""Turns of a chat, the same as one text for a model without a chat template, and the arguments of SamplingParams."""
+Jobs = list[Job]
 
 
 class _Replica(Protocol):
@@ -194,10 +215,14 @@ class _Here:
             from vllm import LLM
 
             self._llm = LLM(**engine)
+            tokenizer = self._llm.get_tokenizer()
         except ImportError as error:
             raise BackendError(INSTALL) from error
         except Exception as error:  # vLLM's own, pydantic's, torch's and the operating system's
             raise BackendError(f"vLLM cannot load {engine['model']}: {_told(error)}") from error
+        self._template = on_one_day(getattr(tokenizer, "chat_template", None))
+        # Mistral's own tokenizers write chats without a template.
+        self._takes_turns = bool(self._template) or "Mistral" in type(tokenizer).__name__
         self._jobs: Jobs = []
 
     def begin(self, jobs: Jobs) -> None:
@@ -225,17 +250,21 @@ class _Here:
         if not jobs:
             return []
         parameters = []
-        for _, arguments in jobs:
+        for _, _, arguments in jobs:
             structured = arguments.get("structured_outputs")
             if structured is not None:
                 arguments = {**arguments, "structured_outputs": StructuredOutputsParams(**structured)}
             parameters.append(SamplingParams(**arguments))
-        outputs = self._llm.chat(
-            [turns for turns, _ in jobs],
-            sampling_params=parameters,
-            use_tqdm=False,
-            chat_template_kwargs={"enable_thinking": False},
-        )
+        if self._takes_turns:
+            outputs = self._llm.chat(
+                [turns for turns, _, _ in jobs],
+                sampling_params=parameters,
+                use_tqdm=False,
+                chat_template=self._template if isinstance(self._template, str) else None,
+                chat_template_kwargs=TEMPLATE_OPTIONS,
+            )
+        else:
+            outputs = self._llm.generate([text for _, text, _ in jobs], sampling_params=parameters, use_tqdm=False)
         return [
             Written(
                 output.outputs[0].text,
@@ -275,24 +304,29 @@ class _Elsewhere:
         theirs.close()
 
     def begin(self, jobs: Jobs) -> None:
-        self._pipe.send(jobs)
+        try:
+            self._pipe.send(jobs)
+        except OSError as error:
+            raise self._ended() from error
 
     def finish(self) -> list[Written | str]:
         try:
             answer = self._pipe.recv()
-        except EOFError as error:
-            self._process.join(timeout=5)
-            raise BackendError(
-                f"a vLLM replica ended with exit code {self._process.exitcode}; its own messages are above"
-            ) from error
+        except (EOFError, OSError) as error:
+            raise self._ended() from error
         if isinstance(answer, str):
             raise BackendError(answer)
         return answer
 
+    def _ended(self) -> BackendError:
+        self._process.join(timeout=5)
+        code = self._process.exitcode
+        return BackendError(f"a vLLM replica ended with exit code {code}; its own messages are above")
+
     def close(self) -> None:
         with contextlib.suppress(OSError):  # it may have ended already
             self._pipe.send(None)
-        self._process.join(timeout=30)
+        self._process.join(timeout=SECONDS_TO_END)
         if self._process.is_alive():
             self._process.terminate()
 

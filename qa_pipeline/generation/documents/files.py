@@ -9,11 +9,12 @@ import json
 import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from qa_pipeline.data.documents import SUFFIXES, list_files, read_document
+from qa_pipeline.data.folding import whole_characters
 from qa_pipeline.data.rawfile import missing_file
 from qa_pipeline.errors import DataError
 
@@ -67,7 +68,7 @@ def source_texts(sources: Sequence[str], notes: list[str], leave: str | None = N
                 raise
             bad.append(f"{names[path]} ({str(error).removeprefix(f'{path}: ')})")
             continue
-        yield from texts
+        yield from map(_with_whole_characters, texts)
     if len(bad) == len(files):
         raise DataError(f"none of {len(files):,} documents can be read: {some(bad) or 'there is none'}")
     if bad:
@@ -82,6 +83,16 @@ def source_texts(sources: Sequence[str], notes: list[str], leave: str | None = N
             f"{_files(guessed)} not in UTF-8, read as Windows-1252: {some(guessed)}; if letters look wrong, convert "
             "with iconv -f ENCODING -t UTF-8 IN > OUT"
         )
+
+
+def _with_whole_characters(one: SourceText) -> SourceText:
+    """Without the halves of characters that JSON and names of files can hold and no file takes."""
+    return replace(
+        one,
+        document=whole_characters(one.document),
+        title=whole_characters(one.title),
+        text=whole_characters(one.text),
+    )
 
 
 def some(names: Sequence[str]) -> str:

@@ -11,6 +11,8 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from qa_pipeline.data.folding import whole_characters
+
 _LONGEST_LITERAL = 20_000  # characters that may be tried as a Python literal
 _MOST_STARTS = 20  # brackets at which a value may begin
 
@@ -68,7 +70,21 @@ def read_items(text: str, schema: Mapping[str, Any]) -> tuple[list[dict[str, Any
 
 
 def json_values(text: str) -> Iterator[Any]:
-    """Objects and lists in a text, the likeliest first."""
+    """Objects and lists in a text, the likeliest first; their strings hold whole characters only."""
+    return map(_with_whole_characters, _json_values(text))
+
+
+def _with_whole_characters(value: Any) -> Any:
+    if isinstance(value, str):
+        return whole_characters(value)
+    if isinstance(value, list):
+        return [_with_whole_characters(one) for one in value]
+    if isinstance(value, dict):
+        return {_with_whole_characters(name): _with_whole_characters(one) for name, one in value.items()}
+    return value
+
+
+def _json_values(text: str) -> Iterator[Any]:
     text = _THOUGHTS.sub("", text).replace("\ufeff", "")
     places = [match.group(1) for match in _FENCE.finditer(text)] + [text]
     for place in places:

@@ -145,7 +145,7 @@ def language_model_engine(
         seed=general.seed,
         max_tokens=arguments.max_completion_tokens,
     )
-    return Engine(generator, backend, block_size=_block_size(arguments))
+    return Engine(generator, backend, block_size=_block_size(settings))
 
 
 def invented(
@@ -258,8 +258,19 @@ _MEANING = {
 }
 
 
-def _block_size(arguments: BackendArguments) -> int:
-    """Large enough that the last requests of a block hold up little."""
-    if arguments.backend == "openai":
-        return max(64, 8 * arguments.concurrency)
-    return 1024 if arguments.backend == "vllm" else max(16, 4 * arguments.batch_size)
+def passages_needed(settings: Settings) -> int | None:
+    """Passages that give num_examples questions by what filters usually leave; None: it is not set."""
+    wanted = settings.generation.num_examples
+    if wanted is None:
+        return None
+    return max(1, -(-round(wanted * SURPLUS / settings.shard[1]) // settings.generation.questions_per_context))
+
+
+def _block_size(settings: Settings) -> int:
+    """Large enough that a block's last requests hold up little, and not much larger than what is wanted.
+
+    The same for all settings of speed: whether there is enough is looked at between blocks, and data must not hang on
+    speed.
+    """
+    largest = {"openai": 128, "vllm": 1024}.get(settings.backend.backend, 64)
+    return min(largest, passages_needed(settings) or largest)

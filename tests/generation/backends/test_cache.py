@@ -15,7 +15,7 @@ from qa_pipeline.errors import BackendError
 from qa_pipeline.generation.backends import Cache
 from qa_pipeline.generation.backends.limits import Spent
 from qa_pipeline.generation.types import Completion, Message, Request
-from tests.generation.backends.made import request
+from tests.generation.backends.made import request, requests
 from tests.generation.server import Reply, ScriptedServer
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -82,6 +82,59 @@ def test_a_file_from_before_open_bookings_were_told_apart_goes_on(tmp_path):
         assert booked == Spent(2, 13, 24) and (unsettled.prompt_tokens, unsettled.completion_tokens) == (10, 20)
         assert cache.get("m", request()).text == "text"
         cache.close()
+
+
+def damaged(path: Path, where: int | bytes) -> Cache:
+    """A cache of many pages, of which a part was overwritten after it was opened."""
+    cache = Cache(path)
+    for one in requests(300):
+        cache.put("m", one, DONE, Spent(1, 3, 4))
+    cache.close()
+    cache = Cache(path)
+    content = bytearray(path.read_bytes())
+    start = content.index(where) if isinstance(where, bytes) else where
+    stop = start + 4 if isinstance(where, bytes) else len(content)
+    content[start:stop] = b"\xff" * (stop - start)
+    path.write_bytes(content)
+    cache._database.execute("PRAGMA shrink_memory")  # nothing is known by heart
+    return cache
+
+
+@pytest.mark.parametrize("where", [4096, b"textstop"], ids=["pages", "characters"])
+def test_a_damaged_file_is_named_with_what_to_do(tmp_path, where):
+    cache = damaged(tmp_path / "c.sqlite", where)
+    uses = [lambda: [cache.get("m", one) for one in requests(300)]]
+    if where == 4096:
+        uses += [cache.totals, lambda: len(cache), lambda: cache.settle(Spent(), Spent(1)),
+                 lambda: cache.reserve(Spent(1), lambda booked, unsettled: None),
+                 lambda: cache.put("m", request("new"), DONE, Spent())]  # fmt: skip
+    for use in uses:
+        with pytest.raises(BackendError, match=r"c\.sqlite: cannot be (read|written) \(.*it is damaged: move it away"):
+            use()
+
+
+def test_a_file_without_its_account_is_damaged(tmp_path):
+    cache = Cache(tmp_path / "c.sqlite")
+    with sqlite3.connect(tmp_path / "c.sqlite") as database:
+        database.execute("DELETE FROM spent")
+    database.close()
+    with pytest.raises(BackendError, match="its account is missing.*move it away"):
+        cache.totals()
+
+
+def test_a_file_that_cannot_be_written_is_not_called_damaged(tmp_path):
+    cache = Cache(tmp_path / "c.sqlite")
+    cache._database.execute("PRAGMA query_only = 1")
+    with pytest.raises(BackendError, match=r"cannot be written \(.*readonly.*see that its disk has room") as caught:
+        cache.put("m", request(), DONE, Spent(1))
+    assert "damaged" not in str(caught.value)
+
+
+def test_half_characters_are_kept_as_replacement_marks():
+    cache = Cache()
+    cache.put("m\ud800", request("k\ud800"), Completion("k", "a\ud83d b\udc00", "stop\ud800", 3, 4, False), Spent())
+    found = cache.get("m\ud800", request("k\ud800"))
+    assert (found.text, found.finish_reason) == ("a\ufffd b\ufffd", "stop\ufffd")
 
 
 CLIENT = """

@@ -5,7 +5,8 @@ import logging
 import pytest
 
 from qa_pipeline.errors import BackendError
-from qa_pipeline.generation.backends import Cache, OpenAIBackend
+from qa_pipeline.generation.backends import Cache, OpenAIBackend, chat_api
+from qa_pipeline.generation.backends.chat_api import OWN_FIELDS
 from qa_pipeline.generation.types import Completion, Failure
 from tests.generation.backends.made import SCHEMA, backend, request, requests
 from tests.generation.server import Raw, Reply, Reset, ScriptedServer, Status, Whitespace, first_then
@@ -202,6 +203,117 @@ def test_further_fields_reach_the_server_and_part_the_cache(tmp_path):
         for extra in (None, off, off):
             list(backend(server.url, tmp_path / "c.sqlite", extra_body=extra).complete([request()]))
         assert ["chat_template_kwargs" in e.body for e in server.log] == [False, True]
+
+
+@pytest.mark.parametrize(
+    ("extra", "said"),
+    [
+        ({"max_tokens": 5}, "leave max_tokens out: set max_completion_tokens"),
+        ({"max_completion_tokens": 5, "n": 4}, "max_completion_tokens out.*; leave n out: one answer"),
+        ({"response_format": {"type": "json_object"}}, "leave response_format out"),
+        ({"stream": True}, "leave stream out"),
+        ({"top_p": float("nan")}, "cannot be written as JSON"),
+        ({"stop": "\ud800"}, "cannot be written as JSON"),
+    ],
+    ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
+)
+def test_fields_that_are_set_here_or_that_cannot_be_sent_are_refused(extra, said):
+    with pytest.raises(BackendError, match=f"extra_body: .*{said}"):
+        backend("http://localhost:1/v1", extra_body=extra)
+
+
+def test_every_field_that_is_set_here_is_among_those_that_are_refused():
+    for length_name in ("max_tokens", "max_completion_tokens"):
+        assert chat_api.Dialect("m", length_name=length_name).body(request(schema=SCHEMA)).keys() <= OWN_FIELDS.keys()
+
+
+@pytest.mark.parametrize("word", ["temperature", "seed"])
+def test_a_server_that_always_refuses_is_asked_a_few_times_only(word):
+    script = lambda n, body: Status(400, message=f"no {word}; max_tokens: use max_completion_tokens")  # noqa: E731
+    with ScriptedServer(script) as server:
+        asking = backend(server.url)
+        asking._dialect.extra = {"max_tokens": 5}  # a field that comes back whatever is learned
+        [result] = asking.complete([request(schema=SCHEMA)])
+        assert isinstance(result, Failure) and result.reason == "refused"
+        assert len(server.log) <= 6
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["http://[::1/v1", "http://localhost:abc/v1", "http://localhost:99999/v1", "http://localhost:0/v1",
+     "http://10.0.0.1:-5/v1", "http://a[b]/v1", "http:///v1", "http://a b/v1", "http://x\x00y/v1", "http://x/\ud800",
+     "localhost:8000/v1"],
+    ids=ascii,
+)  # fmt: skip
+def test_an_address_that_cannot_be_meant_is_named(url):
+    with pytest.raises(BackendError, match="base_url: expected something like") as caught:
+        backend(url)
+    assert repr(url) in str(caught.value)
+
+
+@pytest.mark.parametrize("url", ["http://[::1]:80/v1", "https://h\u00e4user.de/v1/", " http://localhost:8000/v1\n"])
+def test_unusual_addresses_are_taken(url):
+    assert chat_api.checked_url(url) == url.strip().rstrip("/")
+
+
+@pytest.mark.parametrize("url", ["http://me:pass@[::1/v1?k=pass", "http://me:pass/word@localhost:80/v1?pass"])
+def test_no_part_of_an_address_that_cannot_be_read_is_a_password(url):
+    with pytest.raises(BackendError) as caught:
+        backend(url)
+    assert "pass" not in str(caught.value)
+
+
+def test_no_client_is_an_error_that_costs_nothing(tmp_path, monkeypatch):
+    def refuse(**given):
+        raise FileNotFoundError(f"no certificates for {given['api_key']}")
+
+    monkeypatch.setattr("openai.AsyncOpenAI", refuse)
+    monkeypatch.setenv("OPENAI_API_KEY", "abc-SECRET-123")
+    asking = backend("http://localhost:1/v1", tmp_path / "c.sqlite")
+    with pytest.raises(BackendError, match=r"no client can be made.*FileNotFoundError: no certificates for \[key\]"):
+        list(asking.complete(requests(5)))
+    assert asking.usage.reserved_tokens == asking.usage.requests == 0
+
+
+def test_what_the_client_raises_is_a_fault(monkeypatch):
+    monkeypatch.setenv("OPENAI_API_KEY", "abc-SECRET-123")
+
+    class Client:
+        chat = completions = with_raw_response = property(lambda self: self)
+
+        async def create(self, **given):
+            raise ExceptionGroup("unhandled errors", [OverflowError("abc-SECRET-123: port must be 0-65535.\ud800")])
+
+        async def close(self):
+            pass
+
+    asking = backend("http://localhost:1/v1", max_retries=0)
+    asking._client = Client()
+    [result] = asking.complete([request()])
+    assert isinstance(result, Failure) and result.reason == "unreachable" and result.passing
+    assert result.detail == "http://localhost:1/v1: OverflowError: [key]: port must be 0-65535.\ufffd"
+
+
+def test_half_characters_become_replacement_marks(tmp_path):
+    with ScriptedServer(lambda n, body: Reply("a\ud83d b", "stop\udc00")) as server:
+        asking = backend(server.url, tmp_path / "c.sqlite")
+        [first] = asking.complete([request(text="Say \ud800.")])
+        [again] = asking.complete([request(text="Say \ud800.")])
+        assert server.log[0].body["messages"][0]["content"] == "Say \ufffd."
+        assert len(server.log) == 1 and again.cached
+        assert (first.text, first.finish_reason) == (again.text, again.finish_reason) == ("a\ufffd b", "stop\ufffd")
+
+
+KEYS = ("sk-proj-Ab12Cd34", "AIzaSyD3fG5hJ7kL9zXcVbNm_2QwErTy", "hf_AbCdEfGhIjKlMnOpQrStUvWxYz", "0123456789abcdef" * 2)
+NAMES = ("OUR_KEY", "MY_COMPANY_OPENAI_API_KEY_2026", "openai_key_of_the_whole_department")
+
+
+@pytest.mark.parametrize("given", [*KEYS, *NAMES])
+def test_a_key_in_the_place_of_its_variables_name_is_not_shown(given):
+    with pytest.raises(BackendError) as caught:
+        backend("http://localhost:1/v1", api_key_env=given)
+    assert (given in str(caught.value)) == (given in NAMES)
+    assert ("give the NAME of the environment variable" in str(caught.value)) == (given in KEYS)
 
 
 def test_what_passes_and_what_does_not_is_said_with_the_servers_address():

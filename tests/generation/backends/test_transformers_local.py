@@ -6,7 +6,7 @@ from qa_pipeline.errors import BackendError
 from qa_pipeline.generation.backends import BudgetError, Limits, TransformersBackend
 from qa_pipeline.generation.types import Completion, Message, Request
 from tests.generation.backends.made import request, requests
-from tests.generation.backends.tiny_chat import save_tiny_chat
+from tests.generation.backends.tiny_chat import TEMPLATE, save_tiny_chat
 
 
 @pytest.fixture(scope="module")
@@ -41,6 +41,28 @@ def test_greedy_decoding_is_that_of_the_model(tiny):
     assert result.text == tokenizer.decode(row, skip_special_tokens=True)
     assert result.prompt_tokens == inputs["input_ids"].shape[1]
     assert result.finish_reason == ("stop" if 2 in row.tolist() else "length")
+
+
+def test_what_another_way_of_loading_wrote_is_not_taken(tiny, tmp_path):
+    cache, wanted = tmp_path / "c.sqlite", requests(2)
+    texts(tiny, wanted, cache=cache)
+    for options, cached in (({}, 2), ({"top_p": 0.5}, 0), ({"dtype": "bfloat16"}, 0)):
+        backend = TransformersBackend(tiny, device="cpu", cache=cache, **options)
+        list(backend.complete(wanted))
+        assert backend.usage.cached == cached
+
+
+def test_a_prompt_does_not_hang_on_the_day(tmp_path):
+    template = TEMPLATE + "{{ strftime_now('%d %B %Y') }}"
+    [result] = TransformersBackend(save_tiny_chat(tmp_path, template), device="cpu").complete([request()])
+    assert result.prompt_tokens == len("Say something.") + 3 + len("01 January 2025")
+
+
+def test_a_damaged_file_of_weights_is_named(tmp_path):
+    model = save_tiny_chat(tmp_path)
+    (tmp_path / "model.safetensors").write_bytes(b"\x08\0\0\0\0\0\0\0{cut off")
+    with pytest.raises(BackendError, match=f"{model}.* cannot be loaded"):
+        list(TransformersBackend(model, device="cpu").complete([request()]))
 
 
 def test_a_model_that_always_says_the_same_says_it(tmp_path):

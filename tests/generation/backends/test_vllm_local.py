@@ -9,11 +9,12 @@ import pytest
 
 from qa_pipeline.errors import BackendError
 from qa_pipeline.generation.backends import VLLMBackend, resolve_model
+from qa_pipeline.generation.backends.models import messages_for, plain_prompt
 from qa_pipeline.generation.backends.vllm_local import engine_arguments, sampling_arguments, visible_devices
 from qa_pipeline.generation.prompts.schemas import SCHEMAS
 from qa_pipeline.generation.types import Failure, Request
 from tests.generation.backends.made import SCHEMA, request
-from tests.generation.backends.tiny_chat import save_tiny_chat
+from tests.generation.backends.tiny_chat import TEMPLATE, save_tiny_chat
 
 INSTALLED = importlib.util.find_spec("vllm") is not None
 needs_vllm = pytest.mark.skipif(not INSTALLED, reason="vLLM is not installed")
@@ -66,6 +67,30 @@ def test_vllm_completes_follows_schemas_and_refuses_what_is_too_long(chat):
     assert list(backend.complete(asked[:1])) == [replace(free, cached=True)]
     assert backend.usage.requests == 1 + len(SCHEMAS)
     backend.close()
+
+
+@needs_vllm
+def test_a_model_without_a_chat_template_gets_the_turns_of_its_class(tmp_path):
+    backend = VLLMBackend(save_tiny_chat(tmp_path / "beluga", template=None), max_model_len=512)
+    [result] = backend.complete([request()])
+    assert result.prompt_tokens == len(plain_prompt("beluga", messages_for("beluga", request().messages)))
+    backend.close()
+
+
+@needs_vllm
+def test_a_prompt_does_not_hang_on_the_day(tmp_path):
+    template = TEMPLATE + "{{ strftime_now('%d %B %Y') }}"
+    backend = VLLMBackend(save_tiny_chat(tmp_path / "chat", template=template), max_model_len=512)
+    [result] = backend.complete([request()])
+    assert result.prompt_tokens == len("Say something.") + 3 + len("01 January 2025")
+    backend.close()
+
+
+@needs_vllm
+def test_several_processes_are_refused_with_what_to_do(chat, monkeypatch):
+    monkeypatch.setenv("WORLD_SIZE", "4")
+    with pytest.raises(BackendError, match="data_parallel_size=4"):
+        VLLMBackend(chat)
 
 
 @needs_vllm

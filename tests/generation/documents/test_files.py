@@ -53,6 +53,12 @@ def test_files_of_one_name_keep_their_folders(tmp_path):
     assert names(*given) == [given[0], given[1], "fees.txt"]
 
 
+def test_half_characters_of_a_row_become_replacement_marks(tmp_path):
+    path = lines(tmp_path / "half.jsonl", {"id": "a\ud83d", "title": "b\udc00", "text": f"\ud83d {document(1)}"})
+    [passage] = read_passages([path])[0]
+    assert (passage.document, passage.title, passage.text[0]) == ("half.jsonl:a\ufffd", "b\ufffd", "\ufffd")
+
+
 # What is left out
 
 

@@ -38,6 +38,13 @@ def test_what_models_write_around_json_is_read(text):
     assert bad == 0
 
 
+def test_half_characters_become_replacement_marks():
+    reply = {"questions": [{**PAIR, "question": "Is it \ud83d open?"}]}
+    assert "\\ud83d" in json.dumps(reply)
+    [item], _ = read_items(json.dumps(reply), SCHEMAS["pairs"])
+    assert item["question"] == "Is it \ufffd open?"
+
+
 def test_records_without_a_needed_field_are_counted():
     items, bad = read_items(json.dumps({"questions": [PAIR, {"question": "Why?"}, 3]}), SCHEMAS["pairs"])
     assert (len(items), bad) == (1, 2)
