@@ -7,28 +7,24 @@ handed down as a plain function.
 from __future__ import annotations
 
 import argparse
-import contextlib
 import logging
 import os
 import shutil
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
-
-from filelock import FileLock
 
 from qa_pipeline.arguments.help import help_text
 from qa_pipeline.arguments.sources import log_once
 from qa_pipeline.data import Example, load_examples, write_squad
 from qa_pipeline.data.rawfile import missing_file
-from qa_pipeline.errors import ConfigError, DataError
+from qa_pipeline.errors import ConfigError
 from qa_pipeline.generation.arguments import GROUPS, Settings, parse_generation_arguments
 from qa_pipeline.generation.documents.passages import read_passages
 from qa_pipeline.generation.engines import builtin_engine, cloze_engine
 from qa_pipeline.generation.filters import Reader, ReaderAnswer
-from qa_pipeline.generation.job import SHARDS, SPECIFICATION, WORK, Job, choice_of, shard_identity
-from qa_pipeline.generation.journal import differences
+from qa_pipeline.generation.job import SHARDS, SPECIFICATION, WORK, Job, choice_of
+from qa_pipeline.generation.launches import launched, one_at_a_time, wait_for_shards, written_shards
 from qa_pipeline.generation.llm.setup import (
     Unasked,
     cache_file,
@@ -41,7 +37,7 @@ from qa_pipeline.generation.llm.setup import (
 )
 from qa_pipeline.generation.report import table
 from qa_pipeline.generation.rows import Row
-from qa_pipeline.generation.run import STOPPED_SHARDS, claim, finish, generate
+from qa_pipeline.generation.run import claim, finish, generate
 from qa_pipeline.generation.shards import Shard, find_shards, join, read_shard, writing
 from qa_pipeline.generation.spec.rules import language_code
 from qa_pipeline.generation.spec.specification import Specification, parse_prompt, read_specification
@@ -52,7 +48,6 @@ logger = logging.getLogger(__name__)
 DEFAULT_UNANSWERABLE = 0.33
 """Share of unanswerable rows where a prompt wants them and says no number."""
 USAGE = "python -m qa_pipeline generate [CONFIG.yaml] [--key value ...]"
-_WAIT_SECONDS = 1.0
 
 
 def generate_command(argv: list[str]) -> int:
@@ -68,9 +63,9 @@ def generate_command(argv: list[str]) -> int:
     if settings.generation.list_prompts:
         print(prompts_text())
         return 0
-    rank, processes = _launched(settings)
+    rank, processes = launched(settings)
     folder = Path(str(settings.generation.output_dir))
-    before = _written_shards(folder / SHARDS, processes)
+    before = written_shards(folder / SHARDS, processes)
     if not settings.generation.plan:
         claim(folder)  # before anything is asked
     job, specification = prepare(settings)
@@ -92,7 +87,7 @@ def generate_command(argv: list[str]) -> int:
             return 0
         if rank != 0:
             return 0
-        result = _merge(_wait_for_shards(folder / SHARDS, processes, job, before), folder)
+        result = _merge(wait_for_shards(folder / SHARDS, processes, job, before), folder)
     print(table(result))
     print(f"written to {folder}")
     return 0
@@ -265,14 +260,8 @@ def _read_once(specification: Specification, backend: Backend, folder: Path) -> 
 
     Two that asked at once could be told different things, and would not make parts of the same data.
     """
-    path = folder / WORK / "prompt.lock"
-    lock = FileLock(path)
-    with contextlib.suppress(NotImplementedError), writing(path):  # not implemented: a file system without locks
-        lock.acquire()
-    try:
+    with one_at_a_time(folder / WORK / "prompt.lock"):
         return completed(specification, backend)
-    finally:
-        lock.release()
 
 
 def _few_shot(settings: Settings, specification: Specification | None) -> list[Example]:
@@ -280,75 +269,6 @@ def _few_shot(settings: Settings, specification: Specification | None) -> list[E
     if settings.generation.few_shot_file:
         examples += load_examples(settings.generation.few_shot_file)[0]
     return examples
-
-
-def _launched(settings: Settings) -> tuple[int, int]:
-    """(rank, processes) under `accelerate launch` or `torchrun`; then every process makes a shard of its own."""
-    processes = int(os.environ.get("WORLD_SIZE", "1"))
-    rank = int(os.environ.get("RANK", "0"))
-    if processes > 1:
-        if settings.generation.shard is not None:
-            raise ConfigError(settings.source, "shard: the processes of a launch are shards already; leave it out")
-        settings.generation.shard = f"{rank + 1}/{processes}"
-    return rank, processes
-
-
-def _wait_for_shards(folder: Path, count: int, job: Job, before: dict[Path, int]) -> list[Shard]:
-    """The shards of this launch, once every process has written its own; the launcher ends all when one fails.
-
-    What an earlier launch left is another run's, or the same as this one's will be, or stopped early: then it is old.
-
-    Args:
-        before: what `_written_shards` gave when this process began.
-
-    Raises:
-        DataError: another process of this launch made another run's shard, or one cannot be read.
-    """
-    wanted = shard_identity(job)
-    found: dict[int, Shard] = {}
-    seen: dict[Path, int] = {}
-    told: list[int] = []
-    while True:
-        for path, written in _written_shards(folder, count).items():
-            if seen.get(path) == written:
-                continue
-            old = before.get(path) == written
-            try:
-                shard = read_shard(path)
-            except DataError as error:
-                if old or isinstance(error.__cause__, FileNotFoundError):
-                    continue  # its process is about to replace it, or has just done so
-                raise
-            seen[path] = written
-            if shard.identity == wanted:
-                if not (old and shard.facts.get(STOPPED_SHARDS)):
-                    found[shard.number] = shard
-                continue
-            different = "; ".join(differences(shard.identity, wanted))
-            if not old:
-                raise DataError(
-                    f"{path}: made by another process of this launch, where this one finds other things: {different}. "
-                    "All processes need the same settings and documents; in place of a prompt give "
-                    f"spec_file={folder.parent / SPECIFICATION}, which no model reads; overwrite_output_dir=true "
-                    "begins anew"
-                )
-            logger.info("%s is of an earlier run (%s); waiting for this launch to replace it", path, different)
-        missing = [number for number in range(1, count + 1) if number not in found]
-        if not missing:
-            return [found[number] for number in sorted(found)]
-        if missing != told:
-            logger.info("waiting for shard %s of %d", ", ".join(map(str, missing)), count)
-            told = missing
-        time.sleep(_WAIT_SECONDS)
-
-
-def _written_shards(folder: Path, count: int) -> dict[Path, int]:
-    """The shards I/`count` that are in the folder now, and when each was written."""
-    written = {}
-    for path in sorted(folder.glob(f"shard-*-of-{count:05}-*.jsonl")):
-        with contextlib.suppress(FileNotFoundError):  # replaced by its process since it was listed
-            written[path] = path.stat().st_mtime_ns
-    return written
 
 
 def _merge(shards: Sequence[Shard], folder: Path, num_examples: int | None = None) -> dict[str, Any]:
