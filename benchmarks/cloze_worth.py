@@ -11,7 +11,8 @@
   alone, with its filters; `human` the human questions of the same contexts; `human+cloze` both in one training,
   with `--beside_human` generated questions a context. `tenth` and `tenth+cloze` have a tenth of the human questions.
 - `cloze-NAME` leaves an ingredient out: other_sentence, noise, frames, filters, or answer_types (names, dates, numbers
-  and titles only are left). `cloze+self_training` puts one in. The same after `human+cloze`.
+  and titles only are left). `cloze+self_training` puts one in, and `cloze+repeats` lets several passages of a document
+  be asked the same. The same after `human+cloze`.
 - The questions of a scored cell are appended to --results with their EM and F1 the moment they are done, keyed by
   everything they depend on. A killed run goes on where it was; a finished one only prints. Several processes may share
   the file, each with a --seeds or a --fold of its own.
@@ -45,6 +46,7 @@ INGREDIENTS = {
     "-noise": ["--cloze_ingredients", '{"noise": false}'],
     "-frames": ["--cloze_ingredients", '{"frames": false}'],
     "-answer_types": ["--answer_types", "name,date,number,title"],
+    "+repeats": ["--near_duplicate_scope", "passage"],
     "-filters": ["--skip_filters", "length,leaked,deictic,near_duplicate"],
     "+self_training": ["--self_training_rounds", "1"],
 }
