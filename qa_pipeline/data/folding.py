@@ -11,7 +11,7 @@ import unicodedata
 from array import array
 from dataclasses import dataclass
 
-LONE_SURROGATE = re.compile("[\ud800-\udfff]")
+_LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 """Half a character, which JSON can write and no file or tokenizer takes."""
 
 _QUOTES = "\"'`\u00ab\u00b4\u00bb\u02b9\u02ba\u02bb\u02bc\u02bd\u02ca\u02cb\u055a\u05f3\u05f4\u2018\u2019\u201a\u201b"
@@ -94,7 +94,7 @@ def fold(text: str, keep_spaces: bool = True) -> Folded:
 
 def whole_characters(text: str) -> str:
     """The text with every lone surrogate replaced by U+FFFD, one for one, so that offsets stay."""
-    return text if text.isascii() else LONE_SURROGATE.sub("\ufffd", text)
+    return text if text.isascii() else _LONE_SURROGATE.sub("\ufffd", text)
 
 
 def is_whole(text: str, begin: int, end: int) -> bool:

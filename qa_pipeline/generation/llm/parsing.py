@@ -70,21 +70,7 @@ def read_items(text: str, schema: Mapping[str, Any]) -> tuple[list[dict[str, Any
 
 
 def json_values(text: str) -> Iterator[Any]:
-    """Objects and lists in a text, the likeliest first; their strings hold whole characters only."""
-    return map(_with_whole_characters, _json_values(text))
-
-
-def _with_whole_characters(value: Any) -> Any:
-    if isinstance(value, str):
-        return whole_characters(value)
-    if isinstance(value, list):
-        return [_with_whole_characters(one) for one in value]
-    if isinstance(value, dict):
-        return {_with_whole_characters(name): _with_whole_characters(one) for name, one in value.items()}
-    return value
-
-
-def _json_values(text: str) -> Iterator[Any]:
+    """Objects and lists in a text, the likeliest first; their strings may hold halves of characters."""
     text = _THOUGHTS.sub("", text).replace("\ufeff", "")
     places = [match.group(1) for match in _FENCE.finditer(text)] + [text]
     for place in places:
@@ -171,7 +157,7 @@ _OPTIONAL = {"evidence", "type", "title", "tempting", "missing"}
 def _fields(record: Any, item: Mapping[str, Any]) -> dict[str, Any] | None:
     """A record's fields by the names of the schema; None where one is missing or of another kind."""
     if item["type"] == "string":
-        return {"value": record.strip()} if isinstance(record, str) and record.strip() else None
+        return {"value": whole_characters(record.strip())} if isinstance(record, str) and record.strip() else None
     if not isinstance(record, dict):
         return None
     given = {str(name).lower().strip(): value for name, value in record.items()}
@@ -184,7 +170,7 @@ def _fields(record: Any, item: Mapping[str, Any]) -> dict[str, Any] | None:
         else:
             if isinstance(value, int | float) and not isinstance(value, bool):
                 value = str(value)  # a year, say
-            value = value.strip() if isinstance(value, str) else value
+            value = whole_characters(value.strip()) if isinstance(value, str) else value
             good = isinstance(value, str) and bool(value)
             if not good and name in _OPTIONAL and not value:
                 value, good = "", True

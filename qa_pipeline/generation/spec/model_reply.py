@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from qa_pipeline.data.folding import whole_characters
 from qa_pipeline.generation.documents.languages import COMMON_WORDS
 from qa_pipeline.generation.spec.rules import language_code
 from qa_pipeline.generation.text import STOPWORDS
@@ -48,7 +49,7 @@ def checked_reading(found: Mapping[str, Any], names: Sequence[str]) -> tuple[dic
 
 
 def _domain(value: Any, notes: list[str]) -> str | None:
-    text = " ".join(value.split()) if isinstance(value, str) else ""
+    text = whole_characters(" ".join(value.split())) if isinstance(value, str) else ""
     if re.search(r"[^\W\d_]", text) and len(text) <= LONGEST_DOMAIN:
         return text
     _drop(f"domain, expected a text of up to {LONGEST_DOMAIN} characters", value, notes)
@@ -96,5 +97,6 @@ _CHECKS: dict[str, Callable[[Any, list[str]], Any]] = {
 
 
 def _drop(what: str, value: Any, notes: list[str]) -> None:
-    shown = str(value) if len(str(value)) <= 60 else f"{str(value)[:57]}..."
+    text = whole_characters(str(value))
+    shown = text if len(text) <= 60 else f"{text[:57]}..."
     notes.append(f'dropped of what the model read in the prompt: {what}, found "{shown}"')

@@ -45,6 +45,11 @@ def test_half_characters_become_replacement_marks():
     assert item["question"] == "Is it \ufffd open?"
 
 
+def test_deep_nesting_is_refused_like_any_other_shape():
+    with pytest.raises(ParseError):
+        read_items("[" * 600 + "{}" + "]" * 600, SCHEMAS["pairs"])
+
+
 def test_records_without_a_needed_field_are_counted():
     items, bad = read_items(json.dumps({"questions": [PAIR, {"question": "Why?"}, 3]}), SCHEMAS["pairs"])
     assert (len(items), bad) == (1, 2)
