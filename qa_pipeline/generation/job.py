@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from qa_pipeline.generation.arguments import Settings
-from qa_pipeline.generation.backends.chat_api import without_credentials
+from qa_pipeline.generation.backends.endpoint import without_credentials
 from qa_pipeline.generation.dataset import Choice
 from qa_pipeline.generation.filters import Reader
 from qa_pipeline.generation.rows import Row

@@ -1,27 +1,19 @@
-"""One request to a chat completions endpoint: its body, the sending, and what the answer means.
-
-A key is only ever handed to the client; every text that comes back from here has it taken out.
-"""
+"""One request to a chat completions endpoint: its body, the sending, and what the answer means."""
 
 from __future__ import annotations
 
 import asyncio
 import json
 import logging
-import os
 import re
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import SplitResult, urlsplit, urlunsplit
 
 from qa_pipeline.data.folding import whole_characters
-from qa_pipeline.errors import BackendError
+from qa_pipeline.generation.backends.endpoint import clean, named
 from qa_pipeline.generation.backends.limits import Spent
 from qa_pipeline.generation.backends.retries import FATAL, PASSING, UNKNOWN, retry_after
 from qa_pipeline.generation.types import Completion, Request
-
-_LONGEST_DETAIL = 300  # characters
-_SHORTEST_KEY = 8  # characters; a shorter one is a word that servers without keys are given
 
 _ONE_ANSWER = "one answer to each request is read; for more questions, set questions_per_context"
 OWN_FIELDS = {
@@ -129,20 +121,6 @@ class Dialect:
         return False
 
 
-def require_openai() -> None:
-    """Fails where the openai package is missing.
-
-    Raises:
-        BackendError: what to install.
-    """
-    try:
-        import openai  # noqa: F401
-    except ImportError as error:
-        raise BackendError(
-            "backend openai needs the openai package; run: pip install 'qa-pipeline[llm]' (or: pip install openai)"
-        ) from error
-
-
 def extra_body_faults(extra: dict[str, Any]) -> list[str]:
     """One line for each of the further fields that cannot be sent."""
     found = [f"leave {name} out: {instead}" for name, instead in OWN_FIELDS.items() if name in extra]
@@ -151,69 +129,6 @@ def extra_body_faults(extra: dict[str, Any]) -> list[str]:
     except (TypeError, ValueError, RecursionError) as error:
         found.append(f"cannot be written as JSON ({clean(str(error), None)})")
     return found
-
-
-def read_key(variable: str | None, required: bool) -> str | None:
-    """The key from the environment.
-
-    Raises:
-        BackendError: it is not there but needed. Shows no name that may be the key itself.
-    """
-    key = os.environ.get(variable or "OPENAI_API_KEY", "").strip()
-    if not key and variable and not _is_name(variable):
-        raise BackendError(
-            "api_key_env: what was given looks like a key itself, so it is not shown; give the NAME of the environment "
-            "variable that holds the key, such as OPENAI_API_KEY"
-        )
-    if not key and (required or variable):
-        raise BackendError(
-            f"no API key: set the environment variable {variable or 'OPENAI_API_KEY'}, or give base_url of a server "
-            "that needs none"
-        )
-    if key and not key.isprintable() or not key.isascii():
-        raise BackendError(f"{variable or 'OPENAI_API_KEY'} holds characters that no API key has")
-    return key or None
-
-
-def checked_url(url: str) -> str:
-    """The URL without a slash at its end.
-
-    Raises:
-        BackendError: it is no http URL.
-    """
-    url = url.strip().rstrip("/")
-    parts = _split(url)
-    written = url.isprintable() and " " not in url
-    if not written or parts is None or parts.scheme not in ("http", "https") or not parts.hostname:
-        raise BackendError(
-            f"base_url: expected something like http://localhost:8000/v1, found {without_credentials(url)!r}"
-        )
-    return url
-
-
-def without_credentials(url: str) -> str:
-    """The URL as it may be shown: no user name, password or query."""
-    parts = _split(url)
-    if parts is None:  # nobody knows where its parts end
-        return re.split("[?#]", url.rpartition("@")[2])[0]
-    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
-
-
-def open_client(url: str, key: str | None, timeout: float) -> Any:
-    """An AsyncOpenAI that sends every request exactly once."""
-    import openai
-
-    for name in ("httpx", "httpx2", "openai"):
-        library = logging.getLogger(name)
-        if library.level == logging.NOTSET:
-            library.setLevel(logging.WARNING)  # a line for every request
-    try:
-        return openai.AsyncOpenAI(base_url=url, api_key=key or "none", timeout=timeout, max_retries=0)
-    except Exception as error:  # the libraries' own: an address, a proxy or a file of certificates that they refuse
-        raise BackendError(
-            f"{without_credentials(url)}: no client can be made for this address ({_named(error, key)}); check "
-            "base_url, and the environment variables for proxies and certificates"
-        ) from error
 
 
 async def send(client: Any, body: dict[str, Any], timeout: float, key: str | None) -> Answer | Fault:
@@ -236,11 +151,11 @@ async def send(client: Any, body: dict[str, Any], timeout: float, key: str | Non
     except (TimeoutError, openai.APITimeoutError) as error:
         return Fault("timeout", f"no answer within {timeout:g} s", used=_unsent(error))
     except openai.APIConnectionError as error:
-        return Fault("unreachable", _named(error.__cause__ or error, key), used=_unsent(error))
+        return Fault("unreachable", named(error.__cause__ or error, key), used=_unsent(error))
     except openai.APIStatusError as error:
         return _status_fault(error.status_code, error.response.text, error.response.headers, key)
     except Exception as error:  # only the client's: nothing else is called here
-        return Fault("unreachable", _named(error, key))
+        return Fault("unreachable", named(error, key))
     return read_answer(response.http_response.content, key)
 
 
@@ -271,38 +186,6 @@ def read_answer(content: bytes, key: str | None = None) -> Answer | Fault:
         text = "".join(str(part.get("text", "")) for part in text if isinstance(part, dict))
     finish_reason = whole_characters(str(choice.get("finish_reason") or "stop"))
     return Answer(whole_characters(text) if isinstance(text, str) else "", finish_reason, used)
-
-
-def clean(text: str, key: str | None) -> str:
-    """One short line without the key."""
-    if key and len(key) >= _SHORTEST_KEY:
-        text = text.replace(key, "[key]")
-    text = re.sub(r"\b(sk-|Bearer )[\w*.-]{6,}", "[key]", text)
-    text = " ".join(whole_characters(text).split())
-    return text if len(text) <= _LONGEST_DETAIL else text[: _LONGEST_DETAIL - 3] + "..."
-
-
-def _named(error: BaseException, key: str | None) -> str:
-    """An exception of a library in one line; of a group, the first in it."""
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    return clean(f"{type(error).__name__}: {error}".rstrip(": "), key)
-
-
-def _is_name(text: str) -> bool:
-    """Whether a text can be the name of an environment variable, and is unlike a key."""
-    mixed = all(re.search(kind, text) for kind in ("[a-z]", "[A-Z]", "[0-9]"))
-    like_a_key = len(text) >= 20 and (mixed or re.search("[A-Za-z0-9]{20}", text))
-    return re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", text) is not None and not like_a_key
-
-
-def _split(url: str) -> SplitResult | None:
-    """The parts of a URL; None where its host or port cannot be meant."""
-    try:
-        parts = urlsplit(url)
-        return None if parts.port == 0 else parts
-    except ValueError:
-        return None
 
 
 def _status_fault(status: int, text: str, headers: Any, key: str | None) -> Fault:

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from qa_pipeline.errors import BackendError
-from qa_pipeline.generation.backends import chat_api
+from qa_pipeline.generation.backends import chat_api, endpoint
 from qa_pipeline.generation.backends.account import Account
 from qa_pipeline.generation.backends.cache import Cache
 from qa_pipeline.generation.backends.chat_api import Answer, Dialect, Fault
@@ -89,8 +89,8 @@ class OpenAIBackend:
     ):
         self.model = resolve_model(model, on_a_server=True).hub_id
         self.limits = limits or Limits()
-        self._url = chat_api.checked_url(base_url or os.environ.get("OPENAI_BASE_URL") or OPENAI_URL)
-        self._key = chat_api.read_key(api_key_env, required=self._url == OPENAI_URL)
+        self._url = endpoint.checked_url(base_url or os.environ.get("OPENAI_BASE_URL") or OPENAI_URL)
+        self._key = endpoint.read_key(api_key_env, required=self._url == OPENAI_URL)
         if faults := chat_api.extra_body_faults(extra_body or {}):
             raise BackendError(f"extra_body: {'; '.join(faults)}")
         self._cache = cache if isinstance(cache, Cache) else Cache(cache)
@@ -105,7 +105,7 @@ class OpenAIBackend:
         self._settled = 0
         self._backoff_seconds = backoff_seconds
         self._jitter = random.Random()
-        chat_api.require_openai()
+        endpoint.require_openai()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
         self._client: Any = None
@@ -306,9 +306,9 @@ class OpenAIBackend:
 
     def _open_client(self) -> Any:
         if self._client is None:
-            self._client = chat_api.open_client(self._url, self._key, self.limits.timeout)
+            self._client = endpoint.open_client(self._url, self._key, self.limits.timeout)
         return self._client
 
     @property
     def _shown_url(self) -> str:
-        return chat_api.without_credentials(self._url)
+        return endpoint.without_credentials(self._url)

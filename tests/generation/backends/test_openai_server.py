@@ -5,7 +5,7 @@ import logging
 import pytest
 
 from qa_pipeline.errors import BackendError
-from qa_pipeline.generation.backends import Cache, OpenAIBackend, chat_api
+from qa_pipeline.generation.backends import Cache, OpenAIBackend, chat_api, endpoint
 from qa_pipeline.generation.backends.chat_api import OWN_FIELDS
 from qa_pipeline.generation.types import Completion, Failure
 from tests.generation.backends.made import SCHEMA, backend, request, requests
@@ -253,7 +253,7 @@ def test_an_address_that_cannot_be_meant_is_named(url):
 
 @pytest.mark.parametrize("url", ["http://[::1]:80/v1", "https://h\u00e4user.de/v1/", " http://localhost:8000/v1\n"])
 def test_unusual_addresses_are_taken(url):
-    assert chat_api.checked_url(url) == url.strip().rstrip("/")
+    assert endpoint.checked_url(url) == url.strip().rstrip("/")
 
 
 @pytest.mark.parametrize("url", ["http://me:pass@[::1/v1?k=pass", "http://me:pass/word@localhost:80/v1?pass"])
