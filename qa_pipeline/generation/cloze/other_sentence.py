@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 from collections import Counter, defaultdict
 from collections.abc import Sequence
+from itertools import groupby
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,8 @@ import numpy as np
 from qa_pipeline.generation.cloze.sentences import Sentence
 from qa_pipeline.generation.cloze.words import Word, is_content, stem
 
-LEAST_SHARED = 1
+LEAST_SHARED = 2
+"""Entities that two sentences share where they speak of the same thing: one alone is mostly chance."""
 RARE_SHARE = 0.05
 """A shared word counts as an entity when it is a name or at most this share of the sentences has it."""
 
@@ -40,7 +42,7 @@ class SentenceIndex:
         self._vocabulary: dict[str, int] = {}
 
     def other_sentence(self, passage: int, sentence: int, answer: Sequence[Word]) -> tuple[int, int, int, int] | None:
-        """The best sentence of another passage that holds the same answer and shares an entity with its sentence.
+        """The best sentence of another passage that holds the same answer and shares entities with its sentence.
 
         Args:
             passage, sentence: where the answer stands.
@@ -70,7 +72,7 @@ class SentenceIndex:
             return None
         own = self._sentences[self._entry_of[(passage, sentence)]]
         query = {stem(word.lower) for word in own.words if is_content(word)} - {stem(lower) for lower in wanted}
-        shared = [number for number in places if self._shares_entity(number, own, set(wanted))]
+        shared = [number for number in places if self._shares_entities(number, own, set(wanted))]
         if not shared:
             return None
         scores = self.scores(query)
@@ -107,19 +109,21 @@ class SentenceIndex:
         self._bm25 = bm25s.BM25(method="lucene", backend="numpy")
         self._bm25.index((ids, self._vocabulary), show_progress=False)
 
-    def _shares_entity(self, number: int, own: Sentence, answer: set[str]) -> bool:
-        others = {word.lower for word in self._sentences[number].words}
-        shared = {
-            word.lower: word
-            for word in own.words
-            if is_content(word) and word.lower in others and word.lower not in answer
-        }
+    def _shares_entities(self, number: int, own: Sentence, answer: set[str]) -> bool:
+        others = {word.lower for word in self._sentences[number].words} - answer
         limit = max(3.0, RARE_SHARE * len(self.entries))
-        entities = [
-            lower
-            for lower, word in shared.items()
-            if word.kind in ("cap", "num") or len(self._postings[lower]) <= limit
+        shared = [
+            is_content(word)
+            and word.lower in others
+            and (word.kind in ("cap", "num") or len(self._postings[word.lower]) <= limit)
+            for word in own.words
         ]
+        # Neighbours are one entity: "United States", "Supreme Court".
+        entities = {
+            " ".join(word.lower for word, _ in run)
+            for is_shared, run in groupby(zip(own.words, shared, strict=True), key=lambda pair: pair[1])
+            if is_shared
+        }
         return len(entities) >= LEAST_SHARED
 
 

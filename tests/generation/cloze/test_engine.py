@@ -97,6 +97,19 @@ def test_the_other_sentence_holds_the_same_answer_and_is_of_another_passage():
     assert index.other_sentence(0, 0, cut("31 March 1889")) is None
 
 
+@pytest.mark.parametrize(
+    ("other", "same_thing"),
+    [
+        ("A cold winter in 1884 ruined the vineyards of the United States.", False),  # two words, one name
+        ("The United States took part in the Berlin Conference that was held in 1884.", True),
+    ],
+)
+def test_another_sentence_speaks_of_the_same_thing_where_it_shares_two_entities(other, same_thing):
+    own = "Delegates of the United States came to the Berlin Conference in 1884."
+    index = SentenceIndex([sentences_of(own), sentences_of(other)])
+    assert (index.other_sentence(0, 0, cut("1884")) is not None) == same_thing
+
+
 def test_questions_from_another_sentence_can_be_switched_off(passages):
     some = [
         d.details.get("other_passage") for s in range(5) for d in drafts(passages, seed=s, questions_per_context=10)
