@@ -3,6 +3,7 @@
     QA_REAL_DATA=DIR python benchmarks/cloze_worth.py --results worth.jsonl [--datasets xquad policyqa] [--seeds 0 1 2]
         [--cells base cloze human human+cloze] [--folds 4] [--fold K] [--cloze_epochs N] [--human_epochs N]
         [--both_epochs N] [--questions_per_context 16] [--beside_human 8] [--limit ROWS]
+        [--ingredients other_sentence noise filters frames]
 
 - xquad: `xquad/xquad.en.json`, articles divided into folds; for each fold the model is trained on the other articles
   and answers the questions of this one, so that every question is scored once.
@@ -10,9 +11,12 @@
 - cells: `base` is the untrained head; `cloze` what `python -m qa_pipeline generate` makes of the training contexts
   alone, with its filters; `human` the human questions of the same contexts; `human+cloze` both in one training,
   with `--beside_human` generated questions a context. `tenth` and `tenth+cloze` have a tenth of the human questions.
-- `cloze-NAME` leaves an ingredient out: other_sentence, noise, frames, filters, or answer_types (names, dates, numbers
-  and titles only are left). `cloze+self_training` puts one in, and `cloze+repeats` lets several passages of a document
-  be asked the same. The same after `human+cloze`.
+- A cell of generated rows may be followed by `-NAME` for ingredients that are left out (other_sentence, noise, frames,
+  filters, or answer_types: names, dates, numbers and titles only are left) and by `+NAME` for what is put in:
+  self_training, or repeats (several passages of a document may be asked the same). Example: `cloze-noise-filters`.
+- `--ingredients` measures several of them together, on `cloze`: one half of all combinations of with and without (a
+  2^(k-1) design), the other half on every second fold or seed. Each training then says something of each ingredient:
+  its effect is the mean F1 of all trainings with it minus that of those without.
 - The questions of a scored cell are appended to --results with their EM and F1 the moment they are done, keyed by
   everything they depend on. A killed run goes on where it was; a finished one only prints. Several processes may share
   the file, each with a --seeds or a --fold of its own.
@@ -26,12 +30,14 @@ from __future__ import annotations
 
 import argparse
 import hashlib
+import itertools
 import json
 import os
+import re
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -41,14 +47,14 @@ import numpy as np
 from finished_cells import FinishedCells
 
 CLOZE = ("cloze", "human+cloze", "tenth+cloze")
-INGREDIENTS = {
-    "-other_sentence": ["--cloze_ingredients", '{"other_sentence": false}'],
-    "-noise": ["--cloze_ingredients", '{"noise": false}'],
-    "-frames": ["--cloze_ingredients", '{"frames": false}'],
-    "-answer_types": ["--answer_types", "name,date,number,title"],
-    "+repeats": ["--near_duplicate_scope", "passage"],
-    "-filters": ["--skip_filters", "length,leaked,deictic,near_duplicate"],
-    "+self_training": ["--self_training_rounds", "1"],
+CHANGES: dict[str, dict[str, Any]] = {
+    "-other_sentence": {"cloze_ingredients": {"other_sentence": False}},
+    "-noise": {"cloze_ingredients": {"noise": False}},
+    "-frames": {"cloze_ingredients": {"frames": False}},
+    "-answer_types": {"answer_types": "name,date,number,title"},
+    "-filters": {"skip_filters": "length,leaked,deictic,near_duplicate"},
+    "+repeats": {"near_duplicate_scope": "passage"},
+    "+self_training": {"self_training_rounds": 1},
 }
 """Settings of `generate` that take an ingredient out, or put it in."""
 EPOCHS = {
@@ -58,7 +64,6 @@ EPOCHS = {
     "tenth": {"xquad": 20, "policyqa": 20},
 }
 """Epochs by kind of data. Generated questions of PolicyQA are twice as many as those of a fold of XQuAD-en."""
-CELLS = ("base", "human", "tenth", *(cell + change for cell in CLOZE for change in ("", *INGREDIENTS)))
 LONGEST_ANSWER = {"xquad": 30, "policyqa": 100}
 """Longest answer that is decoded, in tokens; the same for every cell of a dataset."""
 
@@ -67,7 +72,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--results", required=True, help="JSONL file that results are appended to")
     parser.add_argument("--datasets", nargs="+", choices=list(LONGEST_ANSWER), default=list(LONGEST_ANSWER))
-    parser.add_argument("--cells", nargs="+", choices=CELLS, default=["base", "cloze", "human", "human+cloze"])
+    parser.add_argument("--cells", nargs="*", type=cell_name, default=["base", "cloze", "human", "human+cloze"])
+    parser.add_argument(
+        "--ingredients", nargs="+", default=[], choices=[name[1:] for name in CHANGES if name[0] == "-"]
+    )
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
     parser.add_argument("--folds", type=int, default=4)
     parser.add_argument("--fold", nargs="+", type=int, help="only these folds of xquad; figures are then theirs")
@@ -84,11 +92,38 @@ def main() -> None:
     for seed in arguments.seeds:
         for dataset in arguments.datasets:
             for fold, train, score in splits(dataset, arguments):
-                for cell in arguments.cells:
+                for cell in dict.fromkeys((*arguments.cells, *design(arguments.ingredients, seed + fold))):
                     key = key_of(dataset, cell, seed, fold, arguments)
                     if key not in done.rows:
                         done.append(key, run_cell(dataset, cell, seed, train, score, arguments))
     print(json.dumps(summary(done, arguments)))
+
+
+def cell_name(text: str) -> str:
+    """The name of a cell, checked."""
+    base, changes = parts_of(text)
+    known = ("base", "human", "tenth", *CLOZE)
+    if text != base + "".join(changes) or base not in known or set(changes) - CHANGES.keys():
+        raise argparse.ArgumentTypeError(
+            f"expected one of {', '.join(known)}, and of {', '.join(CHANGES)}; found {text}"
+        )
+    return text
+
+
+def parts_of(cell: str) -> tuple[str, list[str]]:
+    """What a cell trains on and what is changed in how its rows are made."""
+    base = max((base for base in CLOZE if cell.startswith(base)), key=len, default=cell)
+    return base, re.findall(r"[+-][a-z_]+", cell[len(base) :])
+
+
+def design(ingredients: Sequence[str], number: int) -> list[str]:
+    """Cells with an even number of the ingredients left out, or an odd one where `number` is odd."""
+    combinations = itertools.product((False, True), repeat=len(ingredients)) if ingredients else ()
+    return [
+        "cloze" + "".join(f"-{name}" for name, is_out in zip(ingredients, out, strict=True) if is_out)
+        for out in combinations
+        if sum(out) % 2 == number % 2
+    ]
 
 
 def epochs_of(dataset: str, cell: str, arguments: argparse.Namespace) -> float:
@@ -195,7 +230,6 @@ def generated(dataset: str, cell: str, seed: int, train: list[Any], arguments: a
 
     articles = articles_of(train) if dataset == "xquad" else [row.get("title", "") for row in train]
     article = {row["context"]: title for row, title in zip(train, articles, strict=True)}
-    change = next((change for change in INGREDIENTS if cell.endswith(change)), "")
     with tempfile.TemporaryDirectory() as folder:
         contexts = [
             {"id": str(i), "title": title, "context": context, "question": "?"}
@@ -203,16 +237,19 @@ def generated(dataset: str, cell: str, seed: int, train: list[Any], arguments: a
         ]
         unasked = [{**row, "answers": {"text": [], "answer_start": []}, "is_impossible": True} for row in contexts]
         write_squad(Path(folder) / "contexts.json", unasked)
-        options = {
+        options: dict[str, Any] = {
             "contexts_from": f"{folder}/contexts.json",
             "output_dir": f"{folder}/made",
             "questions_per_context": questions_of(cell, arguments),
             "seed": seed,
             "validation_fraction": 0,
             "test_fraction": 0,
+            "cloze_ingredients": {},
         }
-        given = [str(part) for name, value in options.items() for part in (f"--{name}", value)]
-        generate_command([*given, *INGREDIENTS.get(change, [])])
+        for change in parts_of(cell)[1]:
+            for name, value in CHANGES[change].items():
+                options[name] = options[name] | value if isinstance(value, dict) else value
+        generate_command([f"--{k}={json.dumps(v) if isinstance(v, dict) else v}" for k, v in options.items()])
         return list(load_examples(f"{folder}/made/train.json")[0])
 
 
@@ -230,14 +267,7 @@ def summary(done: FinishedCells, arguments: argparse.Namespace) -> dict[str, Any
         f1: dict[str, np.ndarray] = {}
         table: dict[str, Any] = {"intervals_over": drawn.unit}
         for cell in arguments.cells:
-            rows = [
-                [done.rows[key_of(dataset, cell, seed, fold, arguments)] for fold in folds_of(dataset, arguments)]
-                for seed in arguments.seeds
-            ]
-            exact, values = (
-                np.array([[value for row in seed_rows for value in row[name]] for seed_rows in rows])
-                for name in ("exact", "f1")
-            )
+            exact, values = (scores_of(done, dataset, cell, name, arguments) for name in ("exact", "f1"))
             f1[cell] = 100 * values.mean(axis=0)
             low, high = bootstrap_interval(f1[cell], np.random.default_rng(0), clusters=clusters)
             table[cell] = {
@@ -247,8 +277,11 @@ def summary(done: FinishedCells, arguments: argparse.Namespace) -> dict[str, Any
                 "f1_by_seed": [round(100 * float(row.mean()), 2) for row in values],
                 "questions": values.shape[1],
             }
-        for name, (a, b) in compared(arguments.cells).items():
-            found = paired_bootstrap(f1[a], f1[b], np.random.default_rng(0), clusters=clusters)
+        pairs = {name: (f1[a], f1[b]) for name, (a, b) in compared(arguments.cells).items()}
+        for name in arguments.ingredients:
+            pairs[f"with {name} minus without"] = halves(done, dataset, name, arguments)
+        for name, (before, after) in pairs.items():
+            found = paired_bootstrap(before, after, np.random.default_rng(0), clusters=clusters)
             table[name] = {k: round(float(getattr(found, k)), 4) for k in ("difference", "low", "high", "p_value")}
         if "cloze" in f1 and "human" in f1:
             table["cloze_share_of_human_f1"] = round(float(f1["cloze"].mean() / f1["human"].mean()), 4)
@@ -256,14 +289,38 @@ def summary(done: FinishedCells, arguments: argparse.Namespace) -> dict[str, Any
     return line
 
 
+def scores_of(done: FinishedCells, dataset: str, cell: str, name: str, arguments: argparse.Namespace) -> np.ndarray:
+    """(num_seeds, num_questions) scores of a cell, 0 to 1; "exact" or "f1"."""
+    rows = [
+        [done.rows[key_of(dataset, cell, seed, fold, arguments)] for fold in folds_of(dataset, arguments)]
+        for seed in arguments.seeds
+    ]
+    return np.array([[value for row in seed_rows for value in row[name]] for seed_rows in rows])
+
+
+def halves(
+    done: FinishedCells, dataset: str, ingredient: str, arguments: argparse.Namespace
+) -> tuple[np.ndarray, np.ndarray]:
+    """(num_questions,) mean F1, 0 to 100, of the trainings of the design without and with an ingredient."""
+    result = []
+    for is_out in (True, False):
+        folds = []
+        for fold in folds_of(dataset, arguments):
+            keys = [
+                key_of(dataset, cell, seed, fold, arguments)
+                for seed in arguments.seeds
+                for cell in design(arguments.ingredients, seed + fold)
+                if (f"-{ingredient}" in parts_of(cell)[1]) == is_out
+            ]
+            folds.append(100 * np.mean([done.rows[key]["f1"] for key in keys], axis=0))
+        result.append(np.concatenate(folds))
+    return result[0], result[1]
+
+
 def compared(cells: list[str]) -> dict[str, tuple[str, str]]:
     """Name -> (A, B) of the differences B - A worth showing."""
-    pairs = [
-        ("human", "human+cloze"),
-        ("tenth", "tenth+cloze"),
-        *((base, base + change) for base in CLOZE for change in INGREDIENTS),
-    ]
-    return {f"{b} minus {a}": (a, b) for a, b in pairs if a in cells and b in cells}
+    pairs = [("human", "human+cloze"), ("tenth", "tenth+cloze"), *((parts_of(cell)[0], cell) for cell in cells)]
+    return {f"{b} minus {a}": (a, b) for a, b in pairs if a != b and a in cells and b in cells}
 
 
 if __name__ == "__main__":
