@@ -103,7 +103,7 @@ def _shown(value: Any) -> str:
 def _print_everything() -> None:
     import transformers
 
-    from qa_pipeline.arguments.parsing import GROUPS
+    from qa_pipeline.arguments.training import GROUPS
 
     parser = transformers.HfArgumentParser(
         GROUPS,  # type: ignore[arg-type]

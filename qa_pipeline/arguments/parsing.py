@@ -19,10 +19,8 @@ from qa_pipeline.arguments.groups import DataArguments, LoRAArguments, ModelArgu
 from qa_pipeline.arguments.help import print_help_if_asked
 from qa_pipeline.arguments.setting_types import settings_of
 from qa_pipeline.arguments.sources import log_once, read_sources
-from qa_pipeline.arguments.training import TrainingArguments, default_eval_steps
+from qa_pipeline.arguments.training import GROUPS, TrainingArguments, default_eval_steps
 from qa_pipeline.errors import ConfigError
-
-GROUPS = (ModelArguments, DataArguments, LoRAArguments, TrainingArguments)
 
 
 @dataclass

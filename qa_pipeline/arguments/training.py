@@ -6,7 +6,13 @@ from dataclasses import dataclass
 
 import transformers
 
-from qa_pipeline.arguments.groups import DEFAULT_LOGGING_STEPS, TrainingSettings
+from qa_pipeline.arguments.groups import (
+    DEFAULT_LOGGING_STEPS,
+    DataArguments,
+    LoRAArguments,
+    ModelArguments,
+    TrainingSettings,
+)
 from qa_pipeline.arguments.precision import accelerator_available, resolve_bf16
 
 
@@ -32,3 +38,7 @@ class TrainingArguments(TrainingSettings, transformers.TrainingArguments):  # ty
         self.remove_unused_columns = False
         self.report_to = "none" if self.report_to is None else self.report_to
         super().__post_init__()
+
+
+GROUPS = (ModelArguments, DataArguments, LoRAArguments, TrainingArguments)
+"""The settings of run_qa.py, in the order of its help."""
