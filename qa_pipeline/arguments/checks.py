@@ -114,6 +114,13 @@ class _Checks:
         extra = split_names(self.values["extra_train_files"] or [])
         if extra and not (self.values["do_train"] and (train or hub)):
             self.report("extra_train_files", "is added to training data: set do_train, and train_file or dataset_name")
+        first, epochs = self.values["extra_train_epochs"], self.values["num_train_epochs"]
+        if first is not None and not extra:
+            self.report("extra_train_epochs extra_train_files", "says when extra_train_files take part; set those")
+        elif first is not None and first > epochs:
+            self.report(
+                "extra_train_epochs num_train_epochs", f"expected at most num_train_epochs ({epochs:g}), found {first}"
+            )
         files = [(name, self.values[name]) for name in ("train_file", "validation_file", "test_file")]
         for name, path in [*files, *(("extra_train_files", path) for path in extra)]:
             if path and not any(mark in path for mark in ("://", "*", "?")) and not os.path.exists(path):

@@ -191,6 +191,13 @@ class TrainingSettings:
         default=None,
         metadata={"help": "Bounds a training batch by padded tokens instead of per_device_train_batch_size."},
     )
+    extra_train_epochs: int | None = field(
+        default=None,
+        metadata={
+            "help": "Epochs, from the first, in which the rows of extra_train_files take part; the others train on the "
+            "rest alone. None: all of them."
+        },
+    )
     eval_batch_tokens: int = field(
         default=16384,
         metadata={"help": "Bounds an evaluation batch by padded tokens."},

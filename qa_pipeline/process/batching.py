@@ -6,7 +6,9 @@ and memory are cached by shape). Within one size windows are drawn at random in 
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
@@ -70,3 +72,51 @@ class LengthGroupedBatches:
             steps[-1] = steps[-1] + [self.slices[i % len(self.slices)] for i in range(missing)]
         for step in range(len(steps)) if self.order == "sequential" else rng.permutation(len(steps)):
             yield windows[steps[step][self.rank]].tolist()
+
+
+class StagedBatches:
+    """Batch sampler for passes over all windows, then passes without the extra ones, which thus have no last word.
+
+    The passes are laid end to end and cut into `epochs` parts of one length, which the learning-rate schedule and
+    resuming rely on. What is asked for beyond the last pass are more passes without the extra windows.
+
+    Args:
+        lengths: (num_windows,) tokens.
+        extra: (num_windows,) bool, the windows that only the first passes have.
+        epochs: passes in all, and parts that they are cut into.
+        extra_epochs: passes with the extra windows.
+        options: of `LengthGroupedBatches`, for every pass.
+    """
+
+    def __init__(self, lengths: np.ndarray, extra: np.ndarray, *, epochs: int, extra_epochs: int, **options: Any):
+        self.extra_epochs, self.epoch = min(extra_epochs, epochs), 0
+        self._all, self._others = np.arange(len(lengths)), np.flatnonzero(~extra)
+        self._over_all = LengthGroupedBatches(lengths, **options)
+        self._over_others = LengthGroupedBatches(lengths[self._others], **options)
+        total = self.extra_epochs * len(self._over_all) + (epochs - self.extra_epochs) * len(self._over_others)
+        self._length = -(-total // epochs)
+
+    def set_epoch(self, epoch: int) -> None:
+        """Decides which part the next iteration gives."""
+        self.epoch = epoch
+
+    def __len__(self) -> int:
+        """Batches that this process sees in an epoch."""
+        return self._length
+
+    def __iter__(self) -> Iterator[list[int]]:
+        return itertools.islice(self._from(self.epoch * self._length), self._length)
+
+    def _from(self, position: int) -> Iterator[list[int]]:
+        """The batches of all passes from a position on, without end."""
+        for number in itertools.count():
+            with_extra = number < self.extra_epochs
+            batches = self._over_all if with_extra else self._over_others
+            windows = self._all if with_extra else self._others
+            if position >= len(batches):
+                position -= len(batches)
+                continue
+            batches.set_epoch(number)
+            for batch in itertools.islice(batches, position, None):
+                yield windows[batch].tolist()
+            position = 0

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from transformers import EarlyStoppingCallback, PreTrainedTokenizerBase
 
@@ -35,6 +36,7 @@ class Process:
         train_windows: labelled windows, or None to evaluate only.
         evaluation: what `eval_strategy` evaluates during training.
         pad_to: lengths (tokens) that a batch may have; None pads to a few sizes by itself.
+        extra: (num_windows,) bool, training windows that only the first `args.extra_train_epochs` epochs have.
     """
 
     def __init__(
@@ -45,13 +47,14 @@ class Process:
         train_windows: Windows | None = None,
         evaluation: Evaluation | None = None,
         pad_to: Sequence[int] | None = None,
+        extra: np.ndarray | None = None,
     ):
         self.args = args
         if args.bf16 or args.fp16:
             compute_head_in_own_dtype(model)
         if args.bf16 and args.device.type == "cpu":
             use_float32_attention(model)
-        self.trainer = QATrainer(model, args, tokenizer, train_windows, evaluation, pad_to)
+        self.trainer = QATrainer(model, args, tokenizer, train_windows, evaluation, pad_to, extra)
         if args.early_stopping_patience is not None:
             stopping = EarlyStoppingCallback(args.early_stopping_patience, args.early_stopping_threshold)
             self.trainer.add_callback(stopping)

@@ -7,12 +7,14 @@ nothing of decoding.
 from __future__ import annotations
 
 import functools
+import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+import numpy as np
 import torch
 from torch.utils.data import DataLoader
 from transformers import PreTrainedTokenizerBase, Trainer, TrainerCallback
@@ -24,7 +26,7 @@ from qa_pipeline.errors import ModelError
 from qa_pipeline.preprocess import IGNORE, Windows, collate
 from qa_pipeline.preprocess.batching import MODEL_INPUTS, inference_batches
 from qa_pipeline.process import checkpoints
-from qa_pipeline.process.batching import LengthGroupedBatches
+from qa_pipeline.process.batching import LengthGroupedBatches, StagedBatches
 
 _ORDERS = {"batch_rebalance": "group_by_length"}  # processes already get batches of equal length in each step
 
@@ -70,8 +72,10 @@ class QATrainer(Trainer):
         train_windows: Windows | None,
         evaluation: Evaluation | None,
         pad_to: Sequence[int] | None,
+        extra: np.ndarray | None = None,
     ):
         self.train_windows, self.evaluation, self.pad_to = train_windows, evaluation, pad_to
+        self.extra = extra
         self._epochs = _EpochSetter()
         super().__init__(
             model=model,
@@ -91,16 +95,22 @@ class QATrainer(Trainer):
         if self.train_windows is None:
             raise ModelError("training was asked for without training windows")
         args = self.args
-        batches = LengthGroupedBatches(
-            self.train_windows.lengths,
-            batch_size=None if args.train_batch_tokens else args.train_batch_size,
-            batch_tokens=args.train_batch_tokens,
-            seed=args.data_seed if args.data_seed is not None else args.seed,
-            rank=args.process_index,
-            world_size=args.world_size,
-            order=_ORDERS.get(args.train_sampling_strategy, args.train_sampling_strategy),
-            longest=self.train_windows.max_length,
-        )
+        lengths = self.train_windows.lengths
+        options: dict[str, Any] = {
+            "batch_size": None if args.train_batch_tokens else args.train_batch_size,
+            "batch_tokens": args.train_batch_tokens,
+            "seed": args.data_seed if args.data_seed is not None else args.seed,
+            "rank": args.process_index,
+            "world_size": args.world_size,
+            "order": _ORDERS.get(args.train_sampling_strategy, args.train_sampling_strategy),
+            "longest": self.train_windows.max_length,
+        }
+        batches: LengthGroupedBatches | StagedBatches
+        if args.extra_train_epochs is None or self.extra is None or not self.extra.any():
+            batches = LengthGroupedBatches(lengths, **options)
+        else:
+            epochs = math.ceil(args.num_train_epochs)
+            batches = StagedBatches(lengths, self.extra, epochs=epochs, extra_epochs=args.extra_train_epochs, **options)
         self._epochs.batches = batches
         return self._loader(self.train_windows, batches)
 
@@ -291,7 +301,7 @@ class QATrainer(Trainer):
 class _EpochSetter(TrainerCallback):
     """Tells the batch sampler which epoch begins (also after a resume in the middle of one)."""
 
-    batches: LengthGroupedBatches | None = None
+    batches: LengthGroupedBatches | StagedBatches | None = None
 
     def on_epoch_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         if self.batches is not None:

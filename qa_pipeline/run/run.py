@@ -63,8 +63,11 @@ def run_qa(arguments: Arguments) -> dict[str, Any]:
             begin(folder, arguments, splits, model)
 
     rng = np.random.default_rng(args.seed)
-    train_windows = preprocess.labelled_windows(splits["train"].examples, rng) if args.do_train else None
-    if train_windows is not None:
+    train_windows = extra = None
+    if args.do_train:
+        examples, extra_ids = splits["train"].examples, splits["train"].extra_ids
+        train_windows = preprocess.labelled_windows(examples, rng)
+        extra = np.array([example["id"] in extra_ids for example in examples])[train_windows.example_index]
         counts = {name: count for name, count in asdict(preprocess.stats).items() if count}
         logger.info("Training windows: %s", ", ".join(f"{count:,} {name}" for name, count in counts.items()))
     validation = None
@@ -78,6 +81,7 @@ def run_qa(arguments: Arguments) -> dict[str, Any]:
         train_windows,
         validation.evaluation if validation else None,
         pad_to=[arguments.data.max_seq_length] if arguments.data.pad_to_max_length else None,
+        extra=extra,
     )
 
     results: dict[str, Any] = {}

@@ -25,6 +25,7 @@ class Split:
 
     Attributes:
         added: what reading extra_train_files found, a report each.
+        extra_ids: of the rows that came from there.
         warnings: what the user should know of it; logged at once, and repeated where the run ends.
     """
 
@@ -32,6 +33,7 @@ class Split:
     examples: list[Example]
     report: DataReport
     added: list[DataReport] = field(default_factory=list)
+    extra_ids: set[str] = field(default_factory=set)
     warnings: list[str] = field(default_factory=list)
 
     def warn(self, text: str) -> None:
@@ -101,6 +103,7 @@ def add_training_rows(splits: dict[str, Split], source: str, arguments: Argument
         ids.add(example["id"])
         rows[number] = example
     train.examples = train.examples + rows
+    train.extra_ids.update(example["id"] for example in rows)
     train.source += f" + {source}"
     train.added.append(extra.report)
 

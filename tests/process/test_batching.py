@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from collections import Counter
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -7,7 +9,7 @@ from hypothesis import strategies as st
 
 from qa_pipeline.preprocess.batching import padded_lengths
 from qa_pipeline.preprocess.windows import PAD_MULTIPLE
-from qa_pipeline.process.batching import LengthGroupedBatches
+from qa_pipeline.process.batching import LengthGroupedBatches, StagedBatches
 
 lengths_strategy = st.lists(st.integers(1, 384), min_size=1, max_size=200).map(np.array)
 
@@ -75,3 +77,50 @@ def test_a_sampler_without_a_bound_is_refused():
 def test_sequential_order_is_kept():
     batches = LengthGroupedBatches(np.array([30, 300, 20, 10]), batch_size=2, order="sequential")
     assert list(batches) == [[0, 1], [2, 3]]
+
+
+@settings(deadline=None, max_examples=50)
+@given(
+    lengths=lengths_strategy,
+    share=st.floats(0, 0.9),
+    epochs=st.integers(1, 5),
+    extra_epochs=st.integers(1, 5),
+    world=st.integers(1, 3),
+)
+def test_extra_windows_are_in_the_first_passes_and_the_others_in_all(lengths, share, epochs, extra_epochs, world):
+    extra = np.random.default_rng(0).random(len(lengths)) < share
+    extra[0] = False
+    extra_epochs = min(extra_epochs, epochs)
+    options = {"epochs": epochs, "extra_epochs": extra_epochs, "batch_tokens": 512, "seed": 3, "world_size": world}
+    steps: list[list[list[int]]] = []  # what all processes see, step by step
+    ranks = [StagedBatches(lengths, extra, rank=rank, **options) for rank in range(world)]
+    for epoch in range(epochs):
+        shares = []
+        for batches in ranks:
+            batches.set_epoch(epoch)
+            shares.append(list(batches))
+            assert len(shares[-1]) == len(batches) == len(ranks[0])
+        steps += [list(step) for step in zip(*shares, strict=True)]
+    seen = Counter(window for step in steps for batch in step for window in batch)
+    for window, is_extra in enumerate(extra.tolist()):
+        assert seen[window] >= (extra_epochs if is_extra else epochs)
+    last = max((n for n, step in enumerate(steps) for batch in step if extra[batch].any()), default=-1)
+    with_extra = -(-len(LengthGroupedBatches(lengths, batch_tokens=512)) // world) * extra_epochs
+    assert last < with_extra
+    if world == 1:  # nothing is filled up but the end
+        assert all(seen[window] == extra_epochs for window in np.flatnonzero(extra).tolist())
+        passes_end = with_extra + (epochs - extra_epochs) * len(LengthGroupedBatches(lengths[~extra], batch_tokens=512))
+        counted = Counter(window for step in steps[:passes_end] for batch in step for window in batch)
+        assert all(counted[window] == epochs for window in np.flatnonzero(~extra).tolist())
+
+
+def test_a_staged_epoch_is_the_same_when_it_is_read_again_and_what_follows_the_last_has_no_extra_windows():
+    lengths = np.random.default_rng(0).integers(10, 384, 300)
+    extra = np.arange(300) >= 100
+    batches = StagedBatches(lengths, extra, epochs=4, extra_epochs=1, batch_tokens=1024, seed=1)
+    batches.set_epoch(2)
+    first = list(batches)
+    assert list(batches) == first
+    batches.set_epoch(7)
+    after = [window for batch in batches for window in batch]
+    assert after and max(after) < 100

@@ -77,6 +77,33 @@ def test_a_run_killed_anywhere_ends_with_the_weights_of_an_uninterrupted_one(
     assert results["eval_f1"] == read_json(finished / "all_results.json")["eval_f1"]
 
 
+def test_a_run_whose_extra_rows_stop_early_ends_the_same_when_it_is_killed(data, tiny_bert, tmp_path, monkeypatch):
+    from qa_pipeline.process import trainer
+
+    changes = {
+        "extra_train_files": str(data / "test.json"),
+        "extra_train_epochs": 1,
+        "num_train_epochs": 3,
+        "max_train_samples": 24,
+        "do_eval": False,
+        "eval_strategy": "no",
+    }
+    run_qa(parsed(tmp_path / "a", settings(data, tiny_bert, tmp_path / "a" / "out", **changes)))
+    config = settings(data, tiny_bert, tmp_path / "b" / "out", **changes)
+    init = trainer.QATrainer.__init__
+
+    def killing(self, *args, **kwargs):
+        init(self, *args, **kwargs)
+        self.add_callback(KillAt(20, "end"))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(trainer.QATrainer, "__init__", killing)
+        with pytest.raises(KilledError):
+            run_qa(parsed(tmp_path / "b", config))
+    run_qa(parsed(tmp_path / "b", config))
+    assert_same_weights(tmp_path / "a" / "out", tmp_path / "b" / "out")
+
+
 def test_best_model_and_early_stopping_survive_a_kill_after_the_last_checkpoint(data, tiny_bert, tmp_path, monkeypatch):
     changes = {
         "save_strategy": "epoch",
