@@ -2,7 +2,7 @@
 
     QA_REAL_DATA=DIR python benchmarks/cloze_worth.py --results worth.jsonl [--datasets xquad policyqa] [--seeds 0 1 2]
         [--cells base cloze human human+cloze] [--folds 4] [--fold K] [--cloze_epochs N] [--human_epochs N]
-        [--both_epochs N] [--questions_per_context 16] [--beside_human 8] [--limit ROWS]
+        [--extra_epochs N] [--questions_per_context 16] [--beside_human 8] [--limit ROWS]
         [--ingredients other_sentence noise filters frames]
 
 - xquad: `xquad/xquad.en.json`, articles divided into folds; for each fold the model is trained on the other articles
@@ -10,7 +10,8 @@
 - policyqa: trained on `policyqa/train.json`, scored on `policyqa/validation.json`.
 - cells: `base` is the untrained head; `cloze` what `python -m qa_pipeline generate` makes of the training contexts
   alone, with its filters; `human` the human questions of the same contexts; `human+cloze` both in one training,
-  with `--beside_human` generated questions a context. `tenth` and `tenth+cloze` have a tenth of the human questions.
+  with `--beside_human` generated questions a context in its first epochs. `tenth` and `tenth+cloze` have a tenth of
+  the human questions.
 - A cell of generated rows may be followed by `-NAME` for ingredients that are left out (other_sentence, noise, frames,
   filters, or answer_types: names, dates, numbers and titles only are left) and by `+NAME` for what is put in:
   self_training, or repeats (several passages of a document may be asked the same). Example: `cloze-noise-filters`.
@@ -60,10 +61,11 @@ CHANGES: dict[str, dict[str, Any]] = {
 EPOCHS = {
     "cloze": {"xquad": 3, "policyqa": 1.5},
     "human": {"xquad": 5, "policyqa": 5},
-    "both": {"xquad": 3, "policyqa": 3},
     "tenth": {"xquad": 20, "policyqa": 20},
 }
-"""Epochs by kind of data. Generated questions of PolicyQA are twice as many as those of a fold of XQuAD-en."""
+"""Passes over the rows of the first part of a cell. Generated questions of PolicyQA are twice as many as XQuAD-en's."""
+EXTRA_EPOCHS = {"human+cloze": 2, "tenth+cloze": 3}
+"""Passes, from the first, that have the generated rows beside human ones too."""
 LONGEST_ANSWER = {"xquad": 30, "policyqa": 100}
 """Longest answer that is decoded, in tokens; the same for every cell of a dataset."""
 
@@ -81,6 +83,7 @@ def main() -> None:
     parser.add_argument("--fold", nargs="+", type=int, help="only these folds of xquad; figures are then theirs")
     for name, epochs in EPOCHS.items():
         parser.add_argument(f"--{name}_epochs", type=float, help=f"default: {epochs}")
+    parser.add_argument("--extra_epochs", type=int, help=f"default: {EXTRA_EPOCHS}")
     parser.add_argument("--learning_rate", type=float, default=3e-4)
     parser.add_argument("--questions_per_context", type=int, default=16)
     parser.add_argument("--beside_human", type=int, default=8, help="generated questions a context beside human ones")
@@ -126,10 +129,12 @@ def design(ingredients: Sequence[str], number: int) -> list[str]:
     ]
 
 
-def epochs_of(dataset: str, cell: str, arguments: argparse.Namespace) -> float:
-    """Epochs of a cell."""
-    kind = "both" if "+cloze" in cell else "cloze" if cell.startswith("cloze") else cell
-    return float(getattr(arguments, f"{kind}_epochs") or EPOCHS[kind][dataset])
+def epochs_of(dataset: str, cell: str, arguments: argparse.Namespace) -> tuple[float, int | None]:
+    """Passes over the rows of a cell, and those of them that have generated rows beside human ones."""
+    base, _ = parts_of(cell)
+    kind = base.partition("+")[0]
+    epochs = float(getattr(arguments, f"{kind}_epochs") or EPOCHS[kind][dataset])
+    return epochs, (arguments.extra_epochs or EXTRA_EPOCHS[base]) if "+" in base else None
 
 
 def questions_of(cell: str, arguments: argparse.Namespace) -> int:
@@ -141,7 +146,9 @@ def key_of(dataset: str, cell: str, seed: int, fold: int, arguments: argparse.Na
     """Names a cell by everything that its figures depend on, the code that generates included."""
     parts = [dataset, cell, f"seed{seed}", f"{fold}of{arguments.folds}" if dataset == "xquad" else "0"]
     if cell != "base":
-        parts += [f"epochs{epochs_of(dataset, cell, arguments):g}", f"lr{arguments.learning_rate:g}"]
+        epochs, extra_epochs = epochs_of(dataset, cell, arguments)
+        shown = f"epochs{epochs:g}" + (f"+{extra_epochs}" if extra_epochs else "")
+        parts += [shown, f"lr{arguments.learning_rate:g}"]
     if "cloze" in cell:
         parts += [f"q{questions_of(cell, arguments)}", source_hash()]
     if arguments.limit:
@@ -200,14 +207,15 @@ def run_cell(
 
     begin = time.perf_counter()
     made = generated(dataset, cell, seed, train, arguments)[: arguments.limit] if "cloze" in cell else []
-    rows = human_rows(cell, seed, train) + made
+    human = human_rows(cell, seed, train)
     longest, rate = LONGEST_ANSWER[dataset], arguments.learning_rate
     reader = Reader(max_answer_length=longest, learning_rate=rate, seed=seed)
-    if rows:
-        reader.train(rows, epochs_of(dataset, cell, arguments))
+    if human or made:
+        epochs, extra_epochs = epochs_of(dataset, cell, arguments)
+        reader.train(*((human, epochs, made, extra_epochs) if human else (made, epochs)))
     scores = reader.score(score)
     return {
-        "rows": len(rows),
+        "rows": len(human) + len(made),
         "generated": len(made),
         "seconds": round(time.perf_counter() - begin, 1),
         "ids": [row["id"] for row in score],

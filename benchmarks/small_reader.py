@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -33,24 +34,36 @@ class Reader:
         self.preprocess = Preprocess(self.tokenizer)
         self.postprocess = Postprocess(max_answer_length=max_answer_length)
 
-    def train(self, examples: list[Any], epochs: float) -> None:
-        """Trains all weights; about TOKENS_PER_BATCH tokens a batch."""
+    def train(
+        self, examples: list[Any], epochs: float, extra: Sequence[Any] = (), extra_epochs: int | None = None
+    ) -> None:
+        """Trains all weights; about TOKENS_PER_BATCH tokens a batch.
+
+        Args:
+            examples: canonical rows.
+            epochs: passes over them.
+            extra: more rows.
+            extra_epochs: passes, from the first, that have those too; None: all.
+        """
         from qa_pipeline.process import Process
 
         rng = np.random.default_rng(self.seed)
-        shuffled = [examples[i] for i in rng.permutation(len(examples))]
-        windows = self.preprocess.labelled_windows(shuffled, rng)
+        rows = [*examples, *extra]
+        order = rng.permutation(len(rows))
+        windows = self.preprocess.labelled_windows([rows[i] for i in order], rng)
         batch = max(4, round(TOKENS_PER_BATCH / float(np.mean(windows.lengths))))
         with tempfile.TemporaryDirectory() as folder:
             args = training_arguments(
                 folder,
                 per_device_train_batch_size=batch,
                 num_train_epochs=epochs,
+                extra_train_epochs=extra_epochs,
                 learning_rate=self.learning_rate,
                 warmup_steps=0.1,
                 seed=self.seed,
             )
-            Process(self.model, self.tokenizer, args, train_windows=windows).train()
+            is_extra = (order >= len(examples))[windows.example_index]
+            Process(self.model, self.tokenizer, args, train_windows=windows, extra=is_extra).train()
 
     def predictions(self, examples: list[Any]) -> list[Any]:
         """The prediction for each example, in their order."""
