@@ -93,8 +93,10 @@ class StagedBatches:
         self._all, self._others = np.arange(len(lengths)), np.flatnonzero(~extra)
         self._over_all = LengthGroupedBatches(lengths, **options)
         self._over_others = LengthGroupedBatches(lengths[self._others], **options)
-        total = self.extra_epochs * len(self._over_all) + (epochs - self.extra_epochs) * len(self._over_others)
+        with_extra = self.extra_epochs * len(self._over_all)
+        total = with_extra + (epochs - self.extra_epochs) * len(self._over_others)
         self._length = -(-total // epochs)
+        self.share_without_extra = 1 - with_extra / total
 
     def set_epoch(self, epoch: int) -> None:
         """Decides which part the next iteration gives."""

@@ -19,7 +19,7 @@ import torch
 from torch.utils.data import DataLoader
 from transformers import PreTrainedTokenizerBase, Trainer, TrainerCallback
 from transformers.trainer_callback import TrainerState
-from transformers.trainer_utils import rotate_checkpoints
+from transformers.trainer_utils import SchedulerType, rotate_checkpoints
 
 from qa_pipeline.arguments import TrainingArguments
 from qa_pipeline.errors import ModelError
@@ -177,6 +177,17 @@ class QATrainer(Trainer):
             optimizer_class, kwargs = self.get_optimizer_cls_and_kwargs(self.args, self.model)
             self.optimizer = optimizer_class(self._parameter_groups(), **kwargs)
         return super().create_optimizer(model)
+
+    def create_scheduler(
+        self, num_training_steps: int, optimizer: torch.optim.Optimizer | None = None
+    ) -> torch.optim.lr_scheduler.LRScheduler:
+        """As in Trainer; warmup_stable_decay without num_decay_steps decays linearly from the last extra window on."""
+        kwargs: dict[str, Any] = dict(self.args.lr_scheduler_kwargs or {})  # type: ignore[arg-type]
+        stable = self.args.lr_scheduler_type == SchedulerType.WARMUP_STABLE_DECAY and "num_decay_steps" not in kwargs
+        if stable and isinstance(self._epochs.batches, StagedBatches):
+            steps = round(self._epochs.batches.share_without_extra * num_training_steps)
+            self.args.lr_scheduler_kwargs = {"decay_type": "linear", **kwargs, "num_decay_steps": steps}
+        return super().create_scheduler(num_training_steps, optimizer)
 
     def _parameter_groups(self) -> list[dict[str, Any]]:
         from qa_pipeline.modeling import find_qa_head
