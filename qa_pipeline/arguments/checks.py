@@ -210,6 +210,12 @@ class _Checks:
         no_evaluations = self.values["eval_strategy"] == "no"
         if self.values["lr_scheduler_type"] in ("reduce_lr_on_plateau", "greedy") and no_evaluations:
             self.report("lr_scheduler_type eval_strategy", f"needs {_EVALUATIONS}")
+        decay = "num_decay_steps" in str(self.values["lr_scheduler_kwargs"]) or self.values["extra_train_epochs"]
+        if self.values["lr_scheduler_type"] == "warmup_stable_decay" and not decay:
+            self.report(
+                "lr_scheduler_type lr_scheduler_kwargs",
+                'needs to know when it decays; set lr_scheduler_kwargs to {"num_decay_steps": N}',
+            )
         if self.values["eval_on_start"] and not self.evaluates:
             self.report("eval_on_start do_eval", "needs evaluations; set do_eval")
         if self.values["early_stopping_patience"] is not None:

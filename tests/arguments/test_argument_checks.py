@@ -48,6 +48,7 @@ CONTRADICTIONS = [
     ({"output_dir": ""}, "output_dir: is required"),
     ({"do_train": False}, "do_train: nothing to do; set do_train, do_eval or do_predict"),
     ({"resume_from_checkpoint": "/no/where"}, "resume_from_checkpoint: expected a checkpoint folder"),
+    ({"lr_scheduler_type": "warmup_stable_decay"}, "lr_scheduler_type: needs to know when it decays; set lr_sched"),
     # Data
     ({"train_file": ...}, "do_train: needs data: set train_file or dataset_name"),
     ({"do_eval": True, "validation_file": ...}, "do_eval: needs validation data: .* or validation_split_fraction"),
