@@ -10,7 +10,7 @@
 - policyqa: trained on `policyqa/train.json`, scored on `policyqa/validation.json`.
 - cells: `base` is the untrained head; `cloze` what `python -m qa_pipeline generate` makes of the training contexts
   alone, with its filters; `human` the human questions of the same contexts; `human+cloze` both in one training,
-  with `--beside_human` generated questions a context in its first epochs. `tenth` and `tenth+cloze` have a tenth of
+  with `--beside_human` generated questions a context. `tenth` and `tenth+cloze` have a tenth of
   the human questions.
 - A cell of generated rows may be followed by `-NAME` for ingredients that are left out (other_sentence, noise, frames,
   filters, or answer_types: names, dates, numbers and titles only are left) and by `+NAME` for what is put in:
@@ -64,8 +64,8 @@ EPOCHS = {
     "tenth": {"xquad": 20, "policyqa": 20},
 }
 """Passes over the rows of the first part of a cell. Generated questions of PolicyQA are twice as many as XQuAD-en's."""
-EXTRA_EPOCHS = {"human+cloze": 2, "tenth+cloze": 3}
-"""Passes, from the first, that have the generated rows beside human ones too."""
+EXTRA_EPOCHS = {"human+cloze": {"xquad": 3, "policyqa": 2}, "tenth+cloze": {"xquad": 3, "policyqa": 3}}
+"""Passes over the generated rows beside human ones."""
 LONGEST_ANSWER = {"xquad": 30, "policyqa": 100}
 """Longest answer that is decoded, in tokens; the same for every cell of a dataset."""
 
@@ -83,7 +83,7 @@ def main() -> None:
     parser.add_argument("--fold", nargs="+", type=int, help="only these folds of xquad; figures are then theirs")
     for name, epochs in EPOCHS.items():
         parser.add_argument(f"--{name}_epochs", type=float, help=f"default: {epochs}")
-    parser.add_argument("--extra_epochs", type=int, help=f"default: {EXTRA_EPOCHS}")
+    parser.add_argument("--extra_epochs", type=float, help=f"default: {EXTRA_EPOCHS}")
     parser.add_argument("--learning_rate", type=float, default=3e-4)
     parser.add_argument("--questions_per_context", type=int, default=16)
     parser.add_argument("--beside_human", type=int, default=8, help="generated questions a context beside human ones")
@@ -129,12 +129,12 @@ def design(ingredients: Sequence[str], number: int) -> list[str]:
     ]
 
 
-def epochs_of(dataset: str, cell: str, arguments: argparse.Namespace) -> tuple[float, int | None]:
-    """Passes over the rows of a cell, and those of them that have generated rows beside human ones."""
+def epochs_of(dataset: str, cell: str, arguments: argparse.Namespace) -> tuple[float, float | None]:
+    """Passes over the rows of a cell, and over the generated rows that it has beside human ones."""
     base, _ = parts_of(cell)
     kind = base.partition("+")[0]
     epochs = float(getattr(arguments, f"{kind}_epochs") or EPOCHS[kind][dataset])
-    return epochs, (arguments.extra_epochs or EXTRA_EPOCHS[base]) if "+" in base else None
+    return epochs, (arguments.extra_epochs or EXTRA_EPOCHS[base][dataset]) if "+" in base else None
 
 
 def questions_of(cell: str, arguments: argparse.Namespace) -> int:
@@ -147,7 +147,7 @@ def key_of(dataset: str, cell: str, seed: int, fold: int, arguments: argparse.Na
     parts = [dataset, cell, f"seed{seed}", f"{fold}of{arguments.folds}" if dataset == "xquad" else "0"]
     if cell != "base":
         epochs, extra_epochs = epochs_of(dataset, cell, arguments)
-        shown = f"epochs{epochs:g}" + (f"+{extra_epochs}" if extra_epochs else "")
+        shown = f"epochs{epochs:g}" + (f"+{extra_epochs:g}" if extra_epochs else "")
         parts += [shown, f"lr{arguments.learning_rate:g}"]
     if "cloze" in cell:
         parts += [f"q{questions_of(cell, arguments)}", source_hash()]

@@ -35,7 +35,7 @@ class Reader:
         self.postprocess = Postprocess(max_answer_length=max_answer_length)
 
     def train(
-        self, examples: list[Any], epochs: float, extra: Sequence[Any] = (), extra_epochs: int | None = None
+        self, examples: list[Any], epochs: float, extra: Sequence[Any] = (), extra_epochs: float | None = None
     ) -> None:
         """Trains all weights; about TOKENS_PER_BATCH tokens a batch.
 
@@ -43,7 +43,7 @@ class Reader:
             examples: canonical rows.
             epochs: passes over them.
             extra: more rows.
-            extra_epochs: passes, from the first, that have those too; None: all.
+            extra_epochs: passes over those; None: as many.
         """
         from qa_pipeline.process import Process
 

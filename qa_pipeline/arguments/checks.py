@@ -114,13 +114,8 @@ class _Checks:
         extra = split_names(self.values["extra_train_files"] or [])
         if extra and not (self.values["do_train"] and (train or hub)):
             self.report("extra_train_files", "is added to training data: set do_train, and train_file or dataset_name")
-        first, epochs = self.values["extra_train_epochs"], self.values["num_train_epochs"]
-        if first is not None and not extra:
-            self.report("extra_train_epochs extra_train_files", "says when extra_train_files take part; set those")
-        elif first is not None and first > epochs:
-            self.report(
-                "extra_train_epochs num_train_epochs", f"expected at most num_train_epochs ({epochs:g}), found {first}"
-            )
+        if self.values["extra_train_epochs"] is not None and not extra:
+            self.report("extra_train_epochs extra_train_files", "says how often extra_train_files are read; set those")
         files = [(name, self.values[name]) for name in ("train_file", "validation_file", "test_file")]
         for name, path in [*files, *(("extra_train_files", path) for path in extra)]:
             if path and not any(mark in path for mark in ("://", "*", "?")) and not os.path.exists(path):
@@ -210,7 +205,7 @@ class _Checks:
         no_evaluations = self.values["eval_strategy"] == "no"
         if self.values["lr_scheduler_type"] in ("reduce_lr_on_plateau", "greedy") and no_evaluations:
             self.report("lr_scheduler_type eval_strategy", f"needs {_EVALUATIONS}")
-        decay = "num_decay_steps" in str(self.values["lr_scheduler_kwargs"]) or self.values["extra_train_epochs"]
+        decay = "num_decay_steps" in str(self.values["lr_scheduler_kwargs"])
         if self.values["lr_scheduler_type"] == "warmup_stable_decay" and not decay:
             self.report(
                 "lr_scheduler_type lr_scheduler_kwargs",

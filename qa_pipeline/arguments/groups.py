@@ -191,11 +191,11 @@ class TrainingSettings:
         default=None,
         metadata={"help": "Bounds a training batch by padded tokens instead of per_device_train_batch_size."},
     )
-    extra_train_epochs: int | None = field(
+    extra_train_epochs: float | None = field(
         default=None,
         metadata={
-            "help": "Epochs, from the first, in which the rows of extra_train_files take part; the others train on the "
-            "rest alone. None: all of them."
+            "help": "How often training passes over the rows of extra_train_files, spread evenly over all of it; "
+            "num_train_epochs then counts passes over the others. None: as often as over those."
         },
     )
     eval_batch_tokens: int = field(

@@ -7,6 +7,7 @@ and memory are cached by shape). Within one size windows are drawn at random in 
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Iterator
 from typing import Any
 
@@ -74,29 +75,30 @@ class LengthGroupedBatches:
             yield windows[steps[step][self.rank]].tolist()
 
 
-class StagedBatches:
-    """Batch sampler for passes over all windows, then passes without the extra ones, which thus have no last word.
+class MixedBatches:
+    """Batch sampler for data of which a part, the extra windows, is passed over more or less often than the others.
 
-    The passes are laid end to end and cut into `epochs` parts of one length, which the learning-rate schedule and
-    resuming rely on. What is asked for beyond the last pass are more passes without the extra windows.
+    Every pass has all other windows and its share of the extra ones. The passes are laid end to end and cut into
+    epochs of one length, which the learning-rate schedule and resuming rely on. What is asked for beyond the last pass
+    begins with the first one again, in another order.
 
     Args:
         lengths: (num_windows,) tokens.
-        extra: (num_windows,) bool, the windows that only the first passes have.
-        epochs: passes in all, and parts that they are cut into.
-        extra_epochs: passes with the extra windows.
+        extra: (num_windows,) bool.
+        epochs: passes over the windows that are not extra.
+        extra_epochs: passes over those that are, spread evenly over all of training.
         options: of `LengthGroupedBatches`, for every pass.
     """
 
-    def __init__(self, lengths: np.ndarray, extra: np.ndarray, *, epochs: int, extra_epochs: int, **options: Any):
-        self.extra_epochs, self.epoch = min(extra_epochs, epochs), 0
-        self._all, self._others = np.arange(len(lengths)), np.flatnonzero(~extra)
-        self._over_all = LengthGroupedBatches(lengths, **options)
-        self._over_others = LengthGroupedBatches(lengths[self._others], **options)
-        with_extra = self.extra_epochs * len(self._over_all)
-        total = with_extra + (epochs - self.extra_epochs) * len(self._over_others)
-        self._length = -(-total // epochs)
-        self.share_without_extra = 1 - with_extra / total
+    def __init__(self, lengths: np.ndarray, extra: np.ndarray, *, epochs: int, extra_epochs: float, **options: Any):
+        self.epoch = 0
+        others, added = np.flatnonzero(~extra), np.flatnonzero(extra)
+        rng = np.random.default_rng([options.get("seed", 0), len(added)])
+        drawn = np.concatenate([rng.permutation(added) for _ in range(math.ceil(extra_epochs))])
+        shares = np.array_split(drawn[: round(extra_epochs * len(added))], epochs)
+        self._windows = [np.concatenate([others, share]) for share in shares]
+        self._passes = [LengthGroupedBatches(lengths[windows], **options) for windows in self._windows]
+        self._length = -(-sum(len(batches) for batches in self._passes) // epochs)
 
     def set_epoch(self, epoch: int) -> None:
         """Decides which part the next iteration gives."""
@@ -112,9 +114,8 @@ class StagedBatches:
     def _from(self, position: int) -> Iterator[list[int]]:
         """The batches of all passes from a position on, without end."""
         for number in itertools.count():
-            with_extra = number < self.extra_epochs
-            batches = self._over_all if with_extra else self._over_others
-            windows = self._all if with_extra else self._others
+            windows = self._windows[number % len(self._windows)]
+            batches = self._passes[number % len(self._passes)]
             if position >= len(batches):
                 position -= len(batches)
                 continue

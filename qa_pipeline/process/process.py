@@ -36,7 +36,7 @@ class Process:
         train_windows: labelled windows, or None to evaluate only.
         evaluation: what `eval_strategy` evaluates during training.
         pad_to: lengths (tokens) that a batch may have; None pads to a few sizes by itself.
-        extra: (num_windows,) bool, training windows that only the first `args.extra_train_epochs` epochs have.
+        extra: (num_windows,) bool, training windows that are passed over `args.extra_train_epochs` times.
     """
 
     def __init__(

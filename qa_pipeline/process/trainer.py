@@ -19,14 +19,14 @@ import torch
 from torch.utils.data import DataLoader
 from transformers import PreTrainedTokenizerBase, Trainer, TrainerCallback
 from transformers.trainer_callback import TrainerState
-from transformers.trainer_utils import SchedulerType, rotate_checkpoints
+from transformers.trainer_utils import rotate_checkpoints
 
 from qa_pipeline.arguments import TrainingArguments
 from qa_pipeline.errors import ModelError
 from qa_pipeline.preprocess import IGNORE, Windows, collate
 from qa_pipeline.preprocess.batching import MODEL_INPUTS, inference_batches
 from qa_pipeline.process import checkpoints
-from qa_pipeline.process.batching import LengthGroupedBatches, StagedBatches
+from qa_pipeline.process.batching import LengthGroupedBatches, MixedBatches
 
 _ORDERS = {"batch_rebalance": "group_by_length"}  # processes already get batches of equal length in each step
 
@@ -105,12 +105,12 @@ class QATrainer(Trainer):
             "order": _ORDERS.get(args.train_sampling_strategy, args.train_sampling_strategy),
             "longest": self.train_windows.max_length,
         }
-        batches: LengthGroupedBatches | StagedBatches
+        batches: LengthGroupedBatches | MixedBatches
         if args.extra_train_epochs is None or self.extra is None or not self.extra.any():
             batches = LengthGroupedBatches(lengths, **options)
         else:
             epochs = math.ceil(args.num_train_epochs)
-            batches = StagedBatches(lengths, self.extra, epochs=epochs, extra_epochs=args.extra_train_epochs, **options)
+            batches = MixedBatches(lengths, self.extra, epochs=epochs, extra_epochs=args.extra_train_epochs, **options)
         self._epochs.batches = batches
         return self._loader(self.train_windows, batches)
 
@@ -177,17 +177,6 @@ class QATrainer(Trainer):
             optimizer_class, kwargs = self.get_optimizer_cls_and_kwargs(self.args, self.model)
             self.optimizer = optimizer_class(self._parameter_groups(), **kwargs)
         return super().create_optimizer(model)
-
-    def create_scheduler(
-        self, num_training_steps: int, optimizer: torch.optim.Optimizer | None = None
-    ) -> torch.optim.lr_scheduler.LRScheduler:
-        """As in Trainer; warmup_stable_decay without num_decay_steps decays linearly from the last extra window on."""
-        kwargs: dict[str, Any] = dict(self.args.lr_scheduler_kwargs or {})  # type: ignore[arg-type]
-        stable = self.args.lr_scheduler_type == SchedulerType.WARMUP_STABLE_DECAY and "num_decay_steps" not in kwargs
-        if stable and isinstance(self._epochs.batches, StagedBatches):
-            steps = round(self._epochs.batches.share_without_extra * num_training_steps)
-            self.args.lr_scheduler_kwargs = {"decay_type": "linear", **kwargs, "num_decay_steps": steps}
-        return super().create_scheduler(num_training_steps, optimizer)
 
     def _parameter_groups(self) -> list[dict[str, Any]]:
         from qa_pipeline.modeling import find_qa_head
@@ -312,7 +301,7 @@ class QATrainer(Trainer):
 class _EpochSetter(TrainerCallback):
     """Tells the batch sampler which epoch begins (also after a resume in the middle of one)."""
 
-    batches: LengthGroupedBatches | StagedBatches | None = None
+    batches: LengthGroupedBatches | MixedBatches | None = None
 
     def on_epoch_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         if self.batches is not None:

@@ -77,7 +77,7 @@ def test_a_run_killed_anywhere_ends_with_the_weights_of_an_uninterrupted_one(
     assert results["eval_f1"] == read_json(finished / "all_results.json")["eval_f1"]
 
 
-def test_a_run_whose_extra_rows_stop_early_ends_the_same_when_it_is_killed(data, tiny_bert, tmp_path, monkeypatch):
+def test_a_run_with_extra_rows_ends_the_same_when_it_is_killed(data, tiny_bert, tmp_path, monkeypatch):
     from qa_pipeline.process import trainer
 
     changes = {
