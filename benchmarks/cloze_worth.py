@@ -1,8 +1,8 @@
 """What generated data is worth: a small model trained on it, on human data, on both or on none, asked human questions.
 
     QA_REAL_DATA=DIR python benchmarks/cloze_worth.py --results worth.jsonl [--datasets xquad policyqa] [--seeds 0 1 2]
-        [--cells base cloze human human+cloze] [--folds 4] [--fold K] [--cloze_epochs N] [--human_epochs N]
-        [--extra_epochs N] [--questions_per_context 16] [--beside_human 8] [--limit ROWS]
+        [--cells base cloze human human+cloze] [--folds 4] [--fold K] [--epochs N] [--extra_epochs N]
+        [--decay_epochs N] [--questions_per_context 16] [--beside_human 8] [--limit ROWS]
         [--ingredients other_sentence noise filters frames]
 
 - xquad: `xquad/xquad.en.json`, articles divided into folds; for each fold the model is trained on the other articles
@@ -39,6 +39,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +47,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import numpy as np
 from finished_cells import FinishedCells
+from small_reader import Passes, Reader
 
 CLOZE = ("cloze", "human+cloze", "tenth+cloze")
 CHANGES: dict[str, dict[str, Any]] = {
@@ -58,14 +60,14 @@ CHANGES: dict[str, dict[str, Any]] = {
     "+self_training": {"self_training_rounds": 1},
 }
 """Settings of `generate` that take an ingredient out, or put it in."""
-EPOCHS = {
-    "cloze": {"xquad": 3, "policyqa": 1.5},
-    "human": {"xquad": 5, "policyqa": 5},
-    "tenth": {"xquad": 20, "policyqa": 20},
+PASSES = {
+    "cloze": {"xquad": Passes(3), "policyqa": Passes(1.5)},
+    "human": {"xquad": Passes(5), "policyqa": Passes(5, decay=3)},
+    "human+cloze": {"xquad": Passes(3), "policyqa": Passes(5, extra=2, decay=3)},
+    "tenth": {"xquad": Passes(20), "policyqa": Passes(20)},
+    "tenth+cloze": {"xquad": Passes(15, extra=3), "policyqa": Passes(15, extra=3)},
 }
-"""Passes over the rows of the first part of a cell. Generated questions of PolicyQA are twice as many as XQuAD-en's."""
-EXTRA_EPOCHS = {"human+cloze": {"xquad": 3, "policyqa": 2}, "tenth+cloze": {"xquad": 3, "policyqa": 3}}
-"""Passes over the generated rows beside human ones."""
+"""How each cell is trained. Generated questions of PolicyQA are twice as many as those of a fold of XQuAD-en."""
 LONGEST_ANSWER = {"xquad": 30, "policyqa": 100}
 """Longest answer that is decoded, in tokens; the same for every cell of a dataset."""
 
@@ -81,9 +83,9 @@ def main() -> None:
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
     parser.add_argument("--folds", type=int, default=4)
     parser.add_argument("--fold", nargs="+", type=int, help="only these folds of xquad; figures are then theirs")
-    for name, epochs in EPOCHS.items():
-        parser.add_argument(f"--{name}_epochs", type=float, help=f"default: {epochs}")
-    parser.add_argument("--extra_epochs", type=float, help=f"default: {EXTRA_EPOCHS}")
+    parser.add_argument("--epochs", type=float, help=f"of all cells; default: {PASSES}")
+    parser.add_argument("--extra_epochs", type=float, help="passes over generated rows beside human ones")
+    parser.add_argument("--decay_epochs", type=int, help="last epochs, without them, where the learning rate falls")
     parser.add_argument("--learning_rate", type=float, default=3e-4)
     parser.add_argument("--questions_per_context", type=int, default=16)
     parser.add_argument("--beside_human", type=int, default=8, help="generated questions a context beside human ones")
@@ -129,12 +131,10 @@ def design(ingredients: Sequence[str], number: int) -> list[str]:
     ]
 
 
-def epochs_of(dataset: str, cell: str, arguments: argparse.Namespace) -> tuple[float, float | None]:
-    """Passes over the rows of a cell, and over the generated rows that it has beside human ones."""
-    base, _ = parts_of(cell)
-    kind = base.partition("+")[0]
-    epochs = float(getattr(arguments, f"{kind}_epochs") or EPOCHS[kind][dataset])
-    return epochs, (arguments.extra_epochs or EXTRA_EPOCHS[base][dataset]) if "+" in base else None
+def passes_of(dataset: str, cell: str, arguments: argparse.Namespace) -> Passes:
+    """How a cell is trained."""
+    given = {"epochs": arguments.epochs, "extra": arguments.extra_epochs, "decay": arguments.decay_epochs}
+    return replace(PASSES[parts_of(cell)[0]][dataset], **{name: value for name, value in given.items() if value})
 
 
 def questions_of(cell: str, arguments: argparse.Namespace) -> int:
@@ -146,9 +146,10 @@ def key_of(dataset: str, cell: str, seed: int, fold: int, arguments: argparse.Na
     """Names a cell by everything that its figures depend on, the code that generates included."""
     parts = [dataset, cell, f"seed{seed}", f"{fold}of{arguments.folds}" if dataset == "xquad" else "0"]
     if cell != "base":
-        epochs, extra_epochs = epochs_of(dataset, cell, arguments)
-        shown = f"epochs{epochs:g}" + (f"+{extra_epochs:g}" if extra_epochs else "")
-        parts += [shown, f"lr{arguments.learning_rate:g}"]
+        passes = passes_of(dataset, cell, arguments)
+        shown = f"epochs{passes.epochs:g}"
+        shown += f"+{passes.extra:g}" if passes.extra else ""
+        parts += [shown + (f"decay{passes.decay}" if passes.decay else ""), f"lr{arguments.learning_rate:g}"]
     if "cloze" in cell:
         parts += [f"q{questions_of(cell, arguments)}", source_hash()]
     if arguments.limit:
@@ -203,16 +204,13 @@ def run_cell(
     dataset: str, cell: str, seed: int, train: list[Any], score: list[Any], arguments: argparse.Namespace
 ) -> dict[str, Any]:
     """Makes the training data of a cell, trains, and scores every question: EM and F1, 0 to 1."""
-    from small_reader import Reader
-
     begin = time.perf_counter()
     made = generated(dataset, cell, seed, train, arguments)[: arguments.limit] if "cloze" in cell else []
     human = human_rows(cell, seed, train)
     longest, rate = LONGEST_ANSWER[dataset], arguments.learning_rate
     reader = Reader(max_answer_length=longest, learning_rate=rate, seed=seed)
     if human or made:
-        epochs, extra_epochs = epochs_of(dataset, cell, arguments)
-        reader.train(*((human, epochs, made, extra_epochs) if human else (made, epochs)))
+        reader.train(*((human, made) if human else (made, [])), passes_of(dataset, cell, arguments))
     scores = reader.score(score)
     return {
         "rows": len(human) + len(made),

