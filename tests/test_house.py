@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "qa_pipeline"
@@ -115,6 +116,9 @@ def test_every_config_of_a_run_parses(path, tmp_path, monkeypatch):
     text = path.read_text(encoding="utf-8")
     for name in ("train", "validation", "test"):
         (tmp_path / f"{name}.json").write_text("[]")
+    for name in yaml.safe_load(text).get("extra_train_files", []):
+        (tmp_path / name).parent.mkdir(parents=True)
+        (tmp_path / name).write_text("[]")
     monkeypatch.chdir(tmp_path)
     files = [f"--{name}_file={tmp_path / name}.json" for name in ("train", "validation")]
     if "test_file" in text:

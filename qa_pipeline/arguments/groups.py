@@ -201,8 +201,8 @@ class TrainingSettings:
     decay_epochs: int | None = field(
         default=None,
         metadata={
-            "help": "The learning rate stays at its peak until the last so many epochs; there it falls linearly to 0 and "
-            "the rows of extra_train_files are left out. None: as lr_scheduler_type says, and they stay."
+            "help": "The learning rate stays at its peak until the last so many epochs; there it falls linearly to 0, "
+            "and the rows of extra_train_files are left out. None: as lr_scheduler_type says, and they stay."
         },
     )
     eval_batch_tokens: int = field(
