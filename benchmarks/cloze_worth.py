@@ -2,7 +2,7 @@
 
     QA_REAL_DATA=DIR python benchmarks/cloze_worth.py --results worth.jsonl [--datasets xquad policyqa] [--seeds 0 1 2]
         [--cells base cloze human human+cloze] [--folds 4] [--fold K] [--epochs N] [--extra_epochs N]
-        [--decay_epochs N] [--questions_per_context 16] [--beside_human 8] [--limit ROWS]
+        [--questions_per_context 16] [--beside_human 8] [--limit ROWS]
         [--ingredients other_sentence noise filters frames]
 
 - xquad: `xquad/xquad.en.json`, articles divided into folds; for each fold the model is trained on the other articles
@@ -62,8 +62,8 @@ CHANGES: dict[str, dict[str, Any]] = {
 """Settings of `generate` that take an ingredient out, or put it in."""
 PASSES = {
     "cloze": {"xquad": Passes(3), "policyqa": Passes(1.5)},
-    "human": {"xquad": Passes(5), "policyqa": Passes(5, decay=3)},
-    "human+cloze": {"xquad": Passes(3), "policyqa": Passes(5, extra=2, decay=3)},
+    "human": {"xquad": Passes(5), "policyqa": Passes(5)},
+    "human+cloze": {"xquad": Passes(3), "policyqa": Passes(5, extra=2)},
     "tenth": {"xquad": Passes(20), "policyqa": Passes(20)},
     "tenth+cloze": {"xquad": Passes(15, extra=3), "policyqa": Passes(15, extra=3)},
 }
@@ -85,7 +85,6 @@ def main() -> None:
     parser.add_argument("--fold", nargs="+", type=int, help="only these folds of xquad; figures are then theirs")
     parser.add_argument("--epochs", type=float, help=f"of all cells; default: {PASSES}")
     parser.add_argument("--extra_epochs", type=float, help="passes over generated rows beside human ones")
-    parser.add_argument("--decay_epochs", type=int, help="last epochs, without them, where the learning rate falls")
     parser.add_argument("--learning_rate", type=float, default=3e-4)
     parser.add_argument("--questions_per_context", type=int, default=16)
     parser.add_argument("--beside_human", type=int, default=8, help="generated questions a context beside human ones")
@@ -133,7 +132,7 @@ def design(ingredients: Sequence[str], number: int) -> list[str]:
 
 def passes_of(dataset: str, cell: str, arguments: argparse.Namespace) -> Passes:
     """How a cell is trained."""
-    given = {"epochs": arguments.epochs, "extra": arguments.extra_epochs, "decay": arguments.decay_epochs}
+    given = {"epochs": arguments.epochs, "extra": arguments.extra_epochs}
     return replace(PASSES[parts_of(cell)[0]][dataset], **{name: value for name, value in given.items() if value})
 
 
@@ -149,7 +148,7 @@ def key_of(dataset: str, cell: str, seed: int, fold: int, arguments: argparse.Na
         passes = passes_of(dataset, cell, arguments)
         shown = f"epochs{passes.epochs:g}"
         shown += f"+{passes.extra:g}" if passes.extra else ""
-        parts += [shown + (f"decay{passes.decay}" if passes.decay else ""), f"lr{arguments.learning_rate:g}"]
+        parts += [shown, f"lr{arguments.learning_rate:g}"]
     if "cloze" in cell:
         parts += [f"q{questions_of(cell, arguments)}", source_hash()]
     if arguments.limit:

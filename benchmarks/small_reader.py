@@ -14,11 +14,10 @@ TOKENS_PER_BATCH = 2048
 
 @dataclass(frozen=True)
 class Passes:
-    """How a reader is trained: `num_train_epochs`, `extra_train_epochs` and `decay_epochs` of run_qa.py."""
+    """How a reader is trained: `num_train_epochs` and `extra_train_epochs` of run_qa.py."""
 
     epochs: float
     extra: float | None = None
-    decay: int | None = None
 
 
 class Reader:
@@ -64,7 +63,6 @@ class Reader:
                 per_device_train_batch_size=batch,
                 num_train_epochs=passes.epochs,
                 extra_train_epochs=passes.extra,
-                decay_epochs=passes.decay,
                 learning_rate=self.learning_rate,
                 warmup_steps=0.1,
                 seed=self.seed,

@@ -205,14 +205,6 @@ class _Checks:
         no_evaluations = self.values["eval_strategy"] == "no"
         if self.values["lr_scheduler_type"] in ("reduce_lr_on_plateau", "greedy") and no_evaluations:
             self.report("lr_scheduler_type eval_strategy", f"needs {_EVALUATIONS}")
-        decay_epochs, epochs = self.values["decay_epochs"], self.values["num_train_epochs"]
-        if decay_epochs is not None and decay_epochs >= epochs:
-            self.report(
-                "decay_epochs num_train_epochs",
-                f"expected less than num_train_epochs ({epochs:g}), found {decay_epochs}",
-            )
-        if decay_epochs is not None and "lr_scheduler_type" in self.given:
-            self.report("lr_scheduler_type decay_epochs", "decay_epochs has a schedule of its own; keep one of the two")
         decay = "num_decay_steps" in str(self.values["lr_scheduler_kwargs"])
         if self.values["lr_scheduler_type"] == "warmup_stable_decay" and not decay:
             self.report(

@@ -198,13 +198,6 @@ class TrainingSettings:
             "num_train_epochs then counts passes over the others. None: as often as over those."
         },
     )
-    decay_epochs: int | None = field(
-        default=None,
-        metadata={
-            "help": "The learning rate stays at its peak until the last so many epochs; there it falls linearly to 0, "
-            "and the rows of extra_train_files are left out. None: as lr_scheduler_type says, and they stay."
-        },
-    )
     eval_batch_tokens: int = field(
         default=16384,
         metadata={"help": "Bounds an evaluation batch by padded tokens."},

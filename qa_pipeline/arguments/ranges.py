@@ -18,7 +18,6 @@ _RANGES = {
     "lora_r": "[1, inf)",
     "early_stopping_patience": "[1, inf)",
     "train_batch_tokens": "[1, inf)",
-    "decay_epochs": "[1, inf)",
     "eval_batch_tokens": "[1, inf)",
     "per_device_train_batch_size": "[1, inf)",
     "per_device_eval_batch_size": "[1, inf)",

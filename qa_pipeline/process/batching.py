@@ -78,44 +78,27 @@ class LengthGroupedBatches:
 class MixedBatches:
     """Batch sampler for data of which a part, the extra windows, is passed over more or less often than the others.
 
-    Every pass but the last few has all other windows and its share of the extra ones; those last ones have no extra
-    windows. The passes are laid end to end and cut into epochs of one length, which the learning-rate schedule and
-    resuming rely on. What is asked for beyond the last pass is that one again, in another order.
+    Every pass has all other windows and its share of the extra ones. The passes are laid end to end and cut into
+    epochs of one length, which the learning-rate schedule and resuming rely on. What is asked for beyond the last pass
+    is that one again, in another order.
 
     Args:
         lengths: (num_windows,) tokens.
         extra: (num_windows,) bool.
         epochs: passes over the windows that are not extra.
-        extra_epochs: passes over those that are, spread evenly; None: one in every pass that has them.
-        last: how many of the last passes have none, less than `epochs`.
+        extra_epochs: passes over those that are, spread evenly.
         options: of `LengthGroupedBatches`, for every pass.
-
-    Attributes:
-        last_share: share of the batches that belongs to the last passes, 0 to 1.
     """
 
-    def __init__(
-        self,
-        lengths: np.ndarray,
-        extra: np.ndarray,
-        *,
-        epochs: int,
-        extra_epochs: float | None = None,
-        last: int = 0,
-        **options: Any,
-    ):
+    def __init__(self, lengths: np.ndarray, extra: np.ndarray, *, epochs: int, extra_epochs: float, **options: Any):
         self.epoch = 0
         others, added = np.flatnonzero(~extra), np.flatnonzero(extra)
-        mixed = epochs - last
-        times = mixed if extra_epochs is None else extra_epochs
         rng = np.random.default_rng([options.get("seed", 0), len(added)])
-        drawn = np.concatenate([rng.permutation(added) for _ in range(math.ceil(times))])
-        shares = np.array_split(drawn[: round(times * len(added))], mixed)
-        self._windows = [np.concatenate([others, share]) for share in shares] + [others] * last
+        drawn = np.concatenate([rng.permutation(added) for _ in range(math.ceil(extra_epochs))])
+        shares = np.array_split(drawn[: round(extra_epochs * len(added))], epochs)
+        self._windows = [np.concatenate([others, share]) for share in shares]
         self._passes = [LengthGroupedBatches(lengths[windows], **options) for windows in self._windows]
-        counts = [len(batches) for batches in self._passes]
-        self._length = -(-sum(counts) // epochs)
-        self.last_share = sum(counts[mixed:]) / sum(counts)
+        self._length = -(-sum(len(batches) for batches in self._passes) // epochs)
 
     def set_epoch(self, epoch: int) -> None:
         """Decides which part the next iteration gives."""

@@ -19,7 +19,7 @@ import torch
 from torch.utils.data import DataLoader
 from transformers import PreTrainedTokenizerBase, Trainer, TrainerCallback
 from transformers.trainer_callback import TrainerState
-from transformers.trainer_utils import SchedulerType, rotate_checkpoints
+from transformers.trainer_utils import rotate_checkpoints
 
 from qa_pipeline.arguments import TrainingArguments
 from qa_pipeline.errors import ModelError
@@ -105,14 +105,12 @@ class QATrainer(Trainer):
             "order": _ORDERS.get(args.train_sampling_strategy, args.train_sampling_strategy),
             "longest": self.train_windows.max_length,
         }
-        epochs, last = math.ceil(args.num_train_epochs), args.decay_epochs or 0
         batches: LengthGroupedBatches | MixedBatches
-        if self.extra is None or not self.extra.any() or (args.extra_train_epochs is None and not last):
+        if args.extra_train_epochs is None or self.extra is None or not self.extra.any():
             batches = LengthGroupedBatches(lengths, **options)
         else:
-            batches = MixedBatches(
-                lengths, self.extra, epochs=epochs, extra_epochs=args.extra_train_epochs, last=last, **options
-            )
+            epochs = math.ceil(args.num_train_epochs)
+            batches = MixedBatches(lengths, self.extra, epochs=epochs, extra_epochs=args.extra_train_epochs, **options)
         self._epochs.batches = batches
         return self._loader(self.train_windows, batches)
 
@@ -179,21 +177,6 @@ class QATrainer(Trainer):
             optimizer_class, kwargs = self.get_optimizer_cls_and_kwargs(self.args, self.model)
             self.optimizer = optimizer_class(self._parameter_groups(), **kwargs)
         return super().create_optimizer(model)
-
-    def create_scheduler(
-        self, num_training_steps: int, optimizer: torch.optim.Optimizer | None = None
-    ) -> torch.optim.lr_scheduler.LRScheduler:
-        """As in Trainer; with `decay_epochs` the rate is at its peak until the last epochs and falls linearly there."""
-        args, batches = self.args, self._epochs.batches
-        if args.decay_epochs is not None:
-            share = args.decay_epochs / math.ceil(args.num_train_epochs)
-            if isinstance(batches, MixedBatches):
-                share = batches.last_share
-            most = num_training_steps - args.get_warmup_steps(num_training_steps)
-            steps = min(round(share * num_training_steps), most)
-            args.lr_scheduler_type = SchedulerType.WARMUP_STABLE_DECAY
-            args.lr_scheduler_kwargs = {"decay_type": "linear", "num_decay_steps": steps}
-        return super().create_scheduler(num_training_steps, optimizer)
 
     def _parameter_groups(self) -> list[dict[str, Any]]:
         from qa_pipeline.modeling import find_qa_head

@@ -49,8 +49,6 @@ CONTRADICTIONS = [
     ({"do_train": False}, "do_train: nothing to do; set do_train, do_eval or do_predict"),
     ({"resume_from_checkpoint": "/no/where"}, "resume_from_checkpoint: expected a checkpoint folder"),
     ({"lr_scheduler_type": "warmup_stable_decay"}, "lr_scheduler_type: needs to know when it decays; set lr_sched"),
-    ({"decay_epochs": 3}, r"decay_epochs: expected less than num_train_epochs \(3\), found 3"),
-    ({"decay_epochs": 1, "lr_scheduler_type": "cosine"}, "lr_scheduler_type: decay_epochs has a schedule of its own"),
     # Data
     ({"train_file": ...}, "do_train: needs data: set train_file or dataset_name"),
     ({"do_eval": True, "validation_file": ...}, "do_eval: needs validation data: .* or validation_split_fraction"),

@@ -112,21 +112,6 @@ def test_extra_windows_have_passes_of_their_own(lengths, share, epochs, extra_ep
     assert wanted <= seen.total() <= wanted + filled * longest
 
 
-def test_the_last_passes_have_no_extra_windows():
-    lengths = np.random.default_rng(0).integers(10, 384, 900)
-    extra = np.arange(900) >= 200
-    batches = MixedBatches(lengths, extra, epochs=5, last=3, batch_tokens=2048, seed=1)
-    order = []
-    for epoch in range(5):
-        batches.set_epoch(epoch)
-        order += list(batches)
-    begin = max(number for number, batch in enumerate(order) if extra[batch].any()) + 1
-    assert batches.last_share == pytest.approx((len(order) - begin) / len(order), abs=5 / len(order))
-    seen = Counter(window for batch in order for window in batch)
-    assert all(seen[window] == 2 for window in np.flatnonzero(extra).tolist())
-    assert all(seen[window] >= 5 for window in np.flatnonzero(~extra).tolist())
-
-
 def test_every_epoch_has_its_share_of_the_extra_windows():
     lengths = np.random.default_rng(0).integers(10, 384, 900)
     extra = np.arange(900) >= 100

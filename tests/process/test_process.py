@@ -39,7 +39,7 @@ def parts(tiny_bert):
         examples(16)
     )
 
-    def make(folder, lora=None, windows=windows, evaluation=None, extra=None, **changes):
+    def make(folder, lora=None, windows=windows, evaluation=None, **changes):
         torch.manual_seed(0)
         model = load_model(arguments, lora or LoRAArguments(), seed=0)
         for module in model.modules():
@@ -48,7 +48,7 @@ def parts(tiny_bert):
         settings = {"max_steps": 2, "learning_rate": 1e-2, "save_strategy": "no", "report_to": "none", "bf16": False}
         settings |= {"disable_tqdm": True, "use_cpu": True, "max_grad_norm": 0.0, "optim": "sgd"} | changes
         args = TrainingArguments(output_dir=str(folder), **settings)
-        return model, Process(model, tokenizer, args, windows, evaluation, extra=extra)
+        return model, Process(model, tokenizer, args, windows, evaluation)
 
     return make, windows
 
@@ -106,23 +106,6 @@ def test_the_head_can_have_a_learning_rate_of_its_own(parts, tmp_path):
     for name, parameter in trainable.items():
         assert rates[id(parameter)] == (0.5 if f".{head}." in name else 1e-2), name
         assert decays[id(parameter)] == (0.0 if name.endswith("bias") else 0.1), name
-
-
-@pytest.mark.parametrize("with_extra", [True, False])
-def test_the_learning_rate_falls_in_the_last_epochs_only(with_extra, parts, tmp_path):
-    make, windows = parts
-    extra = np.arange(len(windows)) >= (len(windows) // 2 if with_extra else len(windows))
-    _, process = make(
-        tmp_path, extra=extra, decay_epochs=2, num_train_epochs=4, max_steps=-1, per_device_train_batch_size=1,
-        logging_steps=1,
-    )  # fmt: skip
-    process.train()
-    rates = [row["learning_rate"] for row in process.trainer.state.log_history if "learning_rate" in row]
-    others = len(windows) - int(extra.sum())
-    stable = 2 * len(windows)  # two passes over all of them
-    assert len(rates) == stable + 2 * others
-    assert rates[:stable] == [1e-2] * stable
-    assert np.allclose(np.diff(rates[stable:]), -1e-2 / (2 * others))
 
 
 def test_evaluation_sees_every_window_once_whatever_the_batch(parts, tmp_path):

@@ -83,7 +83,6 @@ def test_a_run_with_extra_rows_ends_the_same_when_it_is_killed(data, tiny_bert, 
     changes = {
         "extra_train_files": str(data / "test.json"),
         "extra_train_epochs": 1,
-        "decay_epochs": 1,
         "num_train_epochs": 3,
         "max_train_samples": 24,
         "do_eval": False,
