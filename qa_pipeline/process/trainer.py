@@ -110,7 +110,8 @@ class QATrainer(Trainer):
             batches = LengthGroupedBatches(lengths, **options)
         else:
             epochs = math.ceil(args.num_train_epochs)
-            batches = MixedBatches(lengths, self.extra, epochs=epochs, extra_epochs=args.extra_train_epochs, **options)
+            times = args.extra_train_epochs * epochs / args.num_train_epochs  # a last epoch may be cut short
+            batches = MixedBatches(lengths, self.extra, epochs=epochs, extra_epochs=times, **options)
         self._epochs.batches = batches
         return self._loader(self.train_windows, batches)
 
