@@ -106,7 +106,7 @@ class QATrainer(Trainer):
             "longest": self.train_windows.max_length,
         }
         batches: LengthGroupedBatches | MixedBatches
-        if args.extra_train_epochs is None or self.extra is None or not self.extra.any():
+        if args.extra_train_epochs is None or self.extra is None or self.extra.all() or not self.extra.any():
             batches = LengthGroupedBatches(lengths, **options)
         else:
             epochs = math.ceil(args.num_train_epochs)
