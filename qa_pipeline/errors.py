@@ -6,6 +6,7 @@ shows the traceback. A message says where, what was expected, what was found and
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -67,7 +68,9 @@ def run_script(main: Callable[[list[str]], int], argv: list[str] | None = None) 
     debug = bool(bare)
     argv = [a for i, a in enumerate(argv) if i not in bare]
     try:
-        return main(argv)
+        code = main(argv)
+        sys.stdout.flush()
+        return code
     except QAError as error:
         if debug:
             raise
@@ -78,6 +81,9 @@ def run_script(main: Callable[[list[str]], int], argv: list[str] | None = None) 
             raise
         print(missing_package(error), file=sys.stderr)
         return 2
+    except BrokenPipeError:  # whoever read the output has stopped, as `head` does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python would complain once more at its end
+        return 141
     except KeyboardInterrupt as interrupt:
         if debug:
             raise

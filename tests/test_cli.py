@@ -150,3 +150,9 @@ def test_the_module_runs_as_a_program_without_importing_torch(tmp_path):
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert "rows kept                   4  (4 answerable)" in done.stdout and "Traceback" not in done.stderr
+
+
+def test_output_that_nobody_reads_to_its_end_is_no_traceback():
+    command = f"{sys.executable} -m qa_pipeline generate --list_prompts | head -n 1"
+    done = subprocess.run(command, shell=True, capture_output=True, text=True, cwd=Path(__file__).resolve().parents[1])
+    assert "version" in done.stdout and done.stderr == ""

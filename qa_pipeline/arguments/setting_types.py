@@ -86,7 +86,7 @@ def convert(setting: Setting, value: Any, secret: bool = False) -> Any:
     """
     if value is None and setting.optional:
         return None
-    if isinstance(value, str) and setting.optional and str not in setting.kinds and value.lower() in ("none", "null"):
+    if isinstance(value, str) and setting.optional and value.lower() in _nothing(setting):
         return None
     if setting.bare is True and bool not in setting.kinds and _as_bool(value) is not _NO:
         return _as_bool(value)  # a text setting that also takes a bare flag, such as fsdp
@@ -113,6 +113,13 @@ def split_names(names: str | list[str]) -> list[str]:
 def _precedence(kind: Any) -> int:
     """Orders kinds: "true" is a truth value before it is a text, and a text is no list of one."""
     return 0 if kind is bool else 2 if get_origin(kind) is list else 1
+
+
+def _nothing(setting: Setting) -> tuple[str, ...]:
+    """Words that mean null; "none" may be a name where one is expected, and any word a text."""
+    if str not in setting.kinds:
+        return "none", "null"
+    return ("null",) if any(get_origin(kind) is list for kind in setting.kinds) else ()
 
 
 _NO = object()

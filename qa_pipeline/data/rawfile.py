@@ -10,6 +10,7 @@ import difflib
 import gzip
 import io
 import lzma
+import os
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -57,6 +58,8 @@ def missing_file(source: str) -> DataError:
     path = Path(source)
     names: dict[str, str] = {}  # by stem: a common ending says nothing of how near two names are
     try:
+        if path.is_symlink():
+            return DataError(f"{source}: a link to {os.readlink(path)}, which is not there")
         if path.parent.is_dir():
             files = sorted(path.parent.iterdir(), key=lambda p: (p.suffix == path.suffix, p.name))
             names = {p.name.split(".")[0]: p.name for p in files}

@@ -70,6 +70,12 @@ def run_qa(arguments: Arguments) -> dict[str, Any]:
         extra = np.array([example["id"] in extra_ids for example in examples])[train_windows.example_index]
         counts = {name: count for name, count in asdict(preprocess.stats).items() if count}
         logger.info("Training windows: %s", ", ".join(f"{count:,} {name}" for name, count in counts.items()))
+        if args.extra_train_epochs is not None:
+            logger.info(
+                "Passes: %g over %s rows, %g over %s of extra_train_files, spread evenly; epochs are equal parts.",
+                *(args.num_train_epochs, f"{len(examples) - len(extra_ids):,}"),
+                *(args.extra_train_epochs, f"{len(extra_ids):,}"),
+            )
     validation = None
     if args.do_eval:
         examples = splits["validation"].examples

@@ -95,7 +95,11 @@ def add_training_rows(splits: dict[str, Split], source: str, arguments: Argument
     rows = [example for example in extra.examples if example["context"] not in held_out]
     if len(rows) < len(extra.examples):
         left_out = len(extra.examples) - len(rows)
-        logger.info("%s: %d rows are about contexts of the validation or test data and are left out", source, left_out)
+        said = f"{source}: {left_out} rows are about contexts of the validation or test data and are left out"
+        if rows:
+            logger.info("%s", said)
+        else:
+            train.warn(f"{said}; none is left, so that this file adds nothing")
     ids = {example["id"] for example in train.examples}
     for number, example in enumerate(rows):
         while example["id"] in ids:

@@ -131,6 +131,7 @@ SETTINGS = settings_of(TrainingArguments)
         ("bf16", None, None),
         ("bf16", "none", None),
         ("save_total_limit", "null", None),
+        ("report_to", "null", None),
         ("report_to", "none", "none"),
         ("report_to", ["tensorboard", "wandb"], ["tensorboard", "wandb"]),
         ("eval_strategy", "epoch", "epoch"),

@@ -304,3 +304,9 @@ def test_a_document_says_whether_its_encoding_was_guessed(tmp_path):
     assert read_document(write_document(tmp_path, "a.html", old)).guessed
     assert not read_document(write_document(tmp_path, "b.html", declared)).guessed
     assert not read_document(write_document(tmp_path, "b.txt", "Geb\xfchr")).guessed
+
+
+def test_a_link_to_nowhere_says_so(tmp_path):
+    (tmp_path / "policy.txt").symlink_to(tmp_path / "moved.txt")
+    with pytest.raises(DataError, match=r"policy\.txt: a link to .*moved\.txt, which is not there$"):
+        read_document(tmp_path / "policy.txt")

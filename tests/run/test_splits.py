@@ -59,7 +59,13 @@ def test_extra_rows_are_reported_and_trained_on(data, extra, tiny_bert, tmp_path
     assert run["data"]["train"]["questions"] == 70
 
 
-def test_extra_rows_have_passes_of_their_own(data, extra, tiny_bert, tmp_path, monkeypatch):
+def test_a_file_of_extra_rows_that_adds_nothing_is_a_warning(data, tiny_bert, tmp_path):
+    config = settings(data, tiny_bert, tmp_path / "out", extra_train_files=str(data / "validation.json"))
+    warnings = load_splits(parsed(tmp_path, config))["train"].warnings
+    assert [text for text in warnings if "none is left, so that this file adds nothing" in text]
+
+
+def test_extra_rows_have_passes_of_their_own(data, extra, tiny_bert, tmp_path, monkeypatch, caplog):
     from qa_pipeline.process.trainer import QATrainer
 
     seen: Counter[int] = Counter()
@@ -72,7 +78,9 @@ def test_extra_rows_have_passes_of_their_own(data, extra, tiny_bert, tmp_path, m
 
     monkeypatch.setattr(QATrainer, "collate_windows", watched)
     changes = {"extra_train_files": str(extra), "num_train_epochs": 4, "extra_train_epochs": 1}
-    run_qa(parsed(tmp_path, settings(data, tiny_bert, tmp_path / "out", **changes)))
+    with caplog.at_level(logging.INFO):
+        run_qa(parsed(tmp_path, settings(data, tiny_bert, tmp_path / "out", **changes)))
+    assert "Passes: 4 over 64 rows, 1 over 6 of extra_train_files" in caplog.text
     labelled, added = sum(seen[row] for row in range(64)), sum(seen[row] for row in range(64, 70))
     assert set(seen) == set(range(70))  # six rows follow the 64 of train_file
     assert labelled / 64 == pytest.approx(4 * added / 6, rel=0.25)  # rows have several windows each
@@ -82,7 +90,8 @@ def test_extra_rows_have_passes_of_their_own(data, extra, tiny_bert, tmp_path, m
     ("changes", "said"),
     [
         ({"extra_train_epochs": 1}, "extra_train_epochs: says how often extra_train_files are read; set those"),
-        ({"extra_train_epochs": 0}, "extra_train_epochs: expected above 0, found 0"),
+        ({"extra_train_epochs": 0}, "extra_train_epochs: expected above 0 and at most 1000, found 0"),
+        ({"extra_train_epochs": 1e9}, "extra_train_epochs: expected above 0 and at most 1000, found 1000000000"),
     ],
 )
 def test_passes_over_extra_rows_that_make_no_sense_are_refused(changes, said, data, tiny_bert, tmp_path):

@@ -76,10 +76,15 @@ def _swapped(
 def _antonym(
     collection: Collection, number: int, drafts: Sequence[Draft], asked: Asked, rng: np.random.Generator
 ) -> tuple[str, dict[str, Any]] | None:
-    """A word of the question replaced by its opposite, where the passage does not use that too."""
+    """A word of the question replaced by its opposite, where the passage does not use that too.
+
+    What is allowed answers whether it is forbidden, so that questions for yes or no stay as they are.
+    """
     present = set(normalized(collection.passages[number].text).split())
     for i in rng.permutation(len(drafts)):
         words = drafts[i].question.split(" ")
+        if words[0].lower() in lexicon.AUXILIARIES:
+            continue
         for position, word in enumerate(words):
             opposite = lexicon.ANTONYMS.get(word.lower())
             if opposite is not None and opposite not in present and position > 0:

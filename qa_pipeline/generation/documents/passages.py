@@ -71,14 +71,22 @@ def read_passages(
     seen: set[str] = set()
     passages: list[Passage] = []
     read = _from_documents(documents, max_words, language, report.notes, leave)
+    why: dict[str, set[str]] = {}
     for passage in (*read, *_from_data(contexts_from)):
+        reasons = why.setdefault(passage.document, set())
         if count_words(passage.text) < min_words:
             report.leave_out("too_short")
+            reasons.add("too short")
         elif passage.text in seen:
             report.leave_out("duplicate")
+            reasons.add("the same text as another")
         else:
             seen.add(passage.text)
             passages.append(passage)
+    used = {passage.document for passage in passages}
+    unused = [f"{name} ({' and '.join(sorted(why[name]))})" for name in why if name not in used]
+    if unused and passages:
+        report.notes.append(f"{len(unused):,} document{'s' * (len(unused) != 1)} without a passage: {some(unused)}")
     foreign = _in_other_languages(passages, language)
     if foreign:
         report.notes.append(_foreign_note(list(foreign), language, only_language))
@@ -87,10 +95,10 @@ def read_passages(
         passages = [passage for passage in passages if passage.document not in foreign]
     report.documents, report.passages = len({passage.document for passage in passages}), len(passages)
     if not passages:
-        reasons = ", ".join(f"{count} {reason}" for reason, count in report.left_out.items()) or "the sources are empty"
+        counts = ", ".join(f"{count} {reason}" for reason, count in report.left_out.items()) or "the sources are empty"
         longer = f"; lower min_passage_words (now {min_words}) or give longer documents"
         raise DataError(
-            f"no passage to ask about in {', '.join([*documents, *contexts_from])}: {reasons}"
+            f"no passage to ask about in {', '.join([*documents, *contexts_from])}: {counts}"
             + (longer if "other_language" not in report.left_out else "")
             + "".join(f"\n{note}" for note in report.notes)
         )

@@ -8,10 +8,12 @@ from collections import Counter, defaultdict
 from pathlib import Path
 
 import pytest
+from numpy.random import default_rng
 
 from qa_pipeline.data import load_examples
 from qa_pipeline.errors import ConfigError, DataError
-from qa_pipeline.generation.cloze import ClozeGenerator, Collection, example_of
+from qa_pipeline.generation.cloze import ClozeGenerator, Collection, example_of, unanswerable
+from qa_pipeline.generation.cloze.options import ClozeOptions
 from qa_pipeline.generation.cloze.other_sentence import SentenceIndex
 from qa_pipeline.generation.cloze.sentences import sentences_of
 from qa_pipeline.generation.cloze.words import cut, normalized
@@ -70,6 +72,17 @@ def test_unanswerable_questions_have_their_share_and_no_answer_in_the_passage(pa
         if draft.details["unanswerable"] == "swapped":
             new = draft.details["swapped"][1]
             assert f" {normalized(new)} " not in f" {normalized(draft.passage.text)} " and new in draft.question
+
+
+@pytest.mark.parametrize(
+    ("question", "expected"),
+    [("Who is allowed to use the site?", "Who is forbidden to use the site?"), ("Are children allowed in?", None)],
+)
+def test_a_question_for_yes_or_no_is_not_turned_into_its_opposite(question, expected):
+    rules = passage("Members are allowed to use the site, and children too.", "rules")
+    collection = Collection([rules], ClozeOptions())
+    made = unanswerable._antonym(collection, 0, [Draft(rules, question, "Members")], lambda _: [], default_rng(0))
+    assert (made[0] if made else None) == expected
 
 
 def test_the_questions_of_a_neighbour_are_not_answered_here(passages):

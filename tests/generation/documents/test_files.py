@@ -192,3 +192,11 @@ def test_for_a_language_model_a_document_in_another_language_is_only_noted(tmp_p
         "1 document not in English, it seems: hilfe.md; --language says which one to ask in"
     ]
     assert read_passages([str(path)], language="de")[1].notes == []
+
+
+def test_documents_without_a_passage_are_named(tmp_path):
+    text = "The library is open from nine to six on every day but Sunday, and in summer until eight in the evening."
+    for name, content in (("a.md", text), ("b.md", text), ("c.txt", "Closed.")):
+        (tmp_path / name).write_text(content)
+    _, report = read_passages([str(tmp_path)])
+    assert "2 documents without a passage: b.md (the same text as another); c.txt (too short)" in report.notes
