@@ -81,7 +81,8 @@ def test_unanswerable_questions_have_their_share_and_no_answer_in_the_passage(pa
 def test_a_question_for_yes_or_no_is_not_turned_into_its_opposite(question, expected):
     rules = passage("Members are allowed to use the site, and children too.", "rules")
     collection = Collection([rules], ClozeOptions())
-    made = unanswerable._antonym(collection, 0, [Draft(rules, question, "Members")], lambda _: [], default_rng(0))
+    drafts = [Draft(rules, question, "Members", None, 0, "cloze")]
+    made = unanswerable._antonym(collection, 0, drafts, lambda _: [], default_rng(0))
     assert (made[0] if made else None) == expected
 
 
