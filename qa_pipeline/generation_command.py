@@ -178,10 +178,16 @@ def prepare(settings: Settings) -> tuple[Job, Specification | None]:
         if general.self_training_rounds and folder is not None:
             trainer = _Trainer(general.self_training_model, folder / WORK / "self_training", general.seed)
         engine = cloze_engine(settings, passages, language, fraction, trainer)
+        if specification is not None:
+            unread = "the questions are about all documents: without a language model a prompt's topic narrows nothing"
+            log_once("%s", unread)
+            notes.append(unread)
     else:
         assert specification is not None  # the arguments were checked: there are documents or a prompt
         engine, passages, name = builtin_engine(settings, specification, language, fraction)
-        notes.append(f"made from the built-in domain {name}")
+        made = f"made from the built-in domain {name}, all of it: what the prompt says of its topic narrows nothing"
+        log_once("%s", made)
+        notes.append(made)
     if not facts:
         facts = {"documents": len({passage.document for passage in passages}), "passages": len(passages)}
     reader = None

@@ -192,6 +192,7 @@ def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
     """One line for each setting that two identities do not share."""
     return [
         f"{key}: was {json.dumps(old.get(key))}, is {json.dumps(new.get(key))}"
+        + (" (documents were changed, added or removed, or have other names)" if key == "passages" else "")
         for key in sorted(old.keys() | new.keys())
         if old.get(key) != new.get(key)
     ]

@@ -114,9 +114,21 @@ def test_a_prompt_alone_uses_the_built_in_domain(tmp_path, capsys):
     assert main([*words, "--output_dir", str(tmp_path / "a")]) == 0
     assert "domain: a clinic's hours and fees" in capsys.readouterr().out
     assert len(rows_of(tmp_path / "a")) == 90
+    assert "made from the built-in domain clinic, all of it" in (tmp_path / "a" / "README.md").read_text()
     spec = tmp_path / "a" / "prompt_spec.yaml"
     assert main(["generate", "--spec_file", str(spec), "--num_examples=90", "--output_dir", str(tmp_path / "b")]) == 0
     assert (tmp_path / "a" / "train.json").read_bytes() == (tmp_path / "b" / "train.json").read_bytes()
+
+
+def test_a_topic_that_narrows_nothing_and_documents_that_changed_are_said(tmp_path):
+    docs, out = write_documents(tmp_path / "docs"), tmp_path / "out"
+    words = ["generate", f"--documents={docs}", "--prompt=Questions about harbour fees", f"--output_dir={out}"]
+    assert main(words) == 0
+    notes = json.loads((out / "dataset_report.json").read_text())["notes"]
+    assert [note for note in notes if "a prompt's topic narrows nothing" in note]
+    (docs / "new.txt").write_text("The new harbour was opened in 1957 by the mayor of the town, Elsa Brand. " * 3)
+    with pytest.raises(ConfigError, match=r"passages: was .* \(documents were changed, added or removed"):
+        main(words)
 
 
 def test_a_prompt_that_nothing_matches_says_what_is_needed(tmp_path):
