@@ -10,8 +10,7 @@
 - policyqa: trained on `policyqa/train.json`, scored on `policyqa/validation.json`.
 - cells: `base` is the untrained head; `cloze` what `python -m qa_pipeline generate` makes of the training contexts
   alone, with its filters; `human` the human questions of the same contexts; `human+cloze` both in one training,
-  with `--beside_human` generated questions a context. `tenth` and `tenth+cloze` have a tenth of
-  the human questions.
+  with `--beside_human` generated questions a context. `tenth` and `tenth+cloze` have a tenth of the human questions.
 - A cell of generated rows may be followed by `-NAME` for ingredients that are left out (other_sentence, noise, frames,
   filters, or answer_types: names, dates, numbers and titles only are left) and by `+NAME` for what is put in:
   self_training, or repeats (several passages of a document may be asked the same). Example: `cloze-noise-filters`.

@@ -7,6 +7,7 @@ shows the traceback. A message says where, what was expected, what was found and
 from __future__ import annotations
 
 import os
+import select
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -61,7 +62,7 @@ def run_script(main: Callable[[list[str]], int], argv: list[str] | None = None) 
     """Calls `main(argv)` and turns a QAError, or a required package that is missing, into one message and exit code 2.
 
     `--debug` anywhere in argv is taken out and lets the traceback through. (With one of its own values after it, it is
-    the setting of transformers and stays.)
+    the setting of transformers and stays.) Output that nobody reads to its end is no error: exit code 141.
     """
     argv = list(sys.argv[1:] if argv is None else argv)
     bare = [i for i, a in enumerate(argv) if a == "--debug" and argv[i + 1 : i + 2] not in _DEBUG_SETTINGS]
@@ -81,14 +82,26 @@ def run_script(main: Callable[[list[str]], int], argv: list[str] | None = None) 
             raise
         print(missing_package(error), file=sys.stderr)
         return 2
-    except BrokenPipeError:  # whoever read the output has stopped, as `head` does
+    except BrokenPipeError:
+        if debug or not _output_is_closed():
+            raise
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python would complain once more at its end
-        return 141
+        return 141  # as a shell says of a program that wrote to nobody
     except KeyboardInterrupt as interrupt:
         if debug:
             raise
         print(str(interrupt) or "Interrupted. The same command goes on from what was written.", file=sys.stderr)
         return 130
+
+
+def _output_is_closed() -> bool:
+    """Whether it is our own output that nobody reads any more, as after `head`, and no other pipe that broke."""
+    try:
+        poll = select.poll()
+        poll.register(sys.stdout.fileno(), 0)
+    except (OSError, ValueError, AttributeError):  # no file behind it, or a system without poll
+        return False
+    return any(event & (select.POLLERR | select.POLLHUP) for _, event in poll.poll(0))
 
 
 def missing_package(error: ImportError) -> str:

@@ -156,3 +156,11 @@ def test_output_that_nobody_reads_to_its_end_is_no_traceback():
     command = f"{sys.executable} -m qa_pipeline generate --list_prompts | head -n 1"
     done = subprocess.run(command, shell=True, capture_output=True, text=True, cwd=Path(__file__).resolve().parents[1])
     assert "version" in done.stdout and done.stderr == ""
+
+
+def test_a_pipe_that_breaks_elsewhere_is_not_hidden():
+    def main(argv):
+        raise BrokenPipeError("of a worker")
+
+    with pytest.raises(BrokenPipeError, match="of a worker"):
+        run_script(main, [])

@@ -67,14 +67,15 @@ def run_qa(arguments: Arguments) -> dict[str, Any]:
     if args.do_train:
         examples, extra_ids = splits["train"].examples, splits["train"].extra_ids
         train_windows = preprocess.labelled_windows(examples, rng)
-        extra = np.array([example["id"] in extra_ids for example in examples])[train_windows.example_index]
+        is_extra = np.array([example["id"] in extra_ids for example in examples])
+        extra = is_extra[train_windows.example_index]
         counts = {name: count for name, count in asdict(preprocess.stats).items() if count}
         logger.info("Training windows: %s", ", ".join(f"{count:,} {name}" for name, count in counts.items()))
         if args.extra_train_epochs is not None:
             logger.info(
                 "Passes: %g over %s rows, %g over %s of extra_train_files, spread evenly; epochs are equal parts.",
-                *(args.num_train_epochs, f"{len(examples) - len(extra_ids):,}"),
-                *(args.extra_train_epochs, f"{len(extra_ids):,}"),
+                *(args.num_train_epochs, f"{(~is_extra).sum():,}"),
+                *(args.extra_train_epochs, f"{is_extra.sum():,}"),
             )
     validation = None
     if args.do_eval:

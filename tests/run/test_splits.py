@@ -65,6 +65,19 @@ def test_a_file_of_extra_rows_that_adds_nothing_is_a_warning(data, tiny_bert, tm
     assert [text for text in warnings if "none is left, so that this file adds nothing" in text]
 
 
+def test_extra_rows_without_an_answer_are_not_counted_where_they_are_left_out(data, tiny_bert, tmp_path, caplog):
+    rows = [
+        {"id": str(n), "context": f"Room {n} opens at nine.", "question": "When?", "answer": "nine" if n else ""}
+        for n in range(3)
+    ]
+    (tmp_path / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    changes = {"version_2_with_negative": False, "extra_train_epochs": 1, "num_train_epochs": 1, "max_steps": 1}
+    changes |= {"extra_train_files": str(tmp_path / "rows.jsonl"), "do_eval": False, "eval_strategy": "no"}
+    with caplog.at_level(logging.INFO):
+        run_qa(parsed(tmp_path, settings(data, tiny_bert, tmp_path / "out", **changes)))
+    assert "1 over 2 of extra_train_files" in caplog.text
+
+
 def test_extra_rows_have_passes_of_their_own(data, extra, tiny_bert, tmp_path, monkeypatch, caplog):
     from qa_pipeline.process.trainer import QATrainer
 
