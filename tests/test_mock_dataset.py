@@ -26,7 +26,7 @@ PATTERNS = {
     "duration": rf"(?:every |after every )?{COUNT} (?:working |calendar )?{UNIT}",
     "number": rf"{COUNT} [a-z/]+(?: [a-z]+)?",
     "person": rf"(?:Dr |Professor |Captain )?{NAME}",
-    "organisation": NAME,
+    "organization": NAME,
     "place": r"(?<=[a-z] )(?:the )?[A-Z]\w+(?: [A-Z]\w+)*",
     "clause": r"(?:because|if|unless) [^.;,]+",
     "phrase": r"(?<= )[a-z][^.;,]{12,40}",

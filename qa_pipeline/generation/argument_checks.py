@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from qa_pipeline.arguments.config_files import COMMAND_LINE, Given, Problem, nearest
+from qa_pipeline.generation.cloze.spans import GROUPS, TYPES
 from qa_pipeline.generation.types import MOST_UNANSWERABLE
 
 FILTERS = ("length", "leaked", "deictic", "overlap", "near_duplicate", "round_trip")
@@ -124,10 +125,7 @@ def _check_backend(values: Mapping[str, Any], of_models: list[str], fault: Calla
             if values[name]:
                 fault("is for backend: cloze", name, "backend")
         return
-    from qa_pipeline.generation.cloze.spans import GROUPS as TYPE_GROUPS
-    from qa_pipeline.generation.cloze.spans import TYPES
-
-    known = tuple(dict.fromkeys((*TYPE_GROUPS, *TYPES)))
+    known = tuple(dict.fromkeys((*GROUPS, *TYPES)))
     for name in values["answer_types"] or ():
         if name not in known:
             fault(_unknown("type", name, known), "answer_types")

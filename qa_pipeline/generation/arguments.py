@@ -15,6 +15,7 @@ from qa_pipeline.arguments.sources import read_sources
 from qa_pipeline.data.documents import SUFFIXES
 from qa_pipeline.errors import ConfigError
 from qa_pipeline.generation.argument_checks import FILTERS, faults, parse_shard
+from qa_pipeline.generation.cloze.spans import GROUPS as ANSWER_GROUPS
 from qa_pipeline.generation.documents.files import JSONL_SUFFIXES
 from qa_pipeline.generation.types import MOST_UNANSWERABLE
 
@@ -63,7 +64,12 @@ class GenerationArguments:
         f"Share of rows that their context does not answer, from 0 to {MOST_UNANSWERABLE}; None: as the prompt says, "
         "else 0.",
     )
-    answer_types: list[str] | None = _setting(None, "Only these types of answers; None: all that are known.")
+    answer_types: list[str] | None = _setting(
+        None,
+        "Only these types of answers; None: all that are known. For cloze: groups, or types in them: "
+        + "; ".join(f"{group} ({', '.join(types)})" if types != (group,) else group for group, types in ANSWER_GROUPS.items())
+        + ". For a language model: in your own words.",
+    )
     questions_per_context: int = _setting(5, "Most questions about one passage.")
     language: str | None = _setting(
         None, "Language code of documents and questions; None: as the prompt says, else en."

@@ -90,6 +90,8 @@ def warnings_about(
     found = []
     train = len(dataset.splits["train"])
     more = f"more documents, a higher --questions_per_context (now {settings.get('questions_per_context')})"
+    if settings.get("answer_types"):
+        more += f", more kinds of answers (--answer_types, now {', '.join(settings['answer_types'])})"
     if train < FEW_QUESTIONS and stopped:
         found.append(
             f"{train:,} training questions, since the run stopped early; below {FEW_QUESTIONS} a model learns little"

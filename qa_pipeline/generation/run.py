@@ -122,8 +122,10 @@ def finish(
     try:
         dataset = make_dataset(rows, choice)
     except DataError as error:
+        types = settings.get("answer_types")
         raise DataError(
             f"{error}; {len(rows):,} drafts were accepted before that, {_refused(rejected)}"
+            + (f"; answer_types allows only {', '.join(types)}" if types else "")
             + (f". Stopped early: {stopped}" if stopped else "")
         ) from None
     report = make_report(

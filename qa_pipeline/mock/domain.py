@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Literal, cast, get_args
 
 ValueKind = Literal[
-    "number", "money", "percent", "date", "time", "duration", "person", "organisation", "place", "phrase", "clause"
+    "number", "money", "percent", "date", "time", "duration", "person", "organization", "place", "phrase", "clause"
 ]
 
 

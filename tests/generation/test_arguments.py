@@ -77,6 +77,12 @@ def test_an_unknown_type_of_answer_names_each_known_one_once():
     assert len(known) == len(set(known)) and {"date", "number", "money"} <= set(known)
 
 
+def test_the_help_says_which_types_of_answers_a_group_has(capsys):
+    assert main(["generate", "--help"]) == 0
+    printed = " ".join(capsys.readouterr().out.split())
+    assert "date (date, year, time, century)" in printed and "; title; " in printed
+
+
 @pytest.mark.parametrize("name", ["handbook.md", "a.txt", "b.pdf", "c.docx", "d.html", "e.jsonl", "f.rst"])
 def test_a_document_in_the_place_of_the_configuration_is_told_from_one(tmp_path, name):
     path = tmp_path / name

@@ -58,6 +58,14 @@ def test_few_questions_are_warned_of_with_what_to_do(tmp_path, capsys):
     assert report["split_by"] == "document" and len(report["warnings"]) == 1
 
 
+def test_narrow_types_of_answers_are_named_where_few_or_no_questions_are_left(tmp_path, capsys):
+    folder, out = str(write_documents(tmp_path / "docs", 4)), str(tmp_path / "out")
+    assert main(["generate", "--documents", folder, "--output_dir", out, "--answer_types", "date"]) == 0
+    assert "more kinds of answers (--answer_types, now date)" in capsys.readouterr().out
+    with pytest.raises(DataError, match="refused: none; answer_types allows only phone$"):
+        main(["generate", "--documents", folder, "--output_dir", f"{out}2", "--answer_types", "phone"])
+
+
 def test_one_document_is_split_by_passage_and_that_is_said(tmp_path, capsys, caplog):
     source, out = tmp_path / "town.txt", tmp_path / "out"
     source.write_text("\n\n".join(document(number) for number in range(12)))

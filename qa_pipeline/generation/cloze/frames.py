@@ -94,11 +94,10 @@ def framed_answers(text: str, sentence: Sentence) -> Iterator[Framed]:
     """
     words = sentence.words
     clauses = list(clause_spans(sentence))
-    for v, word in enumerate(words):
+    for v in range(len(words)):
         statement = _statement(words, v)
         if statement is not None:
             yield from _parts(text, words, v, statement, clauses)
-        del word
     yield from _two_halves(text, sentence)
     frames = {name for name, cue in CUES if cue.search(text, sentence.start, sentence.end)}
     for name, _ in CUES:

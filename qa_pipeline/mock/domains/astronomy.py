@@ -257,7 +257,7 @@ MISSIONS = Topic(
             Who is the principal investigator of {e}?
         """),
         attribute("""
-            builder: organisation
+            builder: organization
             {firm} [Aerospace|Dynamics|Space Systems]
             {v} [built|constructed|assembled] {e}.
             {e} was put together by {v}.

@@ -203,7 +203,7 @@ MEDICINES = Topic(
             How long does treatment with {e} go on?
         """),
         attribute("""
-            maker: organisation
+            maker: organization
             {firm} [Laboratories|Pharma|Biologics]
             {firm} and {firm}
             {v} [makes|manufactures|produces] {e}.

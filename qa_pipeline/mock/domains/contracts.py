@@ -203,7 +203,7 @@ LEASES = Topic(
             How much floor space does {e} offer?
         """),
         attribute("""
-            landlord: organisation
+            landlord: organization
             {firm} [Holdings|Estates|Property|Trust]
             the {surname} family
             {e} [belongs to|is owned by] {v}.

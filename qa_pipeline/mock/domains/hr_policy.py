@@ -184,7 +184,7 @@ BENEFITS = Topic(
             When does the window for joining {e} close?
         """),
         attribute("""
-            provider: organisation
+            provider: organization
             {firm} [Life|Mutual|Services|Wellbeing]
             {v} [runs|administers|provides] {e}.
             {e} is [run|handled] by {v} on behalf of the company.

@@ -114,7 +114,7 @@ LINES = Topic(
             At which place does everyone have to leave {e}?
         """),
         attribute("""
-            operator: organisation
+            operator: organization
             {firm} [Rail|Transit|Buses]
             {e} is [run|operated] by {v}.
             {v} [won|holds] the concession for {e}.
