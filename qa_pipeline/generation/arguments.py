@@ -67,7 +67,9 @@ class GenerationArguments:
     answer_types: list[str] | None = _setting(
         None,
         "Only these types of answers; None: all that are known. For cloze: groups, or types in them: "
-        + "; ".join(f"{group} ({', '.join(types)})" if types != (group,) else group for group, types in ANSWER_GROUPS.items())
+        + "; ".join(
+            name if types == (name,) else f"{name} ({', '.join(types)})" for name, types in ANSWER_GROUPS.items()
+        )
         + ". For a language model: in your own words.",
     )
     questions_per_context: int = _setting(5, "Most questions about one passage.")
