@@ -1,4 +1,4 @@
-"""The text of HTML, PDF and Word content, through one library each, imported when it is first needed.
+"""The text of Markdown, HTML, PDF and Word content; the last three through one library each, imported when needed.
 
 Each function takes the content and a name for messages and raises DataError for whatever is wrong with the content.
 """
@@ -13,6 +13,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import yaml
+
 from qa_pipeline.data.page_furniture import without_furniture
 from qa_pipeline.errors import DataError
 
@@ -26,6 +28,27 @@ def _library(name: str, what: str, package: str) -> Iterator[None]:
         yield
     except ImportError as error:
         raise DataError(f'{name}: {what} needs {package}: pip install "qa-pipeline[documents]"') from error
+
+
+# Markdown
+
+_FRONT_MATTER = re.compile(r"---[ \t]*\r?\n(.*?\r?\n)(?:---|\.\.\.)[ \t]*(?:\r?\n|\Z)", re.S)
+
+
+def read_markdown(text: str) -> tuple[str, str | None]:
+    """The text without front matter (the YAML that site generators put first), and the title that it names.
+
+    A rule at the beginning that no YAML mapping follows is text.
+    """
+    match = _FRONT_MATTER.match(text)
+    try:
+        fields = yaml.safe_load(match[1]) if match else None
+    except (yaml.YAMLError, ValueError):
+        fields = None
+    if match is None or not isinstance(fields, dict):
+        return text, None
+    title = fields.get("title")
+    return text[match.end() :], title.strip() or None if isinstance(title, str) else None
 
 
 # HTML

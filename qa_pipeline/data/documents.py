@@ -15,13 +15,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
-from qa_pipeline.data.document_formats import read_docx, read_html, read_pdf
+from qa_pipeline.data.document_formats import read_docx, read_html, read_markdown, read_pdf
 from qa_pipeline.data.rawfile import missing_file, reading
 from qa_pipeline.errors import DataError
 
 logger = logging.getLogger(__name__)
 
-TEXT_SUFFIXES = frozenset({".txt", ".text", ".md", ".markdown", ".rst", ".adoc", ".asciidoc", ".org", ".textile"})
+MARKDOWN_SUFFIXES = frozenset({".md", ".markdown", ".mdx"})
+TEXT_SUFFIXES = MARKDOWN_SUFFIXES | {".txt", ".text", ".rst", ".adoc", ".asciidoc", ".org", ".textile"}
 HTML_SUFFIXES = frozenset({".html", ".htm", ".xhtml"})
 SUFFIXES = TEXT_SUFFIXES | HTML_SUFFIXES | {".pdf", ".docx"}
 """What is read in a folder. A file that is named itself may have any name: PDF and Word are known by their content."""
@@ -91,8 +92,8 @@ def read_document(path: str | Path) -> Document:
 
     PDF: lines as they stand on the page less headers and footers, hyphenated words joined, pages kept. Word:
     paragraphs and tables in their order. HTML: what a reader of the page reads, without scripts, styles and
-    navigation. Cells of a table's row are separated by " | ". Anything else is text, Markdown included, and is taken
-    as it is.
+    navigation. Cells of a table's row are separated by " | ". Markdown: as it is, less YAML front matter, whose title
+    is the document's. Anything else is text and is taken as it is.
 
     Args:
         path: the file. Its content decides where that is possible, then the name's ending.
@@ -206,7 +207,8 @@ def _read(content: bytes, suffix: str, name: str) -> Document:
         text, title = read_html(text, name)
         guessed = encoding == "cp1252" and _declared(content) != "cp1252"
         return Document(text, name, title=title, encoding=encoding, guessed=guessed)
-    return Document(text, name, encoding=encoding, guessed=encoding == "cp1252")
+    text, title = read_markdown(text) if suffix in MARKDOWN_SUFFIXES else (text, None)
+    return Document(text, name, title=title, encoding=encoding, guessed=encoding == "cp1252")
 
 
 def _paged(texts: list[str], title: str | None, name: str) -> Document:

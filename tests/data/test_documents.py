@@ -78,6 +78,34 @@ def test_text_is_taken_as_it_is(tmp_path, name):
     assert document.page_at(3) is None
 
 
+@pytest.mark.parametrize("end", ["---", "..."])
+@pytest.mark.parametrize("newline", ["\n", "\r\n"])
+def test_front_matter_of_markdown_is_its_title_and_no_text(tmp_path, end, newline):
+    lines = ["---", "title: ' Opening hours '", "tags: [clinic, fees]", "description: Not a text.", end, "", "# Hours"]
+    document = read_document(write_document(tmp_path, "a.md", newline.join([*lines, "Nine to five."])))
+    assert document.title == "Opening hours" and document.text == newline.join(["", "# Hours", "Nine to five."])
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "---\nA rule, then text.\n---\n",
+        "---\ntitle: not closed\n",
+        "---\na: [b\n---\nText\n",
+        "---\na: 2026-99-99\n---\nText\n",
+        "Text\n---\ntitle: later\n---\n",
+    ],
+)
+def test_a_rule_that_begins_no_front_matter_is_text(tmp_path, text):
+    document = read_document(write_document(tmp_path, "a.md", text))
+    assert document.text == text and document.title is None
+
+
+def test_front_matter_alone_is_a_document_without_text(tmp_path):
+    with pytest.raises(DataError, match="holds no text"):
+        read_document(write_document(tmp_path, "a.md", "---\ntitle: a\n---\n"))
+
+
 @pytest.mark.parametrize(
     ("encoding", "found"),
     [
