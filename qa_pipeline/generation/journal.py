@@ -152,7 +152,7 @@ class Journal:
                     continue  # a hole that a crash of the machine left
                 raise DataError(
                     f"{self.path}, line {number}: damaged ({type(error).__name__}: {error}); "
-                    "overwrite_output_dir=true begins anew"
+                    "--overwrite_output_dir begins anew"
                 ) from error
         return whole
 
@@ -201,5 +201,5 @@ def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
 def _same_run(name: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> None:
     lines = differences(old, new)
     if lines:
-        advice = f"{name} belongs to another run; choose another folder, or overwrite_output_dir=true"
+        advice = f"{name} belongs to another run; choose another folder, or --overwrite_output_dir"
         raise ConfigError("output_dir", [advice, *lines])

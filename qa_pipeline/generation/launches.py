@@ -82,7 +82,7 @@ def wait_for_shards(folder: Path, count: int, job: Job, before: dict[Path, int])
                 raise DataError(
                     f"{path}: made by another process of this launch, where this one finds other things: {different}. "
                     "All processes need the same settings and documents; in place of a prompt give "
-                    f"spec_file={folder.parent / SPECIFICATION}, which no model reads; overwrite_output_dir=true "
+                    f"spec_file={folder.parent / SPECIFICATION}, which no model reads; --overwrite_output_dir "
                     "begins anew"
                 )
             logger.info("%s is of an earlier run (%s); waiting for this launch to replace it", path, different)

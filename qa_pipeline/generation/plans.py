@@ -34,6 +34,8 @@ def plan(job: Job, specification: Specification | None) -> str:
             f"{'passages':<24}{len(passages):>12,}   of {len(job.passages):,}; {words:,} words",
         ]
     lines.append(f"{'most questions':<24}{len(passages) * general.questions_per_context:>12,}   before filters")
+    if general.num_examples is not None:
+        lines.append(f"{'rows wanted':<24}{general.num_examples:>12,}   num_examples; the run stops when it has them")
     if not isinstance(generator, LLMGenerator):
         return "\n".join([*lines, "no language model is asked"])
     asked = passages

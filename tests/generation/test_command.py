@@ -180,7 +180,9 @@ def test_a_plan_for_some_examples_counts_whole_blocks_whatever_the_speed(tmp_pat
         (docs / f"{number}.txt").write_text(document(number))
     words = ["generate", "--documents", str(docs), "--backend=openai", "--model=m", "--plan", speed]
     assert main([*words, "--num_examples=20", "--questions_per_context=5"]) == 0
-    assert re.search(r"passages asked about +6\n", capsys.readouterr().out)  # 20 * 1.5 / 5
+    printed = capsys.readouterr().out
+    assert re.search(r"passages asked about +6\n", printed)  # 20 * 1.5 / 5
+    assert re.search(r"rows wanted +20 +num_examples", printed)
 
 
 def test_lists_and_plans_ask_nothing_and_need_no_key(tmp_path, capsys, monkeypatch):
