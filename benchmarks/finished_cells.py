@@ -41,5 +41,5 @@ class FinishedCells:
         finally:
             os.close(file)
         self.rows[key] = row
-        shown = {name: value for name, value in row.items() if name not in ("ids", "exact", "f1")}
+        shown = {name: value for name, value in row.items() if name not in ("exact", "f1")}
         print(json.dumps({**shown, "f1": round(100 * float(np.mean(row["f1"])), 2)}), flush=True)
