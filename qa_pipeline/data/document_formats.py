@@ -43,7 +43,7 @@ def read_markdown(text: str) -> tuple[str, str | None]:
     match = _FRONT_MATTER.match(text)
     try:
         fields = yaml.safe_load(match[1]) if match else None
-    except (yaml.YAMLError, ValueError):
+    except (yaml.YAMLError, ValueError, RecursionError):
         fields = None
     if match is None or not isinstance(fields, dict):
         return text, None

@@ -90,7 +90,7 @@ def warnings_about(
     found = []
     train = len(dataset.splits["train"])
     more = f"more documents, a higher --questions_per_context (now {settings.get('questions_per_context')})"
-    if settings.get("answer_types"):
+    if settings.get("answer_types") and settings.get("backend") == "cloze":
         more += f", more kinds of answers (--answer_types, now {', '.join(settings['answer_types'])})"
     if train < FEW_QUESTIONS and stopped:
         found.append(

@@ -122,7 +122,7 @@ def finish(
     try:
         dataset = make_dataset(rows, choice)
     except DataError as error:
-        types = settings.get("answer_types")
+        types = settings.get("answer_types") if settings.get("backend") == "cloze" else None  # models only prefer them
         raise DataError(
             f"{error}; {len(rows):,} drafts were accepted before that, {_refused(rejected)}"
             + (f"; answer_types allows only {', '.join(types)}" if types else "")

@@ -92,6 +92,7 @@ def test_front_matter_of_markdown_is_its_title_and_no_text(tmp_path, end, newlin
         "---\nA rule, then text.\n---\n",
         "---\ntitle: not closed\n",
         "---\na: [b\n---\nText\n",
+        f"---\na: {'[' * 9999}\n---\nText\n",
         "---\na: 2026-99-99\n---\nText\n",
         "Text\n---\ntitle: later\n---\n",
     ],
