@@ -4,16 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any
 
 from qa_pipeline.arguments.config_files import Given, Problem, found
 from qa_pipeline.arguments.ranges import out_of_range
 from qa_pipeline.ask.answer_files import ENDINGS
-
-if TYPE_CHECKING:
-    from qa_pipeline.ask.arguments import PredictArguments
-
-Command = Literal["ask", "interactive", "predict", "list", "compare"]
+from qa_pipeline.ask.arguments import Command, PredictArguments
 
 # Which settings say something to which command; those of no row do to all.
 _BELONGS: dict[str, tuple[Command, ...]] = {

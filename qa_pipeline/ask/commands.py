@@ -18,8 +18,9 @@ import numpy as np
 
 from qa_pipeline import artifacts
 from qa_pipeline.ask.answer_files import check_target, write_answers, writing
-from qa_pipeline.ask.arguments import LIMITS, PredictArguments, parse
+from qa_pipeline.ask.arguments import LIMITS, PredictArguments
 from qa_pipeline.ask.found import ask_all, best_of_documents
+from qa_pipeline.ask.parsing import parse
 from qa_pipeline.ask.question_lists import read_questions
 from qa_pipeline.ask.reading import read_contexts, read_data
 from qa_pipeline.ask.terminal import counted, metrics_table, reply_dict, reply_text, shown, uses_colour
