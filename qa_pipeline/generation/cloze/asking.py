@@ -116,7 +116,7 @@ def question_fault(question: str, candidate: Candidate) -> str | None:
     if not any(token.kind in ("aux", "verb") for token in tokens):
         return "no_verb"
     first = tokens[0]
-    opens = first.text[0].isalpha() and first.kind not in ("conj", "adv", "ing", "verb") or first.lower in _OPENING
+    opens = first.text[0].isalpha() and first.kind not in _NEVER_FIRST or first.lower in _OPENING
     return None if opens and is_balanced(question) and not _DANGLING.search(question) else "fragment"
 
 
@@ -132,6 +132,7 @@ def is_balanced(text: str) -> bool:
 
 
 _PAIRS = {"(": ")", "[": "]", "{": "}", "“": "”"}
+_NEVER_FIRST = ("conj", "adv", "ing", "verb", "aux")
 _OPENING = lexicon.word_set("when where how why because whether while although though if once unless")
 _SPACE = re.compile(r"\s")
 _DANGLING = re.compile(r"^\w+ ?[,;:]|[|*#]")

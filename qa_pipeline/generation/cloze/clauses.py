@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from qa_pipeline.generation.cloze import lexicon
-from qa_pipeline.generation.cloze.words import Word
+from qa_pipeline.generation.cloze.words import Word, begins_predicate
 
 ENOUGH_WORDS, MOST_WORDS = 10, 25
 MOST_SUBJECT_WORDS = 8
@@ -13,8 +13,11 @@ _OF_SUBJECT = frozenset(("det", "word", "cap", "num", "pron", "prep"))
 _MARKS = frozenset(",;:—–()-.")
 _PARTING = frozenset(";:")
 """Between statements that stand for themselves."""
-_LINKS = lexicon.word_set("and but so or otherwise however therefore thus moreover furthermore also then")
+_LINKS = lexicon.word_set(
+    "because although though whereas and but so or otherwise however therefore thus moreover furthermore also then"
+)
 _RELATIVE = frozenset(("which", "who", "whose"))
+_TIMES = lexicon.word_set("noon midday midnight dawn dusk dark sunrise sunset breakfast lunch dinner work school today")
 _OPENERS = lexicon.word_set(
     "and but which who while because although though when where after before whereas since so if unless"
 )
@@ -44,13 +47,19 @@ def clause_around(words: tuple[Word, ...], start: int, end: int, enough: int = E
     cuts = _boundaries(words, first, last)
     left = max(cut for cut in cuts if cut <= first)
     right = min(cut for cut in cuts if cut >= last)
+    if (relative := _relative(words, first)) is not None:
+        return Clause((*relative[0], *words[relative[1] : first]), words[first:last], _trim(words[last:right], "right"))
     subject = _shared_subject(words, left, first)
     while not subject:
         complete = _has_verb(words[left:first] + words[last:right])
         if right - left >= (enough if complete else MOST_WORDS):
             break
-        lower = [cut for cut in cuts if cut < left and not (complete and words[left - 1].text in _PARTING)]
-        higher = [cut for cut in cuts if cut > right and not (complete and words[right].text in _PARTING)]
+        lower = [cut for cut in cuts if cut < left and not (complete and _parted(words, left, right, left - 1))]
+        higher = [
+            cut
+            for cut in cuts
+            if cut > right and not (complete and _parted(words, right, min(right + 12, len(words)), right))
+        ]
         if lower:
             left = lower[-1]
         elif higher:
@@ -59,8 +68,19 @@ def clause_around(words: tuple[Word, ...], start: int, end: int, enough: int = E
             break
         if subject := _shared_subject(words, left, first):
             break
-    before = (*subject, *_trim(words[left:first], "left"))
-    return Clause(before, words[first:last], _trim(words[last:right], "right"), left == 0)
+    own = _trim(words[left:first], "left")
+    if subject and own and own[0].kind == "word":
+        own = (replace(own[0], kind="verb"), *own[1:])  # "and costs 5 euros"
+    before = (*subject, *own)
+    return Clause(before, words[first:last], _trim(words[last:right], "right"), _opens(words, left))
+
+
+def _opens(words: tuple[Word, ...], left: int) -> bool:
+    """Whether the word opens the sentence, but for what says when or what for: "To open it, press the button"."""
+    if left == 0 or words[left - 1].text != ",":
+        return left == 0
+    first = words[0].kind == "prep" or words[0].lower in ("if", "when", "once")
+    return first and not any(word.text in _MARKS for word in words[: left - 1])
 
 
 def _shared_subject(words: tuple[Word, ...], left: int, first: int) -> tuple[Word, ...]:
@@ -69,16 +89,50 @@ def _shared_subject(words: tuple[Word, ...], left: int, first: int) -> tuple[Wor
     i = left + 1
     while i < first and words[i].kind == "adv":
         i += 1
-    if not joins or i >= first or words[i].kind not in ("verb", "aux"):
+    if not joins or i >= first or not begins_predicate(words, i):
         return ()
     verb = next((k for k, word in enumerate(words[:left]) if word.kind in ("verb", "aux")), 0)
     subject = words[:verb]
-    plain = 0 < len(subject) <= MOST_SUBJECT_WORDS and all(word.kind in _OF_SUBJECT for word in subject)
+    plain = 0 < len(subject) <= MOST_SUBJECT_WORDS and all(word.kind in _OF_SUBJECT | {"ing"} for word in subject)
     # "was built and opened": the second verb is a participle too.
     participle = words[verb].kind == "aux" and words[i].kind == "verb" and words[i].lower.endswith("ed")
     if not plain or subject[0].kind == "prep":
         return ()
     return (*subject, words[verb]) if participle else subject
+
+
+def _relative(words: tuple[Word, ...], first: int) -> tuple[tuple[Word, ...], int] | None:
+    """For an answer in a clause with "who" or "which": what that speaks of, and the word behind it; None for others.
+
+    "The director is Anna Berg, who studied law in [Graz]" says that Anna Berg studied law there.
+    """
+    r = next((i for i in range(first - 1, 1, -1) if words[i].text in _MARKS or words[i].lower in _RELATIVE), 0)
+    if r < 2 or words[r].lower not in ("who", "which") or words[r - 1].text != ",":
+        return None
+    begin = r - 1
+    while begin and (words[begin - 1].kind in ("det", "word", "cap", "num") or words[begin - 1].lower == "of"):
+        begin -= 1
+    while begin < r - 1 and words[begin].lower == "of":
+        begin += 1
+    known = any(word.kind in ("word", "cap") for word in words[begin : r - 1])
+    says = r + 1 < first and words[r + 1].kind in ("aux", "verb", "adv")
+    return (words[begin : r - 1], r + 1) if known and says and _has_verb(words[r + 1 : first]) else None
+
+
+def _parted(words: tuple[Word, ...], start: int, end: int, mark: int) -> bool:
+    """Whether the words from `start` say something by themselves: behind a mark, or "and" with a subject and a verb."""
+    if words[mark].text in _PARTING:
+        return True
+    joins = start < len(words) and words[start].lower in ("and", "but", "so", "while", "whereas")
+    if not joins or not _has_verb(words[:start]):
+        return False  # "students and seniors pay"
+    said = words[start + 1 : end]
+    verb = next((i for i, word in enumerate(said) if word.kind in ("aux", "verb")), 0)
+    return (
+        verb > 0
+        and said[0].kind in ("det", "word", "cap", "pron", "num", "ing")
+        and all(word.kind in _OF_SUBJECT or word.kind in ("adv", "ing") for word in said[:verb])
+    )
 
 
 def _has_verb(words: tuple[Word, ...]) -> bool:
@@ -93,9 +147,16 @@ def _boundaries(words: tuple[Word, ...], first: int, last: int) -> list[int]:
             continue  # "which ..." needs what it speaks of
         if word.text in _MARKS and (word.text != "." or i + 1 == len(words)):  # others belong to abbreviations
             cuts.append(i + 1 if i + 1 <= first or i >= last else i)
-        elif word.lower in _OPENERS and word.kind != "cap":
+        elif word.lower in _OPENERS and word.kind != "cap" and not _is_preposition(words, i):
             cuts.append(i)
     return sorted({*cuts, len(words)})
+
+
+def _is_preposition(words: tuple[Word, ...], i: int) -> bool:
+    """Whether "before", "after" or "since" stand in front of a time and not of a statement."""
+    if words[i].lower not in ("before", "after", "since") or i + 1 == len(words):
+        return False
+    return words[i + 1].kind in ("num", "cap") or words[i + 1].lower in _TIMES
 
 
 def _trim(words: tuple[Word, ...], side: str) -> tuple[Word, ...]:
@@ -106,6 +167,9 @@ def _trim(words: tuple[Word, ...], side: str) -> tuple[Word, ...]:
     opens = side == "left" and len(kept) > 1 and kept[0].lower in ("where", "that")
     if opens and kept[1].kind in _OF_SUBJECT - {"prep"}:
         kept.pop(0)
+    comma = next((i for i, word in enumerate(kept) if word.text == ","), 0) if side == "right" else 0
+    if comma and kept[comma + 1 : comma + 2] and kept[comma + 1].lower == "and" and not _has_verb(tuple(kept[comma:])):
+        del kept[comma:]  # "has 9,599 inhabitants, and its museum" of what goes on with "shows ..."
     while side == "right" and kept and (kept[-1].kind in ("punct", "conj", "det") or kept[-1].lower in _OPENERS):
         kept.pop()
     return tuple(kept)

@@ -59,7 +59,9 @@ class Collection:
                 position += 1
             if position < len(found):
                 of_line.setdefault(position, index)
-        return [(of_line[c.line], c) for c in table_cells(self.plain[number], found) if c.line in of_line]
+        return [
+            (of_line[c.line], c) for c in table_cells(self.plain[number], found, self.lower_counts) if c.line in of_line
+        ]
 
     def _all_framed(self, number: int) -> list[tuple[int, Framed]]:
         if number not in self._frames:

@@ -22,7 +22,7 @@ DETERMINERS = (
 )
 PRONOUNS = word_set(
     "i you he she it we they me him us them who whom which what that this these those there one ones himself herself "
-    "itself themselves yourself yourselves ourselves someone anyone everyone nobody something anything everything "
+    "itself themselves none yourself yourselves ourselves someone anyone everyone nobody something anything everything "
     "nothing others whoever whatever"
 )
 PREPOSITIONS = word_set(
@@ -44,9 +44,21 @@ ADVERBS = word_set(
     "soon now here there ever further instead rather quite perhaps well more most less least much far away back together "
     "today tomorrow yesterday otherwise likewise eventually finally initially originally previously subsequently currently recently once twice"
 )
+NOT_ADVERBS = word_set(
+    "apply comply imply multiply rely reply supply family assembly subfamily anomaly monopoly butterfly belly jelly elderly "
+    "friendly costly lively lovely lonely deadly orderly timely likely unlikely ugly silly holy early"
+)
+"""Words in -ly that are verbs, nouns or adjectives."""
 CLOSED = DETERMINERS | PRONOUNS | PREPOSITIONS | CONJUNCTIONS | AUXILIARIES | ADVERBS
 STOPWORDS = CLOSED | word_set("s t etc i.e e.g how why")
 # Adjectives and nouns that say nothing by themselves: no answer ends on them and no question rests on them.
+ADJECTIVES = word_set(
+    "big broken busy cheap clean clear closed cold cool correct dark dead deep dry early empty expensive fast fine flat free full good "
+    "great green hard healthy heavy high hot huge ill large late light long loose loud low narrow near new next old open poor quick "
+    "quiet rare raw ready rich safe sharp short shut sick slow small smooth soft special strong sure sweet thick thin tight true "
+    "unused valid warm weak wet wide wrong young"
+)
+"""Common ones that are no nouns: no answer consists of one alone."""
 EMPTY_NOUNS = word_set(
     "way ways thing things example examples case cases part parts number lot fact kind kinds type types following same "
     "other first last several many few various certain own new order addition result respect basis event extent time "
@@ -67,7 +79,9 @@ IRREGULAR = {
     "wear": "wore worn", "win": "won", "withdraw": "withdrew withdrawn", "write": "wrote written", "arise": "arose arisen",
     "bear": "bore borne", "bind": "bound", "deal": "dealt", "forbid": "forbade forbidden", "hide": "hid hidden", "sit": "sat",
     "put": "put", "set": "set", "cut": "cut", "let": "let", "cost": "cost", "hit": "hit", "read": "read", "split": "split",
-    "spread": "spread",
+    "spread": "spread", "beat": "beat beaten", "show": "showed shown", "prove": "proved proven", "rebuild": "rebuilt", "shut": "shut", "reset": "reset", "hang": "hung",
+    "catch": "caught", "feed": "fed", "flee": "fled", "freeze": "froze frozen", "shake": "shook shaken", "steal": "stole stolen",
+    "swear": "swore sworn", "sweep": "swept", "tear": "tore torn", "wake": "woke woken", "blow": "blew blown", "stick": "stuck",
 }  # fmt: skip
 REGULAR = word_set(
     "admit borrow refund reply vaccinate rent clean wash book park accept access accompany account achieve acquire act adapt add address adjust administer adopt advance advise affect "
@@ -94,24 +108,40 @@ REGULAR = word_set(
     "save search secure seem select separate serve settle shape share shift show sign signify sleep solve sponsor start "
     "state stay stop store strengthen study submit subscribe succeed suffer suggest supply support suppose surround "
     "survive target tend terminate test track trade train transfer transform transmit travel treat try turn unsubscribe "
-    "update use utilize vary verify view violate visit vote wait want warn watch wish work yield"
+    "update use utilize vary verify view violate visit vote wait want warn watch wish work yield "
+    "abolish absorb activate adjourn agree amend archive arrest assemble bake blink block boil bury calculate clip "
+    "compile compute configure conquer cook crash deactivate debate deduct depart deploy deposit diagnose dismiss "
+    "download drag drain drop dry edit emigrate emit enact encode enrol enroll erode escape evaluate evaporate expire "
+    "explode export fasten fetch flash flow fold graduate heal heat hire immigrate import imprison infect inject "
+    "inspect insure invoice land lease lift lock loosen lubricate march marry melt migrate mix mount negotiate orbit "
+    "owe paint peel postpone pour power prescribe press print pull push ratify recalculate refresh reimburse repeal "
+    "reschedule resign restart rinse rotate round sail scan schedule score screw slide smell step stir surrender "
+    "swipe switch synchronize talk tap taste tax tighten translate type unblock unlock unplug upgrade upload waive "
+    "walk weigh wipe abandon acknowledge aid assure authorize avoid believe browse capture certify click decide designate "
+    "donate erect expose focus guide integrate interpret isolate label load navigate note personalize preside promise raid "
+    "raise recruit refine reinforce repeat rescue specify supervise suspect suspend threaten trace transport trust"
 )  # fmt: skip
 DOUBLED = {
-    "begin", "commit", "control", "cut", "forget", "get", "hit", "let", "log", "opt", "permit", "plan", "put", "run", "set",
+    "begin", "clip", "commit", "control", "cut", "drag", "drop", "emit", "enrol", "map", "mop", "plug", "scan", "step", "strip", "tap", "unplug", "forget", "get", "hit", "let", "log", "permit", "transmit", "plan", "put", "run", "set",
     "sit", "split", "stop", "submit", "swim", "transfer", "win", "occur", "prefer", "refer", "forbid",
 }  # fmt: skip
 NOUN_VERBS = word_set(
+    "aid capture click focus guide label load note promise raid raise rescue suspect trace transport trust "
     "rent book park clean permit stay access account act address aim answer approach attack attempt award base call cause change charge claim contact control "
     "cost cover damage decline demand design display effect email end estimate exchange exercise experience face feature "
     "force form function fund help host house increase influence issue judge lack last launch limit link list love lower "
     "mark match measure mention move name need object offer order own pass place plan play post present process purchase "
     "reach record release report request research reserve respect result return review rule save search set shape share "
     "shift show sign split spread stand start state stop store study supply support target test track trade train "
-    "transfer turn update use view visit vote watch wish work yield read run win cut hit put view work account display"
+    "transfer turn update use view visit vote watch wish work yield read run win cut hit put view work account display "
+    "block clip crash debate deposit download drag drain drop dry escape export express flash flow fold heat import "
+    "invoice land lease lift lock march mix mount orbit paint power press print pull push reset round sail scan "
+    "schedule score screw slide smell step switch talk tap taste tax type upgrade upload walk"
 )
 
 
-def _s_form(verb: str) -> str:
+def s_form(verb: str) -> str:
+    """The form for "it": uses, carries."""
     if verb.endswith(("s", "x", "z", "ch", "sh", "o")):
         return verb + "es"
     return verb[:-1] + "ies" if verb.endswith("y") and verb[-2] not in "aeiou" else verb + "s"
@@ -127,23 +157,32 @@ def _verb_forms() -> dict[str, tuple[str, str]]:
     for base in sorted(REGULAR | set(IRREGULAR)):
         stem = _stem(base)
         forms.setdefault(base, (base, "base"))
-        forms.setdefault(_s_form(base), (base, "s"))
+        forms.setdefault(s_form(base), (base, "s"))
         forms.setdefault(base + "ing" if base in ("see", "die", "lie") else stem + "ing", (base, "ing"))
         if base in IRREGULAR:
             for past in IRREGULAR[base].split():
                 forms[past] = (base, "past")
         else:
-            past = base[:-1] + "ied" if base.endswith("y") and base[-2] not in "aeiou" else stem + "ed"
+            past = (
+                base[:-1] + "ied" if base.endswith("y") and base[-2] not in "aeiou" else stem.removesuffix("e") + "ed"
+            )
             forms.setdefault(past, (base, "past"))
     return forms
 
 
 VERB_FORMS = _verb_forms()
 
+
+def is_base(word: str) -> bool:
+    """Whether a word in lower case is a known verb in its base form, whatever else it is."""
+    return VERB_FORMS.get(word, ("",))[0] == word
+
+
 MONTHS = word_set("january february march april may june july august september october november december")
 WEEKDAYS = word_set(
     "monday tuesday wednesday thursday friday saturday sunday mondays tuesdays wednesdays thursdays fridays saturdays sundays"
 )
+CURRENCY_CODES = word_set("EUR USD GBP CHF JPY CAD AUD NZD SEK NOK DKK PLN CZK INR CNY ZAR BRL MXN SGD HKD")
 NUMBER_WORDS = word_set(
     "two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen "
     "nineteen twenty thirty forty fifty sixty seventy eighty ninety hundred thousand million billion trillion dozen"
@@ -183,6 +222,7 @@ UNITS = {
                        "century centuries"),
     "how far": word_set("mile miles kilometre kilometres kilometer kilometers km meter meters metre metres feet foot ft yard "
                       "yards inch inches mm cm m mi"),
+    "how fast": word_set("km/h kmh mph knots"),
     "how heavy": word_set("kg kilogram kilograms ton tons tonne tonnes pound pounds lb gram grams"),
     "how large": word_set("acre acres hectare hectares sq square"),
     "what temperature": word_set("degrees °c °f celsius fahrenheit kelvin k"),
@@ -192,7 +232,7 @@ ANTONYMS = {
     "before": "after", "after": "before", "more": "fewer", "most": "least", "least": "most", "increase": "decrease",
     "increased": "decreased", "decrease": "increase", "decreased": "increased", "north": "south", "south": "north",
     "east": "west", "west": "east", "northern": "southern", "southern": "northern", "eastern": "western", "western": "eastern",
-    "oldest": "newest", "early": "late", "late": "early", "begin": "end", "began": "ended", "start": "stop", "open": "close",
+    "oldest": "newest", "early": "late", "late": "early", "began": "ended",
     "won": "lost", "win": "lose", "defeated": "supported", "allowed": "forbidden", "allow": "forbid", "accept": "refuse",
     "accepted": "refused", "built": "destroyed", "build": "destroy", "joined": "left", "included": "excluded", "public": "private",
     "private": "public", "major": "minor", "minor": "major", "internal": "external", "external": "internal", "male": "female",

@@ -14,6 +14,10 @@ from qa_pipeline.generation.cloze.words import Word, runs
 MOST_NAME_WORDS = 7
 _LINKS = lexicon.word_set("of the de la von van del and for")
 _QUOTED = re.compile(r"[“\"]([^“”\"\n]{3,60})[”\"]")
+_BY_PEOPLE = lexicon.word_set(
+    "led taught written directed designed painted composed chaired headed invented discovered hosted edited born sung "
+    "coached married played"
+)
 _IN_PLACE = lexicon.word_set("in at near from to into across throughout around")
 
 
@@ -67,7 +71,8 @@ def _goes_on(words: Sequence[Word], j: int) -> bool:
     if word.text == ".":
         return len(words[j - 1].text) == 1 and j + 1 < len(words) and _is_capital(words[j + 1])
     if _is_capital(word):
-        return word.lower not in lexicon.MONTHS | lexicon.WEEKDAYS | lexicon.PRONOUNS
+        numeral = word.text == "I" and (j + 1 == len(words) or words[j + 1].kind not in ("aux", "verb"))
+        return numeral or word.lower not in lexicon.MONTHS | lexicon.WEEKDAYS | lexicon.PRONOUNS
     if word.lower in _LINKS - {"and", "for"} or word.text == "&":
         return (
             j + 1 < len(words)
@@ -92,6 +97,9 @@ def _type(words: Sequence[Word], i: int, j: int) -> str | None:
         return "place"
     if j < len(words) and words[j].lower in ("who", "whose"):
         return "person"
+    made_by = before == "by" and i > 1 and words[i - 2].lower in _BY_PEOPLE
+    if made_by and len(lowers) <= 4 and all(word.text[0].isupper() or word.lower in _LINKS for word in words[i:j]):
+        return "person" if not any(word.text.isupper() and len(word.text) > 2 for word in words[i:j]) else "name"
     if 1 < len(lowers) <= 3 and all(word.text.istitle() for word in words[i:j]) and not set(lowers) & _LINKS:
         follows = words[j].lower if j < len(words) else ""
         form = lexicon.VERB_FORMS.get(follows)

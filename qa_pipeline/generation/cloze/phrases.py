@@ -61,6 +61,18 @@ def phrase_spans(sentence: Sentence) -> Iterator[Span]:
         follows = words[end] if end < len(words) else None
         if follows is not None and follows.text in ("'", "’") and follows.start == words[end - 1].end:
             continue  # "residents' permits"
+        if follows is not None and follows.kind == "num" and follows.start == words[end - 1].end + 1:
+            continue  # "room 12"
+        if end - first == 1 and _says_little(words, first):
+            continue
+        told = first and words[first - 1].lower in ("and", "or", ",") and lexicon.is_base(words[first].lower)
+        if told and end - first == 2:
+            continue  # "or contact support"
+        rate = first > 1 and words[first - 1].lower in ("a", "an", "each", "every") and words[first].lower in _SPANS
+        if rate and end - first == 1:
+            continue  # "twice a year"
+        if first and words[first - 1].lower in ("no", "not", "per"):
+            continue  # "at no charge", "per month": what is left says something else
         before = words[first - 1] if first else None
         if before is not None and before.kind in ("ing", "verb", "det") and first > 1:
             before = words[first - 2]
@@ -79,8 +91,38 @@ def phrase_spans(sentence: Sentence) -> Iterator[Span]:
             yield Span(words[first].start, words[end - 1].end, kind)
         elif end + 1 < len(words):
             rest = noun_phrases(words[end + 1 : end + 1 + MOST_PHRASE_WORDS])
-            if rest and (rest[0][0] == 0 or (rest[0][0] == 1 and words[end + 1].kind == "det")):
-                yield Span(words[first].start, words[end + rest[0][1]].end, "phrase")
+            last = end + rest[0][1] if rest else end
+            longer = last + 1 < len(words) and words[last + 1].lower == "of"
+            if rest and not longer and (rest[0][0] == 0 or (rest[0][0] == 1 and words[end + 1].kind == "det")):
+                yield Span(words[first].start, words[last].end, "phrase")
+
+
+def _says_little(words: Sequence[Word], i: int) -> bool:
+    """Whether one word is no answer by itself: an adjective, a participle, half of an idiom."""
+    lower = words[i].lower
+    return (
+        lower in lexicon.ADJECTIVES
+        or lexicon.VERB_FORMS.get(lower, ("", ""))[1] == "past"
+        and not lexicon.is_base(lower)
+        or _in_idiom(words, i)
+    )
+
+
+def _in_idiom(words: Sequence[Word], i: int) -> bool:
+    """Whether a noun only makes one thing with its verb: "takes place"."""
+    return i > 0 and words[i].lower in _IDIOMS.get(lexicon.VERB_FORMS.get(words[i - 1].lower, ("",))[0], ())
+
+
+_SPANS = lexicon.word_set("second minute hour day night week month quarter season year")
+_IDIOMS = {
+    "take": lexicon.word_set("place part effect care advantage note account turn charge action shape office notice"),
+    "make": lexicon.word_set("sure use way sense"),
+    "give": lexicon.word_set("rise birth way notice effect"),
+    "play": lexicon.word_set("part"),
+    "keep": lexicon.word_set("track pace"),
+    "come": lexicon.word_set("force"),
+}
+"""Verb -> nouns that are not asked for."""
 
 
 def clause_spans(sentence: Sentence) -> Iterator[Span]:
@@ -93,7 +135,7 @@ def clause_spans(sentence: Sentence) -> Iterator[Span]:
         kind, first = found
         while first < len(words) and words[first].kind == "punct":
             first += 1
-        end = _clause_end(words, first, stop_at_comma=kind not in ("examples", "purpose"))
+        end = _clause_end(words, first, stop_at_comma=kind != "examples" and (kind != "purpose" or i == 0))
         if kind == "examples":
             end = _list_end(words, first, end)
         if LEAST_CLAUSE_WORDS <= end - first <= MOST_CLAUSE_WORDS:

@@ -10,6 +10,7 @@ from qa_pipeline.generation.cloze.frames import BY_US, CUES, Framed
 GENERAL_FRAMES = frozenset(("instruction", "consequence"))
 """What any text that speaks to its reader may state; the other frames are for what a service does."""
 _DATA_FRAMES = frozenset((*BY_US, "edit", "choose", "child", "cookie")) | {name for name, _ in CUES}
+_HANDLING = frozenset(("share", "collect", "use", "keep", "cookie"))
 _OF_DATA = re.compile(
     r"\b(?:information|data|privacy|cookies?|personal\w*|e-?mail address(?:es)?|accounts?|passwords?|consent|policy|"
     r"third part(?:y|ies)|newsletters?|(?:un)?subscri\w+|opt(?:ing)?[- ](?:out|in)|encrypt\w*|ip address(?:es)?|"
@@ -29,5 +30,7 @@ def is_about_data(found: Sequence[tuple[str, Framed]], sentences: int) -> bool:
     """
     speaking = {(text, one.frame) for text, one in found if one.frame in _DATA_FRAMES and _OF_DATA.search(text)}
     stating = len({text for text, _ in speaking})
+    if not {frame for _, frame in speaking} & _HANDLING:
+        return False  # a help page that speaks of passwords and messages
     several = len({frame for _, frame in speaking}) >= LEAST_FRAMES
     return several or (0 < sentences <= SHORT_TEXT and 2 * stating >= sentences)

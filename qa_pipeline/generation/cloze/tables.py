@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,6 +21,7 @@ _PROPERTY_OF = lexicon.word_set(
     "address location speed distance"
 )
 """Heads of headers that a thing has: "the duration of"; the others are "for" it."""
+_ASKING = lexicon.word_set("what how when where who why which")
 _TIMES = {**dict.fromkeys(lexicon.WEEKDAYS, "on"), **dict.fromkeys(lexicon.MONTHS, "in")}
 
 
@@ -36,6 +37,7 @@ class Cell:
         key_header: of the first column.
         asks_subject: the answer is the row's first cell, asked for by `value`.
         value: text of the cell that `header` names.
+        is_name: what the row is about keeps its capital and has no article.
     """
 
     span: Span
@@ -45,14 +47,17 @@ class Cell:
     key_header: str
     asks_subject: bool
     value: str
+    is_name: bool = False
 
 
-def table_cells(text: str, lines: Sequence[Line]) -> Iterator[Cell]:
+def table_cells(text: str, lines: Sequence[Line], counts: Counter[str] | None = None) -> Iterator[Cell]:
     """The cells of all tables that have a header and rows of as many cells.
 
     Args:
         text: the passage without marks (`markup.plain`).
         lines: of the passage (`markup.lines`).
+        counts: how often words stand in lower case, and with a capital inside a sentence, in all passages; None: not
+            known.
     """
     i = 0
     while i < len(lines):
@@ -60,7 +65,7 @@ def table_cells(text: str, lines: Sequence[Line]) -> Iterator[Cell]:
         while end < len(lines) and lines[end].kind in ("row", "separator"):
             end += 1
         if end - i >= 2:
-            yield from _table(text, lines, range(i, end))
+            yield from _table(text, lines, range(i, end), counts or Counter())
         i = max(end, i + 1)
 
 
@@ -69,18 +74,19 @@ def cell_question(cell: Cell, rng: np.random.Generator) -> tuple[str, str]:
     header = _lowered(cell.header)
     if cell.asks_subject:
         return f"Which {_lowered(cell.key_header)} has {_article(header)} {header} of {cell.value}?", "table/key"
-    place = _place(cell.subject, header)
+    subject = cell.subject if cell.is_name else _definite(cell.subject)
+    place = _place(cell.subject, subject, header)
     verb = "are" if _is_plural(header) else "is"
     wordings = [f"What {verb} the {header} {place}?"]
     if cell.span.kind == "money" and not place.startswith("on "):
-        wordings.append(f"How much is {_definite(cell.subject)}{_per(header)}?")
+        wordings.append(f"How much is {subject}{_per(header)}?")
     if cell.span.kind == "quantity" and header == "duration":
-        wordings.append(f"How long does {_definite(cell.subject)} take?")
+        wordings.append(f"How long does {subject} take?")
     number = int(rng.integers(len(wordings)))
     return wordings[number], f"table/value/{number}"
 
 
-def _table(text: str, lines: Sequence[Line], numbers: range) -> Iterator[Cell]:
+def _table(text: str, lines: Sequence[Line], numbers: range, counts: Counter[str]) -> Iterator[Cell]:
     marked = any(lines[n].kind == "separator" for n in numbers[1:2])
     rows = [(n, _cells(text, lines[n])) for n in numbers if lines[n].kind == "row"]
     names = [text[a:b] for a, b in rows[0][1]] if rows else []
@@ -93,6 +99,8 @@ def _table(text: str, lines: Sequence[Line], numbers: range) -> Iterator[Cell]:
         return
     subjects = Counter(text[cells[0][0] : cells[0][1]].lower() for _, cells in body)
     for column in range(1, width):
+        if names[column].split()[0].lower() in _ASKING:
+            continue  # "What to do": no name of what stands in the cell
         values = Counter(text[cells[column][0] : cells[column][1]].lower() for _, cells in body)
         for n, cells in body:
             (left, right), (first, last) = cells[0], cells[column]
@@ -103,7 +111,8 @@ def _table(text: str, lines: Sequence[Line], numbers: range) -> Iterator[Cell]:
             if len(value.split()) > MOST_VALUE_WORDS:
                 continue
             kind = next((s.kind for s in pattern_spans(text, first, last) if s.start == first), "phrase")
-            yield Cell(Span(first, last, kind), n, subject, names[column], names[0], False, value)
+            is_name = _is_name(subject, (text[c[0][0] : c[0][1]] for _, c in body), counts)
+            yield Cell(Span(first, last, kind), n, subject, names[column], names[0], False, value, is_name)
             if kind == "money" and values[value.lower()] == 1 and not _is_plural(names[0].lower()):
                 yield Cell(Span(left, right, "subject"), n, subject, names[column], names[0], True, value)
 
@@ -123,6 +132,13 @@ def _cells(text: str, line: Line) -> list[tuple[int, int]]:
     return found
 
 
+def _is_name(subject: str, others: Iterable[str], counts: Counter[str]) -> bool:
+    """Whether one word with a capital is a name: it has one elsewhere too, or stands beside such as PostgreSQL."""
+    if not subject.isalpha() or not subject[0].isupper() or counts[subject.lower()]:
+        return False
+    return counts[subject] > 0 or any(re.search(r"[a-z][A-Z]", other) for other in others)
+
+
 def _lowered(phrase: str) -> str:
     """Without the capital of a first word that is no abbreviation and not part of a name."""
     words = phrase.split()
@@ -135,12 +151,12 @@ def _definite(subject: str) -> str:
     return lowered if lowered[0].isupper() or lowered[0].isdigit() or _is_plural(lowered) else f"the {lowered}"
 
 
-def _place(subject: str, header: str) -> str:
+def _place(subject: str, named: str, header: str) -> str:
     first = re.split(r"\W", subject.lower())[0].removesuffix("s")
     if first in _TIMES:
         return f"{_TIMES[first]} {subject}"
     preposition = "of" if header.split()[-1] in _PROPERTY_OF else "for"
-    return f"{preposition} {_definite(subject)}"
+    return f"{preposition} {named}"
 
 
 def _per(header: str) -> str:

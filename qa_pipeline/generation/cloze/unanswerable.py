@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from qa_pipeline.generation.cloze import lexicon
-from qa_pipeline.generation.cloze.answers import find_answers
+from qa_pipeline.generation.cloze.answers import Answer, find_answers
 from qa_pipeline.generation.cloze.collection import Collection
-from qa_pipeline.generation.cloze.words import content_set, normalized
+from qa_pipeline.generation.cloze.words import content_set, cut, normalized
 from qa_pipeline.generation.types import Draft
 
 METHODS = ("swapped", "antonym", "neighbour", "random")
@@ -55,7 +55,7 @@ def _swapped(
     own = find_answers(text, collection.sentences[number], collection.lower_counts, _SWAPPED_KINDS)
     for i in rng.permutation(len(drafts)):
         question = drafts[i].question
-        inside = [answer for answer in own if _holds(question, answer.text)]
+        inside = [answer for answer in own if _holds(question, answer.text) and not _is_bound(question, answer)]
         for j in rng.permutation(len(inside)):
             for _ in range(5):
                 other = int(rng.integers(len(collection.passages)))
@@ -65,12 +65,59 @@ def _swapped(
                     collection.lower_counts,
                     _SWAPPED_KINDS,
                 )
-                fitting = [a.text for a in theirs if a.span.kind == inside[j].span.kind and not _holds(text, a.text)]
+                fitting = [a.text for a in theirs if _fits(inside[j], a) and not _holds(text, a.text)]
                 if fitting:
                     new = fitting[int(rng.integers(len(fitting)))]
                     pattern = rf"(?<!\w){re.escape(inside[j].text)}(?!\w)"
                     return re.sub(pattern, lambda _: new, question, count=1), {"swapped": [inside[j].text, new]}  # noqa: B023
     return None
+
+
+_BOUND_BEFORE = re.compile(
+    r"\b(?:up to|at least|at most|(?:more|less|fewer|other|longer|older|younger|higher|lower|later|earlier) than|over|"
+    r"under|below|above|within|before|after|until|since|by|exceeds?|maximum(?: of)?|minimum(?: of)?|first|last|"
+    r"next)\W*$",
+    re.I,
+)
+_BOUND_BEHIND = re.compile(
+    r"^\W*(?:\w+ )?or (?:more|less|fewer|later|older|younger|above|below|over|under|higher)\b", re.I
+)
+_AMOUNTS = lexicon.word_set("number percent money quantity")
+GREATEST_RATIO = 10
+"""Between a number and the one put in its place."""
+
+
+def _is_bound(question: str, answer: Answer) -> bool:
+    """Whether a value is a limit, inside which others are answered too: "up to 50", "Android 10 or later"."""
+    at = question.find(answer.text)
+    behind = question[at + len(answer.text) :]
+    named = answer.span.kind in ("person", "organization", "place", "title")
+    return not named and bool(_BOUND_BEFORE.search(question[:at]) or _BOUND_BEHIND.match(behind))
+
+
+def _fits(old: Answer, new: Answer) -> bool:
+    """Whether an answer may stand in another's place: of its type, and an amount of the same unit, size and spelling.
+
+    Spelling, because "two weeks" would be "fourteen days" again.
+    """
+    if old.span.kind != new.span.kind:
+        return False
+    if old.span.kind not in _AMOUNTS:
+        return True
+    (before, old_rest), (after, new_rest) = (_split(answer.text) for answer in (old, new))
+    if before is None or after is None:
+        return before is after and old_rest.split()[1:] == new_rest.split()[1:]
+    near = before == after == 0 or 1 / GREATEST_RATIO <= (after + 1e-9) / (before + 1e-9) <= GREATEST_RATIO
+    return near and old_rest.rstrip("s") == new_rest.rstrip("s")
+
+
+def _split(value: str) -> tuple[float | None, str]:
+    """The number written in digits, None where there is none, and the words around it in lower case."""
+    digits = re.search(r"\d[\d,]*(?:\.\d+)?", value)
+    if digits is None:
+        return None, value.lower()
+    rest = value[: digits.start()] + value[digits.end() :]
+    return float(digits.group().replace(",", "")), rest.strip(" -").lower()
 
 
 def _antonym(
@@ -87,10 +134,18 @@ def _antonym(
             continue
         for position, word in enumerate(words):
             opposite = lexicon.ANTONYMS.get(word.lower())
-            if opposite is not None and opposite not in present and position > 0:
+            limit = words[position - 1].lower() == "at" or words[position + 1 : position + 2] == ["than"]
+            if opposite is not None and opposite not in present and position > 0 and not limit:
+                after_auxiliary = words[position - 1].lower() in lexicon.AUXILIARIES  # "does support end"
+                if word.lower() in lexicon.NOUN_VERBS and (after_auxiliary or not _is_verb(drafts[i].question, word)):
+                    continue
                 question = " ".join([*words[:position], opposite, *words[position + 1 :]])
                 return question, {"swapped": [word, opposite]}
     return None
+
+
+def _is_verb(question: str, word: str) -> bool:
+    return any(found.text == word and found.kind == "verb" for found in cut(question))
 
 
 def _neighbour(

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from qa_pipeline.generation.cloze import lexicon
 from qa_pipeline.generation.cloze.words import cut, join
 
 
@@ -38,11 +39,21 @@ class Voice:
             "your": self.my, "yours": self.my, "yourself": self.me,
         }  # fmt: skip
         lowers = [token.lower() for token in tokens]
+        singular: dict[int, str] = {}
         for i, token in enumerate(tokens):
             lower = lowers[i]
             before = lowers[i - 1] if i else ""
             follows = lowers[i + 1] if i + 1 < len(tokens) else ""
-            if lower == "you":
+            if lower == "we" and self.do == "does":
+                if before in _SINGULAR:
+                    result[-1] = _SINGULAR[before]
+                elif before not in lexicon.MODALS:
+                    verb = next((k for k in range(i + 1, len(tokens)) if lowers[k] not in lexicon.ADVERBS), -1)
+                    singular[verb] = _singular(lowers[verb])
+                result.append(self.org)
+            elif i in singular:
+                result.append(singular[i])
+            elif lower == "you":
                 subject = not follows or follows[0].isalpha() and not _object_place(before, follows)
                 result.append(self.i if subject else self.me)
             elif lower == "are" and "you" in (before, follows) and self.i == "I":
@@ -54,6 +65,14 @@ class Voice:
     def reworded(self, text: str) -> str:
         """`reword` for running text."""
         return join(self.reword([word.text for word in cut(text)]))
+
+
+_SINGULAR = {"do": "does", "have": "has", "are": "is", "were": "was"}
+
+
+def _singular(verb: str) -> str:
+    """The form of a verb for one, given that for several; what is none stays."""
+    return _SINGULAR.get(verb, lexicon.s_form(verb) if lexicon.is_base(verb) else verb)
 
 
 def _object_place(before: str, follows: str) -> bool:

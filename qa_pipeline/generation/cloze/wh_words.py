@@ -6,6 +6,7 @@ import numpy as np
 
 from qa_pipeline.generation.cloze import lexicon
 from qa_pipeline.generation.cloze.clauses import Clause
+from qa_pipeline.generation.cloze.paring import AMOUNTS, pared
 from qa_pipeline.generation.cloze.patterns import unit_question
 from qa_pipeline.generation.cloze.words import Word
 
@@ -41,12 +42,20 @@ NAMED = lexicon.word_set("person organization place name title")
 """Types whose answer may stand behind what it is: "the company Intel"."""
 CLASS_SHARE = 0.5
 """How often a name is asked for by its class: "what party" for "Liberal Party"."""
-_AMOUNTS = lexicon.word_set("number percent money quantity")
-_THINGS = lexicon.word_set("phrase modified name person organization place title")
 _ABOUT = lexicon.word_set("about approximately around nearly almost roughly over only some just")
+_MEASURED = lexicon.word_set("tall high long wide deep old thick heavy large big")
+_SPANNING = lexicon.word_set("for after within before in until")
+_COMPARED = lexicon.word_set("up more less fewer longer shorter older younger higher lower greater smaller")
 _TOTALS = lexicon.word_set("total average maximum minimum sum number lot score population")
 _DOERS = ("ers", "ors", "ists", "ians", "ees", "ents")
 """Ends of words for people, in the plural."""
+_THINGS_IN_ERS = lexicon.word_set(
+    "orders offers lockers containers numbers papers letters computers servers powers centers towers rivers layers "
+    "sensors doors floors errors colors factors motors monitors indicators folders headers filters timers chargers "
+    "printers scanners covers drivers rollers boilers heaters coolers meters parameters chapters quarters corners "
+    "transfers answers vouchers posters banners trailers browsers routers trackers processors fees trees degrees "
+    "levers transformers vectors operators mirrors elevators generators reactors radiators tractors"
+)
 
 
 def wh_and_rest(clause: Clause, kind: str, rng: np.random.Generator) -> tuple[str, list[Word], list[Word]]:
@@ -54,21 +63,27 @@ def wh_and_rest(clause: Clause, kind: str, rng: np.random.Generator) -> tuple[st
     before, after = list(clause.before), list(clause.after)
     options = WH_WORDS.get(kind, ("what",))
     wh = str(options[int(rng.integers(len(options)))])
-    while before and (before[-1].kind == "det" or before[-1].text in '“"(‘$,'):
-        before.pop()
-    while after and after[0].text in '”")’,':
-        after.pop(0)
-    before, after = _without_company(before, after, kind)
-    if kind in _AMOUNTS:
-        named = _without_amount_words(before)
+    each = bool(before) and before[-1].lower in ("every", "each")
+    before, after = pared(before, after, kind)
+    behind = before[-1].lower if before and before[-1].kind == "prep" else ""
+    if wh in ("who", "what name") and kind == "name" and behind not in ("", "by"):
+        wh = "what"
+    if kind in AMOUNTS:
+        counts = kind == "number" and bool(after) and after[0].kind in ("word", "cap")
+        named = _without_amount_words(before, counts)
         if named:
             wh = f"what {named}"
         elif kind in ("number", "percent"):
             wh, after = _counted(wh, kind, after)
         elif kind == "quantity":
             wh = unit_question(" ".join(word.text for word in clause.answer))
-            if wh == "how long" and before and before[-1].lower == "for":
-                before.pop()
+            if after and after[0].lower in _MEASURED:
+                wh, after = f"how {after[0].lower}", after[1:]
+            behind = before[-1].lower if before else ""
+            if wh == "how long" and behind in _SPANNING:
+                wh = wh if before.pop().lower == "for" else f"{behind} {wh}"
+            elif wh == "how long" and each:
+                wh = "how often"
     elif kind == "time" and before and before[-1].lower in ("between", "from") and len(clause.answer) > 1:
         wh = "between what times" if before.pop().lower == "between" else "when"
     elif kind == "person" and before and before[-1].lower.rstrip(".") in lexicon.TITLES:
@@ -76,8 +91,9 @@ def wh_and_rest(clause: Clause, kind: str, rng: np.random.Generator) -> tuple[st
             before.pop()
     elif kind in ("date", "year", "time", "century") and before and before[-1].lower in _TIME_PREPOSITIONS:
         preposition = before.pop()
-        if preposition.lower in ("since", "until", "before", "after", "by", "from") and wh == "when":
-            wh = f"{preposition.lower} when"
+        if preposition.lower in ("since", "until", "before", "after", "by", "from"):
+            noun = wh.split()[-1]
+            wh = f"{preposition.lower} {noun if noun == 'when' else f'what {noun}'}"
     elif (
         kind == "place"
         and wh == "where"
@@ -89,7 +105,7 @@ def wh_and_rest(clause: Clause, kind: str, rng: np.random.Generator) -> tuple[st
         and before[-1].kind == "prep"
     ):
         before.pop()
-    elif kind == "subject" and (clause.answer[-1].lower in lexicon.PLURALS or clause.answer[-1].lower.endswith(_DOERS)):
+    elif kind == "subject" and _are_people(clause.answer[-1].lower):
         wh = "who"
     elif kind == "ordinal" and after and after[0].kind == "word":
         wh, after = f"{wh} {after[0].text}", after[1:]
@@ -101,7 +117,11 @@ def wh_and_rest(clause: Clause, kind: str, rng: np.random.Generator) -> tuple[st
     ):
         wh = f"{'which' if rng.random() < 0.5 else 'what'} {clause.answer[-1].lower}"
     elif kind in NAMED and after and after[0].kind == "word" and after[0].start - clause.answer[-1].end == 1:
-        wh = "which" if rng.random() < 0.5 else "what"  # "American physicians": a name that says which
+        end = next((i for i, word in enumerate(after) if word.kind != "word"), len(after))
+        noun = " ".join(word.text for word in after[:end])  # "American physicians": a name that says which
+        which = "which" if rng.random() < 0.5 else "what"
+        which = "whose" if clause.answer[-1].lower.endswith(("'s", "’s")) else which
+        wh, after = f"{which} {noun}", after[end:]
     elif kind == "examples":
         while before and before[-1].lower in ("such", "as", "including", "includes", "include", ","):
             before.pop()
@@ -110,45 +130,25 @@ def wh_and_rest(clause: Clause, kind: str, rng: np.random.Generator) -> tuple[st
     elif kind == "reason":
         while before and before[-1].lower in ("because", "due", "to", "of"):
             before.pop()
+    if before and before[-1].kind == "prep" and wh.split()[0] in ("in", "on", "at") and len(wh.split()) > 1:
+        wh = wh.split(" ", 1)[1]  # "the minutes of what date"
     return wh, before, after
 
 
-def _without_company(before: list[Word], after: list[Word], kind: str) -> tuple[list[Word], list[Word]]:
-    """Without what the answer is named together with: "the bed and the [food]", "a [parent] or guardian"."""
-    verb = next((i for i, word in enumerate(before) if word.kind in ("aux", "verb")), None)
-    if verb is None:
-        return before, after
-    joined = bool(before) and before[-1].lower in ("and", "or")
-    if kind == "time":  # "open on Mondays from 9:00 to 12:00, and on Fridays from [10:00]": only the last of the list
-        other = max((i for i, word in enumerate(before) if word.kind == "num"), default=len(before))
-        last = next((i for i in range(other, len(before)) if before[i].lower == "and"), None)
-        end = verb + 1
-        while end < len(before) and before[end].kind in ("word", "verb", "adv"):
-            end += 1
-        return (before[:end] + before[last + 1 :] if last is not None else before), after
-    if joined and kind in _AMOUNTS:
-        before = before[: next((i for i, word in enumerate(before) if i > verb and word.kind == "num"), len(before))]
-    elif joined and kind in _THINGS:
-        end = len(before)
-        while end > verb + 1 and before[end - 1].kind not in ("aux", "verb", "prep", "ing"):
-            end -= 1
-        before = before[:end]
-    if after and after[0].lower in ("and", "or") and kind in _THINGS:
-        end = 1
-        while end < len(after) and after[end].kind in ("det", "word", "cap", "num"):
-            end += 1
-        new_clause = end < len(after) and after[end].kind in ("aux", "verb", "pron")
-        after = [] if new_clause else after[end:]
-    return before, after
+def _are_people(noun: str) -> bool:
+    return noun in lexicon.PLURALS or (noun.endswith(_DOERS) and noun not in _THINGS_IN_ERS)
 
 
-def _without_amount_words(before: list[Word]) -> str:
-    """Takes "about", "up to" and "a total of" off the end; of "a fee of" returns "fee", what the amount is."""
+def _without_amount_words(before: list[Word], counts: bool) -> str:
+    """Takes "about", "up to" and "a total of" off the end; of "a fee of" returns "fee", what the amount is.
+
+    Not where the amount `counts` what comes behind it: "a database of 10 million rows".
+    """
     while before:
         last = before[-1].lower
         if last in _ABOUT or (last in ("least", "most") and before[-2:-1] and before[-2].lower == "at"):
             del before[-2 if last in ("least", "most") else -1 :]
-        elif last in ("to", "than") and before[-2:-1] and before[-2].lower in ("up", "more", "less", "fewer"):
+        elif last in ("to", "than") and before[-2:-1] and before[-2].lower in _COMPARED:
             del before[-2:]
         elif last == "of" and len(before) > 1 and before[-2].kind == "word":
             end = len(before) - 1
@@ -158,6 +158,8 @@ def _without_amount_words(before: list[Word]) -> str:
             if not first or before[first - 1].kind != "det":
                 return ""
             noun, head = " ".join(word.text for word in before[first:end]), before[end - 1].lower
+            if counts and head not in _TOTALS:
+                return ""
             del before[first - 1 :]
             if head not in _TOTALS:
                 return noun
@@ -168,8 +170,13 @@ def _without_amount_words(before: list[Word]) -> str:
 
 def _counted(wh: str, kind: str, after: list[Word]) -> tuple[str, list[Word]]:
     """The wh-words "how many" with the noun that is counted: "how many students"."""
+    if kind == "percent" and not (after and after[0].lower == "of"):
+        return "what percentage", after
     if kind == "percent":
-        return (f"{wh} {after[0].lower}", after[1:]) if after and after[0].lower == "of" else (wh, after)
+        end = next(
+            (i for i, word in enumerate(after) if i and word.kind not in ("det", "word", "cap", "num")), len(after)
+        )
+        return " ".join([wh, *(word.text for word in after[:end])]), after[end:]
     end = 0
     while end < min(4, len(after)) and (
         after[end].kind in ("word", "cap")

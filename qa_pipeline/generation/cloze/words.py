@@ -19,11 +19,13 @@ PHONE = (
 _TITLED = r"(?:Dr|Mrs?|Ms|Prof|St|Rev|Gen|Col|Capt|Lt|Sgt|Gov|Sen|Rep|Hon)\.(?=\s+[A-Z])"
 _WORD = re.compile(
     rf"(?<![\d.,:])(?:{PHONE}|{CLOCK})|\b{_TITLED}|"
-    r"\d+(?:-?[^\W\d_]+)+|[$£€]?\d[\d,.]*\d%?|[$£€]?\d%?|[^\W\d_]+(?:\.[^\W\d_])+\.?|\w+(?:[-'’]\w+)*|[^\w\s]"
+    r"\d+(?:-?[^\W\d_]+)+|[$£€]?\d[\d,.]*\d%?|[$£€]?\d%?|[^\W\d_]+(?:\.[^\W\d_])+(?!\w)\.?|"
+    r"\w+(?:\.[a-z]\w+)+|\w+(?:[-'’&]\w+)*(?:\+\+|#)?|[^\w\s]"
 )
 _CLAUSE_ENDS = frozenset(",;:.()!?—–")
 _SPACE_BEFORE = re.compile(r"\s+([,.;:?!%)\]])")
 _SPACE_AFTER = re.compile(r"([(\[])\s+")
+_TOGETHER = re.compile(r"\w / \w|° [CF]\b|\d ?[²³]|§ \d|# \d|\d – \d")
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,11 +79,22 @@ def _with_a_verb(words: list[Word]) -> list[Word]:
 def _may_be_verb(words: list[Word], i: int) -> bool:
     word, last, follows = words[i], words[i - 1], words[i + 1]
     tense = lexicon.VERB_FORMS.get(word.lower, ("", ""))[1]
-    if word.kind != "word" or tense not in ("s", "base") or last.kind not in ("word", "cap", "num", "pron"):
+    if word.kind != "word" or not tense or last.kind not in ("word", "cap", "num", "pron"):
         return False
+    if follows.text in lexicon.CURRENCY_CODES:
+        return True
     if tense == "base" and not (last.lower.endswith("s") or last.lower in lexicon.PLURALS or last.kind == "num"):
         return False
     return follows.kind in ("det", "num", "pron", "adv") or (follows.kind == "prep" and follows.lower != "of")
+
+
+def begins_predicate(words: Sequence[Word], i: int) -> bool:
+    """Whether a verb stands at word i behind "and", one that may be a noun elsewhere included: "and costs 5 euros"."""
+    if words[i].kind in ("aux", "verb"):
+        return True
+    follows = words[i + 1] if i + 1 < len(words) else None
+    behind = follows is not None and (follows.kind in ("det", "num", "pron") or follows.text in lexicon.CURRENCY_CODES)
+    return behind and words[i].kind == "word" and lexicon.VERB_FORMS.get(words[i].lower, ("", ""))[1] == "s"
 
 
 def _kind(token: str, lower: str, before: str, words: list[Word]) -> str:
@@ -104,7 +117,7 @@ def _kind(token: str, lower: str, before: str, words: list[Word]) -> str:
         return "conj"
     if lower in lexicon.PREPOSITIONS:
         return "prep"
-    if lower in lexicon.ADVERBS or (lower.endswith("ly") and len(lower) > 4):
+    if lower in lexicon.ADVERBS or (lower.endswith("ly") and len(lower) > 4 and lower not in lexicon.NOT_ADVERBS):
         return "adv"
     if (kind := _verb_kind(lower, before, words)) is not None:
         return kind
@@ -167,7 +180,13 @@ def base_form(word: Word) -> tuple[str, str]:
         root = word.lower[:-2]
         if len(root) > 2 and root[-1] == root[-2] and (root[-1] not in "sl" or root[:-1] in lexicon.VERB_FORMS):
             return root[:-1], "did"
-        return (root + "e" if root.endswith(("at", "iz", "v", "c", "s", "g", "ur", "ir")) else root), "did"
+        return (
+            root + "e"
+            if root.endswith(
+                ("at", "iz", "v", "c", "s", "g", "ur", "ir", "bl", "dl", "fl", "gl", "kl", "pl", "tl", "zl")
+            )
+            else root
+        ), "did"
     return word.lower, "do"
 
 
@@ -176,6 +195,7 @@ def join(tokens: Sequence[str]) -> str:
     text = " ".join(token for token in tokens if token)
     text = _SPACE_AFTER.sub(r"\1", _SPACE_BEFORE.sub(r"\1", text))
     text = re.sub(r"\s+(['’]s\b)", r"\1", " ".join(text.split()))
+    text = _TOGETHER.sub(lambda match: match.group().replace(" ", ""), text)
     return re.sub(r"(?<=s) (['’]) (?=\w)", r"\1 ", text) if len(re.findall(r" ['’]", text)) == 1 else text
 
 

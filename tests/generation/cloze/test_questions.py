@@ -88,7 +88,7 @@ def test_questions_have_the_order_of_english_ones(sentence, answer, kind, expect
 
 
 def test_only_a_text_that_speaks_to_its_reader_tells_him_what_to_do():
-    text = "Clean the filter of the pump with a soft brush."
+    text = "Delete old files of the pump with a soft brush."
     clause = clause_around(tuple(cut(text)), text.index("soft"), text.index("soft") + len("soft brush"))
     asked = [
         {general_question(clause, "modified", np.random.default_rng(seed), told=told)[1] for seed in range(9)}

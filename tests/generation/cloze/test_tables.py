@@ -47,3 +47,16 @@ def test_a_row_that_is_there_twice_is_not_asked_about():
         "How much is the cat?": "£9",
         "Which size has a price of £9?": "Cat",
     }
+
+
+def test_a_row_about_a_name_keeps_its_capital():
+    found = asked("| System | Version |\n|---|---|\n| PostgreSQL | 14 |\n| Redis | 7.0 |\n")
+    assert {"What is the version for PostgreSQL?", "What is the version for Redis?"} <= set(found)
+    assert "What is the price for the cat?" in asked("Size | Price\nDog | £22\nCat | £9")
+
+
+def test_a_column_headed_by_a_question_is_no_property():
+    found = asked(
+        "Signal | What to do | Minutes\n---|---|---\nRed light | Change the filter | 12\nGreen light | Wait | 3"
+    )
+    assert found and not any("what to do" in question for question in found)
