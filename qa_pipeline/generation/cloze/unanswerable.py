@@ -69,7 +69,8 @@ def _swapped(
                 if fitting:
                     new = fitting[int(rng.integers(len(fitting)))]
                     pattern = rf"(?<!\w){re.escape(inside[j].text)}(?!\w)"
-                    return re.sub(pattern, lambda _: new, question, count=1), {"swapped": [inside[j].text, new]}  # noqa: B023
+                    question = re.sub(pattern, lambda _: new, question, count=1)  # noqa: B023
+                    return question[:1].upper() + question[1:], {"swapped": [inside[j].text, new]}
     return None
 
 
@@ -102,6 +103,8 @@ def _fits(old: Answer, new: Answer) -> bool:
     """
     if old.span.kind != new.span.kind:
         return False
+    if old.span.kind == "name":
+        return old.text.isupper() == new.text.isupper()
     if old.span.kind not in _AMOUNTS:
         return True
     (before, old_rest), (after, new_rest) = (_split(answer.text) for answer in (old, new))
