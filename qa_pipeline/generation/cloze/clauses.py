@@ -69,7 +69,7 @@ def clause_around(words: tuple[Word, ...], start: int, end: int, enough: int = E
         if subject := _shared_subject(words, left, first):
             break
     own = _trim(words[left:first], "left")
-    if subject and own and own[0].kind == "word":
+    if subject and own and own[0].kind == "word" and subject[-1].kind != "aux":
         own = (replace(own[0], kind="verb"), *own[1:])  # "and costs 5 euros"
     before = (*subject, *own)
     return Clause(before, words[first:last], _trim(words[last:right], "right"), _opens(words, left))
@@ -89,16 +89,18 @@ def _shared_subject(words: tuple[Word, ...], left: int, first: int) -> tuple[Wor
     i = left + 1
     while i < first and words[i].kind == "adv":
         i += 1
-    if not joins or i >= first or not begins_predicate(words, i):
-        return ()
     verb = next((k for k, word in enumerate(words[:left]) if word.kind in ("verb", "aux")), 0)
+    # "may collect and store the address", "was built and opened": the auxiliary is said of both.
+    modal = words[verb].lower in lexicon.MODALS and i < first and lexicon.is_base(words[i].lower)
+    follows = i + 1 < len(words) and words[i + 1].kind in ("det", "pron", "num")
+    if not joins or i >= first or not (begins_predicate(words, i) or (modal and follows)):
+        return ()
     subject = words[:verb]
     plain = 0 < len(subject) <= MOST_SUBJECT_WORDS and all(word.kind in _OF_SUBJECT | {"ing"} for word in subject)
-    # "was built and opened": the second verb is a participle too.
     participle = words[verb].kind == "aux" and words[i].kind == "verb" and words[i].lower.endswith("ed")
     if not plain or subject[0].kind == "prep":
         return ()
-    return (*subject, words[verb]) if participle else subject
+    return (*subject, words[verb]) if participle or modal else subject
 
 
 def _relative(words: tuple[Word, ...], first: int) -> tuple[tuple[Word, ...], int] | None:

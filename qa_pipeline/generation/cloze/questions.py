@@ -25,6 +25,7 @@ LEAST_CONTENT = 3
 """Words of content that are left of a question that is made shorter."""
 
 _LOOSE_ENDS = lexicon.word_set("and or but the a an which that who as between both")
+_SUBORDINATE = lexicon.word_set("which who whose when if where while because although though unless until whether once")
 _OF_WHOLE = lexicon.word_set("date year place purpose reason manner condition time duration")
 """Types whose answer says something of a whole clause."""
 _WHEN_OR_WHY = _OF_WHOLE - {"place"}
@@ -217,7 +218,7 @@ def _invert(words: Sequence[Word]) -> list[str] | None:
         apposition = len(commas) == 2 and commas[1] == i - 1 and words[commas[0]].text == ","
         if (
             (commas and not apposition)
-            or words[0].lower in ("which", "who", "whose")
+            or words[0].lower in _SUBORDINATE
             or not any(w.kind in ("word", "cap", "pron", "num") for w in words[:i])
         ):
             return None

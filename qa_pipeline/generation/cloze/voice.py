@@ -54,7 +54,8 @@ class Voice:
             elif i in singular:
                 result.append(singular[i])
             elif lower == "you":
-                subject = not follows or follows[0].isalpha() and not _object_place(before, follows)
+                ends = not follows or not follows[0].isalpha()
+                subject = before in lexicon.AUXILIARIES if ends else not _object_place(before, follows)
                 result.append(self.i if subject else self.me)
             elif lower == "are" and "you" in (before, follows) and self.i == "I":
                 result.append("am")
@@ -77,37 +78,12 @@ def _singular(verb: str) -> str:
 
 def _object_place(before: str, follows: str) -> bool:
     """Whether "you" between these words is an object."""
-    after_preposition = before in (
-        "to",
-        "with",
-        "for",
-        "from",
-        "about",
-        "by",
-        "of",
-        "on",
-        "contact",
-        "send",
-        "notify",
-        "provide",
-    )
-    return after_preposition or follows in (
-        "with",
-        "to",
-        "of",
-        "about",
-        "and",
-        "or",
-        "in",
-        "on",
-        "for",
-        "from",
-        "by",
-        "as",
-        "at",
-    )
+    verb = lexicon.VERB_FORMS.get(before, ("", ""))[1] in ("base", "past") and before not in lexicon.NOUN_VERBS
+    return verb or before in _BEFORE_OBJECT or follows in _BEHIND_OBJECT
 
 
+_BEFORE_OBJECT = lexicon.word_set("to with for from about by of on contact")
+_BEHIND_OBJECT = lexicon.word_set("with to of about and or in on for from by as at")
 _ORGANIZATIONS = ("the company", "the website", "the site", "the service", "the provider")
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 
@@ -85,6 +87,7 @@ def questions(sentence: str, answer: str, kind: str, told: bool = False) -> set[
             "time",
             "Employees in Hull work in shifts, and the night shift starts at what time?",
         ),
+        ("We may collect and store the address of a device.", "address of a device", "phrase", "What may we store?"),
         # a participle in the subject is not what happens
         (
             "Orders placed before noon are shipped from the warehouse in Venlo.",
@@ -155,6 +158,11 @@ def questions(sentence: str, answer: str, kind: str, told: bool = False) -> set[
 )
 def test_questions_as_people_ask(sentence, answer, kind, expected):
     assert expected in questions(sentence, answer, kind)
+
+
+def test_a_subordinate_clause_is_not_turned_into_a_question():
+    asked = questions("When you register with Yahoo and sign in, we know you.", "Yahoo", "name")
+    assert not any(re.search(r"\b(?:do|does|did) when\b", question) for question in asked), asked
 
 
 @pytest.mark.parametrize(
@@ -233,6 +241,11 @@ def test_one_who_acts_has_verbs_for_one():
     assert voice.reworded("What do we send to you?") == "What does the site send to me?"
     assert voice.reworded("We also send a code to the user") == "the site also sends a code to the user"
     assert voice.reworded("How may we help you?") == "How may the site help me?"
+    assert (
+        voice.reworded("What do we tell you about purchases you make?")
+        == "What does the site tell me about purchases I make?"
+    )
+    assert voice.reworded("rules that protect data about you") == "rules that protect data about me"
 
 
 @pytest.mark.parametrize(
