@@ -19,6 +19,7 @@ from qa_pipeline.arguments.sources import log_once
 from qa_pipeline.data import Example, load_examples, write_squad
 from qa_pipeline.data.rawfile import missing_file
 from qa_pipeline.errors import ConfigError
+from qa_pipeline.generation.argument_checks import unknown_types
 from qa_pipeline.generation.arguments import GROUPS, Settings, parse_generation_arguments
 from qa_pipeline.generation.documents.passages import read_passages
 from qa_pipeline.generation.engines import builtin_engine, cloze_engine
@@ -184,8 +185,7 @@ def prepare(settings: Settings) -> tuple[Job, Specification | None]:
             notes.append(unread)
     else:
         assert specification is not None  # the arguments were checked: there are documents or a prompt
-        engine, passages, name = builtin_engine(settings, specification, language, fraction)
-        made = f"made from the built-in domain {name}, all of it: what the prompt says of its topic narrows nothing"
+        engine, passages, made = builtin_engine(settings, specification, language, fraction)
         log_once("%s", made)
         notes.append(made)
     if not facts:
@@ -256,9 +256,14 @@ class _Trainer:
 
 
 def _specification(settings: Settings) -> Specification | None:
-    if settings.generation.spec_file:
-        return read_specification(settings.generation.spec_file)
-    return parse_prompt(settings.generation.prompt) if settings.generation.prompt is not None else None
+    path = settings.generation.spec_file
+    if not path:
+        return parse_prompt(settings.generation.prompt) if settings.generation.prompt is not None else None
+    specification = read_specification(path)
+    unknown = unknown_types(specification.answer_types) if settings.backend.backend == "cloze" else []
+    if unknown and not settings.generation.answer_types:
+        raise ConfigError(path, [f"answer_types: {text}" for text in unknown])
+    return specification
 
 
 def _read_once(specification: Specification, backend: Backend, folder: Path) -> Specification:
