@@ -104,6 +104,11 @@ def _check_needs(values: Mapping[str, Any], fault: Callable[..., None]) -> None:
         fault("is required: the folder for the data", "output_dir")
     elif values["output_dir"] and os.path.isfile(values["output_dir"]):
         fault(f'"{values["output_dir"]}" is a file; give a folder', "output_dir")
+    for source in values["documents"] or ():
+        if values["output_dir"] and os.path.isdir(source) and _same_folder(source, values["output_dir"]):
+            own = os.path.join(source, "generated")
+            text = f'"{source}" is a folder of documents, and the next run would read what this one writes as documents'
+            fault(f"{text}; give another folder, such as {own}, or leave it out of documents", "output_dir")
     if not any(values[key] for key in ("documents", "contexts_from", "prompt", "spec_file")):
         others = "--contexts_from DATA, --prompt TEXT or --spec_file FILE"
         fault(f"is required: files or folders, such as --documents FOLDER; or give {others}", "documents")
@@ -151,6 +156,10 @@ def unknown_types(names: Sequence[str] | None) -> list[str]:
     """One line for each name that is no type of answer for `cloze` and the built-in domains."""
     known = tuple(dict.fromkeys((*GROUPS, *TYPES)))
     return [_unknown("type", name, known) for name in names or () if name not in known]
+
+
+def _same_folder(one: str, other: str) -> bool:
+    return os.path.realpath(one) == os.path.realpath(other)
 
 
 def _unknown(kind: str, name: str, known: Sequence[str]) -> str:
