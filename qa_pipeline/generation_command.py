@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import logging
-import os
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,10 +16,10 @@ from typing import Any
 from qa_pipeline.arguments.help import help_text
 from qa_pipeline.arguments.sources import log_once
 from qa_pipeline.data import Example, load_examples, write_squad
-from qa_pipeline.data.rawfile import missing_file
 from qa_pipeline.errors import ConfigError
 from qa_pipeline.generation.argument_checks import unknown_types
 from qa_pipeline.generation.arguments import GROUPS, Settings, parse_generation_arguments
+from qa_pipeline.generation.documents.files import refuse_missing
 from qa_pipeline.generation.documents.passages import read_passages
 from qa_pipeline.generation.engines import builtin_engine, cloze_engine
 from qa_pipeline.generation.filters import Reader, ReaderAnswer
@@ -127,9 +126,7 @@ def prepare(settings: Settings) -> tuple[Job, Specification | None]:
     specification = _specification(settings)
     folder = Path(general.output_dir) if general.output_dir else None
     backend: Backend | None = None
-    for path in general.documents or ():  # before a model is asked to read the prompt
-        if not os.path.exists(path):
-            raise missing_file(path)
+    refuse_missing(general.documents or ())  # before a model is asked to read the prompt
     if settings.backend.backend != "cloze":
         if general.plan or folder is None:
             backend = Unasked(str(settings.backend.model))
