@@ -61,8 +61,8 @@ class GenerationArguments:
     )
     unanswerable_fraction: float | None = _setting(
         None,
-        f"Share of rows that their context does not answer, from 0 to {MOST_UNANSWERABLE}; None: as the prompt says, "
-        "else 0.",
+        f"Share of rows that their context does not answer, from 0 to {MOST_UNANSWERABLE}, within "
+        "questions_per_context; None: as the prompt says, else 0.",
     )
     answer_types: list[str] | None = _setting(
         None,
@@ -72,7 +72,7 @@ class GenerationArguments:
         )
         + ". For a language model: in your own words.",
     )
-    questions_per_context: int = _setting(5, "Most questions about one passage.")
+    questions_per_context: int = _setting(5, "Most questions about one passage, unanswerable ones included.")
     language: str | None = _setting(
         None, "Language code of documents and questions; None: as the prompt says, else en."
     )
