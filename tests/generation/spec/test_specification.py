@@ -96,6 +96,19 @@ def test_a_built_in_domain_is_taken_only_where_it_is_clear(prompt, domain):
 
 
 @pytest.mark.parametrize(
+    ("domain", "prompt", "name"),
+    [
+        ("a law firm", "Questions about a clinic", None),
+        ("contracts", "Make 30 questions about a clinic", "contracts"),
+        ("", "Make 30 questions about a clinic", "clinic"),
+        ("fees", "Here are the patients of a clinic. Questions about fees", "clinic"),
+    ],
+)
+def test_an_edited_domain_decides_whatever_the_prompt_says(domain, prompt, name):
+    assert builtin_domain(specification_from({"domain": domain, "prompt": prompt}, "spec.yaml"), DOMAINS) == name
+
+
+@pytest.mark.parametrize(
     "words",
     [
         "Don't make unanswerable questions",
