@@ -41,6 +41,7 @@ from qa_pipeline.generation.run import claim, finish, generate
 from qa_pipeline.generation.shards import Shard, find_shards, join, read_shard, writing
 from qa_pipeline.generation.spec.rules import language_code
 from qa_pipeline.generation.spec.specification import Specification, parse_prompt, read_specification
+from qa_pipeline.generation.text import counted
 from qa_pipeline.generation.types import Backend, Passage
 
 logger = logging.getLogger(__name__)
@@ -160,7 +161,7 @@ def prepare(settings: Settings) -> tuple[Job, Specification | None]:
         for note in report.notes:
             log_once("%s", note)
         facts = {"documents": report.documents, "passages": report.passages}
-        notes += [f"{count:,} passages left out: {reason}" for reason, count in report.left_out.items()]
+        notes += [f"{counted(count, 'passage')} left out: {reason}" for reason, count in report.left_out.items()]
         notes += report.notes
     known: dict[str, str] = {}
     if backend is not None:

@@ -39,6 +39,7 @@ from qa_pipeline.generation.quotes import place
 from qa_pipeline.generation.report import make_report, usage_facts
 from qa_pipeline.generation.rows import Row
 from qa_pipeline.generation.shards import Shard, write_shard, writing
+from qa_pipeline.generation.text import counted
 from qa_pipeline.generation.types import Draft, Passage, Rejected
 
 logger = logging.getLogger(__name__)
@@ -124,7 +125,7 @@ def finish(
     except DataError as error:
         types = settings.get("answer_types") if settings.get("backend") == "cloze" else None  # models only prefer them
         raise DataError(
-            f"{error}; {len(rows):,} drafts were accepted before that, {_refused(rejected)}"
+            f"{error}; {counted(len(rows), 'draft')} accepted before that, {_refused(rejected)}"
             + (f"; answer_types allows only {', '.join(types)}" if types else "")
             + (f". Stopped early: {stopped}" if stopped else "")
         ) from None

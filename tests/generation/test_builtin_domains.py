@@ -96,6 +96,16 @@ def test_few_questions_about_a_passage_are_made_up_for_by_more_passages(tmp_path
     words = ["--prompt=a clinic", "--questions_per_context=2", "--num_examples=40", f"--output_dir={tmp_path}"]
     assert main(["generate", *words]) == 0
     assert sum(map(len, splits_of(tmp_path))) == 40
+    (warning,) = json.loads((tmp_path / "dataset_report.json").read_text())["warnings"]
+    assert "Give a higher --num_examples (now 40), a language model" in warning and "documents" not in warning
+
+
+def test_without_documents_no_more_of_them_are_asked_for(tmp_path):
+    words = ["--prompt=a clinic", "--num_examples=400", "--subset=5", f"--output_dir={tmp_path}"]
+    assert main(["generate", *words]) == 0
+    warnings = json.loads((tmp_path / "dataset_report.json").read_text())["warnings"]
+    assert any("where num_examples asks for 400. Give documents of your own, a higher" in text for text in warnings)
+    assert not any("more documents" in text for text in warnings)
 
 
 def test_filters_that_refuse_everything_end(tmp_path):

@@ -18,6 +18,7 @@ from qa_pipeline.data.documents import SUFFIXES, list_files, read_document
 from qa_pipeline.data.folding import whole_characters
 from qa_pipeline.data.rawfile import missing_file, reading
 from qa_pipeline.errors import DataError
+from qa_pipeline.generation.text import counted
 
 JSONL_SUFFIXES = frozenset({".jsonl", ".ndjson"})
 TEXT_KEYS = ("text", "context", "content", "body")
@@ -80,18 +81,18 @@ def source_texts(sources: Sequence[str], notes: list[str], leave: str | None = N
     if len(bad) == len(files):
         raise DataError(f"none of {len(files):,} documents can be read: {some(bad) or 'there is none'}")
     if bad:
-        notes.append(f"{_files(bad)} left out: {some(bad)}")
+        notes.append(f"{counted(len(bad), 'file')} left out: {some(bad)}")
     if others:
         shown = some([names[path] for path in others])
-        data_goes = "; labelled data is for --contexts_from" if any(_ends_in_json(path) for path in others) else ""
+        data = ", labelled data with --contexts_from" if any(map(_ends_in_json, others)) else ""
         notes.append(
-            f"{_files(others)} not read, by the ending of the name: {shown}; a text is read when it is named itself"
-            f"{data_goes}"
+            f"{counted(len(others), 'file')} not read, by the ending of the name: {shown}; a text is read when it is "
+            f"named itself{data}"
         )
     if guessed:
         notes.append(
-            f"{_files(guessed)} not in UTF-8, read as Windows-1252: {some(guessed)}; if letters look wrong, convert "
-            "with iconv -f ENCODING -t UTF-8 IN > OUT"
+            f"{counted(len(guessed), 'file')} not in UTF-8, read as Windows-1252: {some(guessed)}; if letters look "
+            "wrong, convert with iconv -f ENCODING -t UTF-8 IN > OUT"
         )
 
 
@@ -109,10 +110,6 @@ def some(names: Sequence[str]) -> str:
     """The first names, and how many more there are."""
     more = f"; and {len(names) - MOST_NAMED:,} more" if len(names) > MOST_NAMED else ""
     return "; ".join(names[:MOST_NAMED]) + more
-
-
-def _files(files: Sequence[Any]) -> str:
-    return f"{len(files):,} file{'s' if len(files) != 1 else ''}"
 
 
 def refuse_missing(sources: Sequence[str]) -> None:
