@@ -23,7 +23,7 @@ from qa_pipeline.generation.documents.files import refuse_missing
 from qa_pipeline.generation.documents.passages import read_passages
 from qa_pipeline.generation.engines import builtin_engine, cloze_engine
 from qa_pipeline.generation.filters import Reader, ReaderAnswer
-from qa_pipeline.generation.job import SHARDS, SPECIFICATION, WORK, Job, choice_of
+from qa_pipeline.generation.job import SHARDS, WORK, Job, choice_of
 from qa_pipeline.generation.launches import launched, one_at_a_time, wait_for_shards, written_shards
 from qa_pipeline.generation.llm.setup import (
     Unasked,
@@ -35,10 +35,11 @@ from qa_pipeline.generation.llm.setup import (
     prompts_text,
     told,
 )
+from qa_pipeline.generation.outputs import claim, save_specification, writing
 from qa_pipeline.generation.report import table
 from qa_pipeline.generation.rows import Row
-from qa_pipeline.generation.run import claim, finish, generate
-from qa_pipeline.generation.shards import Shard, find_shards, join, read_shard, writing
+from qa_pipeline.generation.run import finish, generate
+from qa_pipeline.generation.shards import Shard, find_shards, join, read_shard
 from qa_pipeline.generation.spec.rules import language_code
 from qa_pipeline.generation.spec.specification import Specification, parse_prompt, read_specification
 from qa_pipeline.generation.text import counted
@@ -68,7 +69,7 @@ def generate_command(argv: list[str]) -> int:
     folder = Path(str(settings.generation.output_dir))
     before = written_shards(folder / SHARDS, processes)
     if not settings.generation.plan:
-        claim(folder)  # before anything is asked
+        claim(folder, settings.generation.overwrite_output_dir)  # before anything is asked
     job, specification = prepare(settings)
     if specification is not None and rank == 0:
         print(specification.to_yaml(), end="")
@@ -78,8 +79,8 @@ def generate_command(argv: list[str]) -> int:
         print(plan(job, specification))
         return 0
     if specification is not None and rank == 0:
-        with writing(folder / SPECIFICATION):
-            specification.save(folder / SPECIFICATION)
+        given, anew = settings.generation.spec_file, settings.generation.overwrite_output_dir
+        save_specification(folder, specification, given, anew)
     result = generate(job, logger.info if rank == 0 else logger.debug)
     if isinstance(result, Path):
         logger.info("shard written to %s", result)
@@ -88,7 +89,8 @@ def generate_command(argv: list[str]) -> int:
             return 0
         if rank != 0:
             return 0
-        result = _merge(wait_for_shards(folder / SHARDS, processes, job, before), folder)
+        shards = wait_for_shards(folder / SHARDS, processes, job, before)
+        result = _merge(shards, folder, anew=settings.generation.overwrite_output_dir)
     print(table(result))
     print(f"written to {folder}")
     return 0
@@ -280,7 +282,9 @@ def _few_shot(settings: Settings, specification: Specification | None) -> list[E
     return examples
 
 
-def _merge(shards: Sequence[Shard], folder: Path, num_examples: int | None = None) -> dict[str, Any]:
+def _merge(
+    shards: Sequence[Shard], folder: Path, num_examples: int | None = None, anew: bool | None = None
+) -> dict[str, Any]:
     """Joins shards and writes the data set."""
     whole = join(shards)
     settings = {**whole.settings, "output_dir": str(folder)}
@@ -288,4 +292,4 @@ def _merge(shards: Sequence[Shard], folder: Path, num_examples: int | None = Non
         settings["num_examples"] = num_examples
     choice = choice_of(settings, settings["unanswerable_fraction"])
     facts, rejected, language = whole.facts, whole.rejected, settings["language"]
-    return finish(folder, whole.rows, choice, settings, facts, rejected, language, notes=whole.notes)
+    return finish(folder, whole.rows, choice, settings, facts, rejected, language, notes=whole.notes, anew=anew)

@@ -265,7 +265,7 @@ def test_a_full_disk_is_said_and_the_same_command_goes_on(tmp_path):
     before, handler = resource.getrlimit(resource.RLIMIT_FSIZE), signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     try:
         resource.setrlimit(resource.RLIMIT_FSIZE, (size // 2, before[1]))
-        with pytest.raises(DataError, match=r"journal.*cannot be written.*the same command goes on"):
+        with pytest.raises(DataError, match=r"journal.*cannot be written.*room on the disk.*the same command goes on"):
             generate(job(tmp_path / "full"))
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
