@@ -49,12 +49,20 @@ def cloze_engine(
         ConfigError: a setting that it does not know or that is out of range.
     """
     from qa_pipeline.generation.cloze import ClozeGenerator
+    from qa_pipeline.generation.cloze.options import OPTION_NAMES
 
     options: dict[str, Any] = dict(settings.generation.cloze_ingredients or {})  # type: ignore[arg-type]
     own = ("questions_per_context", "unanswerable_fraction", "answer_types", "language", "seed", "options")
-    twice = [name for name in own if name in options]
-    if twice:
-        raise ConfigError(settings.source, [f"cloze_ingredients: {name} is a setting of its own" for name in twice])
+    known = [name for name in OPTION_NAMES if name not in own]
+    problems = [
+        f"cloze_ingredients: {name} is a setting of its own"
+        if name in own
+        else f'cloze_ingredients: unknown ingredient "{name}"; known: {", ".join(known)}'
+        for name in options
+        if name not in known
+    ]
+    if problems:
+        raise ConfigError(settings.source, problems)
     types = settings.generation.answer_types
     generator = ClozeGenerator(
         seed=settings.generation.seed,

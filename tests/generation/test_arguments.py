@@ -113,6 +113,10 @@ def test_ingredients_of_cloze_are_true_or_false(tmp_path):
     words = ["generate", f"--documents={docs}", f"--output_dir={tmp_path / 'out'}"]
     with pytest.raises(ConfigError, match="other_sentence must be true or false; found 'maybe'"):
         main([*words, '--cloze_ingredients={"other_sentence": "maybe"}'])
+    with pytest.raises(ConfigError) as error:
+        main([*words, '--cloze_ingredients={"foo": 1, "language": "de"}'])
+    assert 'unknown ingredient "foo"; known: other_sentence, noise, frames, style\n' in str(error.value)
+    assert "language is a setting of its own" in str(error.value)
     assert main([*words, '--cloze_ingredients={"other_sentence": false}']) == 0
 
 
