@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import logging
-import os
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,13 +16,14 @@ from typing import Any
 from qa_pipeline.arguments.help import help_text
 from qa_pipeline.arguments.sources import log_once
 from qa_pipeline.data import Example, load_examples, write_squad
-from qa_pipeline.data.rawfile import missing_file
 from qa_pipeline.errors import ConfigError
+from qa_pipeline.generation.argument_checks import unknown_types
 from qa_pipeline.generation.arguments import GROUPS, Settings, parse_generation_arguments
+from qa_pipeline.generation.documents.files import refuse_missing
 from qa_pipeline.generation.documents.passages import read_passages
 from qa_pipeline.generation.engines import builtin_engine, cloze_engine
 from qa_pipeline.generation.filters import Reader, ReaderAnswer
-from qa_pipeline.generation.job import SHARDS, SPECIFICATION, WORK, Job, choice_of
+from qa_pipeline.generation.job import SHARDS, WORK, Job, choice_of
 from qa_pipeline.generation.launches import launched, one_at_a_time, wait_for_shards, written_shards
 from qa_pipeline.generation.llm.setup import (
     Unasked,
@@ -35,12 +35,14 @@ from qa_pipeline.generation.llm.setup import (
     prompts_text,
     told,
 )
+from qa_pipeline.generation.outputs import claim, save_specification, writing
 from qa_pipeline.generation.report import table
 from qa_pipeline.generation.rows import Row
-from qa_pipeline.generation.run import claim, finish, generate
-from qa_pipeline.generation.shards import Shard, find_shards, join, read_shard, writing
+from qa_pipeline.generation.run import finish, generate
+from qa_pipeline.generation.shards import Shard, find_shards, join, read_shard
 from qa_pipeline.generation.spec.rules import language_code
 from qa_pipeline.generation.spec.specification import Specification, parse_prompt, read_specification
+from qa_pipeline.generation.text import counted
 from qa_pipeline.generation.types import Backend, Passage
 
 logger = logging.getLogger(__name__)
@@ -67,7 +69,7 @@ def generate_command(argv: list[str]) -> int:
     folder = Path(str(settings.generation.output_dir))
     before = written_shards(folder / SHARDS, processes)
     if not settings.generation.plan:
-        claim(folder)  # before anything is asked
+        claim(folder, settings.generation.overwrite_output_dir)  # before anything is asked
     job, specification = prepare(settings)
     if specification is not None and rank == 0:
         print(specification.to_yaml(), end="")
@@ -77,8 +79,8 @@ def generate_command(argv: list[str]) -> int:
         print(plan(job, specification))
         return 0
     if specification is not None and rank == 0:
-        with writing(folder / SPECIFICATION):
-            specification.save(folder / SPECIFICATION)
+        given, anew = settings.generation.spec_file, settings.generation.overwrite_output_dir
+        save_specification(folder, specification, given, anew)
     result = generate(job, logger.info if rank == 0 else logger.debug)
     if isinstance(result, Path):
         logger.info("shard written to %s", result)
@@ -87,7 +89,8 @@ def generate_command(argv: list[str]) -> int:
             return 0
         if rank != 0:
             return 0
-        result = _merge(wait_for_shards(folder / SHARDS, processes, job, before), folder)
+        shards = wait_for_shards(folder / SHARDS, processes, job, before)
+        result = _merge(shards, folder, anew=settings.generation.overwrite_output_dir)
     print(table(result))
     print(f"written to {folder}")
     return 0
@@ -126,9 +129,7 @@ def prepare(settings: Settings) -> tuple[Job, Specification | None]:
     specification = _specification(settings)
     folder = Path(general.output_dir) if general.output_dir else None
     backend: Backend | None = None
-    for path in general.documents or ():  # before a model is asked to read the prompt
-        if not os.path.exists(path):
-            raise missing_file(path)
+    refuse_missing(general.documents or ())  # before a model is asked to read the prompt
     if settings.backend.backend != "cloze":
         if general.plan or folder is None:
             backend = Unasked(str(settings.backend.model))
@@ -162,7 +163,7 @@ def prepare(settings: Settings) -> tuple[Job, Specification | None]:
         for note in report.notes:
             log_once("%s", note)
         facts = {"documents": report.documents, "passages": report.passages}
-        notes += [f"{count:,} passages left out: {reason}" for reason, count in report.left_out.items()]
+        notes += [f"{counted(count, 'passage')} left out: {reason}" for reason, count in report.left_out.items()]
         notes += report.notes
     known: dict[str, str] = {}
     if backend is not None:
@@ -184,8 +185,7 @@ def prepare(settings: Settings) -> tuple[Job, Specification | None]:
             notes.append(unread)
     else:
         assert specification is not None  # the arguments were checked: there are documents or a prompt
-        engine, passages, name = builtin_engine(settings, specification, language, fraction)
-        made = f"made from the built-in domain {name}, all of it: what the prompt says of its topic narrows nothing"
+        engine, passages, made = builtin_engine(settings, specification, language, fraction)
         log_once("%s", made)
         notes.append(made)
     if not facts:
@@ -256,9 +256,14 @@ class _Trainer:
 
 
 def _specification(settings: Settings) -> Specification | None:
-    if settings.generation.spec_file:
-        return read_specification(settings.generation.spec_file)
-    return parse_prompt(settings.generation.prompt) if settings.generation.prompt is not None else None
+    path = settings.generation.spec_file
+    if not path:
+        return parse_prompt(settings.generation.prompt) if settings.generation.prompt is not None else None
+    specification = read_specification(path)
+    unknown = unknown_types(specification.answer_types) if settings.backend.backend == "cloze" else []
+    if unknown and not settings.generation.answer_types:
+        raise ConfigError(path, [f"answer_types: {text}" for text in unknown])
+    return specification
 
 
 def _read_once(specification: Specification, backend: Backend, folder: Path) -> Specification:
@@ -277,7 +282,9 @@ def _few_shot(settings: Settings, specification: Specification | None) -> list[E
     return examples
 
 
-def _merge(shards: Sequence[Shard], folder: Path, num_examples: int | None = None) -> dict[str, Any]:
+def _merge(
+    shards: Sequence[Shard], folder: Path, num_examples: int | None = None, anew: bool | None = None
+) -> dict[str, Any]:
     """Joins shards and writes the data set."""
     whole = join(shards)
     settings = {**whole.settings, "output_dir": str(folder)}
@@ -285,4 +292,4 @@ def _merge(shards: Sequence[Shard], folder: Path, num_examples: int | None = Non
         settings["num_examples"] = num_examples
     choice = choice_of(settings, settings["unanswerable_fraction"])
     facts, rejected, language = whole.facts, whole.rejected, settings["language"]
-    return finish(folder, whole.rows, choice, settings, facts, rejected, language, notes=whole.notes)
+    return finish(folder, whole.rows, choice, settings, facts, rejected, language, notes=whole.notes, anew=anew)

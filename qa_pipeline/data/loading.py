@@ -7,11 +7,12 @@ the examples themselves.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from qa_pipeline.artifacts import write_json
+from qa_pipeline.artifacts import write_bytes
 from qa_pipeline.data.answer_column import how_to_map_answers
 from qa_pipeline.data.example import Example
 from qa_pipeline.data.field_mapping import FieldMapping
@@ -107,7 +108,12 @@ def to_squad(examples: Iterable[Example]) -> dict[str, Any]:
 
 def write_squad(path: str | Path, examples: Iterable[Example]) -> Path:
     """Writes `examples` as SQuAD 2.0 JSON on one line, atomically."""
-    return write_json(path, to_squad(examples), indent=None)
+    return write_bytes(path, squad_bytes(examples))
+
+
+def squad_bytes(examples: Iterable[Example]) -> bytes:
+    """What `write_squad` writes."""
+    return (json.dumps(to_squad(examples), ensure_ascii=False) + "\n").encode("utf-8")
 
 
 def _check_arguments(on_bad_data: str, max_bad_fraction: float, max_samples: int | None) -> None:

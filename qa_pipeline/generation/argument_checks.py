@@ -41,7 +41,11 @@ _SHARES: dict[str, float] = {
 
 
 def faults(
-    values: Mapping[str, Any], given: Mapping[str, Given], source: str, of_models: Mapping[str, Any]
+    values: Mapping[str, Any],
+    given: Mapping[str, Given],
+    source: str,
+    of_models: Mapping[str, Any],
+    of_documents: Mapping[str, Any],
 ) -> list[Problem]:
     """What is wrong with values that have the right types.
 
@@ -50,6 +54,7 @@ def faults(
         given: those that the user gave.
         source: where a setting that was not given would be.
         of_models: settings that only a language model heeds, and their defaults.
+        of_documents: settings that are not heeded where a built-in domain serves, and their defaults.
     """
     found: list[Problem] = []
 
@@ -89,7 +94,7 @@ def faults(
             fault(text, "extra_body")
     if not values["list_prompts"]:
         _check_needs(values, fault)
-        _check_backend(values, [name for name, default in of_models.items() if values[name] != default], fault)
+        _check_backend(values, of_models, of_documents, fault)
     return found
 
 
@@ -99,6 +104,11 @@ def _check_needs(values: Mapping[str, Any], fault: Callable[..., None]) -> None:
         fault("is required: the folder for the data", "output_dir")
     elif values["output_dir"] and os.path.isfile(values["output_dir"]):
         fault(f'"{values["output_dir"]}" is a file; give a folder', "output_dir")
+    for source in values["documents"] or ():
+        if values["output_dir"] and os.path.isdir(source) and _same_folder(source, values["output_dir"]):
+            own = os.path.join(source, "generated")
+            text = f'"{source}" is a folder of documents, and the next run would read what this one writes as documents'
+            fault(f"{text}; give another folder, such as {own}, or leave it out of documents", "output_dir")
     if not any(values[key] for key in ("documents", "contexts_from", "prompt", "spec_file")):
         others = "--contexts_from DATA, --prompt TEXT or --spec_file FILE"
         fault(f"is required: files or folders, such as --documents FOLDER; or give {others}", "documents")
@@ -116,7 +126,12 @@ def _check_needs(values: Mapping[str, Any], fault: Callable[..., None]) -> None:
         fault("is given, but skip_filters names round_trip", "round_trip_model", "skip_filters")
 
 
-def _check_backend(values: Mapping[str, Any], of_models: list[str], fault: Callable[..., None]) -> None:
+def _check_backend(
+    values: Mapping[str, Any],
+    of_models: Mapping[str, Any],
+    of_documents: Mapping[str, Any],
+    fault: Callable[..., None],
+) -> None:
     """What a backend needs, and what it does not heed."""
     if values["backend"] != "cloze":
         if not values["model"]:
@@ -125,12 +140,26 @@ def _check_backend(values: Mapping[str, Any], of_models: list[str], fault: Calla
             if values[name]:
                 fault("is for backend: cloze", name, "backend")
         return
+    for text in unknown_types(values["answer_types"]):
+        fault(text, "answer_types")
+    for name, default in of_models.items():
+        if values[name] != default:
+            fault("has no effect with backend: cloze; choose openai, vllm or transformers", name, "backend")
+    if values["documents"] or values["contexts_from"] or not (values["prompt"] or values["spec_file"]):
+        return
+    for name, default in of_documents.items():
+        if values[name] and values[name] != default:
+            fault("has no effect with a prompt alone and no language model; give documents or contexts_from", name)
+
+
+def unknown_types(names: Sequence[str] | None) -> list[str]:
+    """One line for each name that is no type of answer for `cloze` and the built-in domains."""
     known = tuple(dict.fromkeys((*GROUPS, *TYPES)))
-    for name in values["answer_types"] or ():
-        if name not in known:
-            fault(_unknown("type", name, known), "answer_types")
-    for name in of_models:
-        fault("has no effect with backend: cloze; choose openai, vllm or transformers", name, "backend")
+    return [_unknown("type", name, known) for name in names or () if name not in known]
+
+
+def _same_folder(one: str, other: str) -> bool:
+    return os.path.realpath(one) == os.path.realpath(other)
 
 
 def _unknown(kind: str, name: str, known: Sequence[str]) -> str:

@@ -61,8 +61,8 @@ class GenerationArguments:
     )
     unanswerable_fraction: float | None = _setting(
         None,
-        f"Share of rows that their context does not answer, from 0 to {MOST_UNANSWERABLE}; None: as the prompt says, "
-        "else 0.",
+        f"Share of rows that their context does not answer, from 0 to {MOST_UNANSWERABLE}, within "
+        "questions_per_context; None: as the prompt says, else 0.",
     )
     answer_types: list[str] | None = _setting(
         None,
@@ -72,7 +72,7 @@ class GenerationArguments:
         )
         + ". For a language model: in your own words.",
     )
-    questions_per_context: int = _setting(5, "Most questions about one passage.")
+    questions_per_context: int = _setting(5, "Most questions about one passage, unanswerable ones included.")
     language: str | None = _setting(
         None, "Language code of documents and questions; None: as the prompt says, else en."
     )
@@ -166,6 +166,12 @@ _OF_MODELS = {one.name: one.default for one in dataclasses.fields(BackendArgumen
     "few_shot_file": None
 }
 """Settings without effect where no language model is asked, and their defaults."""
+_OF_DOCUMENTS = {
+    one.name: one.default
+    for one in dataclasses.fields(GenerationArguments)
+    if one.name.endswith("_passage_words") or one.name.startswith(("cloze_", "self_training_"))
+}
+"""Settings without effect where a built-in domain serves, and their defaults."""
 
 
 @dataclass
@@ -201,7 +207,7 @@ def parse_generation_arguments(argv: list[str]) -> Settings:
     values |= {name: one.value for name, one in sources.given.items()}
     values |= {name: split_names(values[name]) for name in ("answer_types", "skip_filters") if values[name]}
     if sources.complete:
-        found = faults(values, sources.given, sources.config_file or COMMAND_LINE, _OF_MODELS)
+        found = faults(values, sources.given, sources.config_file or COMMAND_LINE, _OF_MODELS, _OF_DOCUMENTS)
         problems += [fault for fault in found if not sources.broken.intersection(fault.keys)]
     raise_problems(problems)
     parts: list[Any] = [group(**{f.name: values[f.name] for f in dataclasses.fields(group)}) for group in GROUPS]

@@ -9,6 +9,7 @@ import yaml
 
 from qa_pipeline.generation.reasons import meaning
 from qa_pipeline.generation.report import usage_text
+from qa_pipeline.generation.text import counted
 
 _SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))
 
@@ -36,8 +37,8 @@ def dataset_card(report: Mapping[str, Any], language: str) -> str:
     parts = [
         "---\n" + yaml.safe_dump(header, sort_keys=False, allow_unicode=True) + "---",
         "# Generated question-answering data",
-        f"{report['rows']:,} questions in SQuAD 2.0 format. {_how(settings)} Every answer is a verbatim span of its "
-        "context. Nobody has checked the questions by hand.",
+        f"{counted(report['rows'], 'question')} in SQuAD 2.0 format. {_how(settings)} Every answer is a verbatim span "
+        "of its context. Nobody has checked the questions by hand.",
         "## Splits",
         _split_rule(settings, report.get("split_by", "document")),
         _splits(present),
@@ -88,8 +89,8 @@ def _how(settings: Mapping[str, Any]) -> str:
 def _sources(report: Mapping[str, Any]) -> str:
     facts, settings = report["facts"], report["settings"]
     text = (
-        f"{facts.get('passages_asked', 0):,.0f} of {facts.get('passages', 0):,.0f} passages of "
-        f"{facts.get('documents', 0):,.0f} documents were asked about; {report['drafts']:,} drafts were made and "
+        f"Asked about {facts.get('passages_asked', 0):,.0f} of {counted(facts.get('passages', 0), 'passage')} of "
+        f"{counted(facts.get('documents', 0), 'document')}; {counted(report['drafts'], 'draft')} made, "
         f"{report['accepted']:,} accepted. Seed {settings.get('seed')}."
     )
     if settings.get("prompt"):
@@ -97,7 +98,8 @@ def _sources(report: Mapping[str, Any]) -> str:
     if facts.get("requests"):
         text += f" The language model took {usage_text(facts)}."
     if report.get("not_rephrased"):
-        text += f" {sum(report['not_rephrased'].values()):,} questions stand as first asked: no other words came back."
+        count = counted(sum(report["not_rephrased"].values()), "question")
+        text += f" {count} not rephrased but as first asked: no other words came back."
     if report.get("stopped_early"):
         text += f"\n\nThe run stopped early: {report['stopped_early']}"
     return text

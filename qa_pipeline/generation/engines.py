@@ -3,28 +3,37 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from functools import partial
 from typing import Any
 
 from qa_pipeline.data import Example
-from qa_pipeline.errors import ConfigError
+from qa_pipeline.errors import ConfigError, DataError
 from qa_pipeline.generation.arguments import Settings
+from qa_pipeline.generation.cloze.spans import GROUPS
+from qa_pipeline.generation.dataset import make_dataset as choose_rows
 from qa_pipeline.generation.filters import make_filters
-from qa_pipeline.generation.job import Engine
+from qa_pipeline.generation.job import Engine, choice_of
 from qa_pipeline.generation.rows import Row
 from qa_pipeline.generation.run import check
 from qa_pipeline.generation.spec.specification import Specification, builtin_domain
 from qa_pipeline.generation.types import Draft, Passage, Rejected, passage_id
-from qa_pipeline.mock import DOMAINS, SPLITS, make_dataset
+from qa_pipeline.mock import DOMAINS, SPLITS
+from qa_pipeline.mock import make_dataset as make_mock
 
 TrainAndPredict = Callable[[list[Example], list[Example]], Sequence[tuple[str, int | None, float]]]
 """Trains a fresh reader on the first rows and answers the second: (text, start, confidence) for each."""
 
 CLOZE_BLOCK = 4000
 """Passages of a block of the cloze engine: it looks for other sentences within one."""
+MOCK_DRAFTS = 2000
+"""Drafts of a built-in domain where no number of rows is asked for."""
 MOCK_SURPLUS = 1.3
-"""Drafts of a built-in domain for each row wanted, since filters and duplicates take some."""
+"""Drafts of a built-in domain for each row wanted, to begin with, since filters and duplicates take some."""
+MOCK_GROWTH = 5.0
+"""Most times as much that is made of a built-in domain where that was too little."""
+MOCK_PATIENCE = 5000
+"""Drafts of a built-in domain from which on more are made only while that helps: filters may refuse them all."""
 
 
 def cloze_engine(
@@ -40,12 +49,20 @@ def cloze_engine(
         ConfigError: a setting that it does not know or that is out of range.
     """
     from qa_pipeline.generation.cloze import ClozeGenerator
+    from qa_pipeline.generation.cloze.options import OPTION_NAMES
 
     options: dict[str, Any] = dict(settings.generation.cloze_ingredients or {})  # type: ignore[arg-type]
     own = ("questions_per_context", "unanswerable_fraction", "answer_types", "language", "seed", "options")
-    twice = [name for name in own if name in options]
-    if twice:
-        raise ConfigError(settings.source, [f"cloze_ingredients: {name} is a setting of its own" for name in twice])
+    known = [name for name in OPTION_NAMES if name not in own]
+    problems = [
+        f"cloze_ingredients: {name} is a setting of its own"
+        if name in own
+        else f'cloze_ingredients: unknown ingredient "{name}"; known: {", ".join(known)}'
+        for name in options
+        if name not in known
+    ]
+    if problems:
+        raise ConfigError(settings.source, problems)
     types = settings.generation.answer_types
     generator = ClozeGenerator(
         seed=settings.generation.seed,
@@ -78,13 +95,13 @@ class ReadyMade:
 def builtin_engine(
     settings: Settings, specification: Specification, language: str, unanswerable_fraction: float
 ) -> tuple[Engine, list[Passage], str]:
-    """Passages and questions of the built-in domain that a prompt is about.
+    """Passages and questions of the built-in domain that a prompt is about, with answers of the types asked for.
 
     Returns:
-        The engine, its passages, and the domain's name.
+        The engine, its passages, and a note on what they are.
 
     Raises:
-        ConfigError: no domain matches; says what is needed instead.
+        ConfigError: no domain matches, or it has no such answers; says what is needed instead.
     """
     name = builtin_domain(specification, DOMAINS)
     if name is None or language != "en":
@@ -96,20 +113,87 @@ def builtin_engine(
             "or contexts_from: DATA), or a language model (backend: openai and model: NAME, or transformers, or vllm). "
             f"Built in: {known}",
         )
-    wanted = settings.generation.num_examples
-    count = 2000 if wanted is None else max(30, round(wanted * MOCK_SURPLUS))
-    dataset = make_dataset(name, count, unanswerable_fraction, settings.generation.seed)
-    passages: dict[str, Passage] = {}
+    general = settings.generation
+    kinds, note = _kinds(name, general.answer_types)
+    wanted = MOCK_DRAFTS if general.num_examples is None else general.num_examples
+    count = max(30, wanted if general.num_examples is None else round(wanted * MOCK_SURPLUS))
+    part = before = 0.0
+    while True:
+        made = make_mock(
+            name,
+            count,
+            unanswerable_fraction,
+            general.seed,
+            validation_fraction=general.validation_fraction,
+            test_fraction=general.test_fraction,
+        )
+        drafts = _drafts(made, name, kinds)
+        if general.num_examples is None:
+            part = sum(map(len, drafts.values())) / wanted
+        else:
+            part = _share_of_wanted(drafts.values(), settings, language, unanswerable_fraction)
+        if part >= 1 or (count > MOCK_PATIENCE and part <= before * 1.05):
+            break
+        count, before = round(count * min(MOCK_GROWTH, 1.1 / max(part, 0.01))), part
+    passages = [of_passage[0].passage for of_passage in drafts.values()]
+    return Engine(ReadyMade(drafts), block_size=CLOZE_BLOCK), passages, note
+
+
+def _kinds(name: str, types: Sequence[str] | None) -> tuple[frozenset[str], str]:
+    """The kinds of answers of a built-in domain that are wanted, and a note on the data.
+
+    Raises:
+        ConfigError: it has no answers of these types.
+    """
+    has = {attribute.kind for topic in DOMAINS[name].topics for attribute in topic.attributes}
+    meant = {one: {one, *GROUPS.get(one, ())} & has for one in types or has}
+    lacking = [one for one in types or () if not meant[one]]
+    if types and len(lacking) == len(types):
+        raise ConfigError(
+            "answer_types",
+            f"the built-in domain {name} has no answers of type {', '.join(lacking)}; it has {', '.join(sorted(has))}. "
+            "Choose among those, or give documents or a language model (backend: openai, vllm or transformers)",
+        )
+    note = f"made from the built-in domain {name}, all of it: what the prompt says of its topic narrows nothing"
+    return frozenset().union(*meant.values()), note + (f"; it has no {', '.join(lacking)}" if lacking else "")
+
+
+def _drafts(made: dict[str, Any], name: str, kinds: Collection[str]) -> dict[str, list[Draft]]:
+    """By passage the questions of a built-in domain that ask for these kinds of answers, answered or not."""
     drafts: dict[str, list[Draft]] = {}
     for split in SPLITS:
-        for document in dataset[split]["data"]:
+        for document in made[split]["data"]:
             for paragraph in document["paragraphs"]:
                 title, text = document["title"], paragraph["context"]
                 # The domain's names are divided among its splits; keeping those keeps that.
                 passage = Passage(passage_id(title, text), title, text, title, {"split": split, "domain": name})
-                passages[passage.id] = passage
-                drafts[passage.id] = [_known(passage, question) for question in paragraph["qas"]]
-    return Engine(ReadyMade(drafts), block_size=CLOZE_BLOCK), list(passages.values()), name
+                asked = [one for one in paragraph["qas"] if one["metadata"]["answer_kind"] in kinds]
+                if asked:
+                    drafts[passage.id] = [_known(passage, question) for question in asked]
+    return drafts
+
+
+def _share_of_wanted(
+    drafts: Iterable[Sequence[Draft]], settings: Settings, language: str, unanswerable_fraction: float
+) -> float:
+    """The share of the wanted rows that there are: of the split, or of its unanswerable rows, that lacks most."""
+    filters = make_filters(settings.filters, language)
+    checked = [check(draft, filters) for of_passage in drafts for draft in of_passage]
+    choice = choice_of(settings.to_dict(), unanswerable_fraction)
+    try:
+        splits = choose_rows([row for row in checked if isinstance(row, Row)], choice).splits
+    except DataError:  # nothing can be chosen from these rows yet
+        return 0.0
+    wanted = choice.num_examples or 0
+    sizes = {"validation": round(wanted * choice.validation_fraction), "test": round(wanted * choice.test_fraction)}
+    sizes["train"] = wanted - sum(sizes.values())
+    parts = [1.0]
+    for name, size in sizes.items():
+        impossible = round(size * unanswerable_fraction)
+        found = sum(row.is_impossible for row in splits[name])
+        parts += [len(splits[name]) / size] if size else []
+        parts += [found / impossible] if impossible else []
+    return min(parts)
 
 
 def _known(passage: Passage, question: dict[str, Any]) -> Draft:

@@ -20,6 +20,7 @@ from typing import IO, Any
 from filelock import BaseFileLock, FileLock, Timeout
 
 from qa_pipeline.errors import ConfigError, DataError
+from qa_pipeline.generation.outputs import writing
 from qa_pipeline.generation.rows import Row
 from qa_pipeline.generation.types import Passage, Rejected
 
@@ -111,24 +112,20 @@ class Journal:
     def close(self) -> None:
         """Writes what is left to disk, and lets others work on it."""
         try:
-            if not self._file.closed:
-                os.fsync(self._file.fileno())
-                self._file.close()
-        except OSError as error:
-            raise DataError(f"{self.path}: cannot be written: {error.strerror or error}") from error
+            with writing(self.path):
+                if not self._file.closed:
+                    os.fsync(self._file.fileno())
+                    self._file.close()
         finally:
             self._lock.release()
 
     def _write(self, value: Mapping[str, Any], sync: bool = False) -> None:
-        try:
+        with writing(self.path):
             self._whole(json.dumps(value, ensure_ascii=True).encode("ascii") + b"\n")
             # What is written outlives the process now, and the machine after the fsync.
             if sync or time.monotonic() - self._synced > _SYNC_SECONDS:
                 os.fsync(self._file.fileno())
                 self._synced = time.monotonic()
-        except OSError as error:
-            reason = error.strerror or error
-            raise DataError(f"{self.path}: cannot be written: {reason}; then the same command goes on") from error
 
     def _whole(self, line: bytes) -> None:
         """Unbuffered: on a full disk nothing is left that `close` would try to write once more."""

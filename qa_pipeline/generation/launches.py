@@ -15,8 +15,9 @@ from qa_pipeline.errors import ConfigError, DataError
 from qa_pipeline.generation.arguments import Settings
 from qa_pipeline.generation.job import SPECIFICATION, Job, shard_identity
 from qa_pipeline.generation.journal import differences
+from qa_pipeline.generation.outputs import writing
 from qa_pipeline.generation.run import STOPPED_SHARDS
-from qa_pipeline.generation.shards import Shard, read_shard, writing
+from qa_pipeline.generation.shards import Shard, read_shard
 
 logger = logging.getLogger(__name__)
 

@@ -11,6 +11,7 @@ from qa_pipeline.generation.dataset import make_dataset
 from qa_pipeline.generation.job import Job
 from qa_pipeline.generation.journal import Block
 from qa_pipeline.generation.rows import Row
+from qa_pipeline.generation.text import counted
 from qa_pipeline.generation.types import Rejected
 
 
@@ -72,6 +73,6 @@ def _without_answers(unanswered: Sequence[Rejected]) -> str:
     counts = Counter(one.reason for one in unanswered)
     reasons = ", ".join(f"{reason} {count:,}" for reason, count in counts.most_common())
     return (
-        f"{len(unanswered):,} passages are not done, since their requests failed, retries included: {reasons}; the "
+        f"{counted(len(unanswered), 'passage')} not done, since requests failed, retries included: {reasons}; the "
         f"last: {unanswered[-1].passing}. Start the same command again: it asks about these passages and keeps the rest"
     )

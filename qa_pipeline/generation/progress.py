@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable
 
 from qa_pipeline.generation.report import usage_facts, usage_text
+from qa_pipeline.generation.text import counted
 from qa_pipeline.generation.types import UsageSoFar
 
 SECONDS = 5.0
@@ -59,7 +60,7 @@ class Progress:
         """How far it is."""
         text = f"{self.accepted:,} accepted, {sum(self.rejected.values()):,} refused{_listed(self.rejected)}"
         if self.not_done:
-            text += f", {sum(self.not_done.values()):,} passages not done{_listed(self.not_done)}"
+            text += f", {counted(sum(self.not_done.values()), 'passage')} not done{_listed(self.not_done)}"
         if self._usage is not None:
             used = self._usage()
             text += f"; {usage_text(usage_facts(used))}" + (f"; {used.cached:,} from the cache" if used.cached else "")

@@ -12,7 +12,7 @@ from qa_pipeline.generation.dataset import SPLITS, Dataset
 from qa_pipeline.generation.filters import mean_overlap
 from qa_pipeline.generation.reasons import meaning
 from qa_pipeline.generation.rows import Row
-from qa_pipeline.generation.text import count_words, normalised
+from qa_pipeline.generation.text import count_words, counted, normalised
 from qa_pipeline.generation.types import UsageSoFar
 
 FORMAT = 1
@@ -89,36 +89,45 @@ def warnings_about(
     """
     found = []
     train = len(dataset.splits["train"])
-    more = f"more documents, a higher --questions_per_context (now {settings.get('questions_per_context')})"
+    wanted = settings.get("num_examples")
+    alone = not settings.get("documents") and not settings.get("contexts_from")
+    documents = "documents of your own" if alone else "more documents"
+    more = f"{documents}, a higher --questions_per_context (now {settings.get('questions_per_context')})"
     if settings.get("answer_types") and settings.get("backend") == "cloze":
         more += f", more kinds of answers (--answer_types, now {', '.join(settings['answer_types'])})"
     if train < FEW_QUESTIONS and stopped:
         found.append(
-            f"{train:,} training questions, since the run stopped early; below {FEW_QUESTIONS} a model learns little"
+            f"{counted(train, 'training question')}, since the run stopped early; below {FEW_QUESTIONS} a model learns "
+            "little"
         )
     elif train < FEW_QUESTIONS:
         model = ", a language model (--backend openai, vllm or transformers)"
+        enough = wanted and len(dataset.rows) >= wanted
         found.append(
-            f"{train:,} training questions; below {FEW_QUESTIONS} a model learns little. Give {more}"
+            f"{counted(train, 'training question')}; below {FEW_QUESTIONS} a model learns little. Give "
+            f"{f'a higher --num_examples (now {wanted:,})' if enough else more}"
             f"{model if settings.get('backend') == 'cloze' else ''}, or start from a trained question-answering model "
             "(run_qa.py --model_name_or_path)"
         )
-    wanted = settings.get("num_examples")
     if wanted and len(dataset.rows) < wanted and not stopped:
         found.append(
-            f"{len(dataset.rows):,} rows, where num_examples asks for {wanted:,}. Give {more} or fewer filters"
+            f"{counted(len(dataset.rows), 'row')}, where num_examples asks for {wanted:,}. Give {more} or fewer filters"
         )
     repeats = dataset.left_out.get("repeats_another_split", 0)
     if repeats > len(dataset.rows) * MANY_REPEATS:
         found.append(
-            f"{repeats:,} rows were left out since they repeat a row of another split: the documents say the same "
+            f"{counted(repeats, 'row')} left out for repeating a row of another split: the documents say the same "
             "things (forms, templates, versions of one text). Leave copies out, or hold less back "
             "(--validation_fraction, --test_fraction)"
         )
     for name in ("validation", "test"):
-        if settings.get(f"{name}_fraction") and not dataset.splits[name]:
-            few = f"there are too few {dataset.split_by}s to hold one back; give more documents"
-            why = "the run stopped early" if stopped else few
+        share = settings.get(f"{name}_fraction")
+        if share and not dataset.splits[name]:
+            why = f"there are too few {dataset.split_by}s to hold one back; give {documents}"
+            if stopped:
+                why = "the run stopped early"
+            elif wanted and not round(share * wanted):
+                why = f"{share:g} of num_examples={wanted} is less than a row; give a higher --num_examples"
             found.append(f"no {name} questions, so no {name}.json: {why}")
     if dataset.split_by == "passage":
         found.append(
@@ -129,7 +138,7 @@ def warnings_about(
     if failed:
         reasons = ", ".join(f"{reason} {count:,}" for reason, count in _by_size(failed).items())
         found.append(
-            f"{sum(failed.values()):,} questions were to be rephrased and stand as first asked, since nothing usable "
+            f"{counted(sum(failed.values()), 'question')} not rephrased but as first asked, since nothing usable "
             f"came back ({reasons})"
         )
     return found
@@ -199,8 +208,8 @@ def table(report: Mapping[str, Any]) -> str:
         lines.append(f"{'not rephrased':<24}{sum(report['not_rephrased'].values()):>10,}   {reasons}")
     for name, split in report["splits"].items():
         lines.append(
-            f"{name:<24}{split['rows']:>10,}   {split['documents']:,} documents, {split['contexts']:,} contexts, "
-            f"{split['unanswerable']:,} unanswerable"
+            f"{name:<24}{split['rows']:>10,}   {counted(split['documents'], 'document')}, "
+            f"{counted(split['contexts'], 'context')}, {split['unanswerable']:,} unanswerable"
         )
     if facts.get("requests"):
         requests, _, rest = usage_text(facts).partition(" requests, ")

@@ -14,16 +14,14 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from qa_pipeline import artifacts
-from qa_pipeline.data import write_squad
-from qa_pipeline.errors import BackendError, ConfigError, DataError
+from qa_pipeline.data.loading import squad_bytes
+from qa_pipeline.errors import BackendError, DataError
 from qa_pipeline.generation.card import dataset_card
-from qa_pipeline.generation.dataset import SPLITS, Choice, make_dataset
+from qa_pipeline.generation.dataset import Choice, make_dataset
 from qa_pipeline.generation.documents.passages import choose_shard, choose_subset, rank
 from qa_pipeline.generation.filters import RowFilter, apply_filters, make_filters, round_trip
 from qa_pipeline.generation.job import (
     CARD,
-    REPORT,
     SHARDS,
     WORK,
     Engine,
@@ -34,11 +32,13 @@ from qa_pipeline.generation.job import (
 )
 from qa_pipeline.generation.journal import Block, Journal
 from qa_pipeline.generation.outcome import Enough, Outcome
+from qa_pipeline.generation.outputs import claim, write_outputs
 from qa_pipeline.generation.progress import Progress
 from qa_pipeline.generation.quotes import place
 from qa_pipeline.generation.report import make_report, usage_facts
 from qa_pipeline.generation.rows import Row
-from qa_pipeline.generation.shards import Shard, write_shard, writing
+from qa_pipeline.generation.shards import Shard, write_shard
+from qa_pipeline.generation.text import counted
 from qa_pipeline.generation.types import Draft, Passage, Rejected
 
 logger = logging.getLogger(__name__)
@@ -54,21 +54,21 @@ def generate(job: Job, say: Callable[[str], None] = logger.info) -> dict[str, An
         The report, or the path of the shard.
 
     Raises:
-        ConfigError: output_dir holds something else.
+        ConfigError: output_dir holds something else, or was edited.
         DataError: nothing was accepted, or a file cannot be read or written.
         BackendError: the backend failed for good, or the run stopped early with nothing accepted; the next run goes on.
     """
     settings = job.settings
     folder = Path(str(settings.generation.output_dir))
     number, of = settings.shard
-    claim(folder)
+    anew = settings.generation.overwrite_output_dir
+    claim(folder, anew)
     passages = choose_shard(
         choose_subset(job.passages, settings.generation.subset, settings.generation.seed), number, of
     )
     identity = identity_of(job)
     journal_file = folder / WORK / f"journal-{number:05}-of-{of:05}.jsonl"
     by_id = {passage.id: passage for passage in passages}
-    anew = settings.generation.overwrite_output_dir
     journal = Journal(journal_file, {**identity, "shard": [number, of]}, by_id, anew)
     backend = job.engine.backend
     usage = (lambda: backend.usage) if backend is not None else None
@@ -96,7 +96,9 @@ def generate(job: Job, say: Callable[[str], None] = logger.info) -> dict[str, An
         facts |= {STOPPED_SHARDS: 1} if stopped else {}
         shard = Shard(number, of, shard_identity(job), public_settings(job), rows, rejected, facts, notes)
         return write_shard(folder / SHARDS, shard)
-    return finish(folder, rows, job.choice, public_settings(job), facts, rejected, job.language, stopped, job.notes)
+    return finish(
+        folder, rows, job.choice, public_settings(job), facts, rejected, job.language, stopped, job.notes, anew
+    )
 
 
 def finish(
@@ -109,10 +111,12 @@ def finish(
     language: str,
     stopped: str | None = None,
     notes: Sequence[str] = (),
+    anew: bool | None = None,
 ) -> dict[str, Any]:
     """Chooses and splits the rows and writes the data, its report and its card; returns the report.
 
     Raises:
+        ConfigError: files in the folder were edited, see `claim`.
         DataError: no row is left, or a file cannot be written.
     """
     if stopped is None and facts.get(STOPPED_SHARDS):
@@ -124,7 +128,7 @@ def finish(
     except DataError as error:
         types = settings.get("answer_types") if settings.get("backend") == "cloze" else None  # models only prefer them
         raise DataError(
-            f"{error}; {len(rows):,} drafts were accepted before that, {_refused(rejected)}"
+            f"{error}; {counted(len(rows), 'draft')} accepted before that, {_refused(rejected)}"
             + (f"; answer_types allows only {', '.join(types)}" if types else "")
             + (f". Stopped early: {stopped}" if stopped else "")
         ) from None
@@ -140,33 +144,12 @@ def finish(
     )
     if report["split_by"] == "passage":
         logger.warning("split by passage, since all questions come from one document")
-    for name in SPLITS:
-        path = folder / f"{name}.json"
-        with writing(path):
-            if dataset.splits[name]:
-                write_squad(path, [row.to_example() for row in dataset.splits[name]])
-            else:
-                path.unlink(missing_ok=True)  # of an earlier run; a stale file would pass for this one's
-    with writing(folder / REPORT):
-        artifacts.write_json(folder / REPORT, report)
-    with writing(folder / CARD):
-        artifacts.write_text(folder / CARD, dataset_card(report, language))
+    rows_of = {f"{name}.json": [row.to_example() for row in rows] for name, rows in dataset.splits.items() if rows}
+    contents = {name: squad_bytes(examples) for name, examples in rows_of.items()}
+    contents[CARD] = dataset_card(report, language).encode("utf-8")
+    claim(folder, anew)  # once more: a run may take hours
+    write_outputs(folder, contents, report)
     return report
-
-
-def claim(folder: Path) -> None:
-    """Makes the folder, or checks that what is in it came from here.
-
-    Raises:
-        ConfigError: it holds data of another origin, or cannot be made.
-    """
-    foreign = [name for name in (*(f"{split}.json" for split in SPLITS), CARD) if (folder / name).exists()]
-    if foreign and not (folder / WORK).is_dir() and not (folder / REPORT).is_file():
-        raise ConfigError("output_dir", f"{folder} holds {foreign[0]}, which was not made here; choose another folder")
-    try:
-        (folder / WORK).mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise ConfigError("output_dir", f"cannot write to {folder}: {error.strerror or error}") from error
 
 
 def blocks(passages: Sequence[Passage], engine: Engine, seed: int) -> list[list[Passage]]:

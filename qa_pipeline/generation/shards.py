@@ -6,12 +6,11 @@ all rows. Its name ends in a hash of its content; it is written at once or not a
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ from typing import Any
 from qa_pipeline import artifacts
 from qa_pipeline.errors import DataError
 from qa_pipeline.generation.journal import differences
+from qa_pipeline.generation.outputs import writing
 from qa_pipeline.generation.rows import Row
 from qa_pipeline.generation.types import Passage
 
@@ -51,18 +51,6 @@ class Shard:
     rejected: Counter[str] = field(default_factory=Counter)
     facts: dict[str, float] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
-
-
-@contextlib.contextmanager
-def writing(path: str | Path) -> Iterator[None]:
-    """Turns what goes wrong while `path` is written (a full disk, no right to write) into a DataError."""
-    try:
-        yield
-    except OSError as error:
-        raise DataError(
-            f"{path}: cannot be written: {error.strerror or error}. What is done is kept: mend that (room on the disk, "
-            "the right to write), then the same command goes on"
-        ) from error
 
 
 def write_shard(folder: str | Path, shard: Shard) -> Path:

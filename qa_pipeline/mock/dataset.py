@@ -29,15 +29,18 @@ def make_dataset(
     num_examples: int = DEFAULT_EXAMPLES,
     unanswerable_fraction: float = DEFAULT_UNANSWERABLE,
     seed: int = 0,
+    validation_fraction: float = HELD_OUT,
+    test_fraction: float = HELD_OUT,
 ) -> dict[str, dict[str, Any]]:
     """Makes train, validation and test splits of extractive questions.
 
     Args:
         domain: a name in `DOMAINS`, or None for all of them in equal parts.
-        num_examples: questions over all three splits, 80% train and 10% each validation and test.
+        num_examples: questions over all three splits.
         unanswerable_fraction: share of questions without an answer in their context, from 0 to 1; honoured in each
             split up to rounding. They ask for an attribute that is not stated, or about something not mentioned.
         seed: the same arguments give the same data.
+        validation_fraction, test_fraction: shares of all examples; above 0 at least one, the rest is train.
 
     Returns:
         split name -> SQuAD 2.0 nested value. Titles, contexts and names of people, places and things are never shared
@@ -50,8 +53,9 @@ def make_dataset(
     if problems:
         raise ConfigError("mock dataset", problems)
     domains = list(DOMAINS.values()) if domain is None else [DOMAINS[domain]]
-    held_out = max(1, round(num_examples * HELD_OUT))
-    sizes = {"train": num_examples - 2 * held_out, "validation": held_out, "test": held_out}
+    held_out = {"validation": validation_fraction, "test": test_fraction}
+    sizes = {split: max(1, round(num_examples * share)) if share else 0 for split, share in held_out.items()}
+    sizes["train"] = num_examples - sum(sizes.values())
     return {split: _make_split(domains, split, sizes[split], unanswerable_fraction, seed) for split in SPLITS}
 
 

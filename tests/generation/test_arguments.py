@@ -71,6 +71,16 @@ def test_unanswerable_rows_have_one_bound_that_the_help_names(capsys):
     assert "A prompt alone without a language model makes 2,000 drafts unless this is given" in printed
 
 
+def test_data_is_not_written_among_the_documents(tmp_path):
+    (tmp_path / "docs").mkdir()
+    docs = f"{tmp_path}/docs"
+    for out in (docs, f"{docs}/", f"{docs}/../docs"):
+        with pytest.raises(ConfigError, match=rf'--output_dir: "{docs}" is a folder of documents, .*{docs}/generated'):
+            parse_generation_arguments(["--documents", docs, "x", f"--output_dir={out}"])
+    parse_generation_arguments([f"--documents={docs}", f"--output_dir={docs}/generated"])
+    parse_generation_arguments([f"--documents={docs}", f"--output_dir={tmp_path}"])
+
+
 def test_an_unknown_type_of_answer_names_each_known_one_once():
     text = faults("--answer_types=foo")
     known = text.split("known: ")[1].split(", ")
@@ -103,6 +113,10 @@ def test_ingredients_of_cloze_are_true_or_false(tmp_path):
     words = ["generate", f"--documents={docs}", f"--output_dir={tmp_path / 'out'}"]
     with pytest.raises(ConfigError, match="other_sentence must be true or false; found 'maybe'"):
         main([*words, '--cloze_ingredients={"other_sentence": "maybe"}'])
+    with pytest.raises(ConfigError) as error:
+        main([*words, '--cloze_ingredients={"foo": 1, "language": "de"}'])
+    assert 'unknown ingredient "foo"; known: other_sentence, noise, frames, style\n' in str(error.value)
+    assert "language is a setting of its own" in str(error.value)
     assert main([*words, '--cloze_ingredients={"other_sentence": false}']) == 0
 
 

@@ -111,7 +111,7 @@ def test_shards_are_made_and_merged(tmp_path, capsys):
     assert main(["merge", str(tmp_path / "out" / "shards"), "--output_dir", str(tmp_path / "merged")]) == 0
     assert len({row["metadata"]["document"] for row in rows_of(tmp_path / "merged")}) == 12
     report = json.loads((tmp_path / "merged" / "dataset_report.json").read_text())
-    assert [note for note in report["notes"] if "too_short" in note] == ["1 passages left out: too_short"]
+    assert [note for note in report["notes"] if "too_short" in note] == ["1 passage left out: too_short"]
     assert report["settings"]["output_dir"] == str(tmp_path / "merged")
     with pytest.raises(DataError, match="no shard in"):
         main(["merge", str(docs), "--output_dir", str(tmp_path / "none")])

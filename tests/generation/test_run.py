@@ -123,7 +123,7 @@ def test_nothing_left_says_what_became_of_the_drafts(tmp_path):
         def drafts(self, passages):
             return (d for d in super().drafts(passages) if not isinstance(d, Draft) or d.answer is None)
 
-    with pytest.raises(DataError, match="no row is left: 39 not_needed.*; 40 drafts were accepted .*40 invalid_json"):
+    with pytest.raises(DataError, match="no row is left: 39 not_needed.*; 40 drafts accepted .*40 invalid_json"):
         generate(job(tmp_path, Unanswered()))
 
 
@@ -141,7 +141,15 @@ def test_too_few_rows_and_documents_that_repeat_each_other_are_warned_of(tmp_pat
     assert any(f"{report['rows']:,} rows, where num_examples asks for 5,000" in text for text in report["warnings"])
     assert not any("repeat" in text for text in report["warnings"])
     dataset = Dataset({"train": [None] * 80, "validation": [], "test": []}, Counter({"repeats_another_split": 40}))
-    assert any("40 rows were left out since they repeat" in text for text in warnings_about(dataset, {}, {}, False))
+    assert any("40 rows left out for repeating" in text for text in warnings_about(dataset, {}, {}, False))
+
+
+def test_a_number_that_leaves_no_row_to_hold_back_is_named_as_the_cause(tmp_path):
+    report = generate(job(tmp_path, num_examples=1))
+    assert "0.1 of num_examples=1 is less than a row; give a higher --num_examples" in " ".join(report["warnings"])
+    assert report["warnings"][0].startswith("1 training question; below 200")
+    assert "Give a higher --num_examples (now 1)" in report["warnings"][0]
+    assert "documents" not in " ".join(report["warnings"])
 
 
 def test_two_runs_do_not_share_a_folder(tmp_path):
@@ -257,7 +265,7 @@ def test_a_full_disk_is_said_and_the_same_command_goes_on(tmp_path):
     before, handler = resource.getrlimit(resource.RLIMIT_FSIZE), signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     try:
         resource.setrlimit(resource.RLIMIT_FSIZE, (size // 2, before[1]))
-        with pytest.raises(DataError, match=r"journal.*cannot be written.*the same command goes on"):
+        with pytest.raises(DataError, match=r"journal.*cannot be written.*room on the disk.*the same command goes on"):
             generate(job(tmp_path / "full"))
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)

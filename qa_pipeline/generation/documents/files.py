@@ -1,10 +1,11 @@
 """Reads documents and JSONL files as texts to cut passages from. What cannot be read is left out and noted, by name.
 
-A file that is named itself must be readable; one of a folder, and a row of a JSONL file, need not be.
+Files that are named must be there and be no JSON; what is in them need not be readable while any other file is.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 from collections import Counter
@@ -15,8 +16,9 @@ from typing import Any
 
 from qa_pipeline.data.documents import SUFFIXES, list_files, read_document
 from qa_pipeline.data.folding import whole_characters
-from qa_pipeline.data.rawfile import missing_file
+from qa_pipeline.data.rawfile import missing_file, reading
 from qa_pipeline.errors import DataError
+from qa_pipeline.generation.text import counted
 
 JSONL_SUFFIXES = frozenset({".jsonl", ".ndjson"})
 TEXT_KEYS = ("text", "context", "content", "body")
@@ -49,8 +51,15 @@ def source_texts(sources: Sequence[str], notes: list[str], leave: str | None = N
         leave: a folder whose files are passed over where they lie in one of `sources`: the output of this command.
 
     Raises:
-        DataError: a file that is named cannot be read, or a folder holds none that can.
+        DataError: a file that is named is not there or is JSON, or no file can be read.
     """
+    refuse_missing(sources)
+    data = " ".join(source for source in sources if _is_json(Path(source)))
+    if data:
+        raise DataError(
+            f"{data}: JSON is data and no document. The contexts of labelled data: --contexts_from {data}. Texts: save "
+            'them as .jsonl, with {"text": ...} on each line'
+        )
     if any(_inside(Path(source), leave) for source in sources):
         leave = None  # the documents lie in it, and not the other way round
     listing = list_files(sources, SUFFIXES | JSONL_SUFFIXES)
@@ -60,11 +69,11 @@ def source_texts(sources: Sequence[str], notes: list[str], leave: str | None = N
     names = _names([path for path, _ in files] + others, folders)
     bad: list[str] = []
     guessed: list[str] = []
-    for path, named in sorted(files, key=lambda file: _is_jsonl(file[0])):
+    for path, _ in sorted(files, key=lambda file: _is_jsonl(file[0])):
         try:
             texts = _rows(path, names[path], notes) if _is_jsonl(path) else [_whole(path, names[path], guessed)]
         except DataError as error:
-            if named:
+            if len(files) == 1:
                 raise
             bad.append(f"{names[path]} ({str(error).removeprefix(f'{path}: ')})")
             continue
@@ -72,16 +81,18 @@ def source_texts(sources: Sequence[str], notes: list[str], leave: str | None = N
     if len(bad) == len(files):
         raise DataError(f"none of {len(files):,} documents can be read: {some(bad) or 'there is none'}")
     if bad:
-        notes.append(f"{_files(bad)} left out: {some(bad)}")
+        notes.append(f"{counted(len(bad), 'file')} left out: {some(bad)}")
     if others:
         shown = some([names[path] for path in others])
+        data = ", labelled data with --contexts_from" if any(map(_ends_in_json, others)) else ""
         notes.append(
-            f"{_files(others)} not read, by the ending of the name: {shown}; a text is read when it is named itself"
+            f"{counted(len(others), 'file')} not read, by the ending of the name: {shown}; a text is read when it is "
+            f"named itself{data}"
         )
     if guessed:
         notes.append(
-            f"{_files(guessed)} not in UTF-8, read as Windows-1252: {some(guessed)}; if letters look wrong, convert "
-            "with iconv -f ENCODING -t UTF-8 IN > OUT"
+            f"{counted(len(guessed), 'file')} not in UTF-8, read as Windows-1252: {some(guessed)}; if letters look "
+            "wrong, convert with iconv -f ENCODING -t UTF-8 IN > OUT"
         )
 
 
@@ -101,8 +112,28 @@ def some(names: Sequence[str]) -> str:
     return "; ".join(names[:MOST_NAMED]) + more
 
 
-def _files(files: Sequence[Any]) -> str:
-    return f"{len(files):,} file{'s' if len(files) != 1 else ''}"
+def refuse_missing(sources: Sequence[str]) -> None:
+    """Raises DataError where there are no such files or folders, and names them all."""
+    missing = [source for source in sources if not os.path.exists(source)]
+    if missing:
+        start = "" if all(map(os.path.isabs, missing)) else f" (relative paths start at {os.getcwd()})"
+        raise DataError("; ".join(str(missing_file(source)) for source in missing) + start)
+
+
+def _ends_in_json(path: Path) -> bool:
+    return path.suffix.lower() == ".json"
+
+
+def _is_json(path: Path) -> bool:
+    """Whether a file is JSON by name and content, or has it on its first line."""
+    if not _ends_in_json(path) or not path.is_file():
+        return False
+    with reading(str(path)):
+        content = path.read_bytes().strip()
+    for part in (content, content.partition(b"\n")[0]):
+        with contextlib.suppress(ValueError, RecursionError):
+            return isinstance(json.loads(part), (dict, list))
+    return False
 
 
 def _is_jsonl(path: Path) -> bool:

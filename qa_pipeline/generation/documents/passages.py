@@ -16,7 +16,7 @@ from qa_pipeline.errors import DataError
 from qa_pipeline.generation.documents.files import some, source_texts
 from qa_pipeline.generation.documents.languages import is_other_language
 from qa_pipeline.generation.prompts import language_name
-from qa_pipeline.generation.text import count_words, sentence_spans
+from qa_pipeline.generation.text import count_words, counted, sentence_spans
 from qa_pipeline.generation.types import Passage, passage_id
 
 _PARAGRAPH = re.compile(r"[^\n](?:.|\n(?!\s*\n))*")  # runs of lines between blank ones
@@ -86,7 +86,7 @@ def read_passages(
     used = {passage.document for passage in passages}
     unused = [f"{name} ({' and '.join(sorted(why[name]))})" for name in why if name not in used]
     if unused and passages:
-        report.notes.append(f"{len(unused):,} document{'s' * (len(unused) != 1)} without a passage: {some(unused)}")
+        report.notes.append(f"{counted(len(unused), 'document')} without a passage: {some(unused)}")
     foreign = _in_other_languages(passages, language)
     if foreign:
         report.notes.append(_foreign_note(list(foreign), language, only_language))
@@ -222,7 +222,7 @@ def _in_other_languages(passages: Sequence[Passage], language: str) -> dict[str,
 
 
 def _foreign_note(names: Sequence[str], language: str, left_out: bool) -> str:
-    count = f"{len(names):,} document{'s' if len(names) != 1 else ''}"
+    count = counted(len(names), "document")
     if left_out:
         return (
             f"{count} left out, not in {language_name(language)}: {some(names)}; a language model (--backend openai, "

@@ -18,6 +18,7 @@ from qa_pipeline.generation.llm.requests import without_answer
 from qa_pipeline.generation.prompts import load_prompts, prompt_of_kind
 from qa_pipeline.generation.spec.model_reply import checked_reading
 from qa_pipeline.generation.spec.specification import Specification
+from qa_pipeline.generation.text import counted
 from qa_pipeline.generation.types import (
     Backend,
     Completion,
@@ -177,7 +178,9 @@ def invented(
             refused[one.reason] = refused.get(one.reason, 0) + 1
         else:
             passages.append(one)
-    notes = [f"{count:,} passages of the model left out: {reason}" for reason, count in sorted(refused.items())]
+    notes = [
+        f"{counted(count, 'passage')} of the model left out: {reason}" for reason, count in sorted(refused.items())
+    ]
     if not passages:
         raise DataError(
             f"{backend.model} wrote no passage that can be used ({'; '.join(notes) or 'no topics'}); try another "

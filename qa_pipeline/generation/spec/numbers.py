@@ -15,16 +15,23 @@ UNANSWERABLE = re.compile(
     re.IGNORECASE,
 )
 _ANSWERABLE = re.compile(r"\banswerable\b", re.IGNORECASE)
-_WORDS = {
-    **{"a": 1, "an": 1, "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8},
-    **{"nine": 9, "ten": 10, "twelve": 12, "dozen": 12, "fifteen": 15, "twenty": 20, "thirty": 30, "forty": 40},
-    **{"fifty": 50, "sixty": 60, "eighty": 80, "hundred": 100, "thousand": 1000},
+_UNITS = {"one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9}
+_TEENS = {
+    **{"ten": 10, "eleven": 11, "twelve": 12, "thirteen": 13, "fourteen": 14, "fifteen": 15, "sixteen": 16},
+    **{"seventeen": 17, "eighteen": 18, "nineteen": 19},
 }
+_TENS = {
+    **{"twenty": 20, "thirty": 30, "forty": 40, "fifty": 50, "sixty": 60, "seventy": 70, "eighty": 80, "ninety": 90}
+}
+_TIMES = {"dozen": 12, "hundred": 100, "thousand": 1000}
+_WORDS = {"a": 1, "an": 1, **_UNITS, **_TEENS, **_TENS, **_TIMES}
+_UP_TO_99 = rf"(?:(?:{'|'.join(_TENS)})(?:[- ](?:{'|'.join(_UNITS)}))?|{'|'.join((*_TEENS, *_UNITS))})\b"
+_MANY = rf"(?:(?:an?|{_UP_TO_99}) )?(?:{'|'.join(_TIMES)})(?: (?:and )?{_UP_TO_99})?"
 _PARTS = {"half": 2, "third": 3, "quarter": 4, "fourth": 4, "fifth": 5, "sixth": 6, "eighth": 8, "tenth": 10}
 _TOPS = "|".join(word for word, value in _WORDS.items() if value <= 4)
 _OFS = "|".join(word for word, value in _WORDS.items() if 2 <= value <= 20)
 _SHARE = re.compile(
-    r"(?<![\w.,])(?:(?P<percent>\d+(?:[.,]\d+)?)\s*(?:%|per ?cent\b)"
+    rf"(?<![\w.,])(?:(?P<percent>\d+(?:[.,]\d+)?|{_MANY}|{_UP_TO_99})\s*(?:%|per ?cent\b)"
     rf"|(?:(?P<tops>{_TOPS}|\d)[ -])?(?P<part>{'|'.join(_PARTS)})s?\b(?!-)"
     rf"|(?P<one>\d+|{_TOPS})(?: (?:in|out of)(?: every)? |/)(?P<of>\d+|{_OFS})\b(?!/)"
     r"|(?P<decimal>0?\.\d+)\b)",
@@ -40,7 +47,7 @@ _FILLER = re.compile(
 _UNIT = r"(?:question(?:[- ](?:and[- ])?answer)?(?: pair)?s?|(?:q&a|qa) pairs?|examples?|rows|pairs)\b"
 _NUMBER = (
     r"(?:\d{1,3}(?:[,']\d{3})+|\d{1,8})k?(?![\w%.]*[\w%])"
-    rf"|(?:an? )?(?:{'|'.join(word for word, value in _WORDS.items() if value >= 9)})"
+    rf"|{_MANY}|(?!(?:one|two|three|four|five|six|seven|eight)\b){_UP_TO_99}"
 )
 _LEAD = (
     r"(?:make|generate|write|create|produce|give|prepare|draft|ask|answer|want|need|like|get|have|total of|me|us"
@@ -146,7 +153,8 @@ def _fills(between: str) -> bool:
 
 def _value(match: re.Match[str]) -> float:
     if match["percent"]:
-        return float(match["percent"].replace(",", ".")) / 100
+        text = match["percent"]
+        return (float(text.replace(",", ".")) if text[0].isdigit() else _number(text)) / 100
     if match["decimal"]:
         return float(match["decimal"])
     if match["part"]:
@@ -183,9 +191,12 @@ def _use_count_of_unanswerable(instruction: str, found: Numbers) -> None:
 
 
 def _number(text: str) -> int:
-    text = text.lower().removeprefix("a ").removeprefix("an ")
-    if text in _WORDS:
-        return _WORDS[text]
+    text = text.lower()
+    if text[0].isalpha():
+        total = 0
+        for word in re.split(r"[- ](?:and )?", text):
+            total = max(1, total) * _TIMES[word] if word in _TIMES else total + _WORDS[word]
+        return total
     thousands = 1000 if text.endswith("k") else 1
     return int(re.sub(r"[,'k]", "", text)) * thousands
 

@@ -40,13 +40,29 @@ _TYPE_WORDS = {
 _QUESTION_WORDS = frozenset({"when", "who", "where", "why", "if", "ways"})
 _ONLY = re.compile(
     r"(?:^|(?<=[.;,:!?\n]))\s*(?:(?:but|and|with|please|use|give|want)\s+)*"
-    r"(?:only\s+([^.;!?\n]+)|([^.;:!?\n]+?)\s+only\s*(?=[.;,!?\n]|$))",
+    r"(?:only\s+([^.;!?\n]+)|([^.;:!?\n]+?)\s+only(?:,?\s+please)?\s*(?=[.;,!?\n]|$))",
     re.IGNORECASE,
 )
+_NOT = r"(?:\bnot|n['\u2019]t)"
+_ROWS = r"(?:questions?|examples?|rows?|ones?|pairs?)"
+_BETWEEN = (
+    r"(?:(?:any|of|the|them|these|those|all|such|to|be|is|are|have|has|may|must|should|shall|can|that|which|"
+    rf"{_ROWS})\s+)*"
+)
+"""What may stand between the word that says no and what it says no to."""
+_MAKE = r"(?:make|want|include|add|write|generate|create|produce|ask|give|use|need|have|put in|mix in|contain)"
+_AVOID = r"(?:avoid|exclude|omit|skip|leave out|avoiding|excluding|omitting|skipping|leaving out)"
+_UNWANTED = (
+    rf"(?:{_NOT}\s+(?:be\s+)?(?:wanted|needed|required|allowed|welcome|desired|included|used|asked|permitted|acceptable)"
+    r"|unwanted|forbidden|excluded|avoided|omitted|skipped|left out)"
+)
 _NO_UNANSWERABLE = re.compile(
-    r"\b(?:no|without|never|not any|don't (?:want|include|add)) (?:any )?unanswerable"
-    r"|\b(?:all|every|only) (?:questions? )?(?:must be |should be |are |is )?answerable"
-    r"|\balways (?:has|have) an answer",
+    rf"(?:\b(?:no|none|zero|0|without|never)|(?:{_NOT}|\bnever)\s+{_MAKE}|{_NOT}\s+(?:be|any)"
+    rf"|(?<!not )(?<!n['\u2019]t )(?<!never )\b{_AVOID})\s+{_BETWEEN}(?:{UNANSWERABLE.pattern})"
+    rf"|(?:{UNANSWERABLE.pattern})\s+(?:{_ROWS}\s+)?(?:(?:are|is|should|must|may|shall|can|to|be)\s*)+{_UNWANTED}"
+    r"|\bunanswerable\s*[:=]\s*(?:no|none|never|zero|false)\b"
+    rf"|(?<!not )\b(?:all|every|each|only)\s+{_BETWEEN}(?:answerable\b|an\s+answer\b)"
+    r"|\balways\s+(?:has|have)\s+an\s+answer",
     re.IGNORECASE,
 )
 _ABOUT = re.compile(
@@ -81,7 +97,7 @@ def find_domain(instruction: str, spans: Sequence[tuple[int, int]] = ()) -> str:
     """
     match = _ABOUT.search(without(instruction, spans))
     text = match[1] if match else re.split(r"[.;:!?\n]", instruction)[0]
-    text = re.sub(r",\s*(?:(?:but|and|with)\s+)?only\b.*", "", text, flags=re.IGNORECASE)
+    text = re.sub(r",\s*(?:(?:but|and|with|please)\s+)?only\b.*", "", text, flags=re.IGNORECASE)
     return " ".join(text.split()).strip(" \"'\u201c\u201d,")
 
 
@@ -133,6 +149,7 @@ def _listed_types(text: str) -> tuple[set[str], list[str]]:
     """The types in a list such as "dates and amounts", and what else stands in it."""
     kinds: set[str] = set()
     others = []
+    text = re.sub(r",?\s*\bplease\b", "", text, flags=re.IGNORECASE)
     for item in re.split(r"\s*(?:[,/&]|\b(?:and|or)\b)\s*", text.strip(), flags=re.IGNORECASE):
         core = re.sub(r"^(?:the|any|all|exact|of|for|about)\s+|\s+(?:from|in|of|on|that|which)\s.*$", "", item.strip())
         found = {name for name, words in _TYPE_WORDS.items() if re.fullmatch(words, core, re.IGNORECASE)}

@@ -177,14 +177,22 @@ def specification_from(content: Mapping[str, Any], where: str) -> Specification:
 
 
 def builtin_domain(specification: Specification, domains: Mapping[str, Any]) -> str | None:
-    """The built-in domain that the prompt is about, None without a clear one.
+    """The built-in domain that the specification is about, None without a clear one.
 
-    It is the one with most of its keywords in the prompt, at least two of them, or all the words of its name.
+    It is the one with most of its keywords in the specification's `domain`, at least two of them, or all the words of
+    its name. Where that says nothing, and is what the rules read in the prompt, all words of the prompt decide.
 
     Args:
         domains: name -> something with `keywords` (lower-case words).
     """
-    text = f"{specification.domain} {split_prompt(specification.prompt)[0]} {' '.join(specification.sample_questions)}"
+    instruction = split_prompt(specification.prompt)[0]
+    as_read = specification.domain in ("", find_domain(instruction, find_numbers(instruction).spans))
+    everything = f"{instruction} {' '.join(specification.sample_questions)}"
+    return _called(specification.domain, domains) or (_called(everything, domains) if as_read else None)
+
+
+def _called(text: str, domains: Mapping[str, Any]) -> str | None:
+    """The domain with most of its words in a text; None for too few of them, or a tie."""
     found = {_stem(word) for word in re.findall(r"\w+", text.lower())}
     scores: dict[str, int] = {}
     for name, domain in domains.items():

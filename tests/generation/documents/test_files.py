@@ -96,6 +96,53 @@ def test_a_named_file_in_which_no_row_has_a_text_is_an_error_with_its_first_faul
         read_passages([str(tmp_path / "od.jsonl")])
 
 
+def test_a_named_file_that_cannot_be_read_is_left_out_while_another_can(tmp_path, caplog):
+    town, empty, picture = (tmp_path / name for name in ("town.txt", "empty.md", "photo.png"))
+    town.write_text("\n\n".join(document(number) for number in range(9)))
+    empty.write_text("")
+    picture.write_bytes(b"\x89PNG")
+    words = ["--documents", str(empty), str(town), str(picture)]
+    assert main(["generate", *words, f"--output_dir={tmp_path / 'out'}"]) == 0
+    note = "2 files left out: empty.md (is empty); photo.png (expected a document, found a picture"
+    assert note in caplog.text and any(part.startswith(note) for part in report_of(tmp_path / "out")["notes"])
+    with pytest.raises(DataError, match=r"none of 2 documents can be read: empty\.md \(is empty\); photo\.png \("):
+        read_passages([str(empty), str(picture)])
+    with pytest.raises(DataError, match=r"empty\.md: is empty$"):
+        read_passages([str(empty)])
+
+
+def test_all_files_that_are_not_there_are_named_and_where_they_were_looked_for(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "rules.txt").write_text(document(1))
+    config = tmp_path / "c.yaml"
+    config.write_text("documents: [rule.txt, rules.txt, /no/where.md]\noutput_dir: out\n")
+    with pytest.raises(DataError) as error:
+        main(["generate", str(config)])
+    assert str(error.value) == (
+        'rule.txt: no such file or folder; did you mean "rules.txt"?; /no/where.md: no such file or folder '
+        f"(relative paths start at {tmp_path})"
+    )
+    with pytest.raises(DataError, match="where.md: no such file or folder$"):
+        read_passages(["/no/where.md"])
+
+
+@pytest.mark.parametrize("content", ['{"data": []}', '[{"question": "?"}]', '{"text": "a"}\n{"text": "b"}\n'])
+def test_json_is_no_document(tmp_path, content):
+    for name in ("squad.json", "more.JSON", "town.txt"):
+        (tmp_path / name).write_text(content if name != "town.txt" else document(1))
+    given = [str(tmp_path / name) for name in ("squad.json", "town.txt", "more.JSON")]
+    with pytest.raises(DataError, match=r"squad\.json .*more\.JSON: JSON is .*--contexts_from .*squad\.json .*more"):
+        read_passages(given)
+    found, report = read_passages([str(tmp_path)])
+    assert [passage.document for passage in found] == ["town.txt"]
+    assert report.notes[0].startswith("2 files not read") and "--contexts_from" in report.notes[0]
+
+
+def test_a_text_may_be_called_json(tmp_path):
+    (tmp_path / "notes.json").write_text(document(1))
+    assert names(str(tmp_path / "notes.json")) == ["notes.json"]
+
+
 def mixed_folder(folder: Path) -> Path:
     (folder / ".hidden").mkdir(parents=True)
     for number in range(6):

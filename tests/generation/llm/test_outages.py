@@ -71,7 +71,7 @@ def test_passages_that_got_no_answer_are_said_and_asked_again(tmp_path, docs, ca
     assert report["facts"]["passages_asked"] == 3 and report["facts"]["passages_unanswered"] == 4
     assert reason not in report["rejected"] and report["rows"] > 0
     for text in (report["stopped_early"], card, printed, caplog.text):
-        assert f"4 passages are not done, since their requests failed, retries included: {reason} 4" in text
+        assert f"4 passages not done, since requests failed, retries included: {reason} 4" in text
         assert url in text and "same command" in text
     assert "3 of 7 passages" in card and f"{'passages not done':<24}{4:>10}" in printed
     assert "give more documents" not in card
@@ -127,9 +127,9 @@ def test_questions_that_were_not_rephrased_are_counted_and_warned_of(tmp_path, d
     report, printed = report_of(out), capsys.readouterr().out
     rows = report["rows"]
     assert rows > 0 and report["not_rephrased"] == {"refused": rows}
-    assert f"{rows} questions were to be rephrased and stand as first asked" in " ".join(report["warnings"])
+    assert f"{rows} questions not rephrased but as first asked" in " ".join(report["warnings"])
     assert f"not rephrased{rows:>21}   refused {rows}" in printed
-    assert f"{rows} questions stand as first asked" in (out / "README.md").read_text()
+    assert f"{rows} questions not rephrased but as first asked" in (out / "README.md").read_text()
     assert "stopped_early" not in report
 
 

@@ -93,3 +93,54 @@ def test_examples_without_a_context_are_kept_as_questions():
 )
 def test_a_built_in_domain_is_taken_only_where_it_is_clear(prompt, domain):
     assert builtin_domain(parse_prompt(prompt), DOMAINS) == domain
+
+
+@pytest.mark.parametrize(
+    ("domain", "prompt", "name"),
+    [
+        ("a law firm", "Questions about a clinic", None),
+        ("contracts", "Make 30 questions about a clinic", "contracts"),
+        ("", "Make 30 questions about a clinic", "clinic"),
+        ("fees", "Here are the patients of a clinic. Questions about fees", "clinic"),
+    ],
+)
+def test_an_edited_domain_decides_whatever_the_prompt_says(domain, prompt, name):
+    assert builtin_domain(specification_from({"domain": domain, "prompt": prompt}, "spec.yaml"), DOMAINS) == name
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "Don't make unanswerable questions",
+        "Do not include questions that cannot be answered",
+        "I don\u2019t want any of the questions to be unanswerable",
+        "None unanswerable",
+        "Zero unanswerable",
+        "Please avoid unanswerable questions",
+        "Without unanswerable questions",
+        "Questions must not be unanswerable",
+        "Unanswerable questions are not wanted",
+        "Unanswerable ones should be left out",
+        "Unanswerable: none",
+        "All questions must be answerable",
+        "Every question must have an answer",
+    ],
+)
+def test_no_unanswerable_questions_in_other_words(words):
+    for prompt in (f"Questions about contracts. {words}.", f"40 questions about contracts, {words.lower()}"):
+        assert parse_prompt(prompt).unanswerable is False
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "Some unanswerable",
+        "Don't leave out unanswerable questions",
+        "Never avoid unanswerable questions",
+        "Not all questions should be unanswerable",
+        "No pictures, but unanswerable questions",
+        "Unanswerable questions are wanted",
+    ],
+)
+def test_words_that_say_no_to_something_else(words):
+    assert parse_prompt(f"Questions about contracts. {words}.").unanswerable is True
