@@ -189,7 +189,7 @@ def _last_predicate(words: list[Word]) -> list[Word]:
 
 def _imperative(words: Sequence[Word]) -> list[str] | None:
     """The words of a clause that tells its reader to do something, "please" left out; None for others."""
-    words = words[1:] if words[0].lower == "please" else words
+    words = words[1:] if words and words[0].lower == "please" else words
     if not words or words[0].kind not in ("verb", "word"):
         return None
     form = lexicon.VERB_FORMS.get(words[0].lower)

@@ -160,6 +160,10 @@ def test_questions_as_people_ask(sentence, answer, kind, expected):
     assert expected in questions(sentence, answer, kind)
 
 
+def test_a_clause_that_ends_with_a_comma_behind_the_answer():
+    assert questions("By using this site,", "site", "phrase", told=True) == {"By using what?"}
+
+
 def test_a_subordinate_clause_is_not_turned_into_a_question():
     asked = questions("When you register with Yahoo and sign in, we know you.", "Yahoo", "name")
     assert not any(re.search(r"\b(?:do|does|did) when\b", question) for question in asked), asked
