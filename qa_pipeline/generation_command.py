@@ -42,8 +42,8 @@ from qa_pipeline.generation.run import finish, generate
 from qa_pipeline.generation.shards import Shard, find_shards, join, read_shard
 from qa_pipeline.generation.spec.rules import language_code
 from qa_pipeline.generation.spec.specification import Specification, parse_prompt, read_specification
-from qa_pipeline.generation.text import counted
 from qa_pipeline.generation.types import Backend, Passage
+from qa_pipeline.wording import counted
 
 logger = logging.getLogger(__name__)
 

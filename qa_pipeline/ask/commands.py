@@ -23,12 +23,13 @@ from qa_pipeline.ask.found import ask_all, best_of_documents
 from qa_pipeline.ask.parsing import parse
 from qa_pipeline.ask.question_lists import read_questions
 from qa_pipeline.ask.reading import read_contexts, read_data
-from qa_pipeline.ask.terminal import counted, metrics_table, reply_dict, reply_text, shown, uses_colour
+from qa_pipeline.ask.terminal import metrics_table, reply_dict, reply_text, shown, uses_colour
 from qa_pipeline.data import Example
 from qa_pipeline.data.documents import Document
 from qa_pipeline.data.fingerprint import fingerprint
 from qa_pipeline.errors import ConfigError, QAError
 from qa_pipeline.metrics import calibration_error, resampling_of, score_rows
+from qa_pipeline.wording import counted
 
 if TYPE_CHECKING:
     from qa_pipeline.predictor import Answer, QAPredictor

@@ -133,8 +133,3 @@ def metrics_table(scores: Scores, drawn: Resampling, rng: np.random.Generator, e
     if ece is not None:
         lines.append(f"{'ECE':<14}{ece:>7.3f}   of the confidences, as probabilities of an exact match")
     return "\n".join(lines)
-
-
-def counted(count: int, what: str) -> str:
-    """A count with its noun: 1 question, 2 questions."""
-    return f"{count:,} {what}" + ("" if count == 1 else "s")

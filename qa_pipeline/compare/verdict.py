@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from qa_pipeline.compare.results import Comparison, Difference, ModelResult, Versus
 from qa_pipeline.metrics.resampling import FEWEST
+from qa_pipeline.wording import counted
 
 FEW_QUESTIONS = 100
 SUREST = 0.2  # share of the questions
@@ -176,24 +177,20 @@ def _reach(comparison: Comparison) -> list[str]:
     texts, documents = len(comparison.contexts), comparison.num_documents or len(comparison.contexts)
     if comparison.resampled == "question" and texts < comparison.num_questions:
         return [
-            f"The questions are about only {_things(texts, 'text')}: the intervals say what more questions about the "
+            f"The questions are about only {counted(texts, 'text')}: the intervals say what more questions about the "
             "same texts would give, not what other texts would."
         ]
     if comparison.resampled == "context" and documents < texts:
         return [
-            f"The texts come from only {_things(documents, 'document')}: the intervals say what more texts of the same "
+            f"The texts come from only {counted(documents, 'document')}: the intervals say what more texts of the same "
             "documents would give, not what other documents would."
         ]
     if comparison.num_resampled < FEWEST and comparison.resampled != "question":
         return [
-            f"Resamples draw only {_things(comparison.num_resampled, comparison.resampled)}: with so few, intervals "
+            f"Resamples draw only {counted(comparison.num_resampled, comparison.resampled)}: with so few, intervals "
             "are too narrow."
         ]
     return []
-
-
-def _things(number: int, what: str) -> str:
-    return f"{number} {what}" + ("" if number == 1 else "s")
 
 
 def _direction(comparison: Comparison, model: int, against: int) -> int:

@@ -11,8 +11,8 @@ from qa_pipeline.generation.dataset import make_dataset
 from qa_pipeline.generation.job import Job
 from qa_pipeline.generation.journal import Block
 from qa_pipeline.generation.rows import Row
-from qa_pipeline.generation.text import counted
 from qa_pipeline.generation.types import Rejected
+from qa_pipeline.wording import counted
 
 
 @dataclass

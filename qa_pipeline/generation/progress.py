@@ -7,8 +7,8 @@ from collections import Counter
 from collections.abc import Callable
 
 from qa_pipeline.generation.report import usage_facts, usage_text
-from qa_pipeline.generation.text import counted
 from qa_pipeline.generation.types import UsageSoFar
+from qa_pipeline.wording import counted
 
 SECONDS = 5.0
 

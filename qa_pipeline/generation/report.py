@@ -12,8 +12,9 @@ from qa_pipeline.generation.dataset import SPLITS, Dataset
 from qa_pipeline.generation.filters import mean_overlap
 from qa_pipeline.generation.reasons import meaning
 from qa_pipeline.generation.rows import Row
-from qa_pipeline.generation.text import count_words, counted, normalised
+from qa_pipeline.generation.text import count_words, normalised
 from qa_pipeline.generation.types import UsageSoFar
+from qa_pipeline.wording import counted
 
 FORMAT = 1
 FEW_QUESTIONS = 200

@@ -38,8 +38,8 @@ from qa_pipeline.generation.quotes import place
 from qa_pipeline.generation.report import make_report, usage_facts
 from qa_pipeline.generation.rows import Row
 from qa_pipeline.generation.shards import Shard, write_shard
-from qa_pipeline.generation.text import counted
 from qa_pipeline.generation.types import Draft, Passage, Rejected
+from qa_pipeline.wording import counted
 
 logger = logging.getLogger(__name__)
 

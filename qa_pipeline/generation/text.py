@@ -31,11 +31,6 @@ def count_words(text: str) -> int:
     return (unspaced + 1) // 2 + len(_WORD.findall(_UNSPACED.sub(" ", text))) if unspaced else len(_WORD.findall(text))
 
 
-def counted(number: float, noun: str) -> str:
-    """A count with its noun: 1 document, 2 documents."""
-    return f"{number:,.0f} {noun}{'' if number == 1 else 's'}"
-
-
 @lru_cache(maxsize=65536)
 def normalised(text: str) -> str:
     """NFKC, lower case, words only, one space between them."""

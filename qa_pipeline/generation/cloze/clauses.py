@@ -9,6 +9,8 @@ from qa_pipeline.generation.cloze.words import Word, begins_predicate
 
 ENOUGH_WORDS, MOST_WORDS = 10, 25
 MOST_SUBJECT_WORDS = 8
+MOST_STATEMENT_WORDS = 12
+"""Behind a clause, in which a further statement must show its verb."""
 _OF_SUBJECT = frozenset(("det", "word", "cap", "num", "pron", "prep"))
 _MARKS = frozenset(",;:—–()-.")
 _PARTING = frozenset(";:")
@@ -48,18 +50,17 @@ def clause_around(words: tuple[Word, ...], start: int, end: int, enough: int = E
     left = max(cut for cut in cuts if cut <= first)
     right = min(cut for cut in cuts if cut >= last)
     if (relative := _relative(words, first)) is not None:
-        return Clause((*relative[0], *words[relative[1] : first]), words[first:last], _trim(words[last:right], "right"))
+        return Clause((*relative[0], *words[relative[1] : first]), words[first:last], _trim_right(words[last:right]))
     subject = _shared_subject(words, left, first)
     while not subject:
         complete = _has_verb(words[left:first] + words[last:right])
         if right - left >= (enough if complete else MOST_WORDS):
             break
-        lower = [cut for cut in cuts if cut < left and not (complete and _parted(words, left, right, left - 1))]
-        higher = [
-            cut
-            for cut in cuts
-            if cut > right and not (complete and _parted(words, right, min(right + 12, len(words)), right))
-        ]
+        stays = complete and (words[left - 1].text in _PARTING or _is_statement(words, left, right))
+        lower = [cut for cut in cuts if cut < left and not stays]
+        end = min(right + MOST_STATEMENT_WORDS, len(words))
+        stays = complete and right < end and (words[right].text in _PARTING or _is_statement(words, right, end))
+        higher = [cut for cut in cuts if cut > right and not stays]
         if lower:
             left = lower[-1]
         elif higher:
@@ -68,11 +69,11 @@ def clause_around(words: tuple[Word, ...], start: int, end: int, enough: int = E
             break
         if subject := _shared_subject(words, left, first):
             break
-    own = _trim(words[left:first], "left")
+    own = _trim_left(words[left:first])
     if subject and own and own[0].kind == "word" and subject[-1].kind != "aux":
         own = (replace(own[0], kind="verb"), *own[1:])  # "and costs 5 euros"
     before = (*subject, *own)
-    return Clause(before, words[first:last], _trim(words[last:right], "right"), _opens(words, left))
+    return Clause(before, words[first:last], _trim_right(words[last:right]), _opens(words, left))
 
 
 def _opens(words: tuple[Word, ...], left: int) -> bool:
@@ -121,11 +122,9 @@ def _relative(words: tuple[Word, ...], first: int) -> tuple[tuple[Word, ...], in
     return (words[begin : r - 1], r + 1) if known and says and _has_verb(words[r + 1 : first]) else None
 
 
-def _parted(words: tuple[Word, ...], start: int, end: int, mark: int) -> bool:
-    """Whether the words from `start` say something by themselves: behind a mark, or "and" with a subject and a verb."""
-    if words[mark].text in _PARTING:
-        return True
-    joins = start < len(words) and words[start].lower in ("and", "but", "so", "while", "whereas")
+def _is_statement(words: tuple[Word, ...], start: int, end: int) -> bool:
+    """Whether "and", a subject and a verb stand between two words, behind another statement."""
+    joins = words[start].lower in ("and", "but", "so", "while", "whereas")
     if not joins or not _has_verb(words[:start]):
         return False  # "students and seniors pay"
     said = words[start + 1 : end]
@@ -161,17 +160,23 @@ def _is_preposition(words: tuple[Word, ...], i: int) -> bool:
     return words[i + 1].kind in ("num", "cap") or words[i + 1].lower in _TIMES
 
 
-def _trim(words: tuple[Word, ...], side: str) -> tuple[Word, ...]:
-    """Takes punctuation and joining words off the outer end."""
+def _trim_left(words: tuple[Word, ...]) -> tuple[Word, ...]:
+    """Takes punctuation and joining words off the beginning."""
     kept = list(words)
-    while side == "left" and kept and (kept[0].kind == "punct" or kept[0].lower in _LINKS):
+    while kept and (kept[0].kind == "punct" or kept[0].lower in _LINKS):
         kept.pop(0)
-    opens = side == "left" and len(kept) > 1 and kept[0].lower in ("where", "that")
+    opens = len(kept) > 1 and kept[0].lower in ("where", "that")
     if opens and kept[1].kind in _OF_SUBJECT - {"prep"}:
         kept.pop(0)
-    comma = next((i for i, word in enumerate(kept) if word.text == ","), 0) if side == "right" else 0
-    if comma and kept[comma + 1 : comma + 2] and kept[comma + 1].lower == "and" and not _has_verb(tuple(kept[comma:])):
+    return tuple(kept)
+
+
+def _trim_right(words: tuple[Word, ...]) -> tuple[Word, ...]:
+    """Takes punctuation and joining words off the end, and the subject of what is said next."""
+    kept = list(words)
+    comma = next((i for i, word in enumerate(kept) if word.text == ","), 0)
+    if comma and kept[comma + 1 : comma + 2] and kept[comma + 1].lower == "and" and not _has_verb(words[comma:]):
         del kept[comma:]  # "has 9,599 inhabitants, and its museum" of what goes on with "shows ..."
-    while side == "right" and kept and (kept[-1].kind in ("punct", "conj", "det") or kept[-1].lower in _OPENERS):
+    while kept and (kept[-1].kind in ("punct", "conj", "det") or kept[-1].lower in _OPENERS):
         kept.pop()
     return tuple(kept)

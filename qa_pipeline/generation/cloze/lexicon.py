@@ -121,10 +121,10 @@ REGULAR = word_set(
     "donate erect expose focus guide integrate interpret isolate label load navigate note personalize preside promise raid "
     "raise recruit refine reinforce repeat rescue specify supervise suspect suspend threaten trace transport trust"
 )  # fmt: skip
-DOUBLED = {
-    "begin", "clip", "commit", "control", "cut", "drag", "drop", "emit", "enrol", "map", "mop", "plug", "scan", "step", "strip", "tap", "unplug", "forget", "get", "hit", "let", "log", "permit", "transmit", "plan", "put", "run", "set",
-    "sit", "split", "stop", "submit", "swim", "transfer", "win", "occur", "prefer", "refer", "forbid",
-}  # fmt: skip
+DOUBLED = word_set(
+    "begin clip commit control cut drag drop emit enrol forbid forget get hit let log occur permit plan prefer put "
+    "refer run scan set sit split step stop submit swim tap transfer transmit unplug win"
+)  # fmt: skip
 NOUN_VERBS = word_set(
     "aid capture click focus guide label load note promise raid raise rescue suspect trace transport trust "
     "rent book park clean permit stay access account act address aim answer approach attack attempt award base call cause change charge claim contact control "

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from qa_pipeline.generation.cloze import lexicon
+from qa_pipeline.generation.cloze.spans import AMOUNTS, THINGS
 from qa_pipeline.generation.cloze.words import Word, begins_predicate, is_content
 
-AMOUNTS = lexicon.word_set("number percent money quantity")
-_THINGS = lexicon.word_set("phrase modified name person organization place title")
 _RELATIVE = lexicon.word_set("who which whose where")
 
 
@@ -25,13 +26,13 @@ def pared(before: list[Word], after: list[Word], kind: str) -> tuple[list[Word],
     adjunct &= not any(word.kind in ("aux", "punct") for word in before)
     while after and after[0].text in ('”")’' if adjunct else '”")’,'):
         after.pop(0)
-    if len(after) > 1 and after[0].kind == "pron" and after[1].kind in ("verb", "aux") and kind in _THINGS:
+    if len(after) > 1 and after[0].kind == "pron" and after[1].kind in ("verb", "aux") and kind in THINGS:
         after = []  # "one point for every [euro] they spend"
     before, after = _without_company(before, after, kind)
     return before, _without_second_predicate(before, after)
 
 
-def is_half(before: list[Word] | tuple[Word, ...], after: list[Word] | tuple[Word, ...]) -> bool:
+def is_half(before: Sequence[Word], after: Sequence[Word]) -> bool:
     """Whether the answer between these words is one end of "between ... and ..."."""
     pair = next((i for i in range(len(before) - 1, -1, -1) if before[i].lower == "between"), None)
     if pair is None:
@@ -63,20 +64,20 @@ def _without_company(before: list[Word], after: list[Word], kind: str) -> tuple[
     joined = bool(before) and before[-1].lower in ("and", "or")
     if kind == "time":  # "open on Mondays from 9:00 to 12:00, and on Fridays from [10:00]": only the last of the list
         other = max((i for i, word in enumerate(before) if word.kind == "num"), default=len(before))
-        last = next((i for i in range(other, len(before)) if before[i].lower == "and"), None)
+        last = next((i for i in range(other, len(before)) if before[i].lower == "and"), len(before))
         end = verb + 1
         while end < len(before) and before[end].kind in ("word", "verb", "adv"):
             end += 1
-        listed = last is not None and end <= last + 1 < len(before) and before[last + 1].kind == "prep"
-        return (before[:end] + before[last + 1 :] if listed and last is not None else before), after
+        listed = end <= last + 1 < len(before) and before[last + 1].kind == "prep"
+        return (before[:end] + before[last + 1 :] if listed else before), after
     if joined and kind in AMOUNTS:
         before = before[: next((i for i, word in enumerate(before) if i > verb and word.kind == "num"), len(before))]
-    elif joined and kind in _THINGS:
+    elif joined and kind in THINGS:
         end = len(before)
         while end > verb + 1 and before[end - 1].kind not in ("aux", "verb", "prep", "ing"):
             end -= 1
         before = before[:end]
-    if after and after[0].lower in ("and", "or") and kind in _THINGS:
+    if after and after[0].lower in ("and", "or") and kind in THINGS:
         end = 1
         while end < len(after) and after[end].kind in ("det", "word", "cap", "num"):
             end += 1

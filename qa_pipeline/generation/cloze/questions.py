@@ -15,8 +15,9 @@ import numpy as np
 from qa_pipeline.generation.cloze import lexicon
 from qa_pipeline.generation.cloze.clauses import Clause
 from qa_pipeline.generation.cloze.noise import NO_NOISE, Noise, add_noise
-from qa_pipeline.generation.cloze.paring import AMOUNTS, is_half
-from qa_pipeline.generation.cloze.wh_words import NAMED, wh_and_rest
+from qa_pipeline.generation.cloze.paring import is_half
+from qa_pipeline.generation.cloze.spans import AMOUNTS, NAMED, THINGS
+from qa_pipeline.generation.cloze.wh_words import wh_and_rest
 from qa_pipeline.generation.cloze.words import Word, base_form, is_content, join
 
 MOST_WORDS = 24
@@ -29,8 +30,8 @@ _SUBORDINATE = lexicon.word_set("which who whose when if where while because alt
 _OF_WHOLE = lexicon.word_set("date year place purpose reason manner condition time duration")
 """Types whose answer says something of a whole clause."""
 _WHEN_OR_WHY = _OF_WHOLE - {"place"}
-_THINGS = NAMED | lexicon.word_set("phrase modified subject")
-_PAIRED = AMOUNTS | NAMED | lexicon.word_set("date year phrase modified")
+_PAIRED = AMOUNTS | THINGS | {"date", "year"}
+"""Types whose answer may be one end of "between ... and ..."."""
 IN_ORDER_SHARE = 0.9
 """How often a question has the order of English ones where that can be made."""
 _PARTS = re.compile(r"\b(\w+)( \1\b)+", re.I)
@@ -123,7 +124,7 @@ def _order(
             return "inverted", [wh, *statement]
     relative = bool(after) and after[0].lower in ("that", "which", "who", "whose")
     half = bool(after) and after[0].lower in ("and", "or") or bool(before) and before[-1].lower in ("and", "or")
-    half &= kind in _THINGS and not any(word.kind in ("aux", "verb") for word in before)
+    half &= kind in THINGS | {"subject"} and not any(word.kind in ("aux", "verb") for word in before)
     behind = bool(after) and after[0].kind == "prep" and kind in ("phrase", "subject", "modified")
     if half or bare and (relative or behind or kind in _WHEN_OR_WHY):
         return "subject", []  # "What and seniors pay?", "Who that was born here became king?", "When was closed?"

@@ -15,6 +15,11 @@ GROUPS: dict[str, tuple[str, ...]] = {
 }
 """Group -> answer types in it. A user may ask for groups and for single types."""
 TYPES: tuple[str, ...] = tuple(kind for kinds in GROUPS.values() for kind in kinds)
+AMOUNTS = frozenset(("number", "percent", "money", "quantity"))
+NAMED = frozenset(("person", "organization", "place", "name", "title"))
+"""Types whose answer may stand behind what it is: "the company Intel"."""
+THINGS = NAMED | {"phrase", "modified"}
+"""Types whose answers stand in lists: "the bed and the food"."""
 WH: dict[str, str] = {
     **dict.fromkeys(GROUPS["date"], "when"),
     **dict.fromkeys(("number", "percent", "money", "quantity", "duration"), "how much"),

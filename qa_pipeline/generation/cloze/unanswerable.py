@@ -11,6 +11,7 @@ import numpy as np
 from qa_pipeline.generation.cloze import lexicon
 from qa_pipeline.generation.cloze.answers import Answer, find_answers
 from qa_pipeline.generation.cloze.collection import Collection
+from qa_pipeline.generation.cloze.spans import AMOUNTS
 from qa_pipeline.generation.cloze.words import content_set, cut, normalized
 from qa_pipeline.generation.types import Draft
 
@@ -19,6 +20,17 @@ WEIGHTS = (0.4, 0.2, 0.35, 0.05)
 _SWAPPED_KINDS = lexicon.word_set(
     "person organization place name date year number percent money quantity title century"
 )
+_BOUND_BEFORE = re.compile(
+    r"\b(?:up to|at least|at most|(?:more|less|fewer|other|longer|older|younger|higher|lower|later|earlier) than|over|"
+    r"under|below|above|within|before|after|until|since|by|exceeds?|maximum(?: of)?|minimum(?: of)?|first|last|"
+    r"next)\W*$",
+    re.I,
+)
+_BOUND_BEHIND = re.compile(
+    r"^\W*(?:\w+ )?or (?:more|less|fewer|later|older|younger|above|below|over|under|higher)\b", re.I
+)
+GREATEST_RATIO = 10
+"""Between a number and the one put in its place."""
 
 Asked = Callable[[int], Sequence[Draft]]
 """Passage number -> its answerable drafts."""
@@ -74,20 +86,6 @@ def _swapped(
     return None
 
 
-_BOUND_BEFORE = re.compile(
-    r"\b(?:up to|at least|at most|(?:more|less|fewer|other|longer|older|younger|higher|lower|later|earlier) than|over|"
-    r"under|below|above|within|before|after|until|since|by|exceeds?|maximum(?: of)?|minimum(?: of)?|first|last|"
-    r"next)\W*$",
-    re.I,
-)
-_BOUND_BEHIND = re.compile(
-    r"^\W*(?:\w+ )?or (?:more|less|fewer|later|older|younger|above|below|over|under|higher)\b", re.I
-)
-_AMOUNTS = lexicon.word_set("number percent money quantity")
-GREATEST_RATIO = 10
-"""Between a number and the one put in its place."""
-
-
 def _is_bound(question: str, answer: Answer) -> bool:
     """Whether a value is a limit, inside which others are answered too: "up to 50", "Android 10 or later"."""
     at = question.find(answer.text)
@@ -105,7 +103,7 @@ def _fits(old: Answer, new: Answer) -> bool:
         return False
     if old.span.kind == "name":
         return old.text.isupper() == new.text.isupper()
-    if old.span.kind not in _AMOUNTS:
+    if old.span.kind not in AMOUNTS:
         return True
     (before, old_rest), (after, new_rest) = (_split(answer.text) for answer in (old, new))
     if before is None or after is None:

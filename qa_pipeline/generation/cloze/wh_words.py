@@ -6,8 +6,9 @@ import numpy as np
 
 from qa_pipeline.generation.cloze import lexicon
 from qa_pipeline.generation.cloze.clauses import Clause
-from qa_pipeline.generation.cloze.paring import AMOUNTS, pared
+from qa_pipeline.generation.cloze.paring import pared
 from qa_pipeline.generation.cloze.patterns import unit_question
+from qa_pipeline.generation.cloze.spans import AMOUNTS, NAMED
 from qa_pipeline.generation.cloze.words import Word
 
 WH_WORDS: dict[str, tuple[str, ...]] = {
@@ -38,8 +39,6 @@ WH_WORDS: dict[str, tuple[str, ...]] = {
 _TIME_PREPOSITIONS = lexicon.word_set("in on at during since by from until around before after")
 _PLACE_PREPOSITIONS = lexicon.word_set("in at near to within throughout")
 _CLASSED = lexicon.word_set("organization place name title")
-NAMED = lexicon.word_set("person organization place name title")
-"""Types whose answer may stand behind what it is: "the company Intel"."""
 CLASS_SHARE = 0.5
 """How often a name is asked for by its class: "what party" for "Liberal Party"."""
 _ABOUT = lexicon.word_set("about approximately around nearly almost roughly over only some just")
@@ -79,9 +78,9 @@ def wh_and_rest(clause: Clause, kind: str, rng: np.random.Generator) -> tuple[st
             wh = unit_question(" ".join(word.text for word in clause.answer))
             if after and after[0].lower in _MEASURED:
                 wh, after = f"how {after[0].lower}", after[1:]
-            behind = before[-1].lower if before else ""
-            if wh == "how long" and behind in _SPANNING:
-                wh = wh if before.pop().lower == "for" else f"{behind} {wh}"
+            if wh == "how long" and before and before[-1].lower in _SPANNING:
+                preposition = before.pop().lower
+                wh = wh if preposition == "for" else f"{preposition} {wh}"
             elif wh == "how long" and each:
                 wh = "how often"
     elif kind == "time" and before and before[-1].lower in ("between", "from") and len(clause.answer) > 1:
@@ -90,10 +89,10 @@ def wh_and_rest(clause: Clause, kind: str, rng: np.random.Generator) -> tuple[st
         while before and before[-1].lower.rstrip(".") in lexicon.TITLES:
             before.pop()
     elif kind in ("date", "year", "time", "century") and before and before[-1].lower in _TIME_PREPOSITIONS:
-        preposition = before.pop()
-        if preposition.lower in ("since", "until", "before", "after", "by", "from"):
+        preposition = before.pop().lower
+        if preposition in ("since", "until", "before", "after", "by", "from"):
             noun = wh.split()[-1]
-            wh = f"{preposition.lower} {noun if noun == 'when' else f'what {noun}'}"
+            wh = f"{preposition} {noun if noun == 'when' else f'what {noun}'}"
     elif (
         kind == "place"
         and wh == "where"

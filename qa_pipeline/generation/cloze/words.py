@@ -22,6 +22,8 @@ _WORD = re.compile(
     r"\d+(?:-?[^\W\d_]+)+|[$£€]?\d[\d,.]*\d%?|[$£€]?\d%?|[^\W\d_]+(?:\.[^\W\d_])+(?!\w)\.?|"
     r"\w+(?:\.[a-z]\w+)+|\w+(?:[-'’&]\w+)*(?:\+\+|#)?|[^\w\s]"
 )
+_TAKES_E = ("at", "iz", "v", "c", "s", "g", "ur", "ir", "bl", "dl", "fl", "gl", "kl", "pl", "tl", "zl")
+"""Ends of verbs without their -ed whose base has an e."""
 _CLAUSE_ENDS = frozenset(",;:.()!?—–")
 _SPACE_BEFORE = re.compile(r"\s+([,.;:?!%)\]])")
 _SPACE_AFTER = re.compile(r"([(\[])\s+")
@@ -180,13 +182,7 @@ def base_form(word: Word) -> tuple[str, str]:
         root = word.lower[:-2]
         if len(root) > 2 and root[-1] == root[-2] and (root[-1] not in "sl" or root[:-1] in lexicon.VERB_FORMS):
             return root[:-1], "did"
-        return (
-            root + "e"
-            if root.endswith(
-                ("at", "iz", "v", "c", "s", "g", "ur", "ir", "bl", "dl", "fl", "gl", "kl", "pl", "tl", "zl")
-            )
-            else root
-        ), "did"
+        return root + "e" * root.endswith(_TAKES_E), "did"
     return word.lower, "do"
 
 

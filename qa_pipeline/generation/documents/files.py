@@ -18,7 +18,7 @@ from qa_pipeline.data.documents import SUFFIXES, list_files, read_document
 from qa_pipeline.data.folding import whole_characters
 from qa_pipeline.data.rawfile import missing_file, reading
 from qa_pipeline.errors import DataError
-from qa_pipeline.generation.text import counted
+from qa_pipeline.wording import counted
 
 JSONL_SUFFIXES = frozenset({".jsonl", ".ndjson"})
 TEXT_KEYS = ("text", "context", "content", "body")

@@ -16,8 +16,9 @@ from qa_pipeline.errors import DataError
 from qa_pipeline.generation.documents.files import some, source_texts
 from qa_pipeline.generation.documents.languages import is_other_language
 from qa_pipeline.generation.prompts import language_name
-from qa_pipeline.generation.text import count_words, counted, sentence_spans
+from qa_pipeline.generation.text import count_words, sentence_spans
 from qa_pipeline.generation.types import Passage, passage_id
+from qa_pipeline.wording import counted
 
 _PARAGRAPH = re.compile(r"[^\n](?:.|\n(?!\s*\n))*")  # runs of lines between blank ones
 _HEADING = re.compile(r"\s{0,3}(?:#{1,6}\s+|={3,}|-{3,}).*")

@@ -18,7 +18,6 @@ from qa_pipeline.generation.llm.requests import without_answer
 from qa_pipeline.generation.prompts import load_prompts, prompt_of_kind
 from qa_pipeline.generation.spec.model_reply import checked_reading
 from qa_pipeline.generation.spec.specification import Specification
-from qa_pipeline.generation.text import counted
 from qa_pipeline.generation.types import (
     Backend,
     Completion,
@@ -28,6 +27,7 @@ from qa_pipeline.generation.types import (
     Request,
     UsageSoFar,
 )
+from qa_pipeline.wording import counted
 
 CACHE = "completions.sqlite"
 ANSWER_KINDS = (

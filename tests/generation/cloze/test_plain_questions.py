@@ -260,7 +260,7 @@ def test_one_who_acts_has_verbs_for_one():
             "Who may ship up to 50 plants for free?",
             "Growers sold 14 plants.",
         ),
-        ("The app needs version 10 or later.", "What needs 10 euros or more?", "It costs 16 euros."),
+        ("The plan needs 10 seats or more.", "What needs 10 seats or more?", "It has 16 seats in all."),
         ("The visit takes two weeks in May.", "What takes two weeks in May?", "It took fourteen days in all."),
         ("It has 300 rooms in the north.", "What has 300 rooms in the north?", "It has 5 million rooms."),
         ("It lasts 10 days in the north.", "What lasts 10 days in the north?", "It is 12 km away."),
