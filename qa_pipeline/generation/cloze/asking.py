@@ -88,7 +88,7 @@ def ask(
     """
     details: dict[str, Any] = {"answer_type": candidate.span.kind}
     if candidate.framed is not None:
-        asked = frame_question(candidate.framed, choose_voice(rng, collection.service[number]), rng)
+        asked = frame_question(candidate.framed, candidate.text, choose_voice(rng, collection.service[number]), rng)
         if asked is None:
             return "no_wording"
         question, details["template"] = asked

@@ -46,7 +46,7 @@ class Collection:
         """(sentence, answer) of what the passage states about a service; of other texts what they tell one to do."""
         if not self.spoken[number]:
             return []
-        framed = self._all_framed(number)
+        framed = _each_category_once(self._all_framed(number))
         return framed if self.service[number] else [pair for pair in framed if pair[1].frame in GENERAL_FRAMES]
 
     def cells(self, number: int) -> list[tuple[int, Cell]]:
@@ -95,3 +95,11 @@ class Collection:
             for number in numbers:
                 spoken[number], service[number] = True, about_data
         return spoken, service
+
+
+def _each_category_once(framed: Sequence[tuple[int, Framed]]) -> list[tuple[int, Framed]]:
+    """The pairs without those whose category was named before."""
+    first: dict[tuple[str, int] | None, int] = {}
+    for position, (_, one) in enumerate(framed):
+        first.setdefault(one.category, position)
+    return [pair for i, pair in enumerate(framed) if pair[1].category is None or first[pair[1].category] == i]

@@ -55,8 +55,11 @@ SINGLE_WORD = 0.3
 GENERAL_IN_SERVICE = 0.06
 """Weight of a general answer against one of a frame in a text that has frames."""
 
-MOST_WORDINGS = 2
-"""Questions about one answer of a frame: people ask for the same thing in many ways."""
+SELDOM_ASKED = ("phrase", "subject", "modified", "number", "ordinal")
+"""Types that nobody asks for in a passage that has frames; asked for all the same where `answer_types` names them."""
+MOST_WORDINGS, MOST_WORDINGS_OF_SENTENCE = 2, 5
+"""Questions about one answer of a frame, and about one that is a whole sentence: people ask for the same thing in many
+ways, and most of what they ask is answered by a statement as a whole."""
 
 
 class ClozeGenerator:
@@ -80,6 +83,7 @@ class ClozeGenerator:
         self.seed = seed
         self.options = options if options is not None else ClozeOptions(**fields)
         self.kinds = resolve_types(self.options.answer_types)
+        self.seldom_asked = () if self.options.answer_types else SELDOM_ASKED
 
     def drafts(self, passages: Sequence[Passage]) -> Iterator[Draft | Rejected]:
         """Questions about every passage, in the order of the passages' ids; passages with the same id are one."""
@@ -139,7 +143,7 @@ class ClozeGenerator:
         passage = collection.passages[number]
         rng = passage_rng(self.seed, passage.id)
         candidates = candidates_of(collection, number, self.kinds, self.options)
-        chooser = _Chooser(candidates, collection.service[number], rng)
+        chooser = _Chooser(candidates, collection.service[number], self.seldom_asked, rng)
         result: list[Draft | Rejected] = []
         drafts: list[Draft] = []
         budget = self.options.questions_per_context
@@ -190,11 +194,16 @@ class ClozeGenerator:
 class _Chooser:
     """Draws candidates: kinds of questions by weight, less the more of a kind there are; each answer once."""
 
-    def __init__(self, candidates: Sequence[Candidate], service: bool, rng: np.random.Generator):
+    def __init__(
+        self, candidates: Sequence[Candidate], service: bool, seldom_asked: Sequence[str], rng: np.random.Generator
+    ):
         self.left = list(candidates)
         self.weights = WEIGHTS[service]
         framed = any(candidate.framed is not None for candidate in candidates)
-        self.general = GENERAL_IN_SERVICE if service and framed else 1.0
+        self.general = 1.0
+        if service and framed:
+            self.general = GENERAL_IN_SERVICE
+            self.left = [c for c in candidates if c.framed is not None or c.span.kind not in seldom_asked]
         self.rng = rng
         self.by_wh: Counter[str] = Counter()
         self.by_sentence: Counter[int] = Counter()
@@ -218,7 +227,8 @@ class _Chooser:
         self.left = [
             c for c in self.left if normalized(c.text) != text and _overlap(c.span, span.start, span.end) < SAME_SPAN
         ]
-        if candidate.framed is not None and self.by_span[span] < MOST_WORDINGS:
+        most = MOST_WORDINGS_OF_SENTENCE if span.kind in ("choice", "sentence") else MOST_WORDINGS
+        if candidate.framed is not None and self.by_span[span] < most:
             self.left.append(candidate)
 
     def _weight(self, candidate: Candidate) -> float:

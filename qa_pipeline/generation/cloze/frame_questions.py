@@ -7,12 +7,15 @@ import re
 
 import numpy as np
 
+from qa_pipeline.generation.cloze.categories import called, category_of_noun
 from qa_pipeline.generation.cloze.frames import Framed
 from qa_pipeline.generation.cloze.voice import Voice
 
 # {do} {org}: "do you", "does the company"; {Do}: the same with a capital; {my} {me} {i}; {info}: what it is about;
 # {share}: a verb of the frame; {others}: people outside. "a|b" in angle brackets is a choice.
 _SHARE = "<share|disclose|give|pass on|sell|release|transfer>"
+_SHARE_WITH = "<share {what} with|disclose {what} to|give {what} to|sell {what} to|release {what} to|pass {what} on to>"
+_SHARE_INFO, _SHARE_CALLED = (_SHARE_WITH.replace("{what}", f"{{{name}}}") for name in ("info", "called"))
 _OTHERS = "<others|third parties|other companies|anyone else|outside parties|partners>"
 _COLLECT = "<collect|gather|ask for|obtain|record|need|store>"
 _USE = "<use|need|process|want>"
@@ -21,7 +24,7 @@ _PROTECT = "<protect|secure|keep safe|safeguard>"
 WORDINGS: dict[str, dict[str, tuple[str, ...]]] = {
     "share": {
         "action": (
-            f"{{Do}} {{org}} {_SHARE} {{info}} <to|with> {_OTHERS}?", f"Will {{org}} {_SHARE} {{info}}?", f"Is {{info}} shared with {_OTHERS}?",
+            f"{{Do}} {{org}} {_SHARE_INFO} {_OTHERS}?", f"Will {{org}} {_SHARE} {{info}}?", f"Is {{info}} shared with {_OTHERS}?",
             f"Can {_OTHERS} <see|get|access|use> {{info}}?", f"{{Do}} {{org}} make {{info}} available to {_OTHERS}?",
             "<Does anyone else get|Who else gets> {info}?", "How is {info} shared?",
         ),
@@ -103,13 +106,18 @@ WORDINGS: dict[str, dict[str, tuple[str, ...]]] = {
     },
     "edit": {
         "information": ("What can {i} <change|edit|delete|see>?", "Which {plain} can {i} <edit|delete|correct>?"),
-        "predicate": ("Can {i} <edit|change|delete|see|correct> {mine}?", "How can {i} <edit|change|delete|update|see> {mine}?", "Is it possible to <delete|change|access> {mine}?"),
+        "predicate": ("Can {i} <edit|change|delete|see|correct> {mine}?", "How can {i} <edit|change|delete|update|see> {mine}?", "Is it possible to <delete|change|access> {mine}?", "Will {org} let {me} <edit|delete|see|correct> {mine}?", "What <happens to|can {i} do with> {mine} after {i} close {my} account?"),
         "purpose": ("Why would {i} change {mine}?",), "condition": ("When can {i} <change|delete> {mine}?",), "manner": ("How can {i} <edit|change|delete|update> {mine}?",),
     },
     "choose": {
         "choice": (
             "Can {i} <opt out|unsubscribe|say no|decline>?", "How can {i} <opt out|unsubscribe|stop this>?", "What <choices|options> do {i} have?", "Do {i} have a choice about {mine}?",
             "Can {i} control how {mine} is used?", "What control do {i} have over {mine}?", "{Do} {org} let {me} choose?", "Is <my consent|permission> needed?", "What does a choice of {mine} apply to?",
+            "Do {i} have <choice|control|a say> over the <collection|use|sharing> of {mine}?", "Does {my} choice apply to <third party|first party> <data collection|data use|sharing>?",
+            "What <scope|type of data|kind of user> does {my} <choice|control> apply to?", "Can {i} <choose|decide> <whether to|not to|to> give {mine}?",
+            "Will {org} <give|offer> {me} <choices|options|controls> for {my} data <collection|use|sharing>?", "What <choices|options|controls> {do} {org} <offer|give> {me} <on|for> <the use of|sharing> {mine}?",
+            "How can {i} control the <use|collection|sharing> of {mine}?", "What should {i} do <if {i} want to opt out|to opt out|to withdraw consent>?",
+            "Do {i} need to <opt in|agree|consent> before {mine} is <collected|shared|used>?", "{Do} {org} <allow|let> {me} <limit|restrict|refuse> the <use|sharing|collection> of {mine}?",
         ),
         "information": ("What can {i} <choose|refuse|control|opt out of>?", "What <choices|options> are there?"),
         "predicate": ("How can {i} opt out?", "What <choices|options> do {i} have?", "Can {i} <refuse|opt out|choose>?", "What happens if {i} opt out?"),
@@ -135,13 +143,44 @@ _CHOICES = re.compile(r"<([^<>]*)>")
 _PLAIN = ("information", "data", "information", "data", "details")
 _PERSONAL = ("information", "data", "personal information", "personal data", "info", "private data")
 MOST_TOPIC_WORDS = 6
+BY_CATEGORY: dict[str, dict[str, tuple[str, ...]]] = {
+    "share": {
+        "information": (f"{{Do}} {{org}} {_SHARE_CALLED} {_OTHERS}?", f"{{Do}} {{org}} {_SHARE} {{called}}?", f"Can {_OTHERS} <see|get|access> {{called}}?", "Is {called} shared?"),
+        "purpose": (f"{{Do}} {{org}} {_SHARE} {{info}} {{called}}?", f"{{Do}} {{org}} {_SHARE_INFO} {_OTHERS} {{called}}?", "Is {info} shared {called}?"),
+        "recipient": ("{Do} {org} <share {info} with|disclose {info} to> {called}?", "Can {called} <see|get|access|use> {info}?", "Will {called} <get|receive|collect|have access to> {info}?"),
+    },
+    "collect": {
+        "information": (f"{{Do}} {{org}} {_COLLECT} {{called}}?", f"Will {{org}} {_COLLECT} {{called}}?", "Is {called} <collected|recorded|stored>?", "{Do} {org} keep track of {called}?"),
+        "purpose": (f"{{Do}} {{org}} {_COLLECT} {{info}} {{called}}?", "Is {info} collected {called}?"),
+        "recipient": ("{Do} {org} get {info} from {called}?", "Will {called} collect {info}?"),
+        "condition": (f"{{Do}} {{org}} {_COLLECT} {{info}} {{called}}?", "Is {info} collected {called}?", "{Do} {org} collect any <information|data> {called}?"),
+    },
+    "use": {
+        "information": (f"{{Do}} {{org}} {_USE} {{called}}?", "Is {called} used?"),
+        "purpose": ("{Do} {org} use {info} {called}?", "Is {info} used {called}?", "Will {info} be used {called}?"),
+        "recipient": ("Will {called} use {info}?", "Can {called} <see|use|access> {info}?"),
+    },
+    "keep": {
+        "information": ("{Do} {org} <keep|store|retain> {called}?", "Is {called} <kept|stored>?"),
+        "purpose": ("{Do} {org} <keep|store|retain> {info} {called}?",),
+    },
+}  # fmt: skip
+"""Questions that call the answer by the name of its category, {called}; see `categories`."""
+CATEGORY_SHARE = 0.3
+"""How often a part of a statement that belongs to a category is asked for by the name of it."""
 YES_NO_SHARE = 0.5
 """How often any part of a statement is asked for with a yes-or-no question. Whoever asks "do you share my data?" is
 answered by whatever the text says of sharing: to whom, what, why or when."""
 
 
-def frame_question(framed: Framed, voice: Voice, rng: np.random.Generator) -> tuple[str, str] | None:
+def frame_question(framed: Framed, text: str, voice: Voice, rng: np.random.Generator) -> tuple[str, str] | None:
     """A question that the framed answer answers.
+
+    Args:
+        framed: the answer, and what its statement is about.
+        text: the answer as written.
+        voice: whose words the question uses.
+        rng: chooses.
 
     Returns:
         The question and the name of its wording, such as "share/recipient/2"; None where the frame asks nothing about
@@ -150,24 +189,32 @@ def frame_question(framed: Framed, voice: Voice, rng: np.random.Generator) -> tu
     of_frame, kind = WORDINGS.get(framed.frame, {}), framed.span.kind
     if kind not in of_frame:
         return None
-    if "action" in of_frame and rng.random() < YES_NO_SHARE:
-        kind = "action"
-    wordings = of_frame[kind]
+    wordings, by_category = of_frame[kind], BY_CATEGORY.get(framed.frame, {}).get(kind, ())
+    name = None
+    if framed.category is not None or (by_category and rng.random() < CATEGORY_SHARE):
+        name = called(kind, text, rng)
+    if name is not None:
+        wordings, kind = by_category, f"category/{kind}"
+    elif framed.category is not None:
+        return None
+    elif "action" in of_frame and rng.random() < YES_NO_SHARE:
+        wordings, kind = of_frame["action"], "action"
     number = int(rng.integers(len(wordings)))
-    text = _CHOICES.sub(lambda match: _one(match.group(1).split("|"), rng), wordings[number])
+    wording = _CHOICES.sub(lambda match: _one(match.group(1).split("|"), rng), wordings[number])
     personal = f"{voice.my} {_one(_PERSONAL, rng)}"
     statement = framed.frame in ("instruction", "consequence")
     topic = voice.reworded(framed.topic if statement else _LIST.split(framed.topic)[0])
-    if statement or not framed.topic or len(framed.topic.split()) > MOST_TOPIC_WORDS or rng.random() < 0.4:
+    of_data = framed.topic and category_of_noun("recipient", framed.topic) is None
+    if statement or not of_data or len(framed.topic.split()) > MOST_TOPIC_WORDS or rng.random() < 0.4:
         info = personal
     else:
         topic_is_ours = topic.lower().startswith((voice.my + " ", "information", "data"))
         info = topic if topic_is_ours else f"{_one((voice.my, voice.my, 'the'), rng)} {topic}"
     values = {
-        "do": voice.do, "Do": voice.do.capitalize(), "org": voice.org, "org_object": voice.org_object, "my": voice.my,
-        "me": voice.me, "i": voice.i, "info": info, "mine": personal, "plain": _one(_PLAIN, rng), "topic": topic,
+        "called": (name or "").format(my=voice.my, me=voice.me, i=voice.i), "do": voice.do, "Do": voice.do.capitalize(),
+        "org": voice.org, "org_object": voice.org_object, "my": voice.my, "me": voice.me, "i": voice.i, "info": info, "mine": personal, "plain": _one(_PLAIN, rng), "topic": topic,
     }  # fmt: skip
-    question = " ".join(text.format(**values).split()).replace(" ?", "?")
+    question = " ".join(wording.format(**values).split()).replace(" ?", "?")
     return question[:1].upper() + question[1:], f"{framed.frame}/{kind}/{number}"
 
 

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from qa_pipeline.generation.cloze import lexicon
+from qa_pipeline.generation.cloze.categories import category_of_noun
 from qa_pipeline.generation.cloze.phrases import clause_spans, noun_phrases
 from qa_pipeline.generation.cloze.sentences import Sentence
 from qa_pipeline.generation.cloze.spans import Span
@@ -44,6 +45,11 @@ BY_YOU: dict[str, frozenset[str]] = {
     ),
 }
 """Frame -> verbs of what the reader does."""
+HANDLING = {
+    **dict.fromkeys(("share", "collect", "use"), ("information", "purpose", "recipient")),
+    "keep": ("information", "purpose"),
+}
+"""Frame of what is done with data -> types of what its sentences name."""
 _POLICY_NOUNS = lexicon.word_set("policy policies notice statement terms agreement")
 _SAFETY = re.compile(
     r"\b(?:secur\w+|safeguards?|encrypt\w*|password-?\w*|firewalls?|unauthorized|confidential\w*|protect\w*)\b", re.I
@@ -76,6 +82,8 @@ class Framed:
         actor: "us" or "you".
         verb: base form of the statement's verb.
         topic: what the statement is about besides the answer, as written; "" where nothing fits.
+        category: of a noun that is an answer for what it names, whatever its place in the statement: type and number,
+            see `categories`; None for parts of the statement.
     """
 
     span: Span
@@ -83,6 +91,7 @@ class Framed:
     actor: str
     verb: str
     topic: str
+    category: tuple[str, int] | None = None
 
 
 def framed_answers(text: str, sentence: Sentence) -> Iterator[Framed]:
@@ -94,10 +103,14 @@ def framed_answers(text: str, sentence: Sentence) -> Iterator[Framed]:
     """
     words = sentence.words
     clauses = list(clause_spans(sentence))
+    handling = None
     for v in range(len(words)):
         statement = _statement(words, v)
         if statement is not None:
             yield from _parts(text, words, v, statement, clauses)
+            handling = statement if statement.frame in HANDLING else handling
+    if handling is not None:
+        yield from _named(text, words, handling)
     yield from _two_halves(text, sentence)
     frames = {name for name, cue in CUES if cue.search(text, sentence.start, sentence.end)}
     for name, _ in CUES:
@@ -194,6 +207,17 @@ def _parts(
             yield Framed(
                 Span(span.start, span.end, "information"), statement.frame, statement.actor, statement.verb, ""
             )
+
+
+def _named(text: str, words: Sequence[Word], statement: _Statement) -> Iterator[Framed]:
+    """What a sentence that says how data are handled names, wherever it stands."""
+    for first, end in noun_phrases(words):
+        start, stop = words[first].start, words[end - 1].end
+        for kind in HANDLING[statement.frame]:
+            number = category_of_noun(kind, text[start:stop])
+            if number is not None:
+                span = Span(start, stop, kind)
+                yield Framed(span, statement.frame, statement.actor, statement.verb, "", (kind, number))
 
 
 def _object(words: Sequence[Word], first: int) -> tuple[int, int] | None:

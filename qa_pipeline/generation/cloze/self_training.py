@@ -77,7 +77,8 @@ def self_train(
         folds = divide(drafts, seed, number)
         if any(not any(draft.answer is not None for draft in fold) for fold in folds):
             raise ConfigError("self-training", "expected answerable rows of at least two passages; found fewer")
-        result: list[Draft] = []
+        kept: list[Draft] = []
+        adopted: list[Draft] = []
         for fold in range(FOLDS):
             own = folds[fold]
             other = [draft for k in range(FOLDS) if k != fold for draft in folds[k]]
@@ -86,14 +87,14 @@ def self_train(
             predictions = train_and_predict([example_of(d) for d in other], [example_of(d) for d in asked])
             if len(predictions) != len(asked):
                 raise ValueError(f"expected {len(asked)} predictions, found {len(predictions)}")
-            result += [draft for draft in own if draft.answer is None]
+            kept += [draft for draft in own if draft.answer is None]
             report.counts["unanswerable"] += len(own) - len(asked)
             for draft, prediction in zip(asked, predictions, strict=True):
                 verdict, new = judge(draft, prediction, rebuild, min_confidence, adopt)
                 report.counts[verdict] += 1
                 if new is not None:
-                    result.append(new)
-        drafts = _each_answer_once(result)
+                    (kept if verdict == "kept" else adopted).append(new)
+        drafts = _without_repeats(kept, adopted)
         reports.append(report)
     return list(drafts), reports
 
@@ -130,21 +131,22 @@ def judge(
     return ("adopted", new) if new is not None else ("dropped", None)
 
 
-def _each_answer_once(drafts: Sequence[Draft]) -> list[Draft]:
-    """Each question and each place of an answer once in a passage, in the order of passages, answers and questions."""
-    ordered = sorted(
-        drafts, key=lambda d: (d.passage.id, -1 if d.start is None else d.start, d.answer or "", d.question)
-    )
+def _without_repeats(kept: Sequence[Draft], adopted: Sequence[Draft]) -> list[Draft]:
+    """Each question of a passage once, and of adopted answers those that no other draft has; in a stable order."""
     seen: set[tuple[str, str]] = set()
-    kept = []
-    for draft in ordered:
-        keys = {(draft.passage.id, "?" + normalized(draft.question))}
-        if draft.answer is not None:
-            keys.add((draft.passage.id, f"{draft.start}:{normalized(draft.answer)}"))
-        if not keys & seen:
-            seen |= keys
-            kept.append(draft)
-    return kept
+    result = []
+    for is_adopted, drafts in ((False, kept), (True, adopted)):
+        for draft in sorted(drafts, key=_order):
+            question = (draft.passage.id, "?" + normalized(draft.question))
+            answer = (draft.passage.id, f"{draft.start}:{normalized(draft.answer or '')}")
+            if question not in seen and not (is_adopted and answer in seen):
+                seen |= {question, answer}
+                result.append(draft)
+    return sorted(result, key=_order)
+
+
+def _order(draft: Draft) -> tuple[str, int, str, str]:
+    return draft.passage.id, -1 if draft.start is None else draft.start, draft.answer or "", draft.question
 
 
 def _check(rounds: int, min_confidence: float) -> None:

@@ -200,7 +200,7 @@ def test_every_wording_can_be_filled_and_is_a_question():
             for seed in range(30):
                 rng = np.random.default_rng(seed)
                 made = frame_question(
-                    replace(one, frame=frame, span=replace(one.span, kind=kind)), choose_voice(rng), rng
+                    replace(one, frame=frame, span=replace(one.span, kind=kind)), "gadgets", choose_voice(rng), rng
                 )
                 assert made is not None and made[1].startswith((f"{frame}/{kind}/", f"{frame}/action/"))
                 asked.add(made[0])
