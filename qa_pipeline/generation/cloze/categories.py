@@ -98,7 +98,7 @@ def called(kind: str, text: str, rng: np.random.Generator) -> str | None:
         for category in CATEGORIES.get(kind, ())
         if category.named.search(text)
         for name in category.asked
-        if name.removeprefix("{my} ") not in lower
+        if name.removeprefix("{my} ").lower() not in lower
     ]
     return names[int(rng.integers(len(names)))] if names else None
 
