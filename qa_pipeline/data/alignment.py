@@ -1,18 +1,21 @@
 """Finds where a claimed answer really is in its context. Never raises, never sees a file.
 
 The result is always a slice of the context. Methods are tried from the most literal to the most tolerant: the claimed
-place, the place read in another unit (UTF-8 bytes, UTF-16 units), the nearest exact occurrence, and at last the folded
-texts of `folding.py`. The first two cost O(len(answer)) and O(start); the rest is linear in the context.
+place, the nearest exact occurrence, and at last the folded texts of `folding.py`. Only the claimed place may lie inside
+a word: whatever is searched for is found as whole words or not at all ("no" is not in "know").
 """
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_left
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
 from qa_pipeline.data.folding import Folded, fold, is_whole
 from qa_pipeline.data.loose import LooseAnswer
+from qa_pipeline.data.offsets import BYTES, PLAIN, UTF16, Counting
 
 EXACT = "exact"
 """The answer is where the source says."""
@@ -20,25 +23,35 @@ LOCATED = "located"
 """The source gives only the text; it was found in the context."""
 TRIMMED = "trimmed"
 """Right apart from spaces around the answer."""
-BYTE_OFFSET = "byte_offset"
-"""Right when the offset is read as UTF-8 bytes."""
-UTF16_OFFSET = "utf16_offset"
-"""Right when the offset is read as UTF-16 code units (JavaScript, Java)."""
 MOVED = "moved"
 """The nearest exact occurrence."""
+UNQUOTED = "unquoted"
+"""Found without the quotation marks around it."""
+WHOLE_NUMBER = "whole_number"
+"""Found without the ".0" that tables put behind whole numbers."""
 TOLERANT = "tolerant"
-"""Equal only after folding white space, Unicode forms, case, quotes and dashes."""
+"""Equal only after folding white space, Unicode forms, case, quotes, dashes and HTML's character references."""
 
 AS_GIVEN = frozenset({EXACT, LOCATED})
 """Outcomes that change nothing that the source said: not repairs."""
 
 EMPTY_ANSWER = "empty_answer"
+EMPTY_SPAN = "empty_span"
 NOT_FOUND = "answer_not_found"
+INSIDE_WORD = "answer_inside_word"
 BAD_SPAN = "span_outside_context"
 NO_TEXT = "answer_without_text_or_span"
 
-# How many occurrences are looked at for one on whole words before the first is taken: keeps odd inputs linear.
+# How many occurrences are looked at for one on whole words: keeps odd inputs linear.
 _MAX_OCCURRENCES = 1000
+_QUOTED = re.compile(
+    r"""(?s)["'`\u2018\u201c\u201e\u00ab\u00bb\u2039\u300c](.+)["'`\u2019\u201d\u201c\u00bb\u00ab\u203a\u300d]"""
+)
+_FLOAT = re.compile(r"([+-]?\d+)\.0+")
+
+Span = tuple[int, int]
+Hits = Callable[[int, int], Span | None]
+"""The first whole-word hit at or after a character (step 1), or the last one before it (step -1)."""
 
 
 @dataclass(slots=True, frozen=True)
@@ -48,8 +61,8 @@ class Aligned:
     Attributes:
         text: the slice of the context.
         start: its first character.
-        how: one of the constants above (`EXACT`, `LOCATED`, ...).
-        ambiguous: True where a text without a place occurs more than once.
+        how: one of the constants above (`EXACT`, `LOCATED`, ...), or the `reason` of the counting that placed it.
+        ambiguous: True where the text is there more than once and nothing decides which one is meant.
     """
 
     text: str
@@ -63,48 +76,56 @@ class Rejected:
     """An answer that is not in the context.
 
     Attributes:
-        reason: `EMPTY_ANSWER`, `NOT_FOUND`, `BAD_SPAN` or `NO_TEXT`.
+        reason: `EMPTY_ANSWER`, `EMPTY_SPAN`, `NOT_FOUND`, `INSIDE_WORD`, `BAD_SPAN` or `NO_TEXT`.
     """
 
     reason: str
 
 
-def align_answer(context: str, answer: LooseAnswer) -> Aligned | Rejected:
+def align_answer(context: str, answer: LooseAnswer, counting: Counting = PLAIN) -> Aligned | Rejected:
     """Returns the slice of `context` that `answer` means, and how it was found.
 
     A negative start means an unknown place. Where text and span disagree the text decides.
+
+    Args:
+        context: the text that is asked.
+        answer: what the source claims.
+        counting: how the source counts its offsets.
     """
     text, start = answer.text, answer.start
-    if start is not None and start < 0:
+    if start is not None and (start < 0 or not counting.trusted):
         start = None
     if text is None:
-        return _from_span(context, start, answer.end)
+        return _from_span(context, start, answer.end, counting)
     core = text.strip()
     if not core:
         return Rejected(EMPTY_ANSWER)
-    if start is None:
-        return _locate(context, core) or _tolerant(context, core, None) or Rejected(NOT_FOUND)
-    if context.startswith(text, start) and len(core) == len(text):
-        return Aligned(text, start, EXACT)
-    return (
-        _trimmed(context, text, core, start)
-        or _other_unit(context, core, start)
-        or _nearest(context, core, start)
-        or _tolerant(context, core, start)
-        or Rejected(NOT_FOUND)
-    )
+    place = None if start is None else counting.start(context, start)
+    if place is not None:
+        how = EXACT if counting.is_plain or place == start else counting.reason
+        if len(core) == len(text) and context.startswith(text, place):
+            return Aligned(text, place, how)
+        if trimmed := _trimmed(context, text, core, place):
+            return trimmed
+    return _searched(context, core, start, place)
 
 
-def _from_span(context: str, start: int | None, end: int | None) -> Aligned | Rejected:
+def _from_span(context: str, start: int | None, end: int | None, counting: Counting) -> Aligned | Rejected:
     if start is None or end is None:
         return Rejected(NO_TEXT)
-    if not start <= end <= len(context):
+    begin, stop = counting.start(context, start), counting.end(context, end)
+    if start == end == 0 and (stop == 0 or not is_whole(context, 0, stop or 0)):
+        return Rejected(EMPTY_ANSWER)  # the usual mark of a question without an answer
+    if begin is None or stop is None or not begin <= stop <= len(context):
         return Rejected(BAD_SPAN)
-    text = context[start:end]
+    if begin == stop:
+        return Rejected(EMPTY_SPAN)
+    text = context[begin:stop]
     core = text.strip()
     if not core:
         return Rejected(EMPTY_ANSWER)
-    return Aligned(core, start + text.index(core), EXACT if len(core) == len(text) else TRIMMED)
+    how = TRIMMED if len(core) != len(text) else EXACT if counting.is_plain or begin == start else counting.reason
+    return Aligned(core, begin + text.index(core), how)
 
 
 def _trimmed(context: str, text: str, core: str, start: int) -> Aligned | None:
@@ -117,48 +138,71 @@ def _trimmed(context: str, text: str, core: str, start: int) -> Aligned | None:
     return None
 
 
-def _other_unit(context: str, core: str, start: int) -> Aligned | None:
-    """Reads the offset as bytes or UTF-16 units, which tools in other languages count; both run ahead of characters."""
-    if context.isascii():
+def _searched(context: str, core: str, start: int | None, place: int | None) -> Aligned | Rejected:
+    """The text where it stands as whole words: as it is, then without what tables and forms add, then folded."""
+    if found := _exact(context, core, start, place):
+        return found
+    if found := _tolerant(context, core, start, place):
+        return found
+    for pattern, how in ((_FLOAT, WHOLE_NUMBER), (_QUOTED, UNQUOTED)):
+        if (match := pattern.fullmatch(core)) and (plain := match[1].strip()):
+            found = _exact(context, plain, start, place) or _tolerant(context, plain, start, place)
+            if found:
+                return Aligned(found.text, found.start, how, found.ambiguous)
+    return Rejected(INSIDE_WORD if core in context else NOT_FOUND)
+
+
+def _exact(context: str, core: str, start: int | None, place: int | None) -> Aligned | None:
+    def hits(at: int, step: int) -> Span | None:
+        found = context.find(core, at) if step > 0 else context.rfind(core, 0, max(0, at + len(core) - 1))
+        for _ in range(_MAX_OCCURRENCES):
+            if found < 0 or is_whole(context, found, found + len(core)):
+                break
+            found = context.find(core, found + 1) if step > 0 else context.rfind(core, 0, found + len(core) - 1)
+        else:
+            return None
+        return None if found < 0 else (found, found + len(core))
+
+    if core not in context:
         return None
-    # Every character takes at least one unit, so the first `start` characters are enough.
-    head = context[:start]
-    for encoding, unit_size, how in (("utf-8", 1, BYTE_OFFSET), ("utf-16-le", 2, UTF16_OFFSET)):
-        units = head.encode(encoding, errors="surrogatepass")[: start * unit_size]
-        place = len(units.decode(encoding, errors="ignore"))
-        if place != start and context.startswith(core, place):
-            return Aligned(core, place, how)
+    if start is None:
+        span = hits(0, 1)
+        return None if span is None else Aligned(core, span[0], LOCATED, hits(span[0] + 1, 1) is not None)
+    span, ambiguous = _nearest(hits, start if place is None else place)
+    if span is None:
+        return None
+    if ambiguous and (found := _in_other_unit(context, core, start)):
+        return found
+    return Aligned(core, span[0], MOVED, ambiguous)
+
+
+def _nearest(hits: Hits, place: int) -> tuple[Span | None, bool]:
+    """The hit nearest to `place` (of two equally near the earlier), and whether others leave that open.
+
+    An offset that is off by one still says which one is meant; from further away another may be meant as well.
+    """
+    after, before = hits(place, 1), hits(place, -1)
+    spans = [span for span in (before, after) if span is not None]
+    if not spans:
+        return None, False
+    span = min(spans, key=lambda span: abs(span[0] - place))
+    alone = len(spans) == 1 and hits(span[0] + 1, 1) is None and hits(span[0], -1) is None
+    return span, not alone and abs(span[0] - place) > 1
+
+
+def _in_other_unit(context: str, core: str, start: int) -> Aligned | None:
+    """A guess where several occurrences leave open which is meant: tools in other languages count other units."""
+    for counting in (Counting(BYTES), Counting(UTF16)):
+        place = counting.start(context, start)
+        if place is not None and place != start and context.startswith(core, place):
+            return Aligned(core, place, counting.reason, ambiguous=True)
     return None
 
 
-def _nearest(context: str, core: str, start: int) -> Aligned | None:
-    """The exact occurrence nearest to `start`; of two equally near the earlier, as wrong units only run ahead."""
-    after = context.find(core, start)
-    before = context.rfind(core, 0, start + len(core) - 1) if start > 0 else -1
-    places = [place for place in (before, after) if place >= 0]
-    if not places:
-        return None
-    place = min(places, key=lambda place: abs(place - start))
-    return Aligned(core, place, MOVED)
-
-
-def _locate(context: str, core: str) -> Aligned | None:
-    """The first occurrence on whole words, else the first of all."""
-    first = place = context.find(core)
-    if first < 0:
-        return None
-    ambiguous = context.find(core, first + 1) >= 0
-    for _ in range(_MAX_OCCURRENCES):
-        if is_whole(context, place, place + len(core)):
-            return Aligned(core, place, LOCATED, ambiguous)
-        place = context.find(core, place + 1)
-        if place < 0:
-            break
-    return Aligned(core, first, LOCATED, ambiguous)
-
-
-def _tolerant(context: str, core: str, start: int | None) -> Aligned | None:
+def _tolerant(context: str, core: str, start: int | None, place: int | None) -> Aligned | None:
     """The nearest (or first) whole-word match of the folded texts, with spaces as they are and then without any."""
+    if len(core) == 1 and core.isascii():
+        return None  # "A" is a grade, "a" an article
     for keep_spaces in (True, False):
         wanted = fold(core, keep_spaces).text
         if not wanted:
@@ -166,31 +210,37 @@ def _tolerant(context: str, core: str, start: int | None) -> Aligned | None:
         folded = _folded_context(context, keep_spaces)
         if wanted not in folded.text:
             continue
-        spans = [s for s in (_scan(context, folded, wanted, start, step) for step in (1, -1)) if s]
-        if spans:
-            begin, end = min(spans, key=lambda span: (abs(span[0] - (start or 0)), span[0]))
-            return Aligned(context[begin:end], begin, TOLERANT)
+
+        def hits(at: int, step: int, folded: Folded = folded, wanted: str = wanted) -> Span | None:
+            return next(_scan(context, folded, wanted, at, step), None)
+
+        if start is None:
+            span = hits(0, 1)
+            ambiguous = span is not None and hits(span[0] + 1, 1) is not None
+        else:
+            span, ambiguous = _nearest(hits, start if place is None else place)
+        if span is not None:
+            return Aligned(context[span[0] : span[1]], span[0], TOLERANT, ambiguous)
     return None
 
 
-def _scan(context: str, folded: Folded, wanted: str, start: int | None, step: int) -> tuple[int, int] | None:
-    """The first usable match at or after `start` (step 1), or the last one before it (step -1)."""
-    pivot = bisect_left(folded.starts, start or 0)
+def _scan(context: str, folded: Folded, wanted: str, at: int, step: int) -> Iterator[Span]:
+    """Usable matches from `at` on (step 1), or before it (step -1), the nearest first."""
+    pivot = bisect_left(folded.starts, at)
     if step > 0:
         place = folded.text.find(wanted, pivot)
     else:
         place = folded.text.rfind(wanted, 0, pivot + len(wanted) - 1) if pivot > 0 else -1
     for _ in range(_MAX_OCCURRENCES):
         if place < 0:
-            return None
+            return
         span = folded.source_span(place, place + len(wanted))
         if span is not None and is_whole(context, *span):
-            return span
+            yield span
         if step > 0:
             place = folded.text.find(wanted, place + 1)
         else:
             place = folded.text.rfind(wanted, 0, place + len(wanted) - 1)
-    return None
 
 
 @lru_cache(maxsize=4)

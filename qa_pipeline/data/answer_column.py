@@ -12,8 +12,9 @@ from collections.abc import Collection, Sequence
 from typing import Any
 
 from qa_pipeline.data.field_mapping import PATH_KEYS, FieldMapping
-from qa_pipeline.data.fields import Fields, any_text, listed, says_what_it_is
+from qa_pipeline.data.fields import Fields, all_texts, any_text, listed, read_cell, says_what_it_is
 from qa_pipeline.data.loose import RawRow
+from qa_pipeline.data.marks import is_missing, is_yes_or_no
 from qa_pipeline.data.paths import find
 
 _FEWEST = 2  # a single row's text stands in its context too easily
@@ -32,7 +33,8 @@ def answer_columns(fields: Fields, context: str, question: str, taken: Collectio
         taken: paths that have another role.
     """
     columns = [path for path in fields.values if "." not in path and path not in taken and not says_what_it_is(path)]
-    return [path for path in columns if path not in (context, question) and _holds_answers(fields.rows, path, context)]
+    columns = [path for path in columns if not any(isinstance(v, (int, float)) for v in fields.values[path])]
+    return [path for path in columns if path not in (context, question) and holds_answers(fields.rows, path, context)]
 
 
 def how_to_map_answers(mapping: FieldMapping, rows: Sequence[RawRow]) -> str:
@@ -43,24 +45,53 @@ def how_to_map_answers(mapping: FieldMapping, rows: Sequence[RawRow]) -> str:
     if not unused:
         return ""
     likely = answer_columns(fields, mapping.context[0], mapping.question[0], used)
-    paste = {**mapping.to_dict(), "answers.text": (likely or ["PATH"])[0]}
+    if not likely:
+        return (
+            f"no column was taken for the answers: none of the unused columns, {listed(unused)}, has texts that stand "
+            "in the contexts (an answer is a part of its context, not yes or no, a category or words of its own); "
+        )
+    paste = {**mapping.to_dict(), "answers.text": likely[0]}
     return (
         f"no column was taken for the answers. Unused columns: {listed(unused)}; if one of them holds the answers: "
         f"--field_mapping '{json.dumps(paste, ensure_ascii=False)}'; "
     )
 
 
-def _holds_answers(rows: Sequence[RawRow], path: str, context: str) -> bool:
-    pairs = [(find(row.value, context), any_text(find(row.value, path))) for row in rows]
-    known = [(text, answer) for text, answer in pairs if isinstance(text, str) and answer]
+def holds_answers(rows: Sequence[RawRow], path: str, context: str, least: int = _FEWEST) -> bool:
+    """Whether the texts of a column stand in the contexts of most rows that have one, and differ within a context."""
+    known = _known(rows, path, context)
     inside = sum(_is_part(answer, text) for text, answer in known)
-    if len(known) < _FEWEST or inside < _MOST * len(known):
+    if len(known) < least or inside < _MOST * len(known):
         return False
     by_context: dict[str, list[str]] = defaultdict(list)
     for text, answer in known:
         by_context[text].append(answer)
     several = [answers for answers in by_context.values() if len(answers) > 1]
     return not several or any(len(set(answers)) > 1 for answers in several)
+
+
+def may_hold_answers(rows: Sequence[RawRow], path: str, context: str) -> bool:
+    """Whether a column whose name says so may hold answers, if only bad ones.
+
+    Not one of yes and no, of objects without texts, or of a few categories none of which is in any text.
+    """
+    known = _known(rows, path, context)
+    cells = [cell for row in rows if isinstance(cell := read_cell(find(row.value, path)), dict)]
+    if not known and cells and not any(map(all_texts, cells)):
+        return False
+    if known and all(is_yes_or_no(answer) for _, answer in known):
+        return False
+    if len(known) < _FEWEST or any(_is_part(answer, text) for text, answer in known):
+        return True
+    words = [answer for _, answer in known if not any(mark.isspace() for mark in answer)]
+    return len(words) * 2 <= len(known) or len(set(words)) * 2 > len(words)
+
+
+def _known(rows: Sequence[RawRow], path: str, context: str) -> list[tuple[str, str]]:
+    """(context, answer) of the rows that have both."""
+    pairs = [(find(row.value, context), find(row.value, path)) for row in rows]
+    found = [(text, str(cell) if isinstance(cell, (bool, int, float)) else any_text(cell)) for text, cell in pairs]
+    return [(text, answer) for text, answer in found if isinstance(text, str) and answer and not is_missing(answer)]
 
 
 def _is_part(answer: str, context: str) -> bool:

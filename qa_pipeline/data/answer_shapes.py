@@ -9,24 +9,23 @@ import math
 import re
 from typing import Any
 
+from qa_pipeline.data.labels import LabelsError, are_answers
 from qa_pipeline.data.literals import looks_structured, parse_structure
 from qa_pipeline.data.loose import LooseAnswer
+from qa_pipeline.data.marks import is_missing
 from qa_pipeline.data.nested import describe
 
-TEXT_KEYS = ("text", "answer_text", "answer", "span_text", "value", "ans")
+TEXT_KEYS = ("text", "texts", "answer_text", "answer_texts", "answer", "span_text", "value", "ans")
 START_KEYS = (
-    "answer_start",
-    "start",
-    "start_char",
-    "char_start",
-    "begin",
-    "offset",
-    "start_offset",
-    "start_index",
-    "s",
+    *("answer_start", "answer_starts", "start", "starts", "start_char", "char_start", "begin", "offset"),
+    *("start_offset", "start_index", "span_start", "offset_start", "s"),
 )
-END_KEYS = ("answer_end", "end", "end_char", "char_end", "stop", "end_offset", "end_index", "e")
+END_KEYS = (
+    *("answer_end", "answer_ends", "end", "ends", "end_char", "char_end", "stop"),
+    *("end_offset", "end_index", "span_end", "offset_end", "e"),
+)
 LENGTH_KEYS = ("length", "answer_length", "len")
+_LABEL_KEYS = ("label", "labels", "entity", "entity_group")
 SPAN_KEYS = ("span", "char_spans", "char_span", "spans", "indices", "offsets")
 
 _SPAN_TEXT = re.compile(r"\s*[\[(]?\s*(-?\d+)\s*[,:;\s-]\s*(\d+)\s*[\])]?\s*")
@@ -47,8 +46,9 @@ class ShapeError(ValueError):
 def answers_from_container(value: Any, inclusive_end: bool, context: str) -> list[LooseAnswer]:
     """Answers from one field that holds all of them, in any shape.
 
-    Shapes: a text; a list of texts; a list of [start, end]; an object with text and start (each one or a list, as
-    `datasets` has them); a list of such objects; any of these written as text.
+    Shapes: a text; a list of texts; a list of [start, end] or [start, end, label]; an object with text and start (each
+    one or a list, as `datasets` has them); a list of such objects; any of these written as text. Of objects with labels
+    only those are answers whose label says so (`labels.py`).
 
     Raises:
         ShapeError: the value has none of these shapes.
@@ -64,14 +64,14 @@ def answers_from_container(value: Any, inclusive_end: bool, context: str) -> lis
                 MISSING_PART, value, MISSING_PART, MISSING_PART, MISSING_PART, inclusive_end, context
             )
         answers: list[LooseAnswer] = []
-        for element in value:
+        for element in _answers_by_label(value):
             if isinstance(element, dict):
                 try:
                     answers += _answers_from_object(element, inclusive_end, context)
                 except ShapeError:
                     # A question keeps its other references; alignment rejects and counts this one.
                     answers.append(LooseAnswer(None))
-            elif isinstance(element, (list, tuple)) and _is_span(element):
+            elif isinstance(element, (list, tuple)) and (_is_span(element) or _is_labelled_span(element)):
                 answers.append(_answer(None, _span(element, inclusive_end)))
             elif isinstance(element, (list, tuple)):
                 answers += answers_from_container(list(element), inclusive_end, context)
@@ -127,13 +127,22 @@ def answers_from_parts(
     return answers
 
 
+def is_plain(value: Any) -> bool:
+    """True for a text or a number that is no written list or object."""
+    if isinstance(value, str):
+        return parse_structure(value) is None
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
 def number(value: Any) -> int | None:
-    """A position from an int, a whole float or their text; None for null.
+    """A position from an int, a whole float or their text; None for null, and for what tables write for it.
 
     Raises:
         ShapeError: it is none of these.
     """
-    if value is None or value == "" or (isinstance(value, float) and math.isnan(value)):
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return None
+    if isinstance(value, str) and (not value.strip() or is_missing(value)):
         return None
     if isinstance(value, str) and len(value) < 30:
         try:
@@ -187,7 +196,7 @@ def _unwrap(value: Any, context: str) -> Any:
 
 def _is_answer_list(value: list[Any]) -> bool:
     return all(isinstance(v, (str, dict)) for v in value) or _is_span(value) or all(
-        isinstance(v, (list, tuple)) and _is_span(v) for v in value
+        isinstance(v, (list, tuple)) and (_is_span(v) or _is_labelled_span(v)) for v in value
     )  # fmt: skip
 
 
@@ -208,8 +217,8 @@ def _as_text(value: Any) -> str | None:
         return value
     if isinstance(value, float) and math.isnan(value):
         return None
-    # A year or an amount that lost its quotes on the way is still the answer's text.
-    if isinstance(value, (int, float)) and not isinstance(value, bool):
+    # A year or an amount that lost its quotes on the way is still the answer's text; True is found to be a mark later.
+    if isinstance(value, (int, float)):
         return str(value)
     raise ShapeError(f"expected an answer text, found {describe(value)}")
 
@@ -271,6 +280,33 @@ def _as_spans(value: Any, inclusive_end: bool, texts: int | None) -> list[list[S
     if texts == 1 and len(groups) > 1:
         return [[span for group in groups for span in group]]
     return groups
+
+
+def _answers_by_label(value: list[Any]) -> list[Any]:
+    """The elements whose labels are those of answers; all of them where none has a label."""
+    labels = [_label(element) for element in value]
+    if all(label is None for label in labels):
+        return value
+    try:
+        return [element for element, keep in zip(value, are_answers(labels), strict=True) if keep]
+    except LabelsError as error:
+        raise ShapeError(str(error)) from error
+
+
+def _label(element: Any) -> str | None:
+    if isinstance(element, (list, tuple)):
+        return element[2] if _is_labelled_span(element) else None
+    if not isinstance(element, dict):
+        return None
+    label = next((element[name] for name in _LABEL_KEYS if name in element), None)
+    if isinstance(label, (list, tuple)):
+        label = " ".join(map(str, label)) or None
+    return label if isinstance(label, str) else None
+
+
+def _is_labelled_span(value: Any) -> bool:
+    """[start, end, label], as doccano writes it."""
+    return len(value) == 3 and _is_span(value[:2]) and (value[2] is None or isinstance(value[2], str))
 
 
 def _is_span(value: Any) -> bool:

@@ -20,6 +20,8 @@ from qa_pipeline.errors import DataError
 MAX_FIELD_CHARACTERS = 32 * 2**20
 """A longer field is a quote that never closes, which would swallow the rest of the file."""
 _SAMPLE_CHARACTERS = 2**18
+_SEPARATOR_LINE = re.compile(r"""["']?sep=(.)["']?[,;\t|]*\r?\n""", re.IGNORECASE)
+"""What report tools write before the header for Excel. The content tells the delimiter in any case."""
 _NOT_UTF8 = re.compile("[\udc80-\udcff]")
 
 
@@ -54,8 +56,11 @@ def iter_csv_rows(path: Path) -> Iterator[RawRow | BadRow]:
     csv.field_size_limit(max(csv.field_size_limit(), MAX_FIELD_CHARACTERS))
     with reading(source), open_text(path, errors="surrogateescape") as handle:
         sample = handle.read(_SAMPLE_CHARACTERS)
-    dialect = find_dialect(sample)
+    hint = _SEPARATOR_LINE.match(sample)
+    dialect = find_dialect(sample[hint.end() :] if hint else sample)
     with reading(source), open_text(path, errors="surrogateescape") as handle:
+        if hint:
+            handle.readline()
         reader = dialect.reader(_limited_lines(handle, source))
         header = _read_header(reader, source)
         number = 0

@@ -17,7 +17,11 @@ class Answers(TypedDict):
 
 
 class Example(TypedDict):
-    """One question about one context."""
+    """One question about one context.
+
+    `merged_ids` are those of rows that ask the same and gave this example further references; they share its
+    prediction.
+    """
 
     id: str
     context: str
@@ -25,4 +29,5 @@ class Example(TypedDict):
     answers: Answers
     is_impossible: bool
     title: NotRequired[str]
+    merged_ids: NotRequired[list[str]]
     metadata: NotRequired[dict[str, Any]]

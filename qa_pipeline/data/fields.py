@@ -10,8 +10,9 @@ import unicodedata
 from collections.abc import Sequence
 from typing import Any
 
-from qa_pipeline.data.literals import parse_structure
+from qa_pipeline.data.literals import looks_structured, parse_structure
 from qa_pipeline.data.loose import RawRow
+from qa_pipeline.data.marks import is_not_given
 from qa_pipeline.data.paths import is_path
 
 SENTINELS = ("ANSWERNOTFOUND", "CANNOTANSWER", "NO_ANSWER", "NOANSWER", "UNANSWERABLE", "NO ANSWER", "[NO ANSWER]")
@@ -21,8 +22,9 @@ NAMES: dict[str, tuple[tuple[str, ...], ...]] = {
     "context": (
         ("context",),
         ("contexttext", "passage", "paragraph", "passagetext", "paragraphtext", "document", "documenttext", "article",
-         "articletext", "review", "story", "storytext", "evidence", "doc", "ctx", "sourcetext", "reference"),
-        ("text", "content", "body", "abstract", "sentence", "background", "source", "input",
+         "articletext", "review", "story", "storytext", "evidence", "doc", "doctext", "ctx", "sourcetext",
+         "documentplaintext", "reference"),
+        ("text", "content", "body", "abstract", "sentence", "background", "source", "input", "data", "html",
          "kontext", "absatz", "abschnitt", "dokument", "contexte", "texte", "contexto", "texto", "contesto", "testo"),
     ),
     "question": (
@@ -34,7 +36,7 @@ NAMES: dict[str, tuple[tuple[str, ...], ...]] = {
     "answers": (
         ("answers",),
         ("detectedanswers", "goldanswers", "goldenanswers", "shortanswers", "referenceanswers", "annotations"),
-        ("answer", "label", "labels", "references", "response", "target", "output"),
+        ("answer", "label", "labels", "entities", "spans", "references", "response", "target", "output"),
     ),
     "answers.text": (
         ("answerstext", "answertext", "answertexts", "texts"),
@@ -60,7 +62,9 @@ NAMES: dict[str, tuple[tuple[str, ...], ...]] = {
     ),
     "is_impossible": (
         ("isimpossible",), ("impossible", "unanswerable", "isunanswerable", "noanswer", "isanswerabsent"),
+        ("answercategory", "answertype"),
     ),
+    "drop_if": (("isquestionbad", "badquestion"),),
     "answerable": (("answerable", "isanswerable", "hasanswer"),),
 }  # fmt: skip
 
@@ -89,7 +93,10 @@ _ABOUT = {
         "language",
     ),
     *("start", "end", "index", "idx", "date", "source", "file", "name", "no", "has", "is"),
+    *("category", "type", "kind", "status", "score", "confidence", "rating", "probability", "predicted", "prediction"),
 }
+
+_NUMBERED = re.compile(r"[ _.-]*(?:\d+|(?<=[ _.-])[a-e])(?=$|[ _.-])", re.IGNORECASE)
 
 _GENERIC = {"text", "content", "body", "value", "string"}
 
@@ -118,17 +125,34 @@ class Fields:
 
     def candidates(self, role: str) -> list[str]:
         """Fields of the best tier of names that is present, in the tier's order; else names with such a word."""
+        plausible = [path for path in self.values if self._plausible(role, path)]
+        if role == "context":  # an id or a link may have such a name as well, so a column of sentences goes first
+            prose = [path for path in plausible if self._is_prose(path)]
+            return self._by_name(role, prose) or self._by_name(role, plausible)
+        return self._by_name(role, plausible)
+
+    def _by_name(self, role: str, paths: list[str]) -> list[str]:
         for tier in NAMES[role]:
-            found = [path for name in tier for path in self.values if _plain_name(path) == name]
-            found = [path for path in found if self._plausible(role, path)]
-            if found:
+            if found := [path for name in tier for path in paths if _plain_name(path) == name]:
                 return found
-        return [path for path in self.values if _speaks_of(role, path) and self._plausible(role, path)]
+        return [path for path in paths if _speaks_of(role, path)]
+
+    def _is_prose(self, path: str) -> bool:
+        texts = self.texts(path)
+        return sum(map(_is_prose, texts)) * 2 > len(texts)
+
+    def named(self, role: str) -> list[str]:
+        """Fields of all tiers of names, the best tier first, then names with such a word."""
+        found = [path for tier in NAMES[role] for name in tier for path in self.values if _plain_name(path) == name]
+        found += [path for path in self.values if _speaks_of(role, path)]
+        return [path for path in dict.fromkeys(found) if self._plausible(role, path)]
 
     def _plausible(self, role: str, path: str) -> bool:
         values = [value for value in self.values[path] if value is not None]
         if role in ("context", "question"):
-            return sum(isinstance(value, str) for value in values) * 2 > len(values)
+            return sum(isinstance(value, str) and not looks_structured(value) for value in values) * 2 > len(values)
+        if role == "is_impossible" and _plain_name(path) in ("answercategory", "answertype"):
+            return any(isinstance(value, str) and is_not_given(value) for value in values)
         if role in ("id", "title"):
             return bool(values) and all(isinstance(value, (str, int)) for value in values[:20])
         if role == "answers":
@@ -146,6 +170,12 @@ class Fields:
         return True
 
 
+def _is_prose(text: str) -> bool:
+    """More than an id, a file name or a link, and no written list or object."""
+    text = text.strip()
+    return not looks_structured(text) and (not text.isascii() or len(text.split()) > 1)
+
+
 def read_cell(value: Any) -> Any:
     """The list or object that a cell of text holds, or the value itself."""
     if isinstance(value, str):
@@ -160,7 +190,7 @@ def all_texts(value: Any) -> list[str]:
     if isinstance(value, str):
         return [value]
     if isinstance(value, dict):
-        value = [value.get(name) for name in ("text", "answer") if name in value]
+        value = [value.get(name) for name in ("text", "texts", "answer") if name in value]
     if isinstance(value, (list, tuple)):
         return [text for element in value if element is not value for text in all_texts(element)]
     return []
@@ -175,6 +205,23 @@ def any_text(value: Any) -> str | None:
 def says_what_it_is(path: str) -> bool:
     """True for the name of an id, a title, a count, a link: never an answer."""
     return bool(_words_of(path) & _ABOUT)
+
+
+def numbered(paths: Sequence[str]) -> list[list[str]]:
+    """Groups of names that differ in a number or a last letter alone, such as answer_1 and answer_2."""
+    groups: dict[str, list[str]] = {}
+    for path in paths:
+        stem, count = _NUMBERED.subn("#", path)
+        if count:
+            groups.setdefault(stem.lower(), []).append(path)
+    return [group for group in groups.values() if len(group) > 1]
+
+
+def speaks_of_answers(path: str) -> bool:
+    """True for a name with the word answer, in one of the languages of the names above, and none against it."""
+    words = {*_words_of(path), re.sub(r"[^a-z]", "", _plain_name(path))}
+    known = {name for tier in NAMES["answers.text"][:2] for name in tier}
+    return bool(words & known) and not words & (_ABOUT - {"no"})
 
 
 def listed(names: Sequence[str]) -> str:

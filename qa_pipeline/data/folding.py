@@ -1,11 +1,13 @@
 """Folds text so that spellings of the same words become equal, and maps the result back to the source.
 
-Folded away: runs of white space, Unicode compatibility forms (NFKD), case, the many quote and dash characters, and
-invisible formatting characters. Every folded character knows the source characters that it came from.
+Folded away: runs of white space, Unicode compatibility forms (NFKD), case, the many quote and dash characters,
+invisible formatting characters, and HTML's character references (`&amp;`). Every folded character knows the source
+characters that it came from.
 """
 
 from __future__ import annotations
 
+import html
 import re
 import unicodedata
 from array import array
@@ -19,6 +21,10 @@ _QUOTES += (
     "\u201c\u201d\u201e\u201f\u2032\u2033\u2034\u2035\u2036\u2039\u203a\u2057\u300c\u300d\u300e\u300f\uff02\uff07"
 )
 _MINUS = "\u2212\u02d7\u2043"
+ENTITY = re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,30});")
+"""A character reference of HTML, such as `&amp;` or `&#39;`."""
+_NUMBER = re.compile(r"\d{1,3}(?:[.,]\d{3})+(?:[.,]\d+)?|\d+[.,]\d+")
+_LONGEST_NUMBER = 40
 # A run of one of these counts as one: "--" for a long dash, `` and '' for quotes in tokenised text.
 _RUNS = frozenset(" -'")
 
@@ -66,7 +72,8 @@ def fold(text: str, keep_spaces: bool = True) -> Folded:
     """Folds `text`; with `keep_spaces` a run of white space becomes one space, else it goes. Spaces at the ends go.
 
     Linear in the text. A unit is one character with the combining marks after it, so that composed and decomposed
-    accents agree. Folding a slice that `source_span` returns gives the folded text of that slice.
+    accents agree, or a character reference of HTML. Folding a slice that `source_span` returns gives the folded text of
+    that slice.
     """
     units = _units(text)
     pieces = {unit: _fold_unit(unit, keep_spaces) for unit in set(units)}
@@ -98,14 +105,39 @@ def whole_characters(text: str) -> str:
 
 
 def is_whole(text: str, begin: int, end: int) -> bool:
-    """Whether `text[begin:end]` cuts no word of a script that writes spaces between words."""
-    return not (
-        (begin > 0 and _joined(text[begin - 1], text[begin])) or (end < len(text) and _joined(text[end - 1], text[end]))
-    )
+    """Whether `text[begin:end]` cuts no word of a script that writes spaces between words, and no number."""
+    return not (cuts_word(text, begin) or cuts_word(text, end))
 
 
-def _joined(left: str, right: str) -> bool:
-    return left.isalnum() and right.isalnum() and not _unspaced(left) and not _unspaced(right)
+def cuts_word(text: str, place: int) -> bool:
+    """Whether a word or a number such as 3,100 goes on from before `text[place]` to behind it.
+
+    In scripts without spaces between words any cut may be a word's edge.
+    """
+    if not 0 < place < len(text):
+        return False
+    left, right = text[place - 1], text[place]
+    if unicodedata.category(right) in ("Mn", "Mc"):  # an accent or a vowel sign belongs to the letter before it
+        return True
+    if _in_word(left) and _in_word(right):
+        return not _unspaced(left) and not _unspaced(right)
+    return (left in ".," or right in ".,") and _cuts_number(text, place)
+
+
+def _in_word(character: str) -> bool:
+    return character.isalnum() or character == "_" or unicodedata.category(character) in ("Mn", "Mc")
+
+
+def _cuts_number(text: str, place: int) -> bool:
+    """A date such as 1.1.1957, a section such as 2.3.1 or a list such as 1,2,3 is no number: its parts are words."""
+    begin = end = place
+    while begin > 0 and place - begin < _LONGEST_NUMBER and (text[begin - 1].isdigit() or text[begin - 1] in ".,"):
+        begin -= 1
+    while end < len(text) and end - place < _LONGEST_NUMBER and (text[end].isdigit() or text[end] in ".,"):
+        end += 1
+    run = text[begin:end]
+    inside = begin + len(run) - len(run.lstrip(".,")) < place < begin + len(run.rstrip(".,"))
+    return inside and _NUMBER.fullmatch(run.strip(".,")) is not None
 
 
 def _unspaced(character: str) -> bool:
@@ -114,14 +146,18 @@ def _unspaced(character: str) -> bool:
 
 
 def _units(text: str) -> list[str]:
-    """`text` cut before every character that is not a combining mark."""
+    """`text` cut before every character that is not a combining mark; a character reference is one unit."""
     marks = "" if text.isascii() else "".join(c for c in set(text) if unicodedata.combining(c))
-    if not marks:
+    marked = f"[{re.escape(marks)}]*" if marks else ""
+    references = {found for found in ENTITY.findall(text) if html.unescape(found) != found} if "&" in text else ()
+    if not marked and not references:
         return list(text)
-    return re.findall(f"(?s:.)[{re.escape(marks)}]*", text)
+    return re.findall("|".join([*map(re.escape, references), f"(?s:.){marked}"]), text)
 
 
 def _fold_unit(unit: str, keep_spaces: bool) -> str:
+    if len(unit) > 2 and unit[0] == "&":
+        return "".join(_fold_unit(character, keep_spaces) for character in html.unescape(unit))
     if unit.isspace():
         return " " if keep_spaces else ""
     if unit in _QUOTES:  # before NFKD, which takes some of these apart into a space and a mark

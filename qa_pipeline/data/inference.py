@@ -11,10 +11,18 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from qa_pipeline.data.answer_column import answer_columns
+from qa_pipeline.data.answer_column import answer_columns, holds_answers, may_hold_answers
 from qa_pipeline.data.field_mapping import FieldMapping
-from qa_pipeline.data.fields import SENTINELS, Fields, all_texts, any_text, listed, read_cell
-from qa_pipeline.data.inclusive_end import ends_are_inclusive
+from qa_pipeline.data.fields import (
+    SENTINELS,
+    Fields,
+    all_texts,
+    any_text,
+    listed,
+    numbered,
+    read_cell,
+    speaks_of_answers,
+)
 from qa_pipeline.data.loose import BadRow, RawRow
 from qa_pipeline.data.mapping_spec import mapping_from_dict
 from qa_pipeline.data.nested import FLAT
@@ -56,7 +64,10 @@ def infer_mapping(
             return _preset(name, fields)
     preset = layout if layout in PRESETS and layout != FLAT else None
     if preset is not None and _fits(PRESETS[preset], rows):
-        return _preset(preset, fields)
+        chosen = _preset(preset, fields)
+        if chosen.has_answers and not _has_answers(chosen, rows):
+            return _with_found_answers(PRESETS[preset], fields, chosen, source)
+        return chosen
     return _by_names(fields, source)
 
 
@@ -110,22 +121,46 @@ def _by_names(fields: Fields, source: str) -> FieldMapping:
     chosen["context"] = context
     spec: dict[str, Any] = {"context": context, "question": question}
     spec |= {role: path for role, path in answer.items() if path not in (context, question)}
-    for role in ("id", "title", "is_impossible", "answerable"):
+    for role in ("id", "title", "is_impossible", "answerable", "drop_if"):
         found = [path for path in fields.candidates(role) if path not in spec.values()]
-        if found and (role != "id" or _mostly_unique(fields, found[0])):
+        if found and (role != "id" or _tells_questions_apart(fields, found[0], context, question)):
             spec[role] = found[0]
-    if not spec.keys() & {"answers", "answers.text", "answers.span", "answers.end", "answers.length"}:
-        found = answer_columns(fields, context, question, spec.values())
-        if len(found) == 1:
-            spec["answers.text"] = found[0]
-        else:
-            spec.pop("answers.start", None)  # which says nothing by itself
+    _choose_text(spec, fields)
     spec = dict(sorted(spec.items(), key=lambda item: list(_ORDER).index(item[0])))
     return _finished(spec, fields, "names and content")
 
 
 _ORDER = ("id", "title", "context", "question", "answers", "answers.text", "answers.start", "answers.end",
-          "answers.length", "answers.span", "is_impossible", "answerable")  # fmt: skip
+          "answers.length", "answers.span", "more_answers", "is_impossible", "answerable", "drop_if")  # fmt: skip
+
+
+def _choose_text(spec: dict[str, Any], fields: Fields) -> None:
+    """Settles which column holds the answers' texts: a name is a guess that the column's content must bear out."""
+    context, question, named = spec["context"], spec["question"], spec.get("answers.text")
+    if "answers" in spec:
+        return
+    groups = [
+        group
+        for group in numbered([path for path in fields.values if "." not in path and path not in (context, question)])
+        if all(speaks_of_answers(path) for path in group)
+        and all(may_hold_answers(fields.rows, path, context) for path in group)
+        and any(holds_answers(fields.rows, path, context) for path in group)
+    ]
+    if len(groups) == 1 and (named is None or named in groups[0]):
+        spec["answers.text"], spec["more_answers"] = groups[0][0], groups[0][1:]
+        return
+    if named is not None and holds_answers(fields.rows, named, context, least=1):
+        return
+    taken = [path for role, path in spec.items() if role != "answers.text"]
+    others = [path for path in fields.named("answers.text") if path not in taken]
+    found = [path for path in others if holds_answers(fields.rows, path, context)]
+    found = found[:1] or answer_columns(fields, context, question, taken)
+    if len(found) == 1:
+        spec["answers.text"] = found[0]
+    elif named is not None and not may_hold_answers(fields.rows, named, context):
+        del spec["answers.text"]  # yes and no, categories, ids: nothing that a text has parts of
+    if not spec.keys() & {"answers.text", "answers.span", "answers.end", "answers.length"}:
+        spec.pop("answers.start", None)  # which says nothing by itself
 
 
 def _answer_roles(fields: Fields) -> dict[str, str]:
@@ -154,7 +189,14 @@ def _answer_roles(fields: Fields) -> dict[str, str]:
 def _self_contained(values: list[Any]) -> bool:
     """True where a container's values are objects, or lists of them, with positions or texts of their own."""
     read = [read_cell(value) for value in values if value is not None]
-    return any(isinstance(v, dict) or (isinstance(v, list) and any(isinstance(e, dict) for e in v)) for v in read)
+    return any(isinstance(v, dict) or (isinstance(v, list) and any(map(_is_object, v))) for v in read)
+
+
+def _is_object(element: Any) -> bool:
+    """An answer with its place: an object, or doccano's [start, end, label]."""
+    if isinstance(element, (list, tuple)):
+        return len(element) == 3 and isinstance(element[0], int) and isinstance(element[2], str)
+    return isinstance(element, dict)
 
 
 def _one(
@@ -167,16 +209,20 @@ def _one(
     score = _context_score if role == "context" else _question_score
     scores = {path: score(fields, path, answer) for path in among}
     best = [path for path in among if scores[path] >= 0.5]
-    if len(best) == 1:
+    if best and all(fields.values[path] == fields.values[best[0]] for path in best):
         return best[0]
     problem = (
         f"several fields may be the {role}: {listed(best or among)}"
         if best or candidates
         else f"no field is named or reads like the {role}"
     )
-    guess = {role: (best or candidates or ["PATH"])[0]}
-    context = next((p for p in fields.candidates("context") if p not in guess.values()), "PATH")
-    paste = {"context": context, "question": "PATH", **answer, **chosen, **guess}
+    # The longest text is the likeliest context, and the likeliest question the field that reads most like one.
+    texts = sorted((path for path in fields.values if fields.texts(path)), key=lambda path: -_mean_length(fields, path))
+    guess = {role: (best or candidates)[0]} if best or candidates else {}
+    context = next((path for path in (*fields.candidates("context"), *texts) if path not in guess.values()), "PATH")
+    left = [path for path in texts if path not in (context, guess.get("context"), *answer.values())]
+    question = max(left, key=lambda path: _question_score(fields, path, answer), default="PATH")
+    paste = {"context": context, "question": question, **answer, **chosen, **guess}
     raise DataError(
         f"{source}: {problem}. Fields: {listed(list(fields.values))}. Choose with a field mapping, for example:\n"
         f"  --field_mapping '{json.dumps(paste, ensure_ascii=False)}'"
@@ -210,22 +256,43 @@ def _question_score(fields: Fields, path: str, answer: dict[str, str]) -> float:
 
 
 def _other_mean(fields: Fields, path: str) -> float:
-    means = [sum(map(len, t)) / len(t) for p in fields.values if p != path and "." not in p and (t := fields.texts(p))]
+    means = [_mean_length(fields, other) for other in fields.values if other != path and "." not in other]
     return max(means, default=0.0)
 
 
+def _mean_length(fields: Fields, path: str) -> float:
+    texts = fields.texts(path)
+    return sum(map(len, texts)) / len(texts) if texts else 0.0
+
+
 def _finished(spec: dict[str, Any], fields: Fields, how: str) -> FieldMapping:
-    """Adds what content tells beyond the fields: the sentinel for "no answer", and whether ends are inclusive."""
+    """Adds what content tells beyond the fields: the sentinel for "no answer"."""
     spec = dict(spec)
     if "no_answer_value" not in spec and (sentinel := _sentinel(spec, fields)):
         spec["no_answer_value"] = sentinel
-    if "inclusive_end" not in spec and ends_are_inclusive(mapping_from_dict(spec, how), fields.rows):
-        spec["inclusive_end"] = True
     return mapping_from_dict(spec, how)
 
 
 def _preset(name: str, fields: Fields) -> FieldMapping:
     return _finished(PRESETS[name], fields, f'preset "{name}"')
+
+
+def _has_answers(mapping: FieldMapping, rows: Sequence[RawRow]) -> bool:
+    paths = (*mapping.answers, *mapping.text, *mapping.span, *mapping.start, *mapping.is_impossible)
+    return any(find(row.value, path) is not MISSING for row in rows for path in paths)
+
+
+def _with_found_answers(spec: dict[str, Any], fields: Fields, chosen: FieldMapping, source: str) -> FieldMapping:
+    """A preset whose answer fields are not there: those that the names and the content of the rows show."""
+    try:
+        found = _by_names(fields, source)
+    except DataError:
+        return chosen
+    written = {key: value for key, value in found.to_dict().items() if key.startswith(("answers", "more_answers"))}
+    if not written:
+        return chosen
+    kept = {key: value for key, value in spec.items() if not key.startswith("answers")}
+    return _finished({**kept, **written}, fields, chosen.name)
 
 
 def _fits(spec: dict[str, Any], rows: Sequence[RawRow]) -> bool:
@@ -237,13 +304,18 @@ def _fits(spec: dict[str, Any], rows: Sequence[RawRow]) -> bool:
 
 
 def _sentinel(spec: dict[str, Any], fields: Fields) -> str | None:
-    paths = [spec.get("answers.text"), spec.get("answers")]
-    found = [find(row.value, path) for row in fields.rows for path in paths if isinstance(path, str)]
+    paths = [path for role in ("answers.text", "answers") for path in _listed(spec.get(role))]
+    found = [find(row.value, path) for row in fields.rows for path in paths]
     texts = {text.strip() for value in found for text in all_texts(value)}
     return next((sentinel for sentinel in SENTINELS if sentinel in texts), None)
 
 
-def _mostly_unique(fields: Fields, path: str) -> bool:
-    """Ids that repeat in most rows are the ids of something else, such as the document."""
-    values = [value for value in fields.values[path] if isinstance(value, (str, int))]
-    return len(set(values)) * 2 > len(values)
+def _listed(paths: Any) -> list[str]:
+    return [paths] if isinstance(paths, str) else list(paths or ())
+
+
+def _tells_questions_apart(fields: Fields, path: str, context: str, question: str) -> bool:
+    """Ids that most questions share are the ids of something else, such as the document."""
+    rows = [[find(row.value, field) for field in (path, context, question)] for row in fields.rows]
+    ids = {str(row[0]) for row in rows if isinstance(row[0], (str, int))}
+    return len(ids) * 2 > len({(str(row[1]), str(row[2])) for row in rows})

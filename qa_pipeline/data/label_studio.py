@@ -9,7 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from qa_pipeline.data.labels import LabelsError, are_answers
 from qa_pipeline.data.loose import BadRow, RawRow
+from qa_pipeline.data.offsets import UTF16, Counting
+from qa_pipeline.data.visible_text import has_tags, visible_text
 
 
 def is_task(item: dict[str, Any]) -> bool:
@@ -47,15 +50,23 @@ def task_rows(task: dict[str, Any], where: str) -> Iterator[RawRow | BadRow]:
     if not done:
         yield RawRow(base, where)
         return
+    _show_html(base, spans)
     by_region = [span for span in spans if span["region"] in typed]
     if by_region and len(set(typed.values())) > 1:
         for number, span in enumerate(by_region):
             identifier = f"{base['id']}-{number}" if base.get("id") is not None else None
             yield RawRow(
-                {**base, "id": identifier, "question": typed[span["region"]], "answers": [span]}, f"{where}.{number}"
+                {**base, "id": identifier, "question": typed[span["region"]], "answers": [_answer(span)]},
+                f"{where}.{number}",
             )
         return
-    row = {**base, "answers": spans}
+    try:
+        keep = are_answers([span["label"] for span in spans])
+    except LabelsError as error:
+        yield BadRow(where, "answers are not readable", str(error), _text_id(task))
+        return
+    spans = [span for span, is_answer in zip(spans, keep, strict=True) if is_answer]
+    row = {**base, "answers": [_answer(span) for span in spans]}
     if not spans:
         row["is_impossible"] = True
     if typed and not any(isinstance(base.get(name), str) for name in ("question", "query")):
@@ -79,9 +90,45 @@ def _read_result(result: Any, spans: list[dict[str, Any]], typed: dict[str, str]
     if not isinstance(offsets, dict):
         offsets = value
     if "start" in offsets or (isinstance(value.get("text"), str) and "end" in value):
-        spans.append(
-            {"text": value.get("text"), "start": offsets.get("start"), "end": offsets.get("end"), "region": region}
-        )
+        names: list[Any] = next((value[name] for name in _LABELS if isinstance(value.get(name), list)), [])
+        label = " ".join(map(str, (result.get("from_name") or "", *names))).strip() or None
+        span = {"text": value.get("text"), "start": offsets.get("start"), "end": offsets.get("end")}
+        spans.append({**span, "region": region, "label": label, "is_global": offsets is not value})
+
+
+def _answer(span: dict[str, Any]) -> dict[str, Any]:
+    return {key: span[key] for key in ("text", "start", "end") if span[key] is not None}
+
+
+def _show_html(base: dict[str, Any], spans: list[dict[str, Any]]) -> None:
+    """Replaces a text of HTML by what a reader sees of it, and the global offsets of its spans by offsets in that.
+
+    Both count UTF-16 units, as Label Studio does everywhere.
+    """
+    pages = [key for key, value in base.items() if isinstance(value, str) and has_tags(value)]
+    if not pages or not spans or not all(span["is_global"] for span in spans):
+        return
+    key = max(pages, key=lambda key: len(base[key]))
+    text, counted, places = visible_text(base[key])
+    found = [[_UTF16.start(counted, span[side]) for side in ("start", "end")] for span in spans if _has_place(span)]
+    if len(found) < len(spans) or any(start is None or not end for start, end in found):
+        return
+    base[key] = text
+    for span, (start, end) in zip(spans, found, strict=True):
+        assert start is not None and end is not None
+        span["start"], span["end"] = _units(text[: places[start]]), _units(text[: places[end - 1] + 1])
+
+
+def _has_place(span: dict[str, Any]) -> bool:
+    return isinstance(span["start"], int) and isinstance(span["end"], int)
+
+
+def _units(text: str) -> int:
+    return len(text.encode("utf-16-le", errors="surrogatepass")) // 2
+
+
+_UTF16 = Counting(UTF16)
+_LABELS = ("labels", "hypertextlabels", "paragraphlabels", "timeserieslabels", "choices")
 
 
 def _text_id(task: dict[str, Any]) -> str | None:

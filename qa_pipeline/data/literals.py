@@ -8,12 +8,16 @@ from __future__ import annotations
 import ast
 import io
 import json
+import re
 import tokenize
 import warnings
 from typing import Any
 
 MAX_CHARACTERS = 2**20
 """A longer cell is a text, not a written list; parsing it would cost much memory."""
+_ELEMENT = re.compile(r"""'(?:[^'\\\n]|\\.)*'|"(?:[^"\\\n]|\\.)*"|[+-]?\d+(?:\.\d*)?(?![\w.])""")
+_WITHOUT_COMMAS = re.compile(rf"\[\s*(?:{_ELEMENT.pattern})(?:\s+(?:{_ELEMENT.pattern}))+\s*\]")
+_NUMPY = re.compile(r"array|u?int\d*|float\d*|longlong|str_|bool_?|object_")
 
 
 def looks_structured(text: str) -> bool:
@@ -26,10 +30,12 @@ def parse_structure(text: str) -> list[Any] | dict[Any, Any] | None:
     """The list or dict that `text` is written as (a tuple gives a list), or None where it is just text.
 
     Understands JSON, Python reprs and what pandas writes of `datasets` rows:
-    `{'text': array(['1895'], dtype=object), 'answer_start': array([40])}`.
+    `{'text': array(['1895'], dtype=object), 'answer_start': array([40])}`, `[np.int64(40)]`, `['1895' 'in 1895']`.
     """
     if not looks_structured(text):
         return None
+    if (listed := _without_commas(text)) is not None:
+        return listed
     try:
         value = json.loads(text)
     except (ValueError, RecursionError):
@@ -44,6 +50,18 @@ def parse_structure(text: str) -> list[Any] | dict[Any, Any] | None:
     if isinstance(value, (tuple, set)):
         value = list(value)
     return value if isinstance(value, (list, dict)) else None
+
+
+def _without_commas(text: str) -> list[Any] | None:
+    """The elements of ['a' 'b'] or [11 13], as numpy prints an array, which Python would join or not read."""
+    if not _WITHOUT_COMMAS.fullmatch(text.strip()):
+        return None
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return [ast.literal_eval(part.lstrip("+")) for part in _ELEMENT.findall(text)]
+    except (ValueError, SyntaxError):  # an escape that is none, or a number such as 007
+        return None
 
 
 def _value(node: ast.expr, source: str) -> Any:
@@ -63,11 +81,18 @@ def _value(node: ast.expr, source: str) -> Any:
         operand = _value(node.operand, source)
         if isinstance(operand, (int, float)):
             return -operand if isinstance(node.op, ast.USub) else operand
-    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "array" and node.args:
+    if isinstance(node, ast.Call) and node.args and _is_numpy(node.func):
         return _value(node.args[0], source)
     if isinstance(node, ast.Name) and node.id in ("nan", "null", "true", "false"):
         return {"true": True, "false": False}.get(node.id)
     raise ValueError("not a literal")
+
+
+def _is_numpy(function: ast.expr) -> bool:
+    """`array`, and the types of numpy 2's repr: `np.int64`, `np.str_`."""
+    if isinstance(function, ast.Attribute) and isinstance(function.value, ast.Name):
+        return function.value.id in ("np", "numpy") and _NUMPY.fullmatch(function.attr) is not None
+    return isinstance(function, ast.Name) and function.id == "array"
 
 
 def _key(value: Any) -> Any:

@@ -1,14 +1,17 @@
-"""The main path of data: read, map, verify, repair, report. Past this point nobody checks a row again.
+"""The main path of data: read, map, weigh, verify, repair, report. Past this point nobody checks a row again.
 
 `load_examples` gives canonical examples that keep the invariant of `example.py`, and a report of everything that was
-not as it should be. Rows come one at a time and identical contexts become one string, so memory holds little more than
-the examples themselves.
+not as it should be. How a source counts its offsets, and which words it uses for "no answer", is decided from all its
+rows before the first is verified. Identical contexts become one string, so memory holds little more than the examples.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections import deque
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +19,20 @@ from qa_pipeline.artifacts import write_bytes
 from qa_pipeline.data.answer_column import how_to_map_answers
 from qa_pipeline.data.example import Example
 from qa_pipeline.data.field_mapping import FieldMapping
-from qa_pipeline.data.loose import BadRow, RawRow
+from qa_pipeline.data.loose import BadRow, LooseExample, RawRow
 from qa_pipeline.data.mapping import apply
+from qa_pipeline.data.marks import marks_in
+from qa_pipeline.data.offsets import CHARACTERS, PLAIN, UNITS, UTF16, Counting, Evidence, weigh
 from qa_pipeline.data.readers import read_rows
 from qa_pipeline.data.report import DataReport
 from qa_pipeline.data.resolving import resolve_mapping
 from qa_pipeline.data.verification import POLICIES, Verifier
 from qa_pipeline.errors import ConfigError, DataError
+
+_LEAST_EVIDENCE = 2000
+"""Rows that are looked at before the first is verified, where `max_samples` asks for fewer."""
+_COUNTED_BY_TOOL = {"label_studio": Counting(UTF16)}
+"""What the tools behind a layout are known to count."""
 
 
 def load_examples(
@@ -58,17 +68,27 @@ def load_examples(
 
     Raises:
         ConfigError: an argument is out of range or the mapping is wrong.
-        DataError: the source cannot be read, has no usable row, has too many bad ones, or (on_bad_data="error") any.
+        DataError: the source cannot be read, has no usable row, has too many bad ones, has spans that cut words however
+            they are counted, or (on_bad_data="error") has any bad row.
     """
     _check_arguments(on_bad_data, max_bad_fraction, max_samples)
     stream = read_rows(source, split=split, dataset_config_name=dataset_config_name, cache_dir=cache_dir, token=token)
     mapping = resolve_mapping(field_mapping, stream, source)
     first = [row for row in stream.head() if isinstance(row, RawRow)]
+    rows = _mapped(stream.rows, mapping)
+    seen = deque(islice(rows, None if max_samples is None else max(_LEAST_EVIDENCE, 2 * max_samples)))
+    good = [row for row in seen if isinstance(row, LooseExample)]
+    evidence = _weigh(good, mapping, stream.format, str(source))
+    marks = marks_in(good, evidence.counting)
+    del good
+    mapping = _with_evidence(mapping, evidence)
     report = DataReport(str(source), stream.format, on_bad_data, field_mapping=mapping.to_dict())
-    verifier = Verifier(report, on_bad_data, require_answers)
+    report.offsets = evidence.describe() if evidence.answers else None
+    report.encoding = stream.encoding
+    verifier = Verifier(report, on_bad_data, require_answers, evidence.counting, marks)
     examples: list[Example] = []
-    for row in stream.rows:
-        example = verifier.verify(row if isinstance(row, BadRow) else apply(mapping, row))
+    for row in chain(_taken(seen), rows):
+        example = verifier.verify(row)
         if example is not None:
             examples.append(example)
             if len(examples) == max_samples:
@@ -126,6 +146,50 @@ def _check_arguments(on_bad_data: str, max_bad_fraction: float, max_samples: int
         problems.append(f"max_samples must be at least 1; found {max_samples!r}")
     if problems:
         raise ConfigError("load_examples", problems)
+
+
+def _mapped(rows: Iterable[RawRow | BadRow], mapping: FieldMapping) -> Iterator[LooseExample | BadRow]:
+    """The rows as the mapping reads them, with one string object for each context."""
+    contexts: dict[str, str] = {}
+    for raw in rows:
+        row = apply(mapping, raw)
+        if isinstance(row, LooseExample):
+            row.context = contexts.setdefault(row.context, row.context)
+        yield row
+
+
+def _taken(rows: deque[LooseExample | BadRow]) -> Iterator[LooseExample | BadRow]:
+    """The rows one by one, each let go of as it is taken, so that it is not held beside its example."""
+    while rows:
+        yield rows.popleft()
+
+
+def _weigh(rows: list[LooseExample], mapping: FieldMapping, layout: str, source: str) -> Evidence:
+    """How the source counts its offsets: as the mapping says, as the rows show, or as the tool behind it does."""
+    prior = _COUNTED_BY_TOOL.get(layout, PLAIN)
+    said = mapping.offset_unit is not None or mapping.offset_base is not None
+    if said:
+        prior = Counting(mapping.offset_unit or CHARACTERS, mapping.offset_base or 0)
+    evidence = weigh(rows, prior, fixed=said, ends_known=mapping.inclusive_end is not None)
+    if evidence.doubtful and not said:
+        raise DataError(
+            f"{source}: {evidence.answers - evidence.fitting:,} of {evidence.answers:,} answer spans cut words, are "
+            f"empty or lie outside the context, and no other count makes them fit; add the answers' texts, or say what "
+            f'the offsets count in a field mapping: "offset_unit" ({", ".join(UNITS)}), "offset_base" (0 or 1) and '
+            '"inclusive_end" (true or false)'
+        )
+    return evidence
+
+
+def _with_evidence(mapping: FieldMapping, evidence: Evidence) -> FieldMapping:
+    """The mapping with what was found out, so that it can be pasted and gives the same again."""
+    counting = evidence.counting
+    return replace(
+        mapping,
+        offset_unit=mapping.offset_unit if counting.is_plain else counting.unit,
+        offset_base=mapping.offset_base if counting.is_plain else counting.base,
+        inclusive_end=mapping.inclusive_end or counting.inclusive,
+    )
 
 
 def _unlabel_empty(examples: list[Example], report: DataReport) -> None:

@@ -69,6 +69,8 @@ class LooseExample:
         answers_given: False where the row has no answer field at all, as in files meant for prediction.
         title: document name, or None.
         metadata: the fields that the mapping asks to keep, or the row's own `metadata` object, or None.
+        mended: what reading had to mend, as reasons of the report.
+        noticed: what reading did that deserves a look, as reasons of the report.
     """
 
     where: str
@@ -80,3 +82,5 @@ class LooseExample:
     answers_given: bool = True
     title: str | None = None
     metadata: dict[str, Any] | None = None
+    mended: tuple[str, ...] = ()
+    noticed: tuple[str, ...] = ()

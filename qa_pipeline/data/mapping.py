@@ -5,6 +5,7 @@ Nothing is verified against the context here.
 
 from __future__ import annotations
 
+import json
 import re
 from typing import Any
 
@@ -13,10 +14,12 @@ from qa_pipeline.data.answer_shapes import (
     ShapeError,
     answers_from_container,
     answers_from_parts,
+    is_plain,
 )
 from qa_pipeline.data.field_mapping import FieldMapping, Paths
 from qa_pipeline.data.folding import whole_characters
 from qa_pipeline.data.loose import BadRow, LooseAnswer, LooseExample, RawRow
+from qa_pipeline.data.marks import is_missing, is_not_given
 from qa_pipeline.data.nested import describe
 from qa_pipeline.data.paths import MISSING, find
 
@@ -28,10 +31,11 @@ def apply(mapping: FieldMapping, raw: RawRow | BadRow) -> LooseExample | BadRow:
     if isinstance(raw, BadRow):
         return raw
     row, where = raw.value, raw.where
-    identifier = _identifier(row, mapping)
+    identifier, is_odd = _identifier(row, mapping)
     if mapping.drop_if and _flag(_first(row, mapping.drop_if)) is True:
         return BadRow(where, "row marked as bad by the source", "", identifier)
     texts: dict[str, str] = {}
+    has_halves = False
     for name, paths in (("context", mapping.context), ("question", mapping.question)):
         value = _first(row, paths)
         if isinstance(value, list) and len(value) == 1:
@@ -40,13 +44,17 @@ def apply(mapping: FieldMapping, raw: RawRow | BadRow) -> LooseExample | BadRow:
             problem = "missing" if value is None or value is MISSING else "not text"
             found = f"no field {' or '.join(paths)}" if value is MISSING else f"{paths[0]}: found {describe(value)}"
             return BadRow(where, f"{name} is {problem}", found, identifier)
+        if is_missing(value):
+            return BadRow(where, f"{name} is missing", f"{paths[0]}: found {value.strip()!r}", identifier)
         texts[name] = whole_characters(value)
+        has_halves = has_halves or texts[name] != value
     try:
         answers, given = _answers(row, mapping, texts["context"])
         impossible = _impossible(row, mapping)
         metadata = _metadata(row, mapping)
     except (ShapeError, RecursionError) as error:
         return BadRow(where, "answers are not readable", str(error), identifier)
+    has_halves = has_halves or any(answer.text and whole_characters(answer.text) != answer.text for answer in answers)
     answers, marked = _without_markers(answers, mapping, texts["context"])
     if impossible is None and marked and not answers:
         impossible = True
@@ -61,6 +69,8 @@ def apply(mapping: FieldMapping, raw: RawRow | BadRow) -> LooseExample | BadRow:
         answers_given=given or marked or impossible is not None,
         title=whole_characters(str(title)) if isinstance(title, (str, int)) and str(title).strip() else None,
         metadata=metadata,
+        mended=("invalid_characters",) if has_halves else (),
+        noticed=("structured_id",) if is_odd else (),
     )
 
 
@@ -69,11 +79,16 @@ def _first(row: dict[str, Any], paths: Paths) -> Any:
     result = MISSING
     for path in paths:
         value = find(row, path)
-        if value is not MISSING and value is not None:
-            return value
-        if value is None:
+        if _is_null(value):
             result = None
+        elif value is not MISSING:
+            return value
     return result
+
+
+def _is_null(value: Any) -> bool:
+    """True for null and for what pandas writes instead, a number that is none."""
+    return value is None or (isinstance(value, float) and value != value)
 
 
 def _part(row: dict[str, Any], paths: Paths) -> Any:
@@ -81,25 +96,34 @@ def _part(row: dict[str, Any], paths: Paths) -> Any:
     return MISSING_PART if value is MISSING or value is None else value
 
 
-def _is_null(row: dict[str, Any], path: str) -> bool:
+def _holds_null(row: dict[str, Any], path: str) -> bool:
     """True where the field is there and holds null, or the object that it would be in is null."""
-    return find(row, path) is None or ("." in path and find(row, path.rpartition(".")[0]) is None)
+    return _is_null(find(row, path)) or ("." in path and _is_null(find(row, path.rpartition(".")[0])))
 
 
 def _answers(row: dict[str, Any], mapping: FieldMapping, context: str) -> tuple[list[LooseAnswer], bool]:
     """(answers, whether the row has an answer field at all). An answer field that holds null is like an empty one."""
-    if mapping.answers:
-        value = _first(row, mapping.answers)
-        if value is not MISSING and value is not None:
-            return answers_from_container(value, mapping.inclusive_end, context), True
+    inclusive = bool(mapping.inclusive_end)
+    more = [
+        answer
+        for path in mapping.more_answers
+        if not _is_null(value := find(row, path)) and value is not MISSING
+        for answer in answers_from_container(value, inclusive, context)
+    ]
+    value = _first(row, mapping.answers) if mapping.answers else None
+    is_given = value is not MISSING and value is not None
+    if is_given and (not is_plain(value) or _part(row, mapping.start) is MISSING_PART):
+        return answers_from_container(value, inclusive, context) + more, True
     parts = [_part(row, paths) for paths in (mapping.text, mapping.span, mapping.start, mapping.end, mapping.length)]
-    if all(part is MISSING_PART for part in parts[:3]):
-        return [], any(_is_null(row, path) for path in (*mapping.answers, *mapping.text, *mapping.span, *mapping.start))
     texts, spans, starts, ends, lengths = parts
-    if texts is MISSING_PART and any(_is_null(row, path) for path in mapping.text):
+    if is_given:
+        texts = value  # its place stands beside it
+    elif all(part is MISSING_PART for part in parts[:3]):
+        fields = (*mapping.answers, *mapping.text, *mapping.span, *mapping.start, *mapping.more_answers)
+        return more, bool(more) or any(_holds_null(row, path) for path in fields)
+    if texts is MISSING_PART and any(_holds_null(row, path) for path in mapping.text):
         texts = ""  # the position beside it says what an empty cell's does
-    answers = answers_from_parts(texts, spans, starts, ends, lengths, mapping.inclusive_end, context)
-    return answers, True
+    return answers_from_parts(texts, spans, starts, ends, lengths, inclusive, context) + more, True
 
 
 def _without_markers(answers: list[LooseAnswer], mapping: FieldMapping, context: str) -> tuple[list[LooseAnswer], bool]:
@@ -124,13 +148,10 @@ def _without_markers(answers: list[LooseAnswer], mapping: FieldMapping, context:
                 marked = True
                 continue
             start, end = -1, None  # kept: a text that is nowhere then means "no answer"
-        if text is None and start is not None and end is not None:
-            if start == end == 0:
-                marked = True
-                continue
-            if mapping.no_answer_values and context[start:end].strip() in mapping.no_answer_values:
-                marked = True
-                continue
+        is_span = text is None and start is not None and end is not None
+        if is_span and mapping.no_answer_values and context[start:end].strip() in mapping.no_answer_values:
+            marked = True
+            continue
         kept.append(LooseAnswer(text, start, end))
     return kept, marked
 
@@ -155,20 +176,25 @@ def _flag(value: Any) -> bool | None:
         return None if value != value else value != 0
     if isinstance(value, str):
         word = value.strip().lower()
-        if word in ("true", "yes", "y", "t", "1", "1.0", "impossible", "unanswerable"):
+        if word in ("true", "yes", "y", "t", "1", "1.0", "impossible") or is_not_given(word):
             return True
         if word in ("false", "no", "n", "f", "0", "0.0", "answerable", "possible"):
             return False
     return None
 
 
-def _identifier(row: dict[str, Any], mapping: FieldMapping) -> str | None:
+def _identifier(row: dict[str, Any], mapping: FieldMapping) -> tuple[str | None, bool]:
+    """(the id as text, whether it is a list or an object, which is then written as JSON)."""
     value = _first(row, mapping.id)
+    if isinstance(value, dict) and set(value) == {"$oid"}:  # MongoDB
+        value = value["$oid"]
     if isinstance(value, float) and value.is_integer():
         value = int(value)
+    if isinstance(value, (list, tuple, dict)) and value:
+        return whole_characters(json.dumps(_plain(value), ensure_ascii=False, sort_keys=True)), True
     if isinstance(value, bool) or not isinstance(value, (str, int)):
-        return None
-    return whole_characters(str(value)).strip() or None
+        return None, False
+    return whole_characters(str(value)).strip() or None, False
 
 
 def _metadata(row: dict[str, Any], mapping: FieldMapping) -> dict[str, Any] | None:

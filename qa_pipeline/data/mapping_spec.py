@@ -2,8 +2,10 @@
 
 Keys: context, question, id, title, answers, answers.text, answers.start (or answers.answer_start), answers.end,
 answers.length, answers.span, is_impossible, answerable, drop_if: a path, or a list of paths to try in order;
-no_answer_value: a text or a list of texts (null, as an empty text, always means "no answer"); inclusive_end: true or
-false; metadata: a list of paths or an object name -> path; preset: the name of a preset to start from.
+more_answers: a path, or a list of paths that all hold further references; no_answer_value: a text or a list of texts
+(null, as an empty text, always means "no answer"); offset_unit: characters, bytes, utf16, words or another key of
+`offsets.UNITS`; offset_base: 0 or 1; inclusive_end: true or false; metadata: a list of paths or an object name -> path;
+preset: the name of a preset to start from. What is not said of the offsets is found out from the rows.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ from typing import Any
 
 from qa_pipeline.data.field_mapping import PATH_KEYS, FieldMapping
 from qa_pipeline.data.nested import describe
+from qa_pipeline.data.offsets import UNITS
 from qa_pipeline.data.paths import is_path
 from qa_pipeline.data.presets import PRESETS, preset_name
 from qa_pipeline.errors import ConfigError
@@ -29,7 +32,7 @@ _SYNONYMS = {
     "answer_start": "answers.start",
     "answer_end": "answers.end",
 }
-_OTHER_KEYS = ("no_answer_value", "inclusive_end", "metadata", "preset")
+_OTHER_KEYS = ("no_answer_value", "inclusive_end", "offset_unit", "offset_base", "metadata", "preset")
 _MAX_FILE_BYTES = 2**20
 
 
@@ -92,6 +95,16 @@ def mapping_from_dict(spec: Any, source: str) -> FieldMapping:
                 values["inclusive_end"] = value
             else:
                 problems.append(f'"{key}": expected true or false, found {describe(value)}')
+        elif key == "offset_unit":
+            if isinstance(value, str) and value in UNITS:
+                values["offset_unit"] = value
+            else:
+                problems.append(f'"{key}": expected one of {", ".join(UNITS)}, found {describe(value)}')
+        elif key == "offset_base":
+            if value in (0, 1) and not isinstance(value, (bool, float)):
+                values["offset_base"] = value
+            else:
+                problems.append(f'"{key}": expected 0 or 1, found {describe(value)}')
         elif key == "metadata":
             kept = {path: path for path in value} if isinstance(value, list) and all(map(is_path, value)) else value
             if isinstance(kept, dict) and all(is_path(path) for path in kept.values()):

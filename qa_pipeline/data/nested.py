@@ -1,8 +1,9 @@
 """Turns one item of a nested layout into one raw row for each question.
 
 A layout is recognised by its item, not by the file: SQuAD articles, paragraphs with questions (MRQA, CMRC, NewsQA),
-Label Studio tasks, Haystack labels and Natural Questions; everything else is flat and passes through. Values are not
-interpreted here: that is the work of the field mapping.
+questions and answers side by side (CoQA, QuAC), Label Studio tasks, Prodigy's tasks, Haystack labels, Natural Questions
+and TyDi QA; everything else is flat and passes through. Values are not interpreted here: that is the work of the field
+mapping.
 """
 
 from __future__ import annotations
@@ -12,36 +13,54 @@ from typing import Any
 
 from qa_pipeline.data.label_studio import is_task, task_rows
 from qa_pipeline.data.loose import BadRow, RawRow
+from qa_pipeline.data.marks import is_not_given
 from qa_pipeline.data.natural_questions import is_natural_question, natural_question_row
+from qa_pipeline.data.side_by_side import questions_of, side_by_side_rows
+from qa_pipeline.data.tydi import is_tydi, tydi_row
 
 Rows = Iterator[RawRow | BadRow]
 
 _QUESTION_LISTS = ("qas", "qa", "questions", "qa_pairs")
+_QUESTION_KEYS = ("question", "query", "q", "question_text")
+_MARKED_WRONG = "answer marked as wrong by the source"
 FLAT = "flat"
 
 
 def layout(item: Any) -> str:
-    """Names the layout of one item: squad, mrqa, cmrc, newsqa, label_studio, haystack, natural_questions or flat."""
+    """Names the layout of one item.
+
+    One of squad, mrqa, cmrc, newsqa, side_by_side, label_studio, prodigy, haystack, natural_questions, tydi or flat.
+    """
     if not isinstance(item, dict):
         return FLAT
     if "paragraphs" in item:
         return "squad"
+    if is_tydi(item):
+        return "tydi"
+    if "_task_hash" in item and "_input_hash" in item:
+        return "prodigy"
+    if questions_of(item) is not None:
+        return "side_by_side"
     if is_task(item):
         return "label_studio"
     if is_natural_question(item):
         return "natural_questions"
     if _is_haystack_label(item):
         return "haystack"
-    questions = _question_list(item)
-    if questions is None:
+    name = _question_list(item)
+    if name is None:
         return FLAT
     if "context_text" in item:
         return "cmrc"
-    if "storyId" in item or any(isinstance(q, dict) and "consensus" in q for q in item[questions][:5]):
+    first = [question for question in _listed(item[name])[:5] if isinstance(question, dict)]
+    if "storyId" in item or any("consensus" in question for question in first):
         return "newsqa"
-    if any(isinstance(q, dict) and "detected_answers" in q for q in item[questions][:5]):
-        return "mrqa"
-    return "squad"
+    return "mrqa" if any("detected_answers" in question for question in first) else "squad"
+
+
+def _listed(questions: Any) -> list[Any]:
+    """The questions of a paragraph; one that is alone may stand without its list."""
+    return [questions] if isinstance(questions, dict) else questions
 
 
 def is_header(item: Any) -> bool:
@@ -59,6 +78,12 @@ def flatten(item: Any, where: str) -> Rows:
         yield RawRow(item, where)
     elif "paragraphs" in item:
         yield from _article_rows(item, where)
+    elif kind == "side_by_side":
+        yield from side_by_side_rows(item, where)
+    elif kind == "tydi":
+        yield tydi_row(item, where)
+    elif kind == "prodigy":
+        yield _prodigy_row(item, where)
     elif kind == "label_studio":
         yield from task_rows(item, where)
     elif kind == "natural_questions":
@@ -102,10 +127,10 @@ def _paragraph_rows(paragraph: dict[str, Any], where: str, inherited: dict[str, 
         return
     # The paragraph's own id is no question's id.
     shared = {**inherited, **{key: value for key, value in paragraph.items() if key not in (name, "id")}}
-    for index, question in enumerate(paragraph[name]):
+    for index, question in enumerate(_listed(paragraph[name])):
         place = f"{where}.{name}[{index}]"
         if isinstance(question, dict):
-            yield RawRow({**shared, **question}, place)
+            yield _question_row({**shared, **question}, place)
         else:
             yield BadRow(place, "question is not an object", f"found {describe(question)}")
 
@@ -114,11 +139,52 @@ def _question_list(item: dict[str, Any]) -> str | None:
     """The key of a list of question objects; a column of strings called "questions" is none."""
     for name in _QUESTION_LISTS:
         value = item.get(name)
-        if name == "qas" and isinstance(value, list):
+        if name == "qas" and (isinstance(value, list) or (isinstance(value, dict) and "question" in value)):
             return name
         if isinstance(value, list) and "question" not in item and any(isinstance(q, dict) for q in value):
             return name
+    if not any(name in item for name in _QUESTION_KEYS):
+        for name, value in item.items():
+            if isinstance(value, list) and value and all(map(_asks, value)):
+                return name
     return None
+
+
+def _asks(value: Any) -> bool:
+    return isinstance(value, dict) and any(isinstance(value.get(key), str) for key in _QUESTION_KEYS)
+
+
+def _question_row(row: dict[str, Any], where: str) -> RawRow | BadRow:
+    """A question with what its paragraph says, as Haystack's annotation tool and its users' feedback mark it."""
+    if row.get("is_correct_answer") is False:
+        return BadRow(where, _MARKED_WRONG, "", None if row.get("id") is None else str(row["id"]))
+    answers = row.get("answers")
+    if isinstance(answers, list) and answers and all(_is_not_given(answer) for answer in answers):
+        return RawRow({**row, "answers": [], "is_impossible": True}, where)
+    return RawRow(row, where)
+
+
+def _is_not_given(answer: Any) -> bool:
+    category = answer.get("answer_category") if isinstance(answer, dict) else None
+    return isinstance(category, str) and is_not_given(category)
+
+
+def _prodigy_row(task: dict[str, Any], where: str) -> RawRow | BadRow:
+    """A task of Prodigy's db-out: `spans` are the labels, `answer` is the annotator's verdict on the task."""
+    verdict = task.get("answer")
+    meta = task["meta"] if isinstance(task.get("meta"), dict) else {}
+    row = {key: value for key, value in task.items() if key not in ("answer", "tokens", "spans", "meta")}
+    row = {**meta, **{key: value for key, value in row.items() if not key.startswith("_")}}
+    identifier = row.get("id", row.get("question_id"))
+    if verdict not in ("accept", None):
+        detail = f'the verdict is "{verdict}", not "accept"'
+        return BadRow(
+            where, "task not accepted by the annotator", detail, None if identifier is None else str(identifier)
+        )
+    spans = task.get("spans")
+    if verdict is None or not isinstance(spans, list):
+        return RawRow(row, where)
+    return RawRow({**row, "answers": spans, **({} if spans else {"is_impossible": True})}, where)
 
 
 def _is_haystack_label(item: dict[str, Any]) -> bool:
@@ -129,9 +195,7 @@ def _haystack_row(label: dict[str, Any], where: str) -> RawRow | BadRow:
     """A Label of Haystack 1.x: query, document.content, answer.answer and answer.offsets_in_document."""
     identifier = label.get("id")
     if label.get("is_correct_answer") is False:
-        return BadRow(
-            where, "answer marked as wrong by the source", "", str(identifier) if identifier is not None else None
-        )
+        return BadRow(where, _MARKED_WRONG, "", str(identifier) if identifier is not None else None)
     document, answer = label["document"], label.get("answer")
     row = {**label, "context": document.get("content", document.get("text")), "question": label["query"]}
     if label.get("no_answer") is True or (isinstance(answer, dict) and answer.get("answer") in ("", None)):

@@ -12,7 +12,10 @@ _SQUAD: dict[str, Any] = {
     "title": "title",
     "context": "context",
     "question": "question",
-    "answers": "answers",
+    "answers": ["answers", "answer"],
+    "answers.text": ["answer_text", "text"],
+    "answers.start": ["answer_start", "offset_start_in_doc", "start"],
+    "answers.end": ["answer_end", "end"],
     "is_impossible": "is_impossible",
 }
 
@@ -40,7 +43,7 @@ PRESETS: dict[str, dict[str, Any]] = {
     "label_studio": {
         "id": ["id", "qid", "question_id"],
         "title": "title",
-        "context": ["context", "text", "passage", "paragraph", "document", "content", "body"],
+        "context": ["context", "text", "passage", "paragraph", "document", "content", "body", "html"],
         "question": ["question", "query"],
         "answers": ["answers", "answer", "label"],
         "is_impossible": "is_impossible",

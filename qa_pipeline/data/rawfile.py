@@ -1,4 +1,4 @@
-"""Opens a data file as bytes or text, whatever its compression, and turns every reading fault into a DataError.
+"""Opens a data file as UTF-8, whatever its compression and encoding, and turns every reading fault into a DataError.
 
 Knows nothing of rows. Memory is bounded: nothing here reads a file whole.
 """
@@ -6,16 +6,19 @@ Knows nothing of rows. Memory is bounded: nothing here reads a file whole.
 from __future__ import annotations
 
 import bz2
+import codecs
 import difflib
 import gzip
 import io
 import lzma
 import os
+import re
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
-from typing import IO, cast
+from typing import IO, Any, cast
 
 from qa_pipeline.errors import DataError
 
@@ -27,12 +30,15 @@ _COMPRESSED = ((b"\x1f\x8b", "gzip"), (b"BZh", "bzip2"), (b"\xfd7zXZ\x00", "xz")
 _NOT_TEXT = (
     (b"PK\x03\x04", "a zip archive or an Excel workbook; unpack it, or save the sheet as CSV UTF-8"),
     (b"\x28\xb5\x2f\xfd", "Zstandard-compressed; unpack it first (zstd -d)"),
-    (b"\xff\xfe", "UTF-16 text; convert it: iconv -f UTF-16 -t UTF-8 IN > OUT"),
-    (b"\xfe\xff", "UTF-16 text; convert it: iconv -f UTF-16 -t UTF-8 IN > OUT"),
     (b"version https://git-lfs", "a Git LFS pointer, not the data; fetch the data with git lfs pull"),
     (b"%PDF", "a PDF document, not labelled data"),
     (b"<", "an HTML or XML page, not labelled data; a download may have saved a web page instead"),
 )
+_ESCAPED = re.compile("[\udc80-\udcff]")
+_DEFINED = bytes(byte for byte in range(255) if byte not in (0x81, 0x8D, 0x8F, 0x90, 0x9D))  # 255 is in hardly any text
+_SIGN_IN_WORD = re.compile("[^\\W\\d_][\xa1-\xac\xae-\xb6\xb8-\xbf\xd7\xf7][^\\W\\d_]")
+ENCODINGS = {"utf-16": "UTF-16", "utf-16-le": "UTF-16", "utf-16-be": "UTF-16", "cp1252": "Windows-1252"}
+"""The names of the encodings that `encoding_of` finds, for people."""
 
 
 @contextmanager
@@ -71,7 +77,116 @@ def missing_file(source: str) -> DataError:
 
 
 def open_bytes(path: Path) -> IO[bytes]:
-    """Opens a file, decompressed by its first bytes (gzip, bzip2, xz) and not by its name."""
+    """Opens a file as UTF-8, decompressed by its first bytes (gzip, bzip2, xz) and not by its name.
+
+    Text in UTF-16 or Windows-1252 is decoded and given as UTF-8; `encoding_of` says so.
+    """
+    encoding = encoding_of(path)
+    raw = _open_raw(path)
+    return raw if encoding is None else cast(IO[bytes], io.BufferedReader(_Recoded(raw, encoding)))
+
+
+def encoding_of(path: Path) -> str | None:
+    """The encoding of a text file that is not UTF-8: "utf-16", "utf-16-le", "utf-16-be" or "cp1252"; else None.
+
+    A file that holds other characters beside bytes that are not UTF-8 is UTF-8 with damaged places, which the readers
+    report row by row.
+
+    Raises:
+        DataError: the file is text of another code page, which cannot be told from the text alone.
+    """
+    stat = path.stat()
+    return _encoding_of(path, stat.st_mtime_ns, stat.st_size)
+
+
+@lru_cache(maxsize=32)
+def _encoding_of(path: Path, changed: int, size: int) -> str | None:
+    decoder = codecs.getincrementaldecoder("utf-8")(errors="surrogateescape")
+    others = 0
+    foreign = bytearray()
+    letters = 0
+    sample = b""
+    with _open_raw(path) as handle:
+        while chunk := handle.read(2**20):
+            if not sample:
+                sample = chunk[: 2**16]
+                if sample.startswith((b"\xff\xfe", b"\xfe\xff")):
+                    return "utf-16"
+                if (wide := _wide(sample)) is not None:
+                    return wide
+                if not _is_text(sample):
+                    return None
+            if chunk.isascii() and not others and not foreign:
+                continue  # what a split character leaves in the decoder ends in a chunk that is not ASCII
+            text = decoder.decode(chunk)
+            found = _ESCAPED.findall(text)
+            foreign += bytes(ord(character) - 0xDC00 for character in found[: max(0, 2**16 - len(foreign))])
+            others += sum(not character.isascii() for character in text) - len(found)
+            letters += sum(map(str.isalpha, text))
+            if len(foreign) >= 2**16 or others > 2**20:
+                break
+    if len(foreign) <= 10 * others:
+        return None
+    return _western(path, foreign, letters)
+
+
+def _western(path: Path, foreign: bytearray, letters: int) -> str:
+    """Windows-1252, where the file reads like text in it."""
+    with _open_raw(path) as handle:
+        text = handle.read(2**18).decode("cp1252", errors="replace")
+    undefined = bytes(foreign).translate(None, delete=_DEFINED)
+    # In western languages few letters have accents; a sign within a word is a letter of another code page.
+    if undefined or len(foreign) > 0.4 * (len(foreign) + letters) or _SIGN_IN_WORD.search(text):
+        raise DataError(
+            f"{path}: expected UTF-8 text, found another encoding that the text does not tell; convert the file, for "
+            "example: iconv -f CP1250 -t UTF-8 IN > OUT (CP1251 for Cyrillic, GB18030 for Chinese, SHIFT_JIS or EUC-KR)"
+        )
+    return "cp1252"
+
+
+def _wide(sample: bytes) -> str | None:
+    """UTF-16 without a byte order mark: most of every second byte is zero in text of Latin letters."""
+    even, odd = sample[0:4096:2], sample[1:4096:2]
+    if len(sample) < 8:
+        return None
+    if odd.count(0) > 0.6 * len(odd) and even.count(0) < 0.1 * len(even):
+        return "utf-16-le"
+    if even.count(0) > 0.6 * len(even) and odd.count(0) < 0.1 * len(odd):
+        return "utf-16-be"
+    return None
+
+
+def _is_text(sample: bytes) -> bool:
+    return sample[:4096].count(0) == 0 and not sample.startswith((b"PAR1", b"ARROW1", b"PK\x03\x04", b"%PDF"))
+
+
+class _Recoded(io.RawIOBase):
+    """Bytes of another encoding, read as UTF-8."""
+
+    def __init__(self, handle: IO[bytes], encoding: str):
+        self._handle = handle
+        self._decoder = codecs.getincrementaldecoder(encoding)()
+        self._rest = b""
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        while not self._rest:
+            chunk = self._handle.read(2**16)
+            self._rest = self._decoder.decode(chunk, final=not chunk).encode("utf-8", errors="surrogatepass")
+            if not chunk:
+                break
+        count = min(len(buffer), len(self._rest))
+        buffer[:count], self._rest = self._rest[:count], self._rest[count:]
+        return count
+
+    def close(self) -> None:
+        self._handle.close()
+        super().close()
+
+
+def _open_raw(path: Path) -> IO[bytes]:
     with open(path, "rb") as handle:
         start = handle.read(8)
     kind = next((name for magic, name in _COMPRESSED if start.startswith(magic)), None)
@@ -100,7 +215,7 @@ def refuse_not_text(head: bytes, source: str) -> None:
     sample = head[:4096]
     zeros = sample.count(0)
     if zeros > len(sample) // 4 and len(sample) >= 4:
-        raise DataError(f"{source}: this looks like UTF-16 or UTF-32 text or binary data; expected UTF-8 text")
+        raise DataError(f"{source}: this looks like UTF-32 text or binary data; expected UTF-8 text")
     # Text of any language holds no control characters but tabs, line ends and the odd form feed.
     control = sum(byte < 32 and byte not in (9, 10, 12, 13, 27) for byte in sample)
     if control > len(sample) // 50 + 1:

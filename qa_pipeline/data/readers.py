@@ -26,7 +26,16 @@ from qa_pipeline.data.csv_file import find_dialect, iter_csv_rows
 from qa_pipeline.data.json_stream import iter_json_rows, split_names
 from qa_pipeline.data.loose import BadRow, RawRow
 from qa_pipeline.data.nested import FLAT, flatten, is_header, layout
-from qa_pipeline.data.rawfile import iter_lines, missing_file, open_bytes, read_head, reading, refuse_not_text
+from qa_pipeline.data.rawfile import (
+    ENCODINGS,
+    encoding_of,
+    iter_lines,
+    missing_file,
+    open_bytes,
+    read_head,
+    reading,
+    refuse_not_text,
+)
 from qa_pipeline.errors import DataError
 
 logger = logging.getLogger(__name__)
@@ -46,14 +55,16 @@ class RowStream:
 
     Attributes:
         rows: raw rows, and bad rows in their places; reading on may raise DataError where the source is damaged.
-        format: the layout (squad, mrqa, cmrc, newsqa, label_studio, haystack, natural_questions) or, for flat rows, the
-            container (json, jsonl, csv, parquet, arrow, dataset_folder, hub).
+        format: the layout (squad, mrqa, cmrc, newsqa, side_by_side, label_studio, prodigy, haystack, natural_questions,
+            tydi) or, for flat rows, the container (json, jsonl, csv, parquet, arrow, dataset_folder, hub).
         source: the name for messages.
+        encoding: how the text is decoded where it is not UTF-8, or None.
     """
 
     rows: Iterator[Row]
     format: str
     source: str
+    encoding: str | None = None
 
     def head(self, count: int = HEAD_ROWS) -> list[Row]:
         """The first `count` rows that were not yet taken; they stay in the stream."""
@@ -104,17 +115,18 @@ def read_rows(
         container, items = "hub", _placed(iter_hub_rows(name, split, **options), name)
     else:
         raise missing_file(name)
-    stream = _stream(container, items, name)
+    encoding = _encoding(path) if exists and container in ("json", "jsonl", "csv", "tsv") else None
+    stream = _stream(container, items, name, encoding)
     logger.info("%s: read as %s", name, stream.format)
     return stream
 
 
-def _stream(container: str, items: Items, source: str) -> RowStream:
+def _stream(container: str, items: Items, source: str, encoding: str | None = None) -> RowStream:
     """Looks at the first items for the layout and flattens all of them."""
     first = list(islice(items, 20))
     kinds = [layout(item[1]) for item in first if not isinstance(item, BadRow) and isinstance(item[1], dict)]
     found = next((kind for kind in kinds if kind != FLAT), container)
-    stream = RowStream(_rows(chain(first, items)), found, source)
+    stream = RowStream(_rows(chain(first, items)), found, source, encoding)
     if not stream.head(1):
         raise DataError(f"{source}: read as {found}, but it holds no rows")
     return stream
@@ -173,6 +185,13 @@ def _folder_items(folder: Path, split: str | None) -> tuple[str, Items]:
         )
     opened = [_file_items(path, split) for path in files]
     return opened[0][0], chain.from_iterable(items for _, items in opened)
+
+
+def _encoding(path: Path) -> str | None:
+    """For the report: how the text was decoded where it is not UTF-8."""
+    if not path.is_file() or (found := encoding_of(path)) is None:
+        return None
+    return f"not UTF-8; read as {ENCODINGS[found]}"
 
 
 def _csv_items(path: Path) -> Items:

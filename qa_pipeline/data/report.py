@@ -13,6 +13,7 @@ from qa_pipeline.data.lengths import LengthReport
 
 FIRST_IDS = 5
 """How many rows are named for each reason."""
+_SHOWN_DETAILS = 2
 
 # What each reason means, for the table. A reason that is not listed (readers have their own) is shown as it is.
 MEANINGS = {
@@ -21,26 +22,37 @@ MEANINGS = {
     "answerable_without_answer": "said to be answerable, but without an answer",
     "answers_missing": "the row has no answer field",
     "byte_offset": "answer offsets counted in UTF-8 bytes",
-    "contradictory_answerability": "same question and context, answerable and unanswerable (kept)",
-    "contradictory_answers": "same question and context, no answer in common (kept)",
+    "answer_inside_word": "the answer is in the context inside other words only",
+    "answerable_and_not": "same question and context, answerable and unanswerable: the answers were kept",
+    "contradictory_answers": "same question and context, no answer in common (all are references now)",
+    "crlf_as_one_offset": "answer offsets counted with one character for a line end of two",
     "duplicate_id": "the id of another row with other content",
-    "duplicate_row": "same question, context and answers under another id (kept)",
     "empty_answer": "the answer is empty among others that are not",
     "empty_context": "context without text",
     "empty_question": "question without text",
+    "empty_span": "the answer span is empty",
     "html": "HTML remains in the question or context (kept)",
-    "identical_duplicate": "the same row again under the same id (dropped, not counted as bad)",
     "impossible_with_answers": "said to be unanswerable, but with answers; the answers were removed",
     "invalid_characters": "lone surrogates, replaced by U+FFFD",
-    "located_ambiguous": "answer text without a place that occurs more than once; the first whole word was taken",
+    "lf_as_two_offset": "answer offsets counted with two characters for each line end",
+    "located_ambiguous": "ambiguous: the answer occurs more than once and nothing says which one is meant",
+    "more_references": "same question and context: the answers became further references",
     "moved": "answer moved to the nearest exact occurrence",
     "needs_repair": "the answer needs repair and on_bad_data=drop",
     "new_id": "an id used before was given a new ending",
+    "one_based_offset": "answer offsets counted from 1",
+    "same_answers": "same question, context and answers again",
     "span_outside_context": "the answer span lies outside the context",
-    "tolerant": "answer matched apart from spaces, Unicode forms, case, quotes or dashes",
+    "structured_id": "the id is a list or an object and was written as text",
+    "token_offset": "answer offsets counted in words and punctuation marks",
+    "tolerant": "answer matched apart from spaces, Unicode forms, case, quotes, dashes or HTML's character references",
     "trimmed": "spaces trimmed from the answer",
-    "unplaced_unanswerable": "answer_start -1 and a text that is not in the context, read as unanswerable",
+    "unescaped_html_offset": "answer offsets counted in the text without HTML's character references",
+    "unquoted": "quotation marks around the answer left out",
     "utf16_offset": "answer offsets counted in UTF-16 units",
+    "whole_number": 'the ".0" of a whole number left out',
+    "word_offset": "answer offsets counted in words",
+    "yes_or_no_answer": "yes, no, true or false where the text does not say it: no part of the text to point at",
 }
 
 
@@ -55,7 +67,9 @@ class DataReport:
         field_mapping: the mapping in use, as plain JSON values, or None.
         rows_read: questions read, with those that could not be read.
         rows_kept: examples given on.
-        rows_repaired: kept rows with something mended.
+        rows_repaired: kept or merged rows with something mended.
+        offsets: how the source counts its answer offsets and how well that fits, or None where it gives none.
+        encoding: how the text was decoded where it is not UTF-8, or None.
         answerable: kept rows with answers.
         unanswerable: kept rows known to have no answer.
         unlabelled: kept rows without answers, for prediction.
@@ -65,9 +79,11 @@ class DataReport:
         located: answers given as text alone that were found.
         repaired: rows by what was mended.
         dropped: rows by why they were dropped.
+        merged: rows whose question an earlier row asks of the same context, by what became of their answers.
         dropped_answers: references by why they were dropped from rows that were kept.
-        noticed: rows by what deserves a look but was left as it is; and identical duplicates.
+        noticed: rows by what deserves a look but was left as it is.
         first_ids: the first rows of each reason, by id or, without one, by place.
+        details: what was expected and found in the first rows of a reason, each with its row.
         lengths: token lengths, where a tokenizer was at hand.
     """
 
@@ -88,26 +104,37 @@ class DataReport:
     repaired: Counter[str] = field(default_factory=Counter)
     dropped: Counter[str] = field(default_factory=Counter)
     dropped_answers: Counter[str] = field(default_factory=Counter)
+    merged: Counter[str] = field(default_factory=Counter)
     noticed: Counter[str] = field(default_factory=Counter)
+    details: dict[str, list[str]] = field(default_factory=dict)
+    offsets: str | None = None
+    encoding: str | None = None
     first_ids: dict[str, list[str]] = field(default_factory=dict)
     lengths: LengthReport | None = None
 
     @property
     def rows_dropped(self) -> int:
-        """Bad rows that were dropped. Identical duplicates are not bad: nothing is lost with them."""
+        """Bad rows that were dropped."""
         return sum(self.dropped.values())
+
+    @property
+    def rows_merged(self) -> int:
+        """Rows that became part of an earlier example. With those kept and dropped they are all that were read."""
+        return sum(self.merged.values())
 
     @property
     def bad_fraction(self) -> float:
         """Dropped rows among those read, in [0, 1]."""
         return self.rows_dropped / self.rows_read if self.rows_read else 0.0
 
-    def count(self, counter: Counter[str], reason: str, where: str) -> None:
-        """Adds one row to `counter` under `reason` and keeps `where` among the first ones."""
+    def count(self, counter: Counter[str], reason: str, where: str, detail: str = "") -> None:
+        """Adds one row to `counter` under `reason` and keeps `where`, and what was found, among the first ones."""
         counter[reason] += 1
         places = self.first_ids.setdefault(reason, [])
         if len(places) < FIRST_IDS and where not in places:
             places.append(where)
+            if detail:
+                self.details.setdefault(reason, []).append(f"{where}: {detail}")
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values, as in `data_report.json` (schema: `data_report`)."""
@@ -120,6 +147,7 @@ class DataReport:
             "rows_kept": self.rows_kept,
             "rows_repaired": self.rows_repaired,
             "rows_dropped": self.rows_dropped,
+            "rows_merged": self.rows_merged,
             "bad_fraction": round(self.bad_fraction, 6),
             "answerable": self.answerable,
             "unanswerable": self.unanswerable,
@@ -131,8 +159,12 @@ class DataReport:
             "repaired": dict(self.repaired.most_common()),
             "dropped": dict(self.dropped.most_common()),
             "dropped_answers": dict(self.dropped_answers.most_common()),
+            "merged": dict(self.merged.most_common()),
             "noticed": dict(self.noticed.most_common()),
             "first_ids": dict(self.first_ids),
+            "details": dict(self.details),
+            "offsets": self.offsets,
+            "encoding": self.encoding,
             "lengths": None if self.lengths is None else self.lengths.to_dict(),
         }
 
@@ -145,14 +177,18 @@ class DataReport:
         lines.append(_line("rows kept", self.rows_kept, kept))
         lines.append(_line("rows repaired", self.rows_repaired))
         lines.append(_line("rows dropped", self.rows_dropped, f"{self.bad_fraction:.1%}" if self.rows_dropped else ""))
+        if self.rows_merged:
+            lines.append(_line("rows merged", self.rows_merged, "into an earlier row with the same question"))
         lines.append(
             _line("answers kept", self.answers_kept, f"{self.located:,} found by text" if self.located else "")
         )
         lines.append(_line("distinct contexts", self.contexts, f"{self.titles:,} titles" if self.titles else ""))
+        lines += [f"  {name:<20}{text}" for name, text in self._facts() if text]
         sections = (
             ("repaired", self.repaired),
             ("dropped", self.dropped),
             ("answers dropped from kept rows", self.dropped_answers),
+            ("merged", self.merged),
             ("noticed", self.noticed),
         )
         for title, counter in sections:
@@ -170,7 +206,11 @@ class DataReport:
             places = self.first_ids.get(reason, [])
             shown = ", ".join(_short(place) for place in places[:3]) + (", ..." if places and count > 3 else "")
             lines.append(f"    {count:>9,}  {MEANINGS.get(reason, reason)}" + (f": {shown}" if shown else ""))
+            lines += [f"               {_short(d, 140)}" for d in self.details.get(reason, [])[:_SHOWN_DETAILS]]
         return lines
+
+    def _facts(self) -> tuple[tuple[str, str | None], ...]:
+        return ("answer offsets", self.offsets), ("encoding", self.encoding)
 
 
 def _line(name: str, count: int, note: str = "") -> str:

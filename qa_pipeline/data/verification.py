@@ -1,7 +1,8 @@
 """Turns one loose row into one canonical example, or says why not. Sees a row at a time, never a file.
 
 What is remembered between rows is what uniqueness needs: ids, contexts (one string object for each) and which question
-was asked of which context before.
+was asked of which context before. A question that is asked again of the same context is no new example: its answers
+become further references of the first one.
 """
 
 from __future__ import annotations
@@ -13,11 +14,14 @@ from qa_pipeline.data.alignment import Aligned, align_answer
 from qa_pipeline.data.example import Example
 from qa_pipeline.data.folding import whole_characters
 from qa_pipeline.data.loose import BadRow, LooseAnswer, LooseExample
+from qa_pipeline.data.marks import Mark, Marks, mark_of
+from qa_pipeline.data.offsets import PLAIN, Counting
 from qa_pipeline.data.report import DataReport
 from qa_pipeline.errors import DataError
 
 REPAIR, DROP, ERROR = "repair", "drop", "error"
 POLICIES = (REPAIR, DROP, ERROR)
+YES_OR_NO = "yes_or_no_answer"
 
 _HTML = re.compile(
     r"</?(?:a|abbr|b|blockquote|body|br|center|code|div|em|font|form|h[1-6]|head|hr|html|i|iframe|img|input|li|link|meta"
@@ -25,6 +29,9 @@ _HTML = re.compile(
     r"|<!--|&(?:amp|lt|gt|quot|apos|nbsp|#\d{1,6}|#x[0-9a-f]{1,5});",
     re.IGNORECASE,
 )
+
+
+_HALVES = "the text holds lone surrogates, which are not characters"
 
 
 class _Unusable(Exception):
@@ -43,23 +50,34 @@ class Verifier:
         report: where facts are counted.
         policy: `REPAIR` mends, `DROP` drops what would need mending, `ERROR` raises DataError at the first fault.
         require_answers: False keeps rows without usable answers, as unlabelled.
+        counting: how the source counts its offsets.
+        marks: words that the source uses for "no answer" and the like.
     """
 
-    def __init__(self, report: DataReport, policy: str = REPAIR, require_answers: bool = True):
+    def __init__(
+        self,
+        report: DataReport,
+        policy: str = REPAIR,
+        require_answers: bool = True,
+        counting: Counting = PLAIN,
+        marks: Marks | None = None,
+    ):
         self.report = report
         self.policy = policy
         self.require_answers = require_answers
+        self.counting = counting
+        self.marks = marks or {}
         self.marks_impossible = False  # whether any row says outright that it has no answer
         self._ids: set[str] = set()
         self._endings: dict[str, int] = {}
         self._rows: set[int] = set()
-        self._asked: dict[int, Example] = {}
+        self._asked: dict[tuple[str, str], Example] = {}
         self._contexts: dict[str, str] = {}
         self._contexts_with_html: set[str] = set()
         self._titles: dict[str, str] = {}
 
     def verify(self, row: LooseExample | BadRow) -> Example | None:
-        """Returns the canonical example, or None where the row is dropped.
+        """Returns the canonical example, or None where the row is dropped or merged into an earlier example.
 
         Raises:
             DataError: the policy is `ERROR` and the row has a fault.
@@ -74,13 +92,15 @@ class Verifier:
         except _Unusable as fault:
             if self.policy == ERROR:
                 raise DataError(f"{_place(row)}: {fault.detail}") from None
-            report.count(report.dropped, fault.reason, row.id or row.where)
-            return None
-        if example is None:
+            report.count(report.dropped, fault.reason, row.id or row.where, fault.detail)
             return None
         for reason in mended:
             report.count(report.repaired, reason, row.id or row.where)
         report.rows_repaired += bool(mended)
+        if example is None:
+            return None
+        for reason in row.noticed:
+            report.count(report.noticed, reason, example["id"])
         self._count_kept(example)
         return example
 
@@ -91,11 +111,18 @@ class Verifier:
         question = self._clean(row.question, mended)
         if not question or question.isspace():
             raise _Unusable("empty_question", "the question has no text; fill it in or remove the row")
+        if row.mended:
+            self._mend(row.mended[0], _HALVES, mended)
         found, is_impossible = self._answers(row, context, mended)
         texts = [answer.text for answer in found]
         starts = [answer.start for answer in found]
-        identity = hash((context, question, is_impossible, *texts, *starts))
-        row_id = self._unique_id(row, identity, mended)
+        asked = (context, " ".join(question.casefold().split()))
+        # A row without an answer asks for a prediction of its own, where predictions are wanted.
+        is_label = bool(texts) or (is_impossible and self.require_answers)
+        if is_label and (first := self._asked.get(asked)) is not None:
+            self._merge(first, row, texts, starts)
+            return None
+        row_id = self._unique_id(row, hash((context, question, is_impossible, *texts, *starts)), mended)
         if row_id is None:
             return None
         example: Example = {
@@ -110,7 +137,38 @@ class Verifier:
             example["title"] = self._titles.setdefault(title, title)
         if row.metadata:
             example["metadata"] = row.metadata
+        if is_label:
+            self._asked[asked] = example
         return example
+
+    def _merge(self, first: Example, row: LooseExample, texts: list[str], starts: list[int]) -> None:
+        """Adds the answers of a row to the example that asks the same question of the same context."""
+        report, where = self.report, row.id or row.where
+        again = (
+            row.id == first["id"] and texts == first["answers"]["text"] and starts == first["answers"]["answer_start"]
+        )
+        if again and self.policy == ERROR:
+            detail = "duplicate id: the same row was read before; ids must be unique"
+            raise _Unusable("duplicate_id", detail)
+        known = list(zip(first["answers"]["text"], first["answers"]["answer_start"], strict=True))
+        new = [answer for answer in zip(texts, starts, strict=True) if answer not in known]
+        if bool(texts) != bool(known):
+            report.count(report.merged, "answerable_and_not", where)
+        else:
+            report.count(report.merged, "more_references" if new else "same_answers", where)
+        if known and new and not {text.casefold() for text, _ in known} & {text.casefold() for text in texts}:
+            report.count(report.noticed, "contradictory_answers", where)
+        if new and not known:
+            first["is_impossible"] = False
+            report.unanswerable -= 1
+            report.answerable += 1
+        for text, start in new:
+            first["answers"]["text"].append(text)
+            first["answers"]["answer_start"].append(start)
+        report.answers_kept += len(new)
+        if row.id and row.id not in self._ids:
+            self._ids.add(row.id)
+            first.setdefault("merged_ids", []).append(row.id)
 
     def _context(self, row: LooseExample, mended: dict[str, None]) -> str:
         """The one string object for this context; looked into only when it is new."""
@@ -127,7 +185,7 @@ class Verifier:
         """Replaces lone surrogates, and counts the row as mended."""
         whole = whole_characters(text)
         if whole != text:
-            self._mend("invalid_characters", "the text holds lone surrogates, which are not characters", mended)
+            self._mend("invalid_characters", _HALVES, mended)
         return whole
 
     def _mend(self, reason: str, detail: str, mended: dict[str, None]) -> None:
@@ -153,10 +211,14 @@ class Verifier:
         for answer in row.answers:
             if answer.text is not None:
                 answer.text = self._clean(answer.text, mended)
-            result = align_answer(context, answer)
+            mark = mark_of(context, answer, self.marks, self.counting)
+            if mark is not None:
+                lost.append((alignment.EMPTY_ANSWER if mark is Mark.NO_ANSWER else YES_OR_NO, answer))
+                continue
+            result = align_answer(context, answer, self.counting)
             if isinstance(result, Aligned) and (self.policy == REPAIR or result.how in alignment.AS_GIVEN):
                 found.append(result)
-                self._note_located(row, result)
+                self._note_located(row, context, result)
                 if result.how not in alignment.AS_GIVEN:
                     mended[result.how] = None
             else:
@@ -174,23 +236,21 @@ class Verifier:
         telling = [(reason, answer) for reason, answer in lost if reason != alignment.EMPTY_ANSWER]
         if not found and not telling and row.is_impossible is None:
             return [], True  # an empty text is the usual mark of an unanswerable question
-        unplaced = all(answer.start is not None and answer.start < 0 for _, answer in telling)
-        if not found and telling and unplaced and row.is_impossible is None:
-            self.report.count(self.report.noticed, "unplaced_unanswerable", row.id or row.where)
-            return [], True
         reason, answer = (telling or lost)[0]
         if self.policy == ERROR or (not found and self.require_answers):
             if reason == alignment.EMPTY_ANSWER and not found:
                 reason = "answerable_without_answer"
             raise _Unusable(reason, _describe(reason, context, answer))
-        for reason, _ in lost:
-            self.report.count(self.report.dropped_answers, reason, row.id or row.where)
+        for reason, answer in lost:
+            detail = _describe(reason, context, answer)
+            self.report.count(self.report.dropped_answers, reason, row.id or row.where, detail)
         return found, False
 
-    def _note_located(self, row: LooseExample, answer: Aligned) -> None:
+    def _note_located(self, row: LooseExample, context: str, answer: Aligned) -> None:
         self.report.located += answer.how == alignment.LOCATED
         if answer.ambiguous:
-            self.report.count(self.report.noticed, "located_ambiguous", row.id or row.where)
+            detail = f"answer {_short(answer.text)}: the one at character {answer.start} was taken"
+            self.report.count(self.report.noticed, "located_ambiguous", row.id or row.where, detail)
 
     def _unique_id(self, row: LooseExample, identity: int, mended: dict[str, None]) -> str | None:
         """The row's id, a new one where it is taken or absent, or None for the same row again."""
@@ -202,7 +262,7 @@ class Verifier:
                 detail = "the same row was read before" if again else "another row has this id with other content"
                 raise _Unusable("duplicate_id", f"duplicate id: {detail}; ids must be unique")
             if again:
-                self.report.count(self.report.noticed, "identical_duplicate", wanted)
+                self.report.count(self.report.merged, "same_answers", wanted)
                 return None
             if row.id:
                 self._mend_id(mended)
@@ -229,23 +289,6 @@ class Verifier:
         report.unlabelled += not references and not example["is_impossible"]
         if example["context"] in self._contexts_with_html or _has_html(example["question"]):
             report.count(report.noticed, "html", where)
-        key = hash((example["context"], " ".join(example["question"].casefold().split())))
-        first = self._asked.setdefault(key, example)
-        if first is not example:
-            reason = _compare(first, example)
-            if reason is not None:
-                report.count(report.noticed, reason, where)
-
-
-def _compare(first: Example, second: Example) -> str | None:
-    """What to say about two rows with the same question and context."""
-    if first["answers"] == second["answers"]:
-        return "duplicate_row" if first["is_impossible"] == second["is_impossible"] else "contradictory_answerability"
-    if first["is_impossible"] != second["is_impossible"]:
-        return "contradictory_answerability"
-    ours = {text.casefold() for text in first["answers"]["text"]}
-    theirs = {text.casefold() for text in second["answers"]["text"]}
-    return "contradictory_answers" if ours and theirs and not ours & theirs else None
 
 
 def _has_html(text: str) -> bool:
@@ -268,10 +311,16 @@ def _describe(reason: str, context: str, answer: LooseAnswer) -> str:
     if answer.text is None:
         if reason == "needs_repair":
             return "the answer span has spaces around it; set on_bad_data=repair or fix the offsets"
+        if reason == alignment.EMPTY_SPAN:
+            return f"answer span {answer.start} to {answer.end} is empty; an end is one past the last character"
         if reason == alignment.BAD_SPAN:
             return f"answer span {answer.start} to {answer.end} is not within the context of {len(context)} characters"
         return "the answer has neither a text nor a span; fill it in or remove the row"
     text = _short(answer.text)
+    if reason == YES_OR_NO:
+        return f"answer {text} is no part of the text; give the words that show it, or remove the row"
+    if reason == alignment.INSIDE_WORD:
+        return f"answer {text} is in the context inside other words only; mend the answer, or give its answer_start"
     if reason == alignment.NOT_FOUND:
         return f"answer {text} is not in the context; mend the answer or remove the row"
     if reason == "needs_repair" and answer.start is not None and answer.start >= 0:

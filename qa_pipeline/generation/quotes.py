@@ -7,9 +7,10 @@ which one was meant.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
-from qa_pipeline.data.alignment import AS_GIVEN, Aligned, align_answer
+from qa_pipeline.data.alignment import AS_GIVEN, INSIDE_WORD, LOCATED, Aligned, align_answer
 from qa_pipeline.data.folding import is_whole
 from qa_pipeline.data.loose import LooseAnswer
 from qa_pipeline.generation.rows import Row
@@ -89,10 +90,14 @@ def _only(text: str, quote: str, *, whole: bool, begin: int = 0, end: int | None
 def _hits(text: str, quote: str) -> Iterator[Aligned]:
     """Every place of a quote, as `align_answer` sees it: the places as written first, else the tolerant ones.
 
-    The quote is looked for again in what follows and what comes before each hit.
+    The quote is looked for again in what follows and what comes before each hit. One that is there inside words alone
+    gives the places inside them.
     """
     first = align_answer(text, LooseAnswer(text=quote))
     if not isinstance(first, Aligned):
+        core = quote.strip()
+        for match in re.finditer(re.escape(core), text) if first.reason == INSIDE_WORD else ():
+            yield Aligned(core, match.start(), LOCATED)
         return
     yield first
     for offset, rest in (

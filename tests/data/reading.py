@@ -149,7 +149,7 @@ def row_is_sound(row: LooseExample | BadRow) -> None:
     row.context.encode(), row.question.encode()
     for answer in row.answers:
         assert answer.text is None or answer.text.strip()
-        assert answer.start is None or (type(answer.start) is int and answer.start >= 0)
+        assert answer.start is None or (type(answer.start) is int and answer.start >= -1)
         assert answer.end is None or type(answer.end) is int
 
 

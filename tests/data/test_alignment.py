@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 from qa_pipeline.data.alignment import (
     BAD_SPAN,
     EMPTY_ANSWER,
+    EMPTY_SPAN,
+    INSIDE_WORD,
     NO_TEXT,
     NOT_FOUND,
     Aligned,
@@ -55,8 +57,10 @@ def test_result_is_always_a_slice_with_equal_normalised_text(context, text, star
     assert context[result.start : result.start + len(result.text)] == result.text
     if text is not None and result.how == "tolerant":
         assert any(fold(result.text, keep).text == fold(text, keep).text for keep in (True, False))
-    elif text is not None:
+    elif text is not None and result.how != "unquoted":
         assert result.text == text.strip()
+    elif text is not None:
+        assert fold(result.text).text in fold(text).text
     else:
         assert result.text == context[start:end].strip()
 
@@ -81,10 +85,16 @@ def test_a_right_answer_stays_as_it_is(context, data):
     start=st.integers(0, 32),
 )
 @settings(max_examples=300, deadline=None)
-def test_moved_answers_go_to_the_nearest_occurrence_and_of_two_to_the_earlier(context, text, start):
+def test_moved_answers_go_to_the_nearest_whole_words_and_of_two_to_the_earlier(context, text, start):
     places = [i for i in range(len(context)) if context.startswith(text, i)]
-    if places:
-        assert aligned(context, text, start)[1] == min(places, key=lambda place: (abs(place - start), place))
+    whole = [place for place in places if place == start or is_whole(context, place, place + len(text))]
+    if start in places:
+        assert aligned(context, text, start)[1] == start
+    elif whole:
+        assert aligned(context, text, start)[1] == min(whole, key=lambda place: (abs(place - start), place))
+    elif places:  # unless two words make up the text
+        result = align_answer(context, LooseAnswer(text, start))
+        assert result == Rejected(INSIDE_WORD) or (isinstance(result, Aligned) and " " in result.text)
 
 
 @pytest.mark.parametrize(
@@ -128,12 +138,80 @@ def test_tolerant_match_takes_the_nearest():
     assert aligned(context, "red wine") == ("Red Wine", 0, "tolerant")
 
 
-def test_text_alone_prefers_whole_words_and_says_when_it_is_ambiguous():
-    result = align_answer("In 2015, 5 people", LooseAnswer("5"))
-    assert result == Aligned("5", 9, "located", ambiguous=True)
+def test_text_alone_is_found_as_whole_words_and_is_ambiguous_where_these_occur_more_than_once():
+    assert align_answer("In 2015, 5 people", LooseAnswer("5")) == Aligned("5", 9, "located")
     assert align_answer("In 1815, 5 people", LooseAnswer("1815")) == Aligned("1815", 3, "located")
-    assert align_answer("x2015y", LooseAnswer("01")) == Aligned("01", 2, "located")
-    assert align_answer("somewhere", LooseAnswer("some", -1)) == Aligned("some", 0, "located")
+    assert align_answer("tea, tea", LooseAnswer("tea")) == Aligned("tea", 0, "located", ambiguous=True)
+    assert align_answer("Tea, tea  cake, Tea cake", LooseAnswer("tea cake")) == Aligned(
+        "tea  cake", 5, "tolerant", ambiguous=True
+    )
+
+
+@pytest.mark.parametrize(
+    ("context", "text", "start"),
+    [
+        ("Guests know the rules", "no", None),
+        ("Guests know the rules", "no", 0),
+        ("founded in 1957", "1", None),
+        ("founded in 1957", "9", 3),
+        ("a party", "art", 0),
+        ("x2015y", "01", None),
+        ("somewhere", "some", -1),
+        ("a snake_case name", "case", None),
+        ("cafe\u0301s", "cafe", None),
+        ("3,100 birds", "3", None),
+        ("3,100 birds", "100", 0),
+        ("3.5 metres", "3", None),
+        ("हिन्दी", "ह", None),
+    ],
+)
+def test_what_is_searched_for_is_never_found_inside_a_word_or_a_number(context, text, start):
+    assert rejected(context, text, start) == INSIDE_WORD
+
+
+def test_an_offset_may_point_inside_a_word_and_unspaced_scripts_have_no_words_to_cut():
+    assert aligned("The 16th street", "16", 4) == ("16", 4, "exact")
+    assert aligned("他三岁学琴", "三") == ("三", 1, "located")
+    assert aligned("am 1.1.1957 in Rom", "1957") == ("1957", 7, "located")
+    assert aligned("see 2.3.1 there", "3") == ("3", 6, "located")
+
+
+def test_one_letter_is_found_in_its_own_case_alone():
+    assert rejected("a gate", "A") == NOT_FOUND
+    assert aligned("a gate, gate A", "A") == ("A", 13, "located")
+
+
+@pytest.mark.parametrize(
+    ("context", "text", "start", "ambiguous"),
+    [
+        ("tea, tea and tea", "tea", 6, False),  # off by one
+        ("tea, tea and tea", "tea", 9, True),
+        ("tea and cake", "tea", 9, False),  # there only once
+        ("Tea, TEA and TeA", "tea", 9, True),
+    ],
+)
+def test_a_moved_answer_is_ambiguous_where_another_may_be_meant(context, text, start, ambiguous):
+    result = align_answer(context, LooseAnswer(text, start))
+    assert isinstance(result, Aligned) and result.ambiguous is ambiguous
+
+
+@pytest.mark.parametrize(
+    ("context", "text", "expected"),
+    [
+        ("built in 1984.", "1984.0", ("1984", 9, "whole_number")),
+        ("version 4.0 is out", "4.0", ("4.0", 8, "located")),
+        ("the risk is very low", '"very low"', ("very low", 12, "unquoted")),
+        ("the risk is very low", "“very low”", ("very low", 12, "unquoted")),
+        ('it says "very low"', '"very low"', ('"very low"', 8, "located")),
+        ("Smith &amp; Jones pay", "Smith & Jones", ("Smith &amp; Jones", 0, "tolerant")),
+        ("the caf&eacute; &#39;Moss&#39;", "café 'Moss'", ("caf&eacute; &#39;Moss&#39;", 4, "tolerant")),
+        ("Smith & Jones pay", "Smith &amp; Jones", ("Smith & Jones", 0, "tolerant")),
+        ("at 8&nbsp;am", "8 am", ("8&nbsp;am", 3, "tolerant")),
+        ("AT&T; and &unknown; here", "unknown", ("unknown", 11, "located")),
+    ],
+)
+def test_what_tables_and_forms_add_to_an_answer_is_left_out(context, text, expected):
+    assert aligned(context, text) == expected
 
 
 def test_spans_without_text():
@@ -142,6 +220,8 @@ def test_spans_without_text():
     assert rejected("one two", None, 4, 99) == BAD_SPAN
     assert rejected("one two", None, 5, 4) == BAD_SPAN
     assert rejected("one two", None, 3, 4) == EMPTY_ANSWER
+    assert rejected("one two", None, 0, 0) == EMPTY_ANSWER
+    assert rejected("one two", None, 4, 4) == EMPTY_SPAN
     assert rejected("one two", None, 3) == NO_TEXT
     assert rejected("one two", None) == NO_TEXT
 

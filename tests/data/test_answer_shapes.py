@@ -58,7 +58,14 @@ def test_paths_reach_nested_listed_and_written_values(path, value):
             {"text": ["1895"], "answer_start": [40]},
         ),
         ("{'text': array([], dtype=object), 'answer_start': array([], dtype=int32)}", {"text": [], "answer_start": []}),
-        ("['Denver' 'Broncos']", None),
+        ("['Denver' 'Broncos']", ["Denver", "Broncos"]),
+        ("['it\\'s' \"b's\"\n 'c']", ["it's", "b's", "c"]),
+        ("[11 13]", [11, 13]),
+        ("[11. 13.5]", [11.0, 13.5]),
+        ("[007 1]", None),
+        ("[np.int64(11), np.float64(3.0), np.str_('x')]", [11, 3.0, "x"]),
+        ("{'text': ['a'], 'answer_start': [numpy.int32(4)]}", {"text": ["a"], "answer_start": [4]}),
+        ("[np.load('x')]", None),
         ("__import__('os').system('true')", None),
         ("[__import__('os')]", None),
         ("(1990)", None),
@@ -116,6 +123,10 @@ NINE_TO = [("nine", 20, 24)]
         ("['nine', 'at nine']", [("nine", None, None), ("at nine", None, None)]),
         ("nine", [("nine", None, None)]),
         (9, [("9", None, None)]),
+        ([[20, 24, "ANSWER"]], [(None, 20, 24)]),
+        ('[[20, 24, "ANSWER"]]', [(None, 20, 24)]),
+        ([[0, 3, "EVIDENCE"], [20, 24, "ANSWER"]], [(None, 20, 24)]),
+        ([{"label": "Antwort", "start_offset": 20, "end_offset": 24}], [(None, 20, 24)]),
         ([[20, 24], [17, 24]], [(None, 20, 24), (None, 17, 24)]),
         ([20, 24], [(None, 20, 24)]),
         ("(20, 24)", [(None, 20, 24)]),
@@ -176,7 +187,6 @@ def test_answers_in_parts(spec, row, expected):
         ({"answers": "answers"}, {"answers": ""}),
         ({"answers": "answers"}, {"answers": [" "]}),
         ({"answers.start": "s", "answers.end": "e"}, {"s": -1, "e": -1}),
-        ({"answers.start": "s", "answers.end": "e"}, {"s": 0, "e": 0}),
         ({"answers.text": "t", "no_answer_value": "NONE"}, {"t": "NONE"}),
         ({"answers.text": "t", "no_answer_value": ["-", "NONE"]}, {"t": " - "}),
         ({"answers.text": "t", "no_answer_value": -1}, {"t": -1}),
@@ -252,6 +262,11 @@ def test_text_in_brackets_that_is_in_the_context_is_the_answer_itself():
             "answers are not readable",
             "2 answer texts and 1 pos",
         ),
+        (
+            {"answers": [[0, 3, "PERSON"], [20, 24, "TIME"]]},
+            "answers are not readable",
+            'several labels, "PERSON", "TIME"',
+        ),
         ({"answers": {"wrong": 1}}, "answers are not readable", "without text or start; it has wrong"),
         (
             {"answers": {"text": "a", "answer_start": "x"}},
@@ -274,13 +289,18 @@ def test_ids_titles_and_metadata():
     assert (example.id, example.title) == ("7", "Clinic")
     assert example.metadata == {"kind": "hours", "all": {"name": "Clinic", "size": None}}
     assert read_row({"id": "n"}, {"n": 7.0}).id == "7"
-    for value in (None, "", " ", [1], True):
+    for value in (None, "", " ", [], True):
         assert read_row({"id": "n"}, {"n": value}).id is None
+    for value, written in ((["a", 1], '["a", 1]'), ({"b": 2, "a": 1}, '{"a": 1, "b": 2}')):
+        example = read_row({"id": "n"}, {"n": value})
+        assert (example.id, example.noticed) == (written, ("structured_id",))
+    assert read_row({"id": "n"}, {"n": {"$oid": "65a1"}}).id == "65a1"
     assert read_row({}, {"metadata": {"source": "mock"}}).metadata == {"source": "mock"}
     assert read_row({}, {}).metadata is None
 
 
 def test_half_characters_become_the_replacement_mark_and_keep_offsets():
-    example = read_row({"answers": "a"}, {"context": "x\ud800 nine", "question": "\udfff?", "a": ["\ud800"]})
-    assert example.context == "x\ufffd nine" and example.question == "\ufffd?"
+    example = read_row({"answers": "a"}, {"context": "x\ud800 nine", "question": "\udfff who?", "a": ["\ud800"]})
+    assert example.context == "x\ufffd nine" and example.question == "\ufffd who?"
     assert example.answers[0].text == "\ufffd"
+    assert example.mended == ("invalid_characters",)

@@ -44,8 +44,9 @@ def test_backslash_escaped_quotes(tmp_path):
 
 def test_ragged_and_undecodable_csv_rows_are_bad_rows(tmp_path):
     content = csv_text().encode() + b"c,too,few\n" + b"d,one,too,many,3,4\n" + b'e,"caf\xe9",Q?,x,1\n' + b"\n"
+    content = content.replace(b"Who owns", "Whö owns".encode())  # so that the rest of the file is known to be UTF-8
     rows = examples(write(tmp_path / "x.csv", content))
-    check_two([row for row in rows if isinstance(row, LooseExample)])
+    assert [row.id for row in rows if isinstance(row, LooseExample)] == ["a", "b"]
     bad = [row for row in rows if isinstance(row, BadRow)]
     assert [(row.reason, row.where.rsplit(", ", 1)[1]) for row in bad] == [
         ("row does not fit the header", "row 3"),

@@ -134,18 +134,10 @@ def test_two_columns_that_may_be_the_answer_are_left_open_and_named(tmp_path):
     assert [e["is_impossible"] for e in examples] == [False, True, False] and report.rows_dropped == 1
 
 
-def test_inclusive_ends_are_told_from_the_texts_and_from_the_words():
-    spans = [(20, 23), (4, 9), (29, 35), (37, 40)]
-    with_text = [{**BASE, "answer": CONTEXT[s : e + 1], "start": s, "end": e} for s, e in spans]
-    assert inferred(*with_text)["inclusive_end"] is True
-    without = [{**BASE, "start": s, "end": e} for s, e in spans]
-    assert inferred(*without)["inclusive_end"] is True
-    exclusive = [{**BASE, "start": s, "end": e + 1} for s, e in spans]
-    assert "inclusive_end" not in inferred(*exclusive)
-
-
-def test_an_id_that_repeats_is_the_documents():
-    assert "id" not in inferred(*[{**BASE, "id": "doc1", "answer": "nine"}] * 4)
+def test_an_id_that_questions_share_is_the_documents_and_one_that_rows_of_a_question_share_is_its_own():
+    asked = [{**BASE, "question": f"When, {i}?", "answer": "nine"} for i in range(4)]
+    assert "id" not in inferred(*[{**row, "id": "doc1"} for row in asked])
+    assert inferred(*[{**row, "id": f"q{i}"} for i, row in enumerate(asked) for _ in range(3)])["id"] == "id"
 
 
 def test_equal_candidates_are_an_error_that_prints_the_mapping_to_paste():

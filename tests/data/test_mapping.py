@@ -49,7 +49,7 @@ def test_a_mapping_from_a_file_and_inline_text(tmp_path, name, text):
 
 def test_a_preset_can_be_started_from():
     mapping = read_mapping({"preset": "squad", "question": "query"})
-    assert (mapping.context, mapping.question, mapping.answers) == (("context",), ("query",), ("answers",))
+    assert (mapping.context, mapping.question, mapping.answers) == (("context",), ("query",), ("answers", "answer"))
 
 
 @pytest.mark.parametrize(

@@ -63,7 +63,7 @@ def load_or_complain(path: Path, **options) -> None:
             continue
         check_invariant(examples)
         assert report.rows_kept == len(examples)
-        assert report.rows_read == report.rows_kept + report.rows_dropped + report.noticed["identical_duplicate"]
+        assert report.rows_read == report.rows_kept + report.rows_dropped + report.rows_merged
         json.dumps(to_squad(examples), ensure_ascii=False).encode("utf-8")
         validate({"x": report.to_dict()}, "data_report", "report")
         assert report.table()

@@ -103,8 +103,9 @@ def test_encodings_and_compressions_of_text_do_not_matter(tmp_path, change, kind
 
 def test_a_bad_line_is_a_bad_row_and_the_rest_is_read(tmp_path):
     lines = [json.dumps(FLAT[0]), '{"id": "x", "context": "cut', "[1, 2]", "17", "null", json.dumps(FLAT[1])]
-    path = write(tmp_path / "x.jsonl", "\n".join(lines).encode() + b'\n{"id": "\xff"}\n')
-    rows = examples(path)
+    other = json.dumps({"é": "é"}, ensure_ascii=False)  # so that the file is known to be UTF-8
+    path = write(tmp_path / "x.jsonl", "\n".join([*lines, other]).encode() + b'\n{"id": "\xff"}\n')
+    rows = [row for row in examples(path) if row.where != f"{path}, line 7"]
     check_two([row for row in rows if isinstance(row, LooseExample)])
     bad = [row for row in rows if isinstance(row, BadRow)]
     assert [row.reason for row in bad] == ["row is not valid JSON", *["row is not an object"] * 3, "row is not UTF-8"]

@@ -140,9 +140,12 @@ def test_marks_of_an_unanswerable_question(changes, policy):
     assert report.unanswerable == 1 and not report.repaired and not report.noticed
 
 
-def test_an_unplaced_answer_that_is_not_in_the_context_is_unanswerable():
-    kept, report = verify(row(answers=[LooseAnswer("no answer", -1)]))
-    assert kept[0]["is_impossible"] and report.noticed == {"unplaced_unanswerable": 1}
+def test_an_unplaced_answer_that_is_not_in_the_context_is_not_found():
+    kept, report = verify(row(answers=[LooseAnswer("in Rome", -1)]))
+    assert not kept and report.dropped == {"answer_not_found": 1}
+    assert report.details["answer_not_found"] == [
+        '5733be28: answer "in Rome" is not in the context; mend the answer or remove the row'
+    ]
     kept, report = verify(row(answers=[LooseAnswer("London", -1)]))
     assert kept[0]["answers"]["answer_start"] == [25] and report.located == 1
 
@@ -156,9 +159,9 @@ def test_an_impossible_row_with_answers_is_mended_by_its_mark():
         verify(row(is_impossible=True), policy="error")
 
 
-def test_identical_rows_are_dropped_without_being_bad():
+def test_identical_rows_are_merged_without_being_bad():
     kept, report = verify(row(), row(), row())
-    assert len(kept) == 1 and report.noticed == {"identical_duplicate": 2}
+    assert len(kept) == 1 and report.merged == {"same_answers": 2} and report.rows_merged == 2
     assert report.bad_fraction == 0 and report.rows_dropped == 0
     with pytest.raises(DataError, match="duplicate id: the same row was read before"):
         verify(row(), row(), policy="error")
@@ -168,7 +171,7 @@ def test_an_id_with_other_content_becomes_a_new_id():
     other, third = row(question="When?"), row(question="Why?")
     kept, report = verify(row(), other, third, other, row(id="5733be28-2", question="How?"))
     assert [example["id"] for example in kept] == ["5733be28", "5733be28-2", "5733be28-3", "5733be28-2-2"]
-    assert report.repaired == {"new_id": 3} and report.noticed == {"identical_duplicate": 1}
+    assert report.repaired == {"new_id": 3} and report.merged == {"same_answers": 1}
     kept, report = verify(row(), other, policy="drop")
     assert len(kept) == 1 and report.dropped == {"duplicate_id": 1}
     with pytest.raises(DataError, match="duplicate id: another row has this id with other content"):
@@ -182,7 +185,7 @@ def test_rows_without_ids_get_stable_ones():
     assert not report.repaired
 
 
-def test_rows_that_repeat_or_contradict_others_are_kept_and_noticed():
+def test_rows_with_the_same_question_and_context_are_one_question_with_several_references():
     kept, report = verify(
         row(),
         row(id="b"),
@@ -192,11 +195,31 @@ def test_rows_that_repeat_or_contradict_others_are_kept_and_noticed():
         row(id="f", answers=[LooseAnswer("1815", 35), LooseAnswer("London", 25)]),
         row(id="g", context=CONTEXT + " She"),
     )
-    assert len(kept) == 7
-    assert report.noticed == {"duplicate_row": 2, "contradictory_answers": 1, "contradictory_answerability": 1}
-    assert report.first_ids["duplicate_row"] == ["b", "c"]
-    assert report.first_ids["contradictory_answers"] == ["d"]
-    assert report.first_ids["contradictory_answerability"] == ["e"]
+    assert [example["id"] for example in kept] == ["5733be28", "g"]
+    assert kept[0]["answers"] == {"text": ["London", "1815"], "answer_start": [25, 35]}
+    assert report.merged == {"same_answers": 3, "more_references": 1, "answerable_and_not": 1}
+    assert kept[0]["merged_ids"] == ["b", "c", "d", "e", "f"] and "merged_ids" not in kept[1]
+    assert report.noticed == {"contradictory_answers": 1}
+    assert report.first_ids["same_answers"] == ["b", "c", "f"]
+    assert report.first_ids["more_references"] == report.first_ids["contradictory_answers"] == ["d"]
+    assert report.first_ids["answerable_and_not"] == ["e"]
+    assert (report.rows_read, report.rows_kept, report.rows_merged, report.answers_kept) == (7, 2, 5, 3)
+
+
+def test_an_answer_wins_over_an_unanswerable_row_of_the_same_question_whichever_comes_first():
+    for rows in ((row(answers=[]), row(id="b")), (row(id="b"), row(answers=[]))):
+        kept, report = verify(*rows)
+        assert [example["is_impossible"] for example in kept] == [False]
+        assert kept[0]["answers"] == {"text": ["London"], "answer_start": [25]}
+        assert report.merged == {"answerable_and_not": 1}
+        assert (report.answerable, report.unanswerable, report.answers_kept) == (1, 0, 1)
+
+
+def test_rows_without_a_label_stay_apart_so_that_each_gets_its_prediction():
+    kept, report = verify(
+        row(answers=[], answers_given=False), row(id="b", answers=[], answers_given=False), require_answers=False
+    )
+    assert [example["id"] for example in kept] == ["5733be28", "b"] and not report.merged
 
 
 @pytest.mark.parametrize(

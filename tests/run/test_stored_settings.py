@@ -29,7 +29,9 @@ def calibrated(data, tiny_bert, tmp_path_factory) -> Path:
             words = ["red", "blue"] if i % 2 else ["blue", "red"]
             context, gold = f"{words[0]} {i % 7} {words[1]}", words[i % 3 == 0]
             answers = {"text": [gold], "answer_start": [context.index(gold)]}
-            rows.append({"id": f"{name}{i}", "context": context, "question": "which ?", "answers": answers})
+            # Different for each row, or they would be one question with several references.
+            question = f"which {i // 49} {i // 7 % 7} {i % 7} ?"
+            rows.append({"id": f"{name}{i}", "context": context, "question": question, "answers": answers})
         (folder / f"{name}.jsonl").write_text("\n".join(json.dumps(row) for row in rows))
     config = settings(
         data, tiny_bert, folder / "out", do_predict=True, version_2_with_negative=False, max_eval_samples=128,
