@@ -235,7 +235,8 @@ def _scan(context: str, folded: Folded, wanted: str, at: int, step: int) -> Iter
         if place < 0:
             return
         span = folded.source_span(place, place + len(wanted))
-        if span is not None and is_whole(context, *span):
+        # An accent that stands on a space is one unit with it, and no answer.
+        if span is not None and is_whole(context, *span) and not context[span[0]].isspace():
             yield span
         if step > 0:
             place = folded.text.find(wanted, place + 1)

@@ -84,7 +84,7 @@ class Verifier:
         """
         report = self.report
         report.rows_read += 1
-        mended: dict[str, None] = {}  # reasons, in the order in which they were met
+        mended: dict[str, str] = {}  # reason -> what was found, in the order in which they were met
         try:
             if isinstance(row, BadRow):
                 raise _Unusable(row.reason, f"{row.reason}: {row.detail}" if row.detail else row.reason)
@@ -95,7 +95,7 @@ class Verifier:
             report.count(report.dropped, fault.reason, row.id or row.where, fault.detail)
             return None
         for reason in mended:
-            report.count(report.repaired, reason, row.id or row.where)
+            report.count(report.repaired, reason, row.id or row.where, mended[reason])
         report.rows_repaired += bool(mended)
         if example is None:
             return None
@@ -104,7 +104,7 @@ class Verifier:
         self._count_kept(example)
         return example
 
-    def _example(self, row: LooseExample, mended: dict[str, None]) -> Example | None:
+    def _example(self, row: LooseExample, mended: dict[str, str]) -> Example | None:
         context = self._context(row, mended)
         if not context or context.isspace():
             raise _Unusable("empty_context", "the context has no text; fill it in or remove the row")
@@ -152,12 +152,11 @@ class Verifier:
             raise _Unusable("duplicate_id", detail)
         known = list(zip(first["answers"]["text"], first["answers"]["answer_start"], strict=True))
         new = [answer for answer in zip(texts, starts, strict=True) if answer not in known]
-        if bool(texts) != bool(known):
-            report.count(report.merged, "answerable_and_not", where)
-        else:
-            report.count(report.merged, "more_references" if new else "same_answers", where)
+        reason = "answerable_and_not" if bool(texts) != bool(known) else "more_references" if new else "same_answers"
+        report.count(report.merged, reason, where, f"asks what {first['id']} asks of the same context")
         if known and new and not {text.casefold() for text, _ in known} & {text.casefold() for text in texts}:
-            report.count(report.noticed, "contradictory_answers", where)
+            detail = f"answer {_short(texts[0])} beside {_short(known[0][0])} of {first['id']}"
+            report.count(report.noticed, "contradictory_answers", where, detail)
         if new and not known:
             first["is_impossible"] = False
             report.unanswerable -= 1
@@ -170,7 +169,7 @@ class Verifier:
             self._ids.add(row.id)
             first.setdefault("merged_ids", []).append(row.id)
 
-    def _context(self, row: LooseExample, mended: dict[str, None]) -> str:
+    def _context(self, row: LooseExample, mended: dict[str, str]) -> str:
         """The one string object for this context; looked into only when it is new."""
         context = self._contexts.get(row.context)
         if context is not None:
@@ -181,20 +180,20 @@ class Verifier:
             self._contexts_with_html.add(context)
         return context
 
-    def _clean(self, text: str, mended: dict[str, None]) -> str:
+    def _clean(self, text: str, mended: dict[str, str]) -> str:
         """Replaces lone surrogates, and counts the row as mended."""
         whole = whole_characters(text)
         if whole != text:
             self._mend("invalid_characters", _HALVES, mended)
         return whole
 
-    def _mend(self, reason: str, detail: str, mended: dict[str, None]) -> None:
+    def _mend(self, reason: str, detail: str, mended: dict[str, str]) -> None:
         """Notes a repair, or refuses the row where the policy does not repair."""
         if self.policy != REPAIR:
             raise _Unusable(reason, f"{detail}; set on_bad_data=repair or mend the row")
-        mended[reason] = None
+        mended.setdefault(reason, detail)
 
-    def _answers(self, row: LooseExample, context: str, mended: dict[str, None]) -> tuple[list[Aligned], bool]:
+    def _answers(self, row: LooseExample, context: str, mended: dict[str, str]) -> tuple[list[Aligned], bool]:
         """The verified references, and whether the question is known to have no answer."""
         if row.is_impossible:
             self.marks_impossible = True
@@ -220,7 +219,7 @@ class Verifier:
                 found.append(result)
                 self._note_located(row, context, result)
                 if result.how not in alignment.AS_GIVEN:
-                    mended[result.how] = None
+                    mended.setdefault(result.how, _describe_repair(answer, result))
             else:
                 lost.append(("needs_repair" if isinstance(result, Aligned) else result.reason, answer))
         if lost:
@@ -252,7 +251,7 @@ class Verifier:
             detail = f"answer {_short(answer.text)}: the one at character {answer.start} was taken"
             self.report.count(self.report.noticed, "located_ambiguous", row.id or row.where, detail)
 
-    def _unique_id(self, row: LooseExample, identity: int, mended: dict[str, None]) -> str | None:
+    def _unique_id(self, row: LooseExample, identity: int, mended: dict[str, str]) -> str | None:
         """The row's id, a new one where it is taken or absent, or None for the same row again."""
         wanted = self._clean(row.id, mended) if row.id else f"row-{self.report.rows_read}"
         key = hash((wanted, identity))
@@ -274,10 +273,10 @@ class Verifier:
         self._ids.add(unique)
         return unique
 
-    def _mend_id(self, mended: dict[str, None]) -> None:
+    def _mend_id(self, mended: dict[str, str]) -> None:
         if self.policy == DROP:
             raise _Unusable("duplicate_id", "another row has this id with other content")
-        mended["new_id"] = None
+        mended.setdefault("new_id", "another row has this id with other content")
 
     def _count_kept(self, example: Example) -> None:
         report, where = self.report, example["id"]
@@ -304,6 +303,15 @@ def _says_something(answer: LooseAnswer) -> bool:
 
 def _place(row: LooseExample | BadRow) -> str:
     return f'{row.where} ("{row.id}")' if row.id else row.where
+
+
+def _describe_repair(answer: LooseAnswer, found: Aligned) -> str:
+    """Says what the source claims and what was made of it."""
+    if answer.text is None:
+        return f"span {answer.start} to {answer.end}, read as {_short(found.text)} at character {found.start}"
+    claimed = "" if answer.start is None or answer.start < 0 else f" with answer_start {answer.start}"
+    what = "" if found.text == answer.text else f" as {_short(found.text)}"
+    return f"answer {_short(answer.text)}{claimed}, found{what} at character {found.start}"
 
 
 def _describe(reason: str, context: str, answer: LooseAnswer) -> str:
