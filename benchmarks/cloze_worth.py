@@ -185,10 +185,14 @@ def splits(dataset: str, arguments: argparse.Namespace) -> Iterator[tuple[int, l
     root = Path(os.environ["QA_REAL_DATA"])
     limit = arguments.limit
     if dataset == "policyqa":
-        train, score = (load_examples(root / "policyqa" / f"{name}.json")[0] for name in ("train", "validation"))
+        # Apart by id, as the stored cells were scored.
+        train, score = (
+            load_examples(root / "policyqa" / f"{name}.json", merge_references=False)[0]
+            for name in ("train", "validation")
+        )
         yield 0, train[:limit], score[:limit]
         return
-    examples, _ = load_examples(root / FOLDED[dataset])
+    examples, _ = load_examples(root / FOLDED[dataset], merge_references=False)
     titles = articles_of(examples)
     order = sorted(set(titles), key=lambda title: hashlib.sha256(title.encode()).digest())
     folds = arguments.folds

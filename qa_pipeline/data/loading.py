@@ -44,6 +44,7 @@ def load_examples(
     max_bad_fraction: float = 0.2,
     require_answers: bool = True,
     max_samples: int | None = None,
+    merge_references: bool = True,
     dataset_config_name: str | None = None,
     cache_dir: str | None = None,
     token: str | None = None,
@@ -59,6 +60,8 @@ def load_examples(
         max_bad_fraction: more dropped rows than this share of those read is an error, in [0, 1].
         require_answers: False keeps rows that have no usable answer, for prediction.
         max_samples: stop after this many examples.
+        merge_references: False keeps rows that ask the same question of the same context apart, as a benchmark that
+            counts them by id does.
         dataset_config_name: configuration of a Hub dataset.
         cache_dir: where Hub data is cached.
         token: Hub token; never logged.
@@ -85,7 +88,7 @@ def load_examples(
     report = DataReport(str(source), stream.format, on_bad_data, field_mapping=mapping.to_dict())
     report.offsets = evidence.describe() if evidence.answers else None
     report.encoding = stream.encoding
-    verifier = Verifier(report, on_bad_data, require_answers, evidence.counting, marks)
+    verifier = Verifier(report, on_bad_data, require_answers, evidence.counting, marks, merge_references)
     examples: list[Example] = []
     for row in chain(_taken(seen), rows):
         example = verifier.verify(row)

@@ -52,6 +52,7 @@ class Verifier:
         require_answers: False keeps rows without usable answers, as unlabelled.
         counting: how the source counts its offsets.
         marks: words that the source uses for "no answer" and the like.
+        merge: False keeps rows apart that ask the same of the same context.
     """
 
     def __init__(
@@ -61,12 +62,14 @@ class Verifier:
         require_answers: bool = True,
         counting: Counting = PLAIN,
         marks: Marks | None = None,
+        merge: bool = True,
     ):
         self.report = report
         self.policy = policy
         self.require_answers = require_answers
         self.counting = counting
         self.marks = marks or {}
+        self.merge = merge
         self.marks_impossible = False  # whether any row says outright that it has no answer
         self._ids: set[str] = set()
         self._endings: dict[str, int] = {}
@@ -119,7 +122,7 @@ class Verifier:
         asked = (context, " ".join(question.casefold().split()))
         # A row without an answer asks for a prediction of its own, where predictions are wanted.
         is_label = bool(texts) or (is_impossible and self.require_answers)
-        if is_label and (first := self._asked.get(asked)) is not None:
+        if self.merge and is_label and (first := self._asked.get(asked)) is not None:
             self._merge(first, row, texts, starts)
             return None
         row_id = self._unique_id(row, hash((context, question, is_impossible, *texts, *starts)), mended)

@@ -125,6 +125,7 @@ def test_policyqa_loads_whole_and_fast(real_data):
     assert report.rows_read == 3237 and not report.repaired and not report.dropped and report.titles == 16
     # The same question about the same segment stands under several ids.
     assert len(examples) == 3206 and report.merged == {"more_references": 30, "same_answers": 1}
+    assert len(load_examples(path, merge_references=False)[0]) == 3237
     train, validation = split_by_document(examples, 0.1, random.Random(0))
     assert not {e["title"] for e in train} & {e["title"] for e in validation}
     assert 0.05 < len(validation) / len(examples) < 0.15
