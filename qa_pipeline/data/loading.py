@@ -37,6 +37,7 @@ def load_examples(
     dataset_config_name: str | None = None,
     cache_dir: str | None = None,
     token: str | None = None,
+    revision: str | None = None,
 ) -> tuple[list[Example], DataReport]:
     """Reads labelled (or, for prediction, unlabelled) questions from nearly any source.
 
@@ -52,6 +53,7 @@ def load_examples(
         dataset_config_name: configuration of a Hub dataset.
         cache_dir: where Hub data is cached.
         token: Hub token; never logged.
+        revision: branch, tag or commit of a Hub dataset.
 
     Returns:
         The examples, in the order of the source, and the report on them.
@@ -61,7 +63,8 @@ def load_examples(
         DataError: the source cannot be read, has no usable row, has too many bad ones, or (on_bad_data="error") any.
     """
     _check_arguments(on_bad_data, max_bad_fraction, max_samples)
-    stream = read_rows(source, split=split, dataset_config_name=dataset_config_name, cache_dir=cache_dir, token=token)
+    hub = {"dataset_config_name": dataset_config_name, "cache_dir": cache_dir, "token": token, "revision": revision}
+    stream = read_rows(source, split=split, **hub)
     mapping = resolve_mapping(field_mapping, stream, source)
     first = [row for row in stream.head() if isinstance(row, RawRow)]
     report = DataReport(str(source), stream.format, on_bad_data, field_mapping=mapping.to_dict())
