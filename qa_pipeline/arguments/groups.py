@@ -57,6 +57,9 @@ class DataArguments:
 
     dataset_name: str | None = field(default=None, metadata={"help": "Name of a dataset on the Hub."})
     dataset_config_name: str | None = field(default=None, metadata={"help": "Configuration of that dataset."})
+    dataset_revision: str | None = field(
+        default=None, metadata={"help": "Branch, tag or commit of that dataset; None: its main branch."}
+    )
     train_file: str | None = field(
         default=None,
         metadata={"help": "Training data: SQuAD, JSON, JSONL, MRQA, CSV, TSV, Parquet, Arrow, or a saved dataset."},

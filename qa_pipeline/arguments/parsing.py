@@ -53,12 +53,12 @@ def parse_arguments(argv: list[str]) -> Arguments:
     settings = settings_of(*GROUPS)
     sources = read_sources(argv, settings)
     given, problems = sources.given, sources.problems
-    values = {name: setting.default for name, setting in settings.items()}
-    values |= {name: one.value for name, one in given.items()}
+    defaults = {name: setting.default for name, setting in settings.items()}
+    values = defaults | {name: one.value for name, one in given.items()}
     _fill_in(values, given)
     if sources.complete:
         # A setting that could not be read is at fault once; what it would contradict is not known.
-        faults = check_values(values, given, sources.config_file or COMMAND_LINE)
+        faults = check_values(values, given, sources.config_file or COMMAND_LINE, defaults)
         problems = problems + [fault for fault in faults if not sources.broken.intersection(fault.keys)]
     raise_problems(problems)
     return _build(values, given, sources.name)

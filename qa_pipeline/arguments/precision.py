@@ -15,12 +15,22 @@ def accelerator_available() -> bool:
         is_torch_xla_available,
     )
 
-    if _env_true("ACCELERATE_USE_CPU"):
+    if env_true("ACCELERATE_USE_CPU"):
         return False
     if torch.accelerator.is_available():
         return True
     others = (is_torch_xla_available, is_torch_hpu_available, is_torch_mlu_available, is_torch_musa_available)
     return any(available() for available in others)
+
+
+def accelerator_type() -> str | None:
+    """What this process computes on: None on a CPU, else torch's word ("cuda", "mps", "xpu" ...)."""
+    import torch
+
+    if not accelerator_available():
+        return None
+    current = torch.accelerator.current_accelerator()
+    return current.type if current is not None else "other"
 
 
 def resolve_bf16(wanted: bool | None = None, *, fp16: bool = False, use_cpu: bool = False) -> tuple[bool, str]:
@@ -68,5 +78,6 @@ def _accelerator_support() -> tuple[bool, str]:
     return native, f"the accelerator {'supports' if native else 'does not support'} it"
 
 
-def _env_true(name: str) -> bool:
+def env_true(name: str) -> bool:
+    """Whether an environment variable is set to a word for yes."""
     return os.environ.get(name, "").strip().lower() in ("1", "true", "yes", "y", "on", "t")

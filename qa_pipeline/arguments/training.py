@@ -14,6 +14,7 @@ from qa_pipeline.arguments.groups import (
     TrainingSettings,
 )
 from qa_pipeline.arguments.precision import accelerator_available, resolve_bf16
+from qa_pipeline.arguments.sources import log_once
 
 
 def default_eval_steps(logging_steps: float) -> float:
@@ -38,6 +39,15 @@ class TrainingArguments(TrainingSettings, transformers.TrainingArguments):  # ty
         self.remove_unused_columns = False
         self.report_to = "none" if self.report_to is None else self.report_to
         super().__post_init__()
+        if (there := self.n_gpu) > 1:
+            # transformers would copy the model to all of them in every step (DataParallel): slower than one process a
+            # GPU, and evaluation would use one all the same.
+            self._n_gpu = 1
+            log_once(
+                "%d GPUs are here and one process was started: one GPU is used. For all of them: accelerate launch "
+                "--config_file configs/accelerate/one_machine.yaml --num_processes %d run_qa.py ...",
+                *(there, there),
+            )
 
 
 GROUPS = (ModelArguments, DataArguments, LoRAArguments, TrainingArguments)

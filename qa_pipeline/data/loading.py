@@ -48,6 +48,7 @@ def load_examples(
     dataset_config_name: str | None = None,
     cache_dir: str | None = None,
     token: str | None = None,
+    revision: str | None = None,
 ) -> tuple[list[Example], DataReport]:
     """Reads labelled (or, for prediction, unlabelled) questions from nearly any source.
 
@@ -65,6 +66,7 @@ def load_examples(
         dataset_config_name: configuration of a Hub dataset.
         cache_dir: where Hub data is cached.
         token: Hub token; never logged.
+        revision: branch, tag or commit of a Hub dataset.
 
     Returns:
         The examples, in the order of the source, and the report on them.
@@ -75,7 +77,8 @@ def load_examples(
             they are counted, or (on_bad_data="error") has any bad row.
     """
     _check_arguments(on_bad_data, max_bad_fraction, max_samples)
-    stream = read_rows(source, split=split, dataset_config_name=dataset_config_name, cache_dir=cache_dir, token=token)
+    hub = {"dataset_config_name": dataset_config_name, "cache_dir": cache_dir, "token": token, "revision": revision}
+    stream = read_rows(source, split=split, **hub)
     mapping = resolve_mapping(field_mapping, stream, source)
     first = [row for row in stream.head() if isinstance(row, RawRow)]
     rows = _mapped(stream.rows, mapping)

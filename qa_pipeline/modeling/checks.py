@@ -11,6 +11,7 @@ from torch import nn
 from transformers import MODEL_FOR_QUESTION_ANSWERING_MAPPING, PretrainedConfig, PreTrainedTokenizerFast
 
 from qa_pipeline.errors import ModelError
+from qa_pipeline.modeling.attention import attention_of_probes
 from qa_pipeline.modeling.head import find_qa_head, strip_parallel, unwrap, used_parameters
 
 logger = logging.getLogger(__name__)
@@ -118,7 +119,8 @@ def check_output(model: nn.Module, name: str) -> set[str]:
             f"{name}: expected start and end logits of shape {expected} (batch, tokens), "
             f"found {tuple(start.shape)} and {tuple(end.shape)}"
         )
-    return used_parameters(model, inputs)
+    with attention_of_probes(model):
+        return used_parameters(model, inputs)
 
 
 def probe_inputs(model: nn.Module) -> dict[str, torch.Tensor]:
@@ -167,7 +169,7 @@ def logits_of(model: nn.Module, inputs: dict[str, torch.Tensor]) -> tuple[torch.
     # accelerate replaces forward on the instance by one that always autocasts.
     forward = getattr(model, "_original_forward", model)
     try:
-        with torch.autocast(device.type, enabled=False):
+        with torch.autocast(device.type, enabled=False), attention_of_probes(model):
             outputs = forward(**{key: value.to(device) for key, value in inputs.items()})
     finally:
         model.train(was_training)

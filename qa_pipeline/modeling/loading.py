@@ -20,6 +20,7 @@ from transformers import AutoTokenizer, PreTrainedModel, PreTrainedTokenizerFast
 from qa_pipeline.arguments import LoRAArguments, ModelArguments
 from qa_pipeline.errors import ModelError
 from qa_pipeline.modeling import checks, lora
+from qa_pipeline.modeling.attention import attention_of_probes
 from qa_pipeline.modeling.base import Device, Dtype, hub_options, load_base
 from qa_pipeline.modeling.faults import as_model_error, quiet_loading
 from qa_pipeline.modeling.head import UNTRAINED_HEAD, find_qa_head, freeze_unused
@@ -103,7 +104,8 @@ def load_model(
                 model = lora.attach_lora(model, lora_args, base_name=name, revision=revision)
         if quantize is not None:
             checks.check_output(model, name)
-        freeze_unused(model, checks.probe_inputs(model))
+        with attention_of_probes(model):
+            freeze_unused(model, checks.probe_inputs(model))
     model.train()
     return model
 

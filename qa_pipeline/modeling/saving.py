@@ -40,6 +40,7 @@ def save_model(
     settings: QASettings,
     folder: str | Path,
     base_name: str | None = None,
+    written: list[Path] | None = None,
 ) -> Path:
     """Saves weights (or adapter and head), tokenizer and decoding settings into one folder.
 
@@ -53,6 +54,7 @@ def save_model(
         settings: its `base_model_name_or_path` and `quantization` are filled in.
         folder: made when missing.
         base_name: what training began from, as the user named it.
+        written: the files that were written are added to it.
 
     Raises:
         ModelError: the folder cannot be written.
@@ -78,9 +80,12 @@ def save_model(
                 _save_adapter(model, beside, base_name)
             _save_tokenizer(tokenizer, beside)
             write_settings(settings, beside)
+            names = [path.relative_to(beside) for path in sorted(beside.rglob("*")) if path.is_file()]
             _move_in(beside, folder)
     except (OSError, SafetensorError) as error:
         raise ModelError(f"model cannot be saved to {folder}: {error}") from error
+    if written is not None:
+        written.extend(folder / name for name in names)
     return folder
 
 
@@ -128,6 +133,7 @@ def merge_adapter(
     dtype: str | torch.dtype | None = None,
     base_model: str | None = None,
     model_args: ModelArguments | None = None,
+    written: list[Path] | None = None,
 ) -> Path:
     """Writes a plain model with the adapter merged into its base, and checks that both give the same logits.
 
@@ -141,6 +147,7 @@ def merge_adapter(
         dtype: type of the merged weights; None is float32.
         base_model: where the base model lies, if not where the adapter says.
         model_args: Hub options, for a base model that needs a token or remote code.
+        written: the files that were written are added to it.
 
     Returns:
         The folder of the merged model.
@@ -160,7 +167,7 @@ def merge_adapter(
             merged = model.merge_and_unload(safe_merge=True)
         _require_same(expected, merged, inputs, f"{folder}: merging changed the logits")
         tokenizer = load_tokenizer(dataclasses.replace(model_args or ModelArguments(), model_name_or_path=str(folder)))
-        save_model(merged, tokenizer, read_settings(folder) or QASettings(), out, base_name)
+        save_model(merged, tokenizer, read_settings(folder) or QASettings(), out, base_name, written)
         reloaded = load_trained(out, dtype=dtype, model_args=model_args)
         _require_same(expected, reloaded, inputs, f"{out}: the merged model differs from the adapter")
     return out

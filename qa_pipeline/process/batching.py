@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -29,6 +29,7 @@ class LengthGroupedBatches:
         seed: with the epoch, decides the order.
         rank, world_size: which share of each step this process takes.
         order: "group_by_length"; "random" draws windows over all lengths; "sequential" keeps their order.
+        longest, pad_to: how batches are padded, see `padded_lengths`.
     """
 
     def __init__(
@@ -42,10 +43,11 @@ class LengthGroupedBatches:
         world_size: int = 1,
         order: str = "group_by_length",
         longest: int | None = None,
+        pad_to: Sequence[int] | None = None,
     ):
         if batch_size is None and batch_tokens is None:
             raise ValueError("one of batch_size and batch_tokens must be given")
-        self.padded = padded_lengths(lengths, longest=longest)
+        self.padded = padded_lengths(lengths, longest=longest, pad_to=pad_to)
         if order != "group_by_length" and batch_tokens is not None:
             # Any window may be beside the longest one, so a fixed count keeps every batch under the bound.
             fitting = max(1, batch_tokens // int(self.padded.max(initial=1)))

@@ -18,8 +18,10 @@ logger = logging.getLogger(__name__)
 
 
 @contextmanager
-def saving_on_interrupt(trainer: Trainer) -> Iterator[None]:
+def saving_on_interrupt(trainer: Trainer, sigterm: bool = False) -> Iterator[None]:
     """Inside, the first Ctrl-C saves a checkpoint after the running step and ends the training; a second ends it now.
+
+    With `sigterm` (enable_jit_checkpoint) so does SIGTERM, which clusters send before they take a machine away.
 
     Several processes do not get a signal at the same step, and a program that handles Ctrl-C itself goes on doing so:
     there it is only said what the next run begins with.
@@ -36,6 +38,7 @@ def saving_on_interrupt(trainer: Trainer) -> Iterator[None]:
     if handled:
         trainer.add_callback(saving)
         signal.signal(signal.SIGINT, saving.on_signal)
+        on_sigterm = signal.signal(signal.SIGTERM, saving.on_signal) if sigterm else None
     try:
         yield
     except KeyboardInterrupt:
@@ -43,6 +46,8 @@ def saving_on_interrupt(trainer: Trainer) -> Iterator[None]:
     finally:
         if handled:
             signal.signal(signal.SIGINT, signal.default_int_handler)
+            if sigterm:
+                signal.signal(signal.SIGTERM, on_sigterm)
             trainer.remove_callback(saving)
 
 

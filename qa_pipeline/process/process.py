@@ -16,7 +16,7 @@ from transformers import EarlyStoppingCallback, PreTrainedTokenizerBase
 from qa_pipeline.arguments import TrainingArguments
 from qa_pipeline.errors import ModelError
 from qa_pipeline.modeling.attention import use_float32_attention
-from qa_pipeline.modeling.head import compute_head_in_own_dtype
+from qa_pipeline.modeling.head import compute_head_in_own_dtype, unwrap
 from qa_pipeline.preprocess import Windows
 from qa_pipeline.preprocess.batching import MODEL_INPUTS
 from qa_pipeline.process import checkpoints
@@ -54,6 +54,11 @@ class Process:
             compute_head_in_own_dtype(model)
         if args.bf16 and args.device.type == "cpu":
             use_float32_attention(model)
+        if args.use_liger_kernel:
+            _require_liger_kernels(model)
+        # transformers' own way marks the checkpoint as the end of the training; see `saving_on_interrupt`.
+        self._save_on_sigterm = bool(getattr(args, "enable_jit_checkpoint", False))
+        args.enable_jit_checkpoint = False
         self.trainer = QATrainer(model, args, tokenizer, train_windows, evaluation, pad_to, extra)
         if args.early_stopping_patience is not None:
             stopping = EarlyStoppingCallback(args.early_stopping_patience, args.early_stopping_threshold)
@@ -69,6 +74,7 @@ class Process:
 
         Raises:
             Interrupted: Ctrl-C; says what the next run begins with.
+            ModelError: the training had not ended, and its checkpoints do not hold enough to go on.
         """
         checkpoint = self._checkpoint_to_resume()
         if self.trainer.is_world_process_zero():
@@ -80,7 +86,12 @@ class Process:
                 self.trainer.restore_finished(checkpoint)
                 return {}
         begin = 0 if checkpoint is None else int(_state(checkpoint)["global_step"])
-        with saving_on_interrupt(self.trainer):
+        if checkpoint is not None and not list(checkpoint.glob("rng_state*")):
+            raise ModelError(
+                f"{checkpoint} holds weights alone (save_only_model), without what training needs to go on from it; "
+                "overwrite_output_dir=true starts again"
+            )
+        with saving_on_interrupt(self.trainer, self._save_on_sigterm):
             output = self.trainer.train(resume_from_checkpoint=None if checkpoint is None else str(checkpoint))
         return dict(output.metrics) | {"train_steps": output.global_step - begin}
 
@@ -94,7 +105,7 @@ class Process:
 
     def probe(self, windows: Windows, count: int = 4) -> dict[str, torch.Tensor]:
         """Model inputs of a few windows, for comparing a saved model with memory."""
-        batch = self.trainer.collate_windows(windows, list(range(min(count, len(windows)))))
+        batch = self.trainer.collator(windows)(list(range(min(count, len(windows)))))
         return {name: batch[name] for name in MODEL_INPUTS if name in batch}
 
     def _checkpoint_to_resume(self) -> Path | None:
@@ -110,6 +121,22 @@ class Process:
                 f"checkpoint of {self.args.output_dir}."
             )
         return Path(str(wanted))
+
+
+def _require_liger_kernels(model: Any) -> None:
+    """Liger itself leaves a model that it has no kernels for as it is, and only logs it.
+
+    Raises:
+        ModelError: liger-kernel is missing, or does not know this type of model.
+    """
+    plain: Any = unwrap(model)
+    kind = plain.config.model_type
+    try:
+        from liger_kernel.transformers.monkey_patch import MODEL_TYPE_TO_APPLY_LIGER_FN as known
+    except ImportError as error:
+        raise ModelError("use_liger_kernel needs liger-kernel; run: pip install liger-kernel") from error
+    if kind not in known:
+        raise ModelError(f"use_liger_kernel: Liger has no kernels for models of type {kind}; leave it out")
 
 
 def _training_had_ended(checkpoint: Path, args: TrainingArguments) -> bool:

@@ -6,10 +6,11 @@ nothing of decoding.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -77,6 +78,7 @@ class QATrainer(Trainer):
         self.train_windows, self.evaluation, self.pad_to = train_windows, evaluation, pad_to
         self.extra = extra
         self._epochs = _EpochSetter()
+        self._kept_loader: tuple[Windows, DataLoader] | None = None
         super().__init__(
             model=model,
             args=args,
@@ -87,6 +89,9 @@ class QATrainer(Trainer):
         )
         # The loss below is already divided by the number of windows in the whole accumulated batch.
         self.loss_is_scaled_for_ga = True
+        if not (self.place_model_on_device or self.is_model_parallel) and getattr(model, "hf_device_map", None) is None:
+            # Trainer leaves the model where it was until it trains or evaluates; here it may be evaluated before.
+            self._move_model_to_device(model, args.device)
 
     # Batches
 
@@ -104,6 +109,7 @@ class QATrainer(Trainer):
             "world_size": args.world_size,
             "order": _ORDERS.get(args.train_sampling_strategy, args.train_sampling_strategy),
             "longest": self.train_windows.max_length,
+            "pad_to": self.pad_to,
         }
         batches: LengthGroupedBatches | MixedBatches
         if args.extra_train_epochs is None or self.extra is None or self.extra.all() or not self.extra.any():
@@ -116,22 +122,38 @@ class QATrainer(Trainer):
         return self._loader(self.train_windows, batches)
 
     def _loader(self, windows: Windows, batches: Any) -> DataLoader:
+        args, workers = self.args, self.args.dataloader_num_workers
         return DataLoader(
             range(len(windows)),  # type: ignore[arg-type]
             batch_sampler=batches,
-            collate_fn=functools.partial(self.collate_windows, windows),
-            num_workers=self.args.dataloader_num_workers,
-            pin_memory=self.args.dataloader_pin_memory and torch.cuda.is_available(),
+            collate_fn=self.collator(windows),
+            num_workers=workers,
+            pin_memory=args.dataloader_pin_memory and torch.cuda.is_available(),
+            persistent_workers=args.dataloader_persistent_workers,
+            prefetch_factor=args.dataloader_prefetch_factor,
+            multiprocessing_context=getattr(args, "dataloader_multiprocessing_context", None) if workers else None,
+            in_order=getattr(args, "dataloader_in_order", True),
             # Its own generator: a loader that drew its seed from the global one would change dropout after a resume.
-            generator=torch.Generator().manual_seed(self.args.seed),
+            generator=torch.Generator().manual_seed(args.seed),
         )
 
-    def collate_windows(self, windows: Windows, indices: list[int]) -> dict[str, torch.Tensor]:
-        """The batch of these windows, padded as the tokenizer pads."""
+    def _evaluation_loader(self, windows: Windows, batches: Any) -> DataLoader:
+        """A loader of its own for each evaluation, or with dataloader_persistent_workers the one of these windows."""
+        if not self.args.dataloader_persistent_workers:
+            return self._loader(windows, batches)
+        if self._kept_loader is None or self._kept_loader[0] is not windows:
+            self._kept_loader = windows, self._loader(windows, batches)
+        return self._kept_loader[1]
+
+    def collator(self, windows: Windows) -> Callable[[list[int]], dict[str, torch.Tensor]]:
+        """Makes batches out of indices of these windows, padded as the tokenizer pads.
+
+        Knows nothing of the trainer: where workers are started and not forked, it is pickled.
+        """
         tokenizer = self.processing_class
-        return collate(
-            indices,
-            windows,
+        return functools.partial(
+            collate,
+            windows=windows,
             pad_token_id=tokenizer.pad_token_id or 0,
             padding_side=tokenizer.padding_side,
             pad_to=self.pad_to,
@@ -141,11 +163,11 @@ class QATrainer(Trainer):
     # Loss
 
     def _get_num_items_in_batch(self, batch_samples: list, device: torch.device) -> torch.Tensor | int | None:
-        """Labelled windows in one optimizer step, over all accumulated batches and all processes."""
+        """Labelled windows in one optimizer step, over all accumulated batches and, where that is on, all processes."""
         if not batch_samples:
             return None
         count = torch.stack([(batch["start_positions"] != IGNORE).sum() for batch in batch_samples]).sum().to(device)
-        if self.args.world_size > 1:
+        if self.args.world_size > 1 and self.args.average_tokens_across_devices:
             count = self.accelerator.gather(count).sum()
         return count
 
@@ -166,8 +188,10 @@ class QATrainer(Trainer):
             label_smoothing=self.args.label_smoothing_factor,
         )
         items = count if num_items_in_batch is None else num_items_in_batch
-        # Distributed training averages gradients over processes; this makes that average a sum over all windows.
-        loss = total / torch.clamp(torch.as_tensor(items, device=total.device), min=1) * self.args.world_size
+        loss = total / torch.clamp(torch.as_tensor(items, device=total.device), min=1)
+        if self.args.average_tokens_across_devices:
+            # Distributed training averages gradients over processes; this makes that average a sum over all windows.
+            loss = loss * self.args.world_size
         return (loss, outputs) if return_outputs else loss
 
     # Optimizer
@@ -223,14 +247,15 @@ class QATrainer(Trainer):
             args.world_size,
             windows.max_length,
             batch_size=None if args.eval_batch_tokens else args.eval_batch_size,
+            pad_to=self.pad_to,
         )
-        loader = self._loader(windows, batches)
+        loader = self._evaluation_loader(windows, batches)
         self.callback_handler.eval_dataloader = loader
         model = self.accelerator.unwrap_model(self.model, keep_torch_compile=False)
         was_training = model.training
         model.eval()
         parts, loss_sum, loss_count = [], 0.0, 0
-        with torch.no_grad(), self.accelerator.autocast():
+        with torch.no_grad(), self.accelerator.autocast(), self._weights_of_full_eval(model):
             for batch in loader:
                 batch = self._prepare_inputs(batch)
                 outputs = model(**{name: batch[name] for name in MODEL_INPUTS if name in batch})
@@ -253,6 +278,26 @@ class QATrainer(Trainer):
         seconds = time.perf_counter() - begin
         metrics |= {"runtime": round(seconds, 3), "windows_per_second": round(len(windows) / max(seconds, 1e-9), 2)}
         return {f"{prefix}_{name}": value for name, value in metrics.items()}, candidates
+
+    @contextlib.contextmanager
+    def _weights_of_full_eval(self, model: torch.nn.Module) -> Iterator[None]:
+        """Inside, the weights are rounded as bf16_full_eval or fp16_full_eval say; as in Trainer not during training.
+
+        Trainer leaves them rounded. Here the model is saved after it was evaluated, so its own weights come back.
+        """
+        args = self.args
+        dtype = torch.bfloat16 if args.bf16_full_eval else torch.float16 if args.fp16_full_eval else None
+        if dtype is None or self.is_in_train:
+            yield
+            return
+        kept = [(t, t.data) for t in (*model.parameters(), *model.buffers()) if t.is_floating_point()]
+        try:
+            for tensor, own in kept:
+                tensor.data = own.to(dtype)
+            yield
+        finally:
+            for tensor, own in kept:
+                tensor.data = own
 
     def _from_all_processes(self, parts: list[Any], loss_sum: float, loss_count: int) -> tuple[list[Any], float, int]:
         if self.args.world_size == 1:

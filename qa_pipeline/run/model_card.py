@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import yaml
@@ -23,7 +24,9 @@ def model_card(results: dict[str, Any], record: dict[str, Any], name: str) -> st
         "pipeline_tag": "question-answering",
         "tags": ["question-answering", "extractive-qa"] + (["lora"] if lora else []),
     }
-    if not base.startswith(("package:", ".", "/")):
+    if base.startswith((".", "/", "~")) or Path(base).is_dir():
+        base = _short(base)
+    elif not base.startswith("package:"):
         header["base_model"] = base
     datasets = [str(config[key]) for key in ("dataset_name",) if config.get(key)]
     if datasets:

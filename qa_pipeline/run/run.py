@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from qa_pipeline import artifacts, modeling
-from qa_pipeline.arguments import Arguments, TrainingArguments, public_dict
+from qa_pipeline.arguments import Arguments, public_dict
 from qa_pipeline.data import Example
 from qa_pipeline.data.fingerprint import fingerprint
 from qa_pipeline.postprocess import Postprocess
@@ -26,6 +26,7 @@ from qa_pipeline.run.evaluating import Evaluator, evaluate, evaluate_base, predi
 from qa_pipeline.run.folder import RunFolder, write_results
 from qa_pipeline.run.hub import push_run
 from qa_pipeline.run.model_card import model_card
+from qa_pipeline.run.revisions import hub_commits
 from qa_pipeline.run.splits import Split, load_splits, report_data
 
 logger = logging.getLogger(__name__)
@@ -99,13 +100,16 @@ def run_qa(arguments: Arguments) -> dict[str, Any]:
     settings = decoding_settings(arguments)
     if validation is not None:
         results |= evaluate(folder, process, validation, settings)
+    model_files: list[Path] = []
     if args.do_train:
-        save(folder, process, tokenizer, settings, arguments, train_windows)
+        model_files = save(folder, process, tokenizer, settings, arguments, train_windows)
     if args.do_predict:
         postprocess = make_postprocess(arguments)
         results |= predict(folder, process, splits["test"], plain_preprocess, postprocess, settings, arguments)
     if is_main and args.do_train:
-        finish(folder, results, args if push else None)
+        finish(folder, results)
+        if push:
+            folder.stage("pushed", url=push_run(folder.path, args, model_files))
     process.trainer.accelerator.wait_for_everyone()
     return results | {"warnings": warnings_of(splits)}
 
@@ -184,6 +188,7 @@ def begin(folder: RunFolder, arguments: Arguments, splits: dict[str, Split], mod
         },
         warnings=warnings_of(splits),
         model=modeling.describe(model),
+        hub_commits=hub_commits(arguments, model),
         device=str(arguments.training.device),
         processes=arguments.training.world_size,
         bf16=bool(arguments.training.bf16),
@@ -217,20 +222,27 @@ def save(
     settings: modeling.QASettings,
     arguments: Arguments,
     probe_windows: Any,
-) -> None:
-    """Saves model and settings, reloads them and compares logits; merges the adapter where that was asked for."""
+) -> list[Path]:
+    """Saves model and settings, reloads them and compares logits; merges the adapter where that was asked for.
+
+    Returns:
+        The files that were written, on the main process.
+    """
     process.trainer.accelerator.wait_for_everyone()
+    written: list[Path] = []
     if not folder.is_main:
-        return
+        return written
     model = process.trainer.accelerator.unwrap_model(process.trainer.model, keep_torch_compile=False)
-    modeling.save_model(model, tokenizer, settings, folder.path, arguments.model.model_name_or_path)
+    modeling.save_model(model, tokenizer, settings, folder.path, arguments.model.model_name_or_path, written)
     probe = process.probe(probe_windows)
     difference = modeling.check_reload(model, folder.path, probe, model_args=arguments.model)
     logger.info("Saved to %s and loaded again: logits differ by at most %.2g.", folder.path, difference)
     folder.stage("saved", reload_logit_difference=difference)
     if arguments.lora.merge_adapter:
-        merged = modeling.merge_adapter(folder.path, folder.path / artifacts.MERGED_FOLDER, model_args=arguments.model)
+        merged = folder.path / artifacts.MERGED_FOLDER
+        modeling.merge_adapter(folder.path, merged, model_args=arguments.model, written=written)
         folder.stage("merged", logit_difference=modeling.check_reload(model, merged, probe, model_args=arguments.model))
+    return written
 
 
 def decoding_settings(arguments: Arguments) -> modeling.QASettings:
@@ -254,9 +266,7 @@ def decoding_settings(arguments: Arguments) -> modeling.QASettings:
     )
 
 
-def finish(folder: RunFolder, results: dict[str, Any], push_with: TrainingArguments | None) -> None:
-    """Writes the model card and pushes the folder where that was asked for."""
+def finish(folder: RunFolder, results: dict[str, Any]) -> None:
+    """Writes the model card."""
     artifacts.write_text(folder.path / artifacts.MODEL_CARD, model_card(results, folder.record, folder.path.name))
     folder.stage("finished")
-    if push_with is not None:
-        folder.stage("pushed", url=push_run(folder.path, push_with))

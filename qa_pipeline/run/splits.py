@@ -133,6 +133,7 @@ def read_split(
         dataset_config_name=data.dataset_config_name,
         cache_dir=arguments.model.cache_dir,
         token=arguments.model.token,
+        revision=data.dataset_revision,
     )
     return Split(str(source), examples, report)
 

@@ -80,13 +80,23 @@ def test_values_of_many_forms(flags):
     arguments = parse_arguments(
         [*flags, "--field_mapping", json.dumps(mapping), "--lr_scheduler_kwargs", '{"num_cycles": 2}']
         + ["--null_score_diff_threshold", "-1.5", "--version_2_with_negative", "--use_lora", "True", "--seed", "1"]
-        + ["--lora_target_modules", "query,value", "--label_names", "a", "b", "--seed", "2", "--max_steps", "-1"]
+        + [
+            "--lora_target_modules",
+            "query,value",
+            "--include_for_metrics",
+            "a",
+            "b",
+            "--seed",
+            "2",
+            "--max_steps",
+            "-1",
+        ]
     )
     assert arguments.data.field_mapping == mapping
     assert arguments.training.lr_scheduler_kwargs == {"num_cycles": 2}
     assert arguments.data.null_score_diff_threshold == -1.5
     assert arguments.lora.lora_target_modules == ["query", "value"]
-    assert arguments.training.label_names == ["a", "b"]
+    assert arguments.training.include_for_metrics == ["a", "b"]
     assert arguments.training.seed == 2
 
 

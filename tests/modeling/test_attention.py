@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from qa_pipeline.arguments import LoRAArguments
-from qa_pipeline.modeling import load_model, logits_of, probe_inputs
+from qa_pipeline.modeling import check_reload, load_model, logits_of, probe_inputs
 from qa_pipeline.modeling.attention import NAME, use_float32_attention
 from qa_pipeline.modeling.head import compute_head_in_own_dtype, unwrap
 from tests.modeling.made import FULL, LORA, loss_of, save, trained
@@ -83,3 +83,25 @@ def test_the_head_computes_in_float32_under_autocast(tiny, family, lora):
     assert after.dtype == torch.float32
     assert not torch.equal(after, after.bfloat16().float())
     torch.testing.assert_close(after, before.float(), atol=0.05, rtol=0.05)
+
+
+@pytest.mark.parametrize("lora", [FULL, LORA], ids=["full", "lora"])
+@pytest.mark.parametrize("family", ["bert", "modernbert", "distilbert"])
+def test_no_probe_runs_a_kernel_that_needs_a_gpu(tiny, family, lora):
+    """Flex attention stands for all of them: without a package it can be asked for, and fails in training on a CPU."""
+    arguments = tiny(family, attn_implementation="flex_attention")
+    model = load_model(arguments, lora)
+    assert unwrap(model).config._attn_implementation == "flex_attention"
+    inputs = probe_inputs(model)
+    start, _ = logits_of(model, inputs)
+    torch.testing.assert_close(start, logits_of(load_model(tiny(family, attn_implementation="eager"), lora), inputs)[0])
+    assert unwrap(model).config._attn_implementation == "flex_attention"
+    with pytest.raises(NotImplementedError, match="FlexAttention does not support backward on CPU"):
+        model(**inputs)
+
+
+def test_a_model_with_such_a_kernel_is_saved_and_compared(tiny, tmp_path):
+    arguments = tiny("bert", attn_implementation="flex_attention")
+    model = trained(arguments, LORA)
+    save(model, arguments, tmp_path)
+    assert check_reload(model, tmp_path, model_args=arguments) < 1e-4

@@ -82,14 +82,19 @@ def test_extra_rows_have_passes_of_their_own(data, extra, tiny_bert, tmp_path, m
     from qa_pipeline.process.trainer import QATrainer
 
     seen: Counter[int] = Counter()
-    collate = QATrainer.collate_windows
+    collator = QATrainer.collator
 
-    def watched(self, windows, indices):
-        if windows is self.train_windows and self.is_in_train:
-            seen.update(windows.example_index[indices].tolist())
-        return collate(self, windows, indices)
+    def watched(self, windows):
+        collate = collator(self, windows)
 
-    monkeypatch.setattr(QATrainer, "collate_windows", watched)
+        def counted(indices):
+            if windows is self.train_windows and self.is_in_train:
+                seen.update(windows.example_index[indices].tolist())
+            return collate(indices)
+
+        return counted
+
+    monkeypatch.setattr(QATrainer, "collator", watched)
     changes = {"extra_train_files": str(extra), "num_train_epochs": 4, "extra_train_epochs": 1}
     with caplog.at_level(logging.INFO):
         run_qa(parsed(tmp_path, settings(data, tiny_bert, tmp_path / "out", **changes)))
