@@ -82,12 +82,22 @@ def upload(folder: Path, model_files: Iterable[Path]) -> dict[str, str | bytes]:
         if path.is_file():
             text = path.read_text(encoding="utf-8")
             if path.suffix == ".json":
-                text = json.dumps(_clean(json.loads(text), places), ensure_ascii=False, indent=2) + "\n"
+                value = _without_answers(json.loads(text)) if path.name == artifacts.DATA_REPORT else json.loads(text)
+                text = json.dumps(_clean(value, places), ensure_ascii=False, indent=2) + "\n"
             files[path.name] = (text if path.suffix == ".json" else _clean_text(text, places)).encode("utf-8")
     for path in model_files:
         name = path.relative_to(folder).as_posix()
         files[name] = _without_place_of_base(path) if path.name.endswith("config.json") else str(path)
     return files
+
+
+def _without_answers(reports: Any) -> Any:
+    """Data reports without the details of single rows, which quote the data."""
+    if not isinstance(reports, dict):
+        return reports
+    return {
+        split: {**report, "details": {}} if isinstance(report, dict) else report for split, report in reports.items()
+    }
 
 
 def _without_place_of_base(path: Path) -> bytes:

@@ -70,6 +70,7 @@ def test_the_run_goes_up_in_one_commit_and_nothing_else_that_lies_in_its_folder(
     for name in [*by_chance, *of_the_run, "run.json"]:
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text("{}")
+    (folder / "data_report.json").write_text('{"train": {"rows_read": 2, "details": {"moved": ["q1: answer x"]}}}')
     model_files = [folder / "model.safetensors", folder / "merged" / "model.safetensors"]
     address = push_run(folder, arguments(hub_revision="v2"), model_files)
     assert address == "https://huggingface.co/me/clinic"
@@ -77,6 +78,8 @@ def test_the_run_goes_up_in_one_commit_and_nothing_else_that_lies_in_its_folder(
     assert kinds == ["token", "create", "branch", "upload"]
     assert sorted(uploaded(hub)) == sorted([*of_the_run, "run.json"])
     assert hub.calls[-1][3]["revision"] == "v2"
+    # What single rows say is data, and stays here.
+    assert json.loads(uploaded(hub)["data_report.json"]) == {"train": {"rows_read": 2, "details": {}}}
 
 
 @pytest.mark.parametrize(
