@@ -47,6 +47,8 @@ _MAX_OCCURRENCES = 1000
 _QUOTED = re.compile(
     r"""(?s)["'`\u2018\u201c\u201e\u00ab\u00bb\u2039\u300c](.+)["'`\u2019\u201d\u201c\u00bb\u00ab\u203a\u300d]"""
 )
+_ABBREVIATION = 4  # letters of the longest word in capitals that may be a word of another sense in small letters
+_DIGITS_APART = re.compile(r"\d\s+\d")
 _FLOAT = re.compile(r"([+-]?\d+)\.0+")
 
 Span = tuple[int, int]
@@ -212,7 +214,7 @@ def _tolerant(context: str, core: str, start: int | None, place: int | None) -> 
             continue
 
         def hits(at: int, step: int, folded: Folded = folded, wanted: str = wanted) -> Span | None:
-            return next(_scan(context, folded, wanted, at, step), None)
+            return next(_scan(context, folded, wanted, core, at, step), None)
 
         if start is None:
             span = hits(0, 1)
@@ -224,7 +226,17 @@ def _tolerant(context: str, core: str, start: int | None, place: int | None) -> 
     return None
 
 
-def _scan(context: str, folded: Folded, wanted: str, at: int, step: int) -> Iterator[Span]:
+def _means_the_same(context: str, begin: int, end: int, core: str) -> bool:
+    """Whether folding left the sense: "US" is not "us" where the text has capitals, "1 2" in a table not "12"."""
+    found = context[begin:end]
+    if found[0].isspace():  # an accent that stands on a space is one unit with it
+        return False
+    if len(core) <= _ABBREVIATION and core.isupper() and found.islower() and context != context.lower():
+        return False
+    return not (_DIGITS_APART.search(found) and not _DIGITS_APART.search(core))
+
+
+def _scan(context: str, folded: Folded, wanted: str, core: str, at: int, step: int) -> Iterator[Span]:
     """Usable matches from `at` on (step 1), or before it (step -1), the nearest first."""
     pivot = bisect_left(folded.starts, at)
     if step > 0:
@@ -235,8 +247,7 @@ def _scan(context: str, folded: Folded, wanted: str, at: int, step: int) -> Iter
         if place < 0:
             return
         span = folded.source_span(place, place + len(wanted))
-        # An accent that stands on a space is one unit with it, and no answer.
-        if span is not None and is_whole(context, *span) and not context[span[0]].isspace():
+        if span is not None and is_whole(context, *span) and _means_the_same(context, *span, core):
             yield span
         if step > 0:
             place = folded.text.find(wanted, place + 1)

@@ -6,16 +6,16 @@ An answer is a part of its row's context: a column whose texts are, in most rows
 from __future__ import annotations
 
 import json
-import re
 from collections import defaultdict
 from collections.abc import Collection, Sequence
 from typing import Any
 
+from qa_pipeline.data.alignment import Aligned, align_answer
 from qa_pipeline.data.field_mapping import PATH_KEYS, FieldMapping
 from qa_pipeline.data.fields import Fields, all_texts, any_text, listed, read_cell, says_what_it_is
-from qa_pipeline.data.loose import RawRow
+from qa_pipeline.data.loose import LooseAnswer, RawRow
 from qa_pipeline.data.marks import is_missing, is_yes_or_no
-from qa_pipeline.data.paths import find
+from qa_pipeline.data.paths import MISSING, find
 
 _FEWEST = 2  # a single row's text stands in its context too easily
 _MOST = 0.5
@@ -87,6 +87,19 @@ def may_hold_answers(rows: Sequence[RawRow], path: str, context: str) -> bool:
     return len(words) * 2 <= len(known) or len(set(words)) * 2 > len(words)
 
 
+def are_references(rows: Sequence[RawRow], group: Sequence[str], context: str) -> bool:
+    """Whether numbered columns hold several references of each question."""
+    known = all(may_hold_answers(rows, path, context) for path in group)
+    return known and group[0][-1].isdigit() and any(holds_answers(rows, path, context) for path in group)
+
+
+def are_choices(rows: Sequence[RawRow], path: str) -> bool:
+    """Whether a column says by a letter or a number which of several others is the answer."""
+    cells = [find(row.value, path) for row in rows]
+    written = [str(cell).strip() for cell in cells if cell is not None and cell is not MISSING]
+    return bool(written) and all(len(text) <= 2 for text in written)
+
+
 def _known(rows: Sequence[RawRow], path: str, context: str) -> list[tuple[str, str]]:
     """(context, answer) of the rows that have both."""
     pairs = [(find(row.value, context), find(row.value, path)) for row in rows]
@@ -95,7 +108,4 @@ def _known(rows: Sequence[RawRow], path: str, context: str) -> list[tuple[str, s
 
 
 def _is_part(answer: str, context: str) -> bool:
-    if len(answer) >= len(context):
-        return False
-    begin, end = (r"\b" if edge.isalnum() and edge.isascii() else "" for edge in (answer[0], answer[-1]))
-    return re.search(begin + re.escape(answer) + end, context, re.IGNORECASE) is not None
+    return len(answer) < len(context) and isinstance(align_answer(context, LooseAnswer(answer)), Aligned)

@@ -9,7 +9,6 @@ import math
 import re
 from typing import Any
 
-from qa_pipeline.data.labels import LabelsError, are_answers
 from qa_pipeline.data.literals import looks_structured, parse_structure
 from qa_pipeline.data.loose import LooseAnswer
 from qa_pipeline.data.marks import is_missing
@@ -47,8 +46,8 @@ def answers_from_container(value: Any, inclusive_end: bool, context: str) -> lis
     """Answers from one field that holds all of them, in any shape.
 
     Shapes: a text; a list of texts; a list of [start, end] or [start, end, label]; an object with text and start (each
-    one or a list, as `datasets` has them); a list of such objects; any of these written as text. Of objects with labels
-    only those are answers whose label says so (`labels.py`).
+    one or a list, as `datasets` has them); a list of such objects; any of these written as text. Labels are kept for
+    `labels.py` to tell which of them are answers.
 
     Raises:
         ShapeError: the value has none of these shapes.
@@ -64,15 +63,15 @@ def answers_from_container(value: Any, inclusive_end: bool, context: str) -> lis
                 MISSING_PART, value, MISSING_PART, MISSING_PART, MISSING_PART, inclusive_end, context
             )
         answers: list[LooseAnswer] = []
-        for element in _answers_by_label(value):
+        for element in value:
             if isinstance(element, dict):
                 try:
-                    answers += _answers_from_object(element, inclusive_end, context)
+                    answers += _labelled(_answers_from_object(element, inclusive_end, context), element)
                 except ShapeError:
                     # A question keeps its other references; alignment rejects and counts this one.
                     answers.append(LooseAnswer(None))
             elif isinstance(element, (list, tuple)) and (_is_span(element) or _is_labelled_span(element)):
-                answers.append(_answer(None, _span(element, inclusive_end)))
+                answers += _labelled([_answer(None, _span(element, inclusive_end))], element)
             elif isinstance(element, (list, tuple)):
                 answers += answers_from_container(list(element), inclusive_end, context)
             elif element is not None:
@@ -160,6 +159,10 @@ def _answers_from_object(value: dict[str, Any], inclusive_end: bool, context: st
     texts = _first(value, TEXT_KEYS)
     starts, ends = _first(value, START_KEYS), _first(value, END_KEYS)
     lengths, spans = _first(value, LENGTH_KEYS), _first(value, SPAN_KEYS)
+    if isinstance(spans, list) and spans and all(isinstance(span, str) for span in spans):
+        texts, spans = spans, MISSING_PART  # texts by another name
+    elif value.keys() >= {"number", "date", "spans"}:
+        raise ShapeError("the answer is a number or a date that is computed, not a part of the text")
     if texts is MISSING_PART and spans is MISSING_PART and starts is MISSING_PART:
         if value.keys() & {"noAnswer", "no_answer"} or not value:
             return []
@@ -282,26 +285,19 @@ def _as_spans(value: Any, inclusive_end: bool, texts: int | None) -> list[list[S
     return groups
 
 
-def _answers_by_label(value: list[Any]) -> list[Any]:
-    """The elements whose labels are those of answers; all of them where none has a label."""
-    labels = [_label(element) for element in value]
-    if all(label is None for label in labels):
-        return value
-    try:
-        return [element for element, keep in zip(value, are_answers(labels), strict=True) if keep]
-    except LabelsError as error:
-        raise ShapeError(str(error)) from error
-
-
-def _label(element: Any) -> str | None:
-    if isinstance(element, (list, tuple)):
-        return element[2] if _is_labelled_span(element) else None
-    if not isinstance(element, dict):
-        return None
-    label = next((element[name] for name in _LABEL_KEYS if name in element), None)
+def _labelled(answers: list[LooseAnswer], element: Any) -> list[LooseAnswer]:
+    """The answers of one element with its label: of [start, end, label], or of an object."""
+    if isinstance(element, dict):
+        label = next((element[name] for name in _LABEL_KEYS if name in element), None)
+    else:
+        label = element[2] if len(element) == 3 else None
     if isinstance(label, (list, tuple)):
-        label = " ".join(map(str, label)) or None
-    return label if isinstance(label, str) else None
+        label = " ".join(map(str, label))
+    if isinstance(label, str) and label.strip():
+        control = element.get("control") if isinstance(element, dict) else None
+        for answer in answers:
+            answer.label = (control if isinstance(control, str) else "", label.strip())
+    return answers
 
 
 def _is_labelled_span(value: Any) -> bool:

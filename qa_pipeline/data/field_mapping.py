@@ -21,6 +21,7 @@ PATH_KEYS = {
     "more_answers": "more_answers",
     "is_impossible": "is_impossible",
     "answerable": "answerable",
+    "answer_category": "answer_category",
     "drop_if": "drop_if",
 }
 """The keys of a written mapping that hold paths, and the attributes that they fill."""
@@ -37,6 +38,7 @@ class FieldMapping:
         more_answers: paths to further references, all of which are taken, as where each annotator has a column.
         is_impossible: paths to a flag that says "no answer".
         answerable: paths to a flag that says the opposite.
+        answer_category: paths to a kind of answer, which may be that none was given, as Haystack's NOT_GIVEN.
         drop_if: paths to a flag that marks a row to leave out, as NewsQA's bad questions.
         metadata: name -> path of further values to keep.
         no_answer_values: texts that stand for "no answer", such as ANSWERNOTFOUND.
@@ -59,6 +61,7 @@ class FieldMapping:
     more_answers: Paths = ()
     is_impossible: Paths = ()
     answerable: Paths = ()
+    answer_category: Paths = ()
     drop_if: Paths = ()
     metadata: dict[str, str] = field(default_factory=dict)
     no_answer_values: frozenset[str] = frozenset()

@@ -62,8 +62,8 @@ NAMES: dict[str, tuple[tuple[str, ...], ...]] = {
     ),
     "is_impossible": (
         ("isimpossible",), ("impossible", "unanswerable", "isunanswerable", "noanswer", "isanswerabsent"),
-        ("answercategory", "answertype"),
     ),
+    "answer_category": (("answercategory", "answertype"),),
     "drop_if": (("isquestionbad", "badquestion"),),
     "answerable": (("answerable", "isanswerable", "hasanswer"),),
 }  # fmt: skip
@@ -147,11 +147,16 @@ class Fields:
         found += [path for path in self.values if _speaks_of(role, path)]
         return [path for path in dict.fromkeys(found) if self._plausible(role, path)]
 
+    def by_plain_name(self, role: str) -> list[str]:
+        """Fields whose name as a whole is one of the first two tiers."""
+        return [path for path in self.values if any(_plain_name(path) in tier for tier in NAMES[role][:2])]
+
     def _plausible(self, role: str, path: str) -> bool:
         values = [value for value in self.values[path] if value is not None]
         if role in ("context", "question"):
+            values = [value[0] if isinstance(value, list) and len(value) == 1 else value for value in values]
             return sum(isinstance(value, str) and not looks_structured(value) for value in values) * 2 > len(values)
-        if role == "is_impossible" and _plain_name(path) in ("answercategory", "answertype"):
+        if role == "answer_category":
             return any(isinstance(value, str) and is_not_given(value) for value in values)
         if role in ("id", "title"):
             return bool(values) and all(isinstance(value, (str, int)) for value in values[:20])
@@ -162,12 +167,16 @@ class Fields:
         if role in ("answers.start", "answers.end", "answers.length"):
             return any(_number_like(value) for value in values)
         if role == "answers.span":
-            return any(
-                isinstance(read_cell(value), (list, dict))
-                or (isinstance(value, str) and re.match(r"\d+\s*[:,-]\s*\d+", value))
-                for value in values
-            )
+            return sum(map(_is_span, values)) * 2 > len(values)
         return True
+
+
+def _is_span(value: Any) -> bool:
+    """A list or an object of positions, or ranges written as text: (3, 8), 68:78|68:89, None."""
+    if isinstance(value, str):
+        text = value.strip()
+        return looks_structured(text) or re.fullmatch(r"(\d+\s*[:,-]\s*\d+|None|\?)([|,].*)?", text) is not None
+    return isinstance(value, (list, tuple, dict))
 
 
 def _is_prose(text: str) -> bool:
@@ -215,6 +224,11 @@ def numbered(paths: Sequence[str]) -> list[list[str]]:
         if count:
             groups.setdefault(stem.lower(), []).append(path)
     return [group for group in groups.values() if len(group) > 1]
+
+
+def is_question_name(name: str) -> bool:
+    """True for the name of a field with one question, in one of the languages of the names above."""
+    return any(_plain_name(name) in tier for tier in NAMES["question"])
 
 
 def speaks_of_answers(path: str) -> bool:

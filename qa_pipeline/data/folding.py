@@ -23,7 +23,11 @@ _QUOTES += (
 _MINUS = "\u2212\u02d7\u2043"
 ENTITY = re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,30});")
 """A character reference of HTML, such as `&amp;` or `&#39;`."""
-_NUMBER = re.compile(r"\d{1,3}(?:[.,]\d{3})+(?:[.,]\d+)?|\d+[.,]\d+")
+_NUMBER = re.compile(r"(?![12]\d{3}[.,][12]\d{3}$)(?:\d{1,3}(?:[.,]\d{3})+(?:[.,]\d+)?|\d+[.,]\d+)")
+_UNIT = re.compile(
+    r"(?:[kmcdn\u00b5\u03bc]?[mglLst]|[kM]?W|k[Whm]+|[kMG](?:Hz|B|bit)|Hz|ha|min|h|pm|am|EUR|USD|mph|kmh|bn|mn|px|pt)(?![^\W_])"
+)
+"""A unit that is written right behind its number, as in 5kg."""
 _LONGEST_NUMBER = 40
 # A run of one of these counts as one: "--" for a long dash, `` and '' for quotes in tokenised text.
 _RUNS = frozenset(" -'")
@@ -119,13 +123,21 @@ def cuts_word(text: str, place: int) -> bool:
     left, right = text[place - 1], text[place]
     if unicodedata.category(right) in ("Mn", "Mc"):  # an accent or a vowel sign belongs to the letter before it
         return True
+    if left == "_" or right == "_":  # within an identifier, not around an emphasised word
+        before, after = text[place - 2 : place - 1] if left == "_" else left, text[place + 1 : place + 2]
+        return _in_word(before) and _in_word(after if right == "_" else right)
     if _in_word(left) and _in_word(right):
-        return not _unspaced(left) and not _unspaced(right)
+        return not _unspaced(left) and not _unspaced(right) and not (left.isdigit() and _UNIT.match(text, place))
     return (left in ".," or right in ".,") and _cuts_number(text, place)
 
 
 def _in_word(character: str) -> bool:
-    return character.isalnum() or character == "_" or unicodedata.category(character) in ("Mn", "Mc")
+    """A letter, an accent or a digit, but no superscript: a footnote's number is no part of its word."""
+    return (
+        bool(character)
+        and (character.isalnum() or unicodedata.category(character) in ("Mn", "Mc"))
+        and (unicodedata.category(character) != "No")
+    )
 
 
 def _cuts_number(text: str, place: int) -> bool:

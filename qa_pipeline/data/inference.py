@@ -11,7 +11,13 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from qa_pipeline.data.answer_column import answer_columns, holds_answers, may_hold_answers
+from qa_pipeline.data.answer_column import (
+    answer_columns,
+    are_choices,
+    are_references,
+    holds_answers,
+    may_hold_answers,
+)
 from qa_pipeline.data.field_mapping import FieldMapping
 from qa_pipeline.data.fields import (
     SENTINELS,
@@ -121,7 +127,7 @@ def _by_names(fields: Fields, source: str) -> FieldMapping:
     chosen["context"] = context
     spec: dict[str, Any] = {"context": context, "question": question}
     spec |= {role: path for role, path in answer.items() if path not in (context, question)}
-    for role in ("id", "title", "is_impossible", "answerable", "drop_if"):
+    for role in ("id", "title", "is_impossible", "answerable", "answer_category", "drop_if"):
         found = [path for path in fields.candidates(role) if path not in spec.values()]
         if found and (role != "id" or _tells_questions_apart(fields, found[0], context, question)):
             spec[role] = found[0]
@@ -131,34 +137,37 @@ def _by_names(fields: Fields, source: str) -> FieldMapping:
 
 
 _ORDER = ("id", "title", "context", "question", "answers", "answers.text", "answers.start", "answers.end",
-          "answers.length", "answers.span", "more_answers", "is_impossible", "answerable", "drop_if")  # fmt: skip
+          "answers.length", "answers.span", "more_answers", "is_impossible", "answerable", "answer_category",
+          "drop_if")  # fmt: skip
 
 
 def _choose_text(spec: dict[str, Any], fields: Fields) -> None:
-    """Settles which column holds the answers' texts: a name is a guess that the column's content must bear out."""
+    """Settles which column holds the answers' texts: a name is a guess that the column's content must bear out.
+
+    A column that is plainly called answer is never given up for another one: where it cannot hold answers the rows have
+    none that are known. Only a name that mentions answers among other things gives way.
+    """
     context, question, named = spec["context"], spec["question"], spec.get("answers.text")
     if "answers" in spec:
         return
-    groups = [
-        group
-        for group in numbered([path for path in fields.values if "." not in path and path not in (context, question)])
-        if all(speaks_of_answers(path) for path in group)
-        and all(may_hold_answers(fields.rows, path, context) for path in group)
-        and any(holds_answers(fields.rows, path, context) for path in group)
-    ]
-    if len(groups) == 1 and (named is None or named in groups[0]):
+    is_plain = named is not None and named in fields.by_plain_name("answers.text")
+    columns = [path for path in fields.values if "." not in path and path not in (context, question)]
+    groups = [group for group in numbered(columns) if all(map(speaks_of_answers, group))]
+    if named is not None and any(named not in group for group in groups) and are_choices(fields.rows, named):
+        del spec["answers.text"]  # the letter or number of one of several answers to choose from
+        return
+    if len(groups) == 1 and (named is None or named in groups[0]) and are_references(fields.rows, groups[0], context):
         spec["answers.text"], spec["more_answers"] = groups[0][0], groups[0][1:]
         return
-    if named is not None and holds_answers(fields.rows, named, context, least=1):
-        return
-    taken = [path for role, path in spec.items() if role != "answers.text"]
-    others = [path for path in fields.named("answers.text") if path not in taken]
-    found = [path for path in others if holds_answers(fields.rows, path, context)]
-    found = found[:1] or answer_columns(fields, context, question, taken)
-    if len(found) == 1:
-        spec["answers.text"] = found[0]
-    elif named is not None and not may_hold_answers(fields.rows, named, context):
+    if named is not None and not may_hold_answers(fields.rows, named, context):
         del spec["answers.text"]  # yes and no, categories, ids: nothing that a text has parts of
+    if not is_plain and not (named in spec.values() and holds_answers(fields.rows, str(named), context, least=1)):
+        taken = [path for role, path in spec.items() if role != "answers.text"]
+        others = [path for path in fields.named("answers.text") if path not in taken and path != named]
+        found = [path for path in others if holds_answers(fields.rows, path, context)]
+        found = found[:1] or answer_columns(fields, context, question, taken)
+        if len(found) == 1:
+            spec["answers.text"] = found[0]
     if not spec.keys() & {"answers.text", "answers.span", "answers.end", "answers.length"}:
         spec.pop("answers.start", None)  # which says nothing by itself
 
@@ -289,7 +298,7 @@ def _with_found_answers(spec: dict[str, Any], fields: Fields, chosen: FieldMappi
     except DataError:
         return chosen
     written = {key: value for key, value in found.to_dict().items() if key.startswith(("answers", "more_answers"))}
-    if not written:
+    if not written.keys() & {"answers", "answers.text"}:  # a start and an end may be those of the paragraph
         return chosen
     kept = {key: value for key, value in spec.items() if not key.startswith("answers")}
     return _finished({**kept, **written}, fields, chosen.name)

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from qa_pipeline.data.labels import LabelsError, are_answers
 from qa_pipeline.data.loose import BadRow, RawRow
 from qa_pipeline.data.offsets import UTF16, Counting
 from qa_pipeline.data.visible_text import has_tags, visible_text
@@ -60,12 +59,6 @@ def task_rows(task: dict[str, Any], where: str) -> Iterator[RawRow | BadRow]:
                 f"{where}.{number}",
             )
         return
-    try:
-        keep = are_answers([span["label"] for span in spans])
-    except LabelsError as error:
-        yield BadRow(where, "answers are not readable", str(error), _text_id(task))
-        return
-    spans = [span for span, is_answer in zip(spans, keep, strict=True) if is_answer]
     row = {**base, "answers": [_answer(span) for span in spans]}
     if not spans:
         row["is_impossible"] = True
@@ -91,13 +84,13 @@ def _read_result(result: Any, spans: list[dict[str, Any]], typed: dict[str, str]
         offsets = value
     if "start" in offsets or (isinstance(value.get("text"), str) and "end" in value):
         names: list[Any] = next((value[name] for name in _LABELS if isinstance(value.get(name), list)), [])
-        label = " ".join(map(str, (result.get("from_name") or "", *names))).strip() or None
-        span = {"text": value.get("text"), "start": offsets.get("start"), "end": offsets.get("end")}
-        spans.append({**span, "region": region, "label": label, "is_global": offsets is not value})
+        span = {"text": value.get("text"), "start": offsets.get("start"), "end": offsets.get("end"), "labels": names}
+        control = str(result.get("from_name") or "")
+        spans.append({**span, "control": control, "region": region, "is_global": offsets is not value})
 
 
 def _answer(span: dict[str, Any]) -> dict[str, Any]:
-    return {key: span[key] for key in ("text", "start", "end") if span[key] is not None}
+    return {key: span[key] for key in ("text", "start", "end", "labels", "control") if span[key] is not None}
 
 
 def _show_html(base: dict[str, Any], spans: list[dict[str, Any]]) -> None:

@@ -19,6 +19,7 @@ from qa_pipeline.artifacts import write_bytes
 from qa_pipeline.data.answer_column import how_to_map_answers
 from qa_pipeline.data.example import Example
 from qa_pipeline.data.field_mapping import FieldMapping
+from qa_pipeline.data.labels import answer_labels, keep_answers
 from qa_pipeline.data.loose import BadRow, LooseExample, RawRow
 from qa_pipeline.data.mapping import apply
 from qa_pipeline.data.marks import marks_in
@@ -26,13 +27,20 @@ from qa_pipeline.data.offsets import CHARACTERS, PLAIN, UNITS, UTF16, Counting, 
 from qa_pipeline.data.readers import read_rows
 from qa_pipeline.data.report import DataReport
 from qa_pipeline.data.resolving import resolve_mapping
-from qa_pipeline.data.verification import POLICIES, Verifier
+from qa_pipeline.data.verification import POLICIES, Merge, Verifier
 from qa_pipeline.errors import ConfigError, DataError
 
 _LEAST_EVIDENCE = 2000
 """Rows that are looked at before the first is verified, where `max_samples` asks for fewer."""
 _COUNTED_BY_TOOL = {"label_studio": Counting(UTF16)}
 """What the tools behind a layout are known to count."""
+_MARKED_IN = frozenset({"label_studio", "prodigy", "label", "labels", "entities", "spans"})
+"""Layouts and fields whose labels may name anything, not only kinds of answers."""
+_MERGED_IN = {
+    "side_by_side": Merge.SAME_ID,  # a dialogue may ask "why?" twice and mean two things
+    **dict.fromkeys(("squad", "mrqa", "cmrc", "newsqa", "haystack", "natural_questions", "tydi"), Merge.OVERLAPPING),
+}
+"""Where a question has a list of its answers, the same words under another id may be another question."""
 
 
 def load_examples(
@@ -84,21 +92,24 @@ def load_examples(
     rows = _mapped(stream.rows, mapping)
     seen = deque(islice(rows, None if max_samples is None else max(_LEAST_EVIDENCE, 2 * max_samples)))
     good = [row for row in seen if isinstance(row, LooseExample)]
-    evidence = _weigh(good, mapping, stream.format, str(source))
+    marks_anything = stream.format in _MARKED_IN or any(path.split(".")[-1] in _MARKED_IN for path in mapping.answers)
+    labels = answer_labels(good, marks_anything)
+    evidence = _weigh(good, mapping, stream.format, str(source), require_answers)
     marks = marks_in(good, evidence.counting)
     del good
     mapping = _with_evidence(mapping, evidence)
     report = DataReport(str(source), stream.format, on_bad_data, field_mapping=mapping.to_dict())
     report.offsets = evidence.describe() if evidence.answers else None
     report.encoding = stream.encoding
-    verifier = Verifier(report, on_bad_data, require_answers, evidence.counting, marks, merge_references)
+    merge = Merge.NEVER if not merge_references else _MERGED_IN.get(stream.format, Merge.ALWAYS)
+    verifier = Verifier(report, on_bad_data, require_answers, evidence.counting, marks, merge)
     examples: list[Example] = []
     for row in chain(_taken(seen), rows):
-        example = verifier.verify(row)
-        if example is not None:
+        if len(examples) == max_samples and not verifier.asks_again(row):
+            break
+        kept = keep_answers(row, labels, marks_anything) if isinstance(row, LooseExample) else row
+        if (example := verifier.verify(kept)) is not None:
             examples.append(example)
-            if len(examples) == max_samples:
-                break
     if not require_answers and not verifier.marks_impossible:
         _unlabel_empty(examples, report)
     report.contexts = len({example["context"] for example in examples})
@@ -170,13 +181,17 @@ def _taken(rows: deque[LooseExample | BadRow]) -> Iterator[LooseExample | BadRow
         yield rows.popleft()
 
 
-def _weigh(rows: list[LooseExample], mapping: FieldMapping, layout: str, source: str) -> Evidence:
+def _weigh(
+    rows: list[LooseExample], mapping: FieldMapping, layout: str, source: str, require_answers: bool
+) -> Evidence:
     """How the source counts its offsets: as the mapping says, as the rows show, or as the tool behind it does."""
     prior = _COUNTED_BY_TOOL.get(layout, PLAIN)
     said = mapping.offset_unit is not None or mapping.offset_base is not None
     if said:
         prior = Counting(mapping.offset_unit or CHARACTERS, mapping.offset_base or 0)
     evidence = weigh(rows, prior, fixed=said, ends_known=mapping.inclusive_end is not None)
+    if evidence.doubtful and not said and not require_answers:
+        return replace(evidence, counting=replace(evidence.counting, trusted=False))
     if evidence.doubtful and not said:
         raise DataError(
             f"{source}: {evidence.answers - evidence.fitting:,} of {evidence.answers:,} answer spans cut words, are "

@@ -40,6 +40,10 @@ class BadRow:
     id: str | None = None
 
 
+Label = tuple[str, str]
+"""What names a marked span: the tool's control tag, "" where there is none, and the label."""
+
+
 @dataclass(slots=True)
 class LooseAnswer:
     """One answer as the source claims it.
@@ -47,12 +51,15 @@ class LooseAnswer:
     Attributes:
         text: the answer, or None where the source gives only a span.
         start: first character in the context, None where the source gives only the text, -1 where it says "nowhere".
-        end: one past the last character (inclusive ends and lengths are already converted), or None.
+        end: one past the last character (lengths, and ends that are known to be inclusive, are already converted), or
+            None.
+        label: what the annotation tool calls it, or None.
     """
 
     text: str | None
     start: int | None = None
     end: int | None = None
+    label: Label | None = None
 
 
 @dataclass(slots=True)

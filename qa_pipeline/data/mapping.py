@@ -23,6 +23,7 @@ from qa_pipeline.data.marks import is_missing, is_not_given
 from qa_pipeline.data.nested import describe
 from qa_pipeline.data.paths import MISSING, find
 
+_OPPOSITES = frozenset({"answerable", "possible", "unanswerable", "impossible"})
 _SENTINEL = re.compile(r"[A-Z][A-Z_]{7,}")
 
 
@@ -152,7 +153,7 @@ def _without_markers(answers: list[LooseAnswer], mapping: FieldMapping, context:
         if is_span and mapping.no_answer_values and context[start:end].strip() in mapping.no_answer_values:
             marked = True
             continue
-        kept.append(LooseAnswer(text, start, end))
+        kept.append(LooseAnswer(text, start, end, answer.label))
     return kept, marked
 
 
@@ -162,10 +163,14 @@ def _impossible(row: dict[str, Any], mapping: FieldMapping) -> bool | None:
         if flag is not None:
             return flag
     if mapping.answerable:
-        flag = _flag(_first(row, mapping.answerable))
+        value = _first(row, mapping.answerable)
+        if isinstance(value, str) and value.strip().lower() in _OPPOSITES:
+            return _flag(value)  # the word says it, whatever the field is called
+        flag = _flag(value)
         if flag is not None:
             return not flag
-    return None
+    category = _first(row, mapping.answer_category) if mapping.answer_category else None
+    return True if isinstance(category, str) and is_not_given(category) else None
 
 
 def _flag(value: Any) -> bool | None:

@@ -1,9 +1,9 @@
 """Reads and writes field mappings as users write them. Never sees a row.
 
 Keys: context, question, id, title, answers, answers.text, answers.start (or answers.answer_start), answers.end,
-answers.length, answers.span, is_impossible, answerable, drop_if: a path, or a list of paths to try in order;
-more_answers: a path, or a list of paths that all hold further references; no_answer_value: a text or a list of texts
-(null, as an empty text, always means "no answer"); offset_unit: characters, bytes, utf16, words or another key of
+answers.length, answers.span, is_impossible, answerable, answer_category, drop_if: a path, or a list of paths to try in
+order; more_answers: a path, or a list of paths that all hold further references; no_answer_value: a text or a list of
+texts (null, as an empty text, always means "no answer"); offset_unit: characters, bytes, utf16, words or another key of
 `offsets.UNITS`; offset_base: 0 or 1; inclusive_end: true or false; metadata: a list of paths or an object name -> path;
 preset: the name of a preset to start from. What is not said of the offsets is found out from the rows.
 """

@@ -59,6 +59,7 @@ _YES_NO = _words(
     כן; לא; نعم; لا; हाँ; हां; नहीं; có; không; ya; tidak; 是; 否; 不是; はい; いいえ; 예; 네; 아니요; 아니오; ใช่; ไม่ใช่
     """
 )
+_TRUTH = frozenset({"yes", "no", "true", "false"})
 _EDGES = " \t\r\n\u00a0.!\"'`\u2018\u2019\u201c\u201d()[]<>{}*"
 _NO_WORD = re.compile(r"[\W_]+")
 
@@ -97,9 +98,8 @@ def could_be_mark(text: str) -> bool:
 def marks_in(rows: Sequence[LooseExample], counting: Counting = PLAIN) -> Marks:
     """The words that `rows` use as marks.
 
-    A word is one where an answer has it that does not stand in its text as a whole word. A source that uses any word
-    for "no answer" may mean the like with everything that is no word, such as "-"; one that uses yes or no as a mark
-    does not point at either.
+    A word is one where an answer has it that does not stand in its text as a whole word. A source that uses one of yes,
+    no, true and false so does not point at the others either.
 
     Args:
         rows: all rows of a source, or its first.
@@ -115,12 +115,9 @@ def marks_in(rows: Sequence[LooseExample], counting: Counting = PLAIN) -> Marks:
                 seen[word] = kind
                 if not _stands(row.context, answer, counting):
                     absent.add(word)
-    used = {seen[word] for word in absent}
-    return {
-        word: kind
-        for word, kind in seen.items()
-        if word in absent or (kind in used and (kind is Mark.YES_OR_NO or word not in _NONE))
-    }
+    if absent & _TRUTH:
+        absent |= _TRUTH
+    return {word: kind for word, kind in seen.items() if word in absent}
 
 
 def mark_of(context: str, answer: LooseAnswer, marks: Marks, counting: Counting = PLAIN) -> Mark | None:

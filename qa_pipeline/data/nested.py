@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from qa_pipeline.data.fields import is_question_name
 from qa_pipeline.data.label_studio import is_task, task_rows
 from qa_pipeline.data.loose import BadRow, RawRow
 from qa_pipeline.data.marks import is_not_given
@@ -143,7 +144,7 @@ def _question_list(item: dict[str, Any]) -> str | None:
             return name
         if isinstance(value, list) and "question" not in item and any(isinstance(q, dict) for q in value):
             return name
-    if not any(name in item for name in _QUESTION_KEYS):
+    if not any(is_question_name(name) for name in item):
         for name, value in item.items():
             if isinstance(value, list) and value and all(map(_asks, value)):
                 return name

@@ -35,9 +35,10 @@ UNITS = {
 
 _WORD = {WORDS: re.compile(r"\S+"), TOKENS: re.compile(r"\w+|[^\w\s]")}
 _FEWEST_BETTER = 2  # spans without a text that another count must mend, net of those that it spoils
-_CUT = 1.0  # a penalty from which on a span is bad
 _OPENING_MARKS = ".,;:!?)]}\u3002\uff0c\u3001\uff1b\uff1a"
 _CLOSING_MARKS = ".,;:!?([{\u3002\uff0c\u3001\uff1b\uff1a\uff01\uff1f"
+_SAMPLE = 300  # answers that a reading is tried on before all are
+_SHORT = 4  # characters; spans that are shorter than most answers may count words
 _SAME_PLACE = 3  # answers that all claim one place before that place counts as made up
 
 
@@ -95,6 +96,8 @@ class Evidence:
         fitting: how many of them fit, so read: the text stands there, or no edge cuts a word.
         as_characters: how many fit as characters from 0.
         has_texts: True where `answers` have texts.
+        doubtful: True where most spans without a text begin inside words or lie outside the context however they are
+            read: no reading is right. (In many languages a right span may end inside a word.)
     """
 
     counting: Counting = PLAIN
@@ -102,11 +105,7 @@ class Evidence:
     fitting: int = 0
     as_characters: int = 0
     has_texts: bool = True
-
-    @property
-    def doubtful(self) -> bool:
-        """True where most spans without a text cut words however they are read: no reading is right."""
-        return not self.has_texts and self.fitting * 2 < self.answers
+    doubtful: bool = False
 
     def describe(self) -> str:
         """One line for the report."""
@@ -151,14 +150,20 @@ def _texts(rows: Sequence[LooseExample]) -> Iterator[_Text]:
 
 
 def _weigh_texts(answers: list[_Text], prior: Counting, fixed: bool, ends_known: bool) -> Evidence:
+    # What is known of a context (its words, its line ends) is kept for the answers that follow it.
+    answers.sort(key=lambda answer: id(answer[0]))
     hits = [_stands(PLAIN, answer) for answer in answers]
     plain = sum(hits)
     missed = [answer for answer, hit in zip(answers, hits, strict=True) if not hit]
+    sample = missed[:: max(1, len(missed) // _SAMPLE)]
     best, most = prior, plain if prior == PLAIN else sum(_stands(prior, answer) for answer in answers)
     for counting in () if fixed else (PLAIN, *_CHARACTER_COUNTINGS, *_WORD_COUNTINGS):
         # Only what the plain reading misses can be won, so that files whose offsets are right cost next to nothing.
+        if sum(_stands(counting, answer) for answer in sample) * 10 < len(sample):
+            continue
         won = sum(_stands(counting, answer) for answer in missed)
-        if plain + won > most:
+        # A reading that few answers fit is none: offsets may be shifted, or made up.
+        if plain + won > most and (plain + won) * 2 >= len(answers):
             total = sum(_stands(counting, answer) for answer in answers)
             if total > most:
                 best, most = counting, total
@@ -202,36 +207,58 @@ def _spans(rows: Sequence[LooseExample]) -> Iterator[_Span]:
 def _weigh_spans(spans: list[_Span], prior: Counting, fixed: bool, ends_known: bool) -> Evidence:
     spans = [span for span in spans if span[1:] != (0, 0)] or spans  # 0 to 0 usually says "no answer"
 
-    def penalties(counting: Counting) -> list[float]:
-        return [_penalty(counting, *span) for span in spans]
+    spans.sort(key=lambda span: id(span[0]))
 
-    def fitting(costs: list[float]) -> int:
-        return sum(cost < _CUT for cost in costs)
+    def fits(counting: Counting) -> list[_Fit]:
+        return [_fit(counting, *span) for span in spans]
 
-    plain = penalties(PLAIN)
-    first = plain if prior == PLAIN else penalties(prior)
-    best, costs = prior, first
+    def whole(found: list[_Fit]) -> int:
+        return sum(not fit.faults for fit in found)
+
+    plain = fits(PLAIN)
+    first = plain if prior == PLAIN else fits(prior)
+    best, chosen = prior, first
     for counting in (prior,) if fixed else (prior, *_CHARACTER_COUNTINGS):
         for inclusive in (False,) if ends_known else (False, True):
-            other = penalties(replace(counting, inclusive=inclusive))
-            better = sum(new < old for new, old in zip(other, first, strict=True))
-            worse = sum(new > old for new, old in zip(other, first, strict=True))
-            if sum(other) < sum(costs) and better - worse >= _FEWEST_BETTER:
-                best, costs = replace(counting, inclusive=inclusive), other
-    if not fixed and fitting(costs) * 2 < len(spans) and (words := _word_counting(spans)) is not None:
-        best, costs = words, penalties(words)
-    return Evidence(best, len(spans), fitting(costs), fitting(plain), has_texts=False)
+            other = fits(replace(counting, inclusive=inclusive))
+            # Faults must speak for it; marks decide between readings for which they speak alike.
+            better = sum(new.faults < old.faults for new, old in zip(other, first, strict=True))
+            worse = sum(new.faults > old.faults for new, old in zip(other, first, strict=True))
+            if better - worse >= _FEWEST_BETTER and sum(map(_cost, other)) < sum(map(_cost, chosen)):
+                best, chosen = replace(counting, inclusive=inclusive), other
+    if not fixed and whole(chosen) * 2 < len(spans) and (words := _word_counting(spans)) is not None:
+        best, chosen = words, fits(words)
+    # In languages with suffixes and compounds a right answer may end inside a word, but it is not two letters long.
+    short = sorted(end - start for _, start, end in spans)[len(spans) // 2] < _SHORT
+    begun = sum(fit.begins_badly for fit in chosen) * 2 > len(spans)
+    doubtful = whole(chosen) * 2 < len(spans) and (begun or short)
+    return Evidence(best, len(spans), whole(chosen), whole(plain), has_texts=False, doubtful=doubtful)
 
 
-def _penalty(counting: Counting, context: str, start: int, end: int) -> float:
-    """0 for a span of whole words; 1 for each cut word or blank edge, a half for a mark, 2 for what is no span."""
+@dataclass(frozen=True, slots=True)
+class _Fit:
+    """How a span of text looks: cut words and blank edges are faults, marks at its edges are odd."""
+
+    faults: int
+    marks: int = 0
+    begins_badly: bool = False
+
+
+_NO_SPAN = _Fit(2, 0, True)
+
+
+def _cost(fit: _Fit) -> float:
+    return fit.faults + 0.5 * fit.marks
+
+
+def _fit(counting: Counting, context: str, start: int, end: int) -> _Fit:
     begin, stop = counting.start(context, start), counting.end(context, end)
     if begin is None or stop is None or not begin < stop <= len(context):
-        return 2.0
-    cost = float(cuts_word(context, begin)) + cuts_word(context, stop)
+        return _NO_SPAN
     first, last = context[begin], context[stop - 1]
-    cost += first.isspace() + last.isspace()
-    return cost + 0.5 * ((first in _OPENING_MARKS) + (last in _CLOSING_MARKS))
+    begins_badly = cuts_word(context, begin) or first.isspace()
+    faults = begins_badly + cuts_word(context, stop) + last.isspace()
+    return _Fit(faults, (first in _OPENING_MARKS) + (last in _CLOSING_MARKS), begins_badly)
 
 
 def _word_counting(spans: list[_Span]) -> Counting | None:
@@ -241,7 +268,7 @@ def _word_counting(spans: list[_Span]) -> Counting | None:
     one_word = any(start == end for _, start, end in spans)  # of which an exclusive end would make nothing
     for unit in (WORDS, TOKENS):
         counting = Counting(unit, inclusive=True)
-        if one_word and all(_penalty(counting, *span) < 2 for span in spans):
+        if one_word and all(_fit(counting, *span) is not _NO_SPAN for span in spans):
             return counting
     return None
 

@@ -13,9 +13,9 @@ _SQUAD: dict[str, Any] = {
     "context": "context",
     "question": "question",
     "answers": ["answers", "answer"],
-    "answers.text": ["answer_text", "text"],
-    "answers.start": ["answer_start", "offset_start_in_doc", "start"],
-    "answers.end": ["answer_end", "end"],
+    "answers.text": "answer_text",
+    "answers.start": ["answer_start", "offset_start_in_doc"],
+    "answers.end": "answer_end",
     "is_impossible": "is_impossible",
 }
 

@@ -36,6 +36,11 @@ _NOT_TEXT = (
 )
 _ESCAPED = re.compile("[\udc80-\udcff]")
 _DEFINED = bytes(byte for byte in range(255) if byte not in (0x81, 0x8D, 0x8F, 0x90, 0x9D))  # 255 is in hardly any text
+_EASTERN = frozenset("\u0160\u0161\u017d\u017e\xd0\xf0\xdd\xfd\xde\xfe")
+"""Letters that Windows-1252 shares with few western languages and that other code pages have in their places: Turkish,
+Czech, Croatian and Baltic texts would be read with them."""
+_TILDE, _DOTS = frozenset("\xd5\xf5"), frozenset("\xf6\xfc\xfb\xd6\xdc\xdb")  # together: Hungarian in Windows-1250
+_CUT = re.compile(b"\xe2[\x80\x82]|\xef\xbf|\xf0\x9f")
 _SIGN_IN_WORD = re.compile("[^\\W\\d_][\xa1-\xac\xae-\xb6\xb8-\xbf\xd7\xf7][^\\W\\d_]")
 ENCODINGS = {"utf-16": "UTF-16", "utf-16-le": "UTF-16", "utf-16-be": "UTF-16", "cp1252": "Windows-1252"}
 """The names of the encodings that `encoding_of` finds, for people."""
@@ -125,9 +130,15 @@ def _encoding_of(path: Path, changed: int, size: int) -> str | None:
             letters += sum(map(str.isalpha, text))
             if len(foreign) >= 2**16 or others > 2**20:
                 break
-    if len(foreign) <= 10 * others:
+    if len(foreign) <= 10 * others or _cut_utf8(path):
         return None
     return _western(path, foreign, letters)
+
+
+def _cut_utf8(path: Path) -> bool:
+    """Whether the start of the file has what is left of a longer character of UTF-8, such as a dash, when it is cut."""
+    with _open_raw(path) as handle:
+        return _CUT.search(handle.read(2**20)) is not None
 
 
 def _western(path: Path, foreign: bytearray, letters: int) -> str:
@@ -135,8 +146,9 @@ def _western(path: Path, foreign: bytearray, letters: int) -> str:
     with _open_raw(path) as handle:
         text = handle.read(2**18).decode("cp1252", errors="replace")
     undefined = bytes(foreign).translate(None, delete=_DEFINED)
+    letters_of_others = set(text) & _EASTERN or (_TILDE & set(text) and _DOTS & set(text))
     # In western languages few letters have accents; a sign within a word is a letter of another code page.
-    if undefined or len(foreign) > 0.4 * (len(foreign) + letters) or _SIGN_IN_WORD.search(text):
+    if undefined or letters_of_others or len(foreign) > 0.4 * (len(foreign) + letters) or _SIGN_IN_WORD.search(text):
         raise DataError(
             f"{path}: expected UTF-8 text, found another encoding that the text does not tell; convert the file, for "
             "example: iconv -f CP1250 -t UTF-8 IN > OUT (CP1251 for Cyrillic, GB18030 for Chinese, SHIFT_JIS or EUC-KR)"

@@ -21,6 +21,7 @@ MEANINGS = {
     "answer_without_text_or_span": "the answer has neither a text nor a span",
     "answerable_without_answer": "said to be answerable, but without an answer",
     "answers_missing": "the row has no answer field",
+    "asked_again": "same question and context under another id, with other answers (kept apart)",
     "byte_offset": "answer offsets counted in UTF-8 bytes",
     "answer_inside_word": "the answer is in the context inside other words only",
     "answerable_and_not": "same question and context, answerable and unanswerable: the answers were kept",

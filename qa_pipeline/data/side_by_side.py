@@ -25,6 +25,8 @@ def questions_of(item: dict[str, Any]) -> str | None:
         value = item.get(name)
         if not isinstance(value, list) or not value or not _beside(item, name):
             continue
+        if len(value) == 1 and name in ("question", "query"):
+            continue  # one question, in a list of its own
         if all(isinstance(question, str) for question in value):
             return name
         if all(isinstance(question, dict) and _text_key(question) for question in value) and not any(
@@ -44,6 +46,8 @@ def side_by_side_rows(item: dict[str, Any], where: str) -> Iterator[RawRow | Bad
     for key, lists in beside.items():
         lengths = {len(values) for values in lists.values()} if isinstance(lists, dict) else {len(lists)}
         paired = isinstance(lists, list) and _pairing(questions, lists) is not None
+        if count == 1 and isinstance(lists, list) and all(isinstance(value, str) for value in lists):
+            continue  # the references of the one question
         if "answer" in key.lower() and lengths != {count} and not paired:
             detail = f"{count} questions, {' and '.join(map(str, sorted(lengths)))} {key}"
             for index in range(count):
@@ -99,6 +103,8 @@ def _column(value: list[Any] | dict[str, list[Any]], questions: list[Any]) -> li
     order = _pairing(questions, value)
     if order is not None:
         return [value[place] if place is not None else [] for place in order]
+    if len(questions) == 1 and len(value) > 1:
+        return [value]
     return value if len(value) == len(questions) else None
 
 

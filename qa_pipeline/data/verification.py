@@ -8,6 +8,7 @@ become further references of the first one.
 from __future__ import annotations
 
 import re
+from enum import Enum
 
 from qa_pipeline.data import alignment
 from qa_pipeline.data.alignment import Aligned, align_answer
@@ -34,6 +35,15 @@ _HTML = re.compile(
 _HALVES = "the text holds lone surrogates, which are not characters"
 
 
+class Merge(Enum):
+    """Which rows with the same question and context are one question with several references."""
+
+    ALWAYS = "all of them"
+    OVERLAPPING = "those without ids of their own, and those whose answers overlap or are missing"
+    SAME_ID = "those without ids of their own"
+    NEVER = "none"
+
+
 class _Unusable(Exception):
     """A row that cannot be kept."""
 
@@ -52,7 +62,7 @@ class Verifier:
         require_answers: False keeps rows without usable answers, as unlabelled.
         counting: how the source counts its offsets.
         marks: words that the source uses for "no answer" and the like.
-        merge: False keeps rows apart that ask the same of the same context.
+        merge: which rows that ask the same of the same context are one question.
     """
 
     def __init__(
@@ -62,14 +72,14 @@ class Verifier:
         require_answers: bool = True,
         counting: Counting = PLAIN,
         marks: Marks | None = None,
-        merge: bool = True,
+        merge: Merge | None = None,
     ):
         self.report = report
         self.policy = policy
         self.require_answers = require_answers
         self.counting = counting
         self.marks = marks or {}
-        self.merge = merge
+        self.merge = merge or Merge.ALWAYS
         self.marks_impossible = False  # whether any row says outright that it has no answer
         self._ids: set[str] = set()
         self._endings: dict[str, int] = {}
@@ -119,12 +129,16 @@ class Verifier:
         found, is_impossible = self._answers(row, context, mended)
         texts = [answer.text for answer in found]
         starts = [answer.start for answer in found]
-        asked = (context, " ".join(question.casefold().split()))
+        asked = _asked(context, question)
         # A row without an answer asks for a prediction of its own, where predictions are wanted.
         is_label = bool(texts) or (is_impossible and self.require_answers)
-        if self.merge and is_label and (first := self._asked.get(asked)) is not None:
+        first = self._asked.get(asked) if is_label else None
+        if first is not None and self._is_same_question(first, row, found):
             self._merge(first, row, texts, starts)
             return None
+        if first is not None and self.merge is not Merge.NEVER:
+            detail = f"asks what {first['id']} asks of the same context"
+            self.report.count(self.report.noticed, "asked_again", row.id or row.where, detail)
         row_id = self._unique_id(row, hash((context, question, is_impossible, *texts, *starts)), mended)
         if row_id is None:
             return None
@@ -141,8 +155,25 @@ class Verifier:
         if row.metadata:
             example["metadata"] = row.metadata
         if is_label:
-            self._asked[asked] = example
+            self._asked.setdefault(asked, example)
         return example
+
+    def asks_again(self, row: LooseExample | BadRow) -> bool:
+        """Whether a row asks what an example before it asks of the same context."""
+        return isinstance(row, LooseExample) and _asked(row.context, row.question) in self._asked
+
+    def _is_same_question(self, first: Example, row: LooseExample, found: list[Aligned]) -> bool:
+        if self.merge is Merge.NEVER:
+            return False
+        if self.merge is Merge.ALWAYS or not row.id or row.id == first["id"]:
+            return True
+        spans = list(zip(first["answers"]["answer_start"], first["answers"]["text"], strict=True))
+        overlap = any(
+            start < answer.start + len(answer.text) and answer.start < start + len(text)
+            for start, text in spans
+            for answer in found
+        )
+        return self.merge is Merge.OVERLAPPING and (overlap or not spans or not found)
 
     def _merge(self, first: Example, row: LooseExample, texts: list[str], starts: list[int]) -> None:
         """Adds the answers of a row to the example that asks the same question of the same context."""
@@ -291,6 +322,11 @@ class Verifier:
         report.unlabelled += not references and not example["is_impossible"]
         if example["context"] in self._contexts_with_html or _has_html(example["question"]):
             report.count(report.noticed, "html", where)
+
+
+def _asked(context: str, question: str) -> tuple[str, str]:
+    """What two rows that ask the same have in common."""
+    return context, " ".join(question.casefold().split())
 
 
 def _has_html(text: str) -> bool:

@@ -163,6 +163,9 @@ def test_text_alone_is_found_as_whole_words_and_is_ambiguous_where_these_occur_m
         ("3,100 birds", "100", 0),
         ("3.5 metres", "3", None),
         ("हिन्दी", "ह", None),
+        ("on the 4th floor", "4", None),
+        ("CO2 fell", "2", None),
+        ("a variable max_len here", "max", None),
     ],
 )
 def test_what_is_searched_for_is_never_found_inside_a_word_or_a_number(context, text, start):
@@ -174,6 +177,27 @@ def test_an_offset_may_point_inside_a_word_and_unspaced_scripts_have_no_words_to
     assert aligned("他三岁学琴", "三") == ("三", 1, "located")
     assert aligned("am 1.1.1957 in Rom", "1957") == ("1957", 7, "located")
     assert aligned("see 2.3.1 there", "3") == ("3", 6, "located")
+
+
+@pytest.mark.parametrize(
+    ("context", "text"),
+    [
+        ("In _Hamlet_ he", "Hamlet"),
+        ("5 km² of maps", "5 km"),
+        ("the maps¹ of", "maps"),
+        ("years 1999,2001.", "1999"),
+        ("The bag holds 5kg.", "5"),
+        ("rose to 1.5bn there", "1.5"),
+    ],
+)
+def test_units_emphasis_and_footnotes_are_no_part_of_a_word(context, text):
+    assert aligned(context, text) == (text, context.index(text), "located")
+
+
+def test_folding_does_not_change_the_sense():
+    assert rejected("The treaty binds us all. The U.S. signed.", "US") == NOT_FOUND
+    assert aligned("the treaty binds the us", "US") == ("us", 21, "tolerant")  # a text without capitals
+    assert rejected("Goals 1 2 3", "12") == NOT_FOUND
 
 
 def test_one_letter_is_found_in_its_own_case_alone():

@@ -125,7 +125,6 @@ NINE_TO = [("nine", 20, 24)]
         (9, [("9", None, None)]),
         ([[20, 24, "ANSWER"]], [(None, 20, 24)]),
         ('[[20, 24, "ANSWER"]]', [(None, 20, 24)]),
-        ([[0, 3, "EVIDENCE"], [20, 24, "ANSWER"]], [(None, 20, 24)]),
         ([{"label": "Antwort", "start_offset": 20, "end_offset": 24}], [(None, 20, 24)]),
         ([[20, 24], [17, 24]], [(None, 20, 24), (None, 17, 24)]),
         ([20, 24], [(None, 20, 24)]),
@@ -138,6 +137,10 @@ NINE_TO = [("nine", 20, 24)]
         ),
         ([{"text": "nine", "answer_start": 20}, {"text": "at", "answer_start": "here"}], [*NINE, (None, None, None)]),
         ([[{"text": "nine", "answer_start": 20}]], NINE),
+        (
+            {"number": "", "date": {"day": ""}, "spans": ["nine", "at nine"]},
+            [("nine", None, None), ("at nine", None, None)],
+        ),
         ([], []),
         ({"text": [], "answer_start": []}, []),
         ("[]", []),
@@ -263,9 +266,9 @@ def test_text_in_brackets_that_is_in_the_context_is_the_answer_itself():
             "2 answer texts and 1 pos",
         ),
         (
-            {"answers": [[0, 3, "PERSON"], [20, 24, "TIME"]]},
+            {"answers": {"number": "14", "date": {"day": ""}, "spans": []}},
             "answers are not readable",
-            'several labels, "PERSON", "TIME"',
+            "a number or a date that is computed",
         ),
         ({"answers": {"wrong": 1}}, "answers are not readable", "without text or start; it has wrong"),
         (

@@ -134,6 +134,129 @@ def test_two_columns_that_may_be_the_answer_are_left_open_and_named(tmp_path):
     assert [e["is_impossible"] for e in examples] == [False, True, False] and report.rows_dropped == 1
 
 
+TREATY = "The Treaty of Ulm was signed on 3 July 1620 between the Catholic League and the Protestant Union."
+NOTES = "Ada Lovelace wrote notes on the Analytical Engine in 1843, which include an algorithm."
+WRAPPED = ["Ann Lee was\nborn in the old\ntown of Ulm.", "The \u201cBig Apple\u201d has 8,000,000 people."]
+
+
+@pytest.mark.parametrize(
+    ("rows", "expected"),
+    [
+        # Its answers are there apart from line ends and quotation marks, those of another column as they are.
+        (
+            [
+                {"context": WRAPPED[0], "question": "Where?", "answer": "old town of Ulm", "section": "born"},
+                {"context": WRAPPED[1], "question": "What?", "answer": '"Big Apple"', "section": "people"},
+            ],
+            "answer",
+        ),
+        # Two ways to ask for the same answer.
+        (
+            [
+                {"context": TREATY, "question": "When was it?", "answer": "3 July 1620", "model_answer": "1620"},
+                {"context": TREATY, "question": "On what date?", "answer": "3 July 1620", "model_answer": "July 1620"},
+            ],
+            "answer",
+        ),
+        # Nothing in the first rows.
+        ([{"context": TREATY, "question": f"{i}?", "answer": "", "year": "1620"} for i in range(3)], "answer"),
+        # Answers in words of their own are not given up for words of the text.
+        (
+            [
+                {"context": TREATY, "question": "When?", "answer": "in summer, long ago", "keyword": "Catholic League"},
+                {"context": NOTES, "question": "Who?", "answer": "Lady Ada", "keyword": "algorithm"},
+            ],
+            "answer",
+        ),
+        # Yes and no are no answers to point at, and the topic is none either.
+        (
+            [
+                {"context": TREATY, "question": "In July?", "answer": "yes", "topic": "Catholic League"},
+                {"context": NOTES, "question": "Notes?", "answer": "no", "topic": "Analytical Engine"},
+            ],
+            None,
+        ),
+        # The letter or the number of one of several to choose from.
+        (
+            [
+                {"context": TREATY, "question": "When?", "answer_a": "Ulm", "answer_b": "1620", "correct_answer": "b"},
+                {"context": NOTES, "question": "Who?", "answer_a": "Ada", "answer_b": "1843", "correct_answer": "a"},
+            ],
+            None,
+        ),
+        (
+            [
+                {"context": TREATY, "question": "When?", "answer1": "Ulm", "answer2": "3 July 1620", "label": 2},
+                {"context": NOTES, "question": "Who?", "answer1": "Ada Lovelace", "answer2": "1843", "label": 1},
+            ],
+            None,
+        ),
+        # A column of texts one of which begins like a range.
+        (
+            [
+                {"context": "It opens at 9:30 am.", "question": "When?", "answer_span": "9:30 am"},
+                {"context": "Ann Lee founded it.", "question": "Who?", "answer_span": "Ann Lee"},
+            ],
+            "answer_span",
+        ),
+    ],
+)  # fmt: skip
+def test_a_column_that_is_called_answer_is_never_given_up_for_another(rows, expected):
+    mapping = inferred(*rows)
+    assert mapping.get("answers.text") == expected and "answers.span" not in mapping
+
+
+def test_columns_of_several_annotators_are_several_references():
+    rows = [
+        {"context": TREATY, "question": "When?", "answer_1": "3 July 1620", "answer_2": "1620"},
+        {"context": NOTES, "question": "Who?", "answer_1": "Ada Lovelace", "answer_2": ""},
+    ]
+    mapping = inferred(*rows)
+    assert (mapping["answers.text"], mapping["more_answers"]) == ("answer_1", "answer_2")
+
+
+@pytest.mark.parametrize("flag", ["answerable", "is_answerable"])
+def test_a_flag_may_say_in_words_what_it_means(tmp_path, flag):
+    rows = [
+        {"context": NOTES, "question": "Who?", "answer": "Ada", flag: "answerable"},
+        {"context": NOTES, "question": "Why?", "answer": "", flag: "unanswerable"},
+    ]
+    (tmp_path / "x.jsonl").write_text(jsonl(rows), encoding="utf-8")
+    examples, _ = load_examples(tmp_path / "x.jsonl")
+    assert [e["is_impossible"] for e in examples] == [False, True]
+
+
+def test_a_kind_of_answer_is_no_flag_but_where_it_says_that_none_was_given(tmp_path):
+    answers = {"text": ["notes"], "answer_start": [19]}
+    rows = [
+        {"context": NOTES, "question": "Did she?", "answers": answers, "answer_type": "yes"},
+        {"context": NOTES, "question": "Why?", "answers": answers, "answer_type": "NOT_GIVEN"},
+    ]
+    (tmp_path / "x.jsonl").write_text(jsonl(rows), encoding="utf-8")
+    examples, _ = load_examples(tmp_path / "x.jsonl")
+    assert [e["is_impossible"] for e in examples] == [False, True]
+
+
+def test_places_and_texts_of_a_paragraph_are_no_answers(tmp_path):
+    paragraph = {"context": NOTES, "start": 0, "end": len(NOTES), "text": "Ada Lovelace wrote notes"}
+    value = {"data": [{"title": "T", "paragraphs": [{**paragraph, "qas": [{"id": "1", "question": "Who?"}]}]}]}
+    (tmp_path / "x.json").write_text(json.dumps(value))
+    examples, _ = load_examples(tmp_path / "x.json", require_answers=False)
+    assert examples[0]["answers"]["text"] == []
+    with pytest.raises(DataError, match="the row has no answer field"):
+        load_examples(tmp_path / "x.json")
+
+
+def test_questions_beside_a_question_do_not_replace_it(tmp_path):
+    rows = [
+        {"context": NOTES, "Question": "Who wrote?", "answer": "Ada", "follow_ups": [{"question": "How old?"}]},
+        {"context": TREATY, "Question": "When was it?", "answer": "1620", "follow_ups": []},
+    ]
+    (tmp_path / "x.jsonl").write_text(jsonl(rows), encoding="utf-8")
+    examples, _ = load_examples(tmp_path / "x.jsonl")
+    assert [e["question"] for e in examples] == ["Who wrote?", "When was it?"]
+
+
 def test_an_id_that_questions_share_is_the_documents_and_one_that_rows_of_a_question_share_is_its_own():
     asked = [{**BASE, "question": f"When, {i}?", "answer": "nine"} for i in range(4)]
     assert "id" not in inferred(*[{**row, "id": "doc1"} for row in asked])

@@ -113,6 +113,38 @@ def test_empty_answers_mean_unanswerable_only_among_answers(tmp_path):
     assert [example["is_impossible"] for example in examples] == [True, False] and report.unanswerable == 1
 
 
+def test_questions_of_a_nested_file_under_other_ids_are_one_where_their_answers_overlap_or_are_missing(tmp_path):
+    context = "Ann left because she was tired. Bob stayed because he was hungry."
+
+    def asked(number: int, *texts: str) -> dict:
+        answers = [{"text": text, "answer_start": context.index(text)} for text in texts]
+        return {"id": f"q{number}", "question": "Why?", "answers": answers}
+
+    def load(*qas: dict):
+        value = {"data": [{"title": "T", "paragraphs": [{"context": context, "qas": list(qas)}]}]}
+        path = tmp_path / "nested.json"
+        path.write_text(json.dumps(value))
+        return load_examples(path)
+
+    examples, report = load(asked(1, "she was tired"), asked(2, "he was hungry"))
+    assert [e["id"] for e in examples] == ["q1", "q2"] and report.noticed == {"asked_again": 1}
+    examples, report = load(asked(1, "she was tired"), asked(2, "tired"), asked(3))
+    assert [e["answers"]["text"] for e in examples] == [["she was tired", "tired"]]
+    assert report.merged == {"more_references": 1, "answerable_and_not": 1}
+    same_id = {**asked(1, "he was hungry")}
+    assert len(load(asked(1, "she was tired"), same_id)[0]) == 1
+
+
+def test_the_last_of_max_samples_gets_the_references_that_follow_it(tmp_path):
+    rows = [
+        {"context": "It was signed on 3 July 1620.", "question": "When?", "answer": text}
+        for text in ("1620", "3 July 1620")
+    ]
+    rows.append({"context": "Ada wrote notes.", "question": "Who?", "answer": "Ada"})
+    examples, report = load_examples(write(tmp_path / "rows.jsonl", rows), max_samples=1)
+    assert [e["answers"]["text"] for e in examples] == [["1620", "3 July 1620"]] and report.rows_read == 2
+
+
 # Real data and size
 
 
@@ -123,8 +155,8 @@ def test_policyqa_loads_whole_and_fast(real_data):
     assert time.perf_counter() - begin < 2
     check_invariant(examples)
     assert report.rows_read == 3237 and not report.repaired and not report.dropped and report.titles == 16
-    # The same question about the same segment stands under several ids.
-    assert len(examples) == 3206 and report.merged == {"more_references": 30, "same_answers": 1}
+    # The same question about the same segment stands under several ids: those whose answers overlap are one question.
+    assert (len(examples), report.rows_merged, report.noticed["asked_again"]) == (3219, 18, 13)
     assert len(load_examples(path, merge_references=False)[0]) == 3237
     train, validation = split_by_document(examples, 0.1, random.Random(0))
     assert not {e["title"] for e in train} & {e["title"] for e in validation}

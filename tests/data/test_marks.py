@@ -41,6 +41,19 @@ def test_a_word_that_the_texts_have_is_an_answer(tmp_path):
     assert [example["answers"]["text"] for example in examples] == [["nan"], ["None"]]
 
 
+def test_what_one_word_means_says_nothing_of_the_others(tmp_path):
+    rows = [
+        row(1, "find returns undefined, get returns null.", "undefined"),
+        row(2, "The router uses NAT.", "NAT"),
+        row(3, "The symbol of neon is Ne.", "Ne"),
+        row(4, "Who made it is not said.", "no answer"),
+        row(5, "Dogs are not allowed.", "No"),
+    ]
+    examples, report = load(tmp_path, rows)
+    assert [e["answers"]["text"] for e in examples] == [["undefined"], ["NAT"], ["Ne"], []]
+    assert report.dropped == {"yes_or_no_answer": 1}
+
+
 def test_a_source_that_uses_a_word_as_a_mark_uses_it_so_everywhere(tmp_path):
     rows = [row(1, "None of the rooms is free.", "None"), row(2, "The desk is open.", "None")]
     examples, _ = load(tmp_path, rows)

@@ -121,6 +121,36 @@ def test_offsets_that_all_claim_one_place_are_not_used():
     assert weigh([example("Blue is it.", LooseAnswer("Blue", 0))] * 4).counting == PLAIN
 
 
+@pytest.mark.parametrize(
+    ("context", "texts"),
+    [
+        ("北京是首都。它位于华北。人口很多。故宫在市中心。", ["北京是首都。", "它位于华北。", "人口很多。"]),
+        ('He: "Who are you?" She: "I am Ann." He: "Why now?" No.', ["Who are you?", "I am Ann.", "Why now?"]),
+        ("Mustafa Kemal Selanikte doğdu. Ankarada yaşadı. Cumhuriyet 1923te kuruldu.", ["Selanik", "Ankara", "1923"]),
+    ],
+)  # fmt: skip
+def test_sentences_and_stems_are_right_spans_as_they_are(tmp_path, context, texts):
+    rows = [
+        {"context": context, "question": text, "start": context.index(text), "end": context.index(text) + len(text)}
+        for text in texts
+    ]
+    path = tmp_path / "rows.json"
+    path.write_text(json.dumps(rows))
+    examples, _ = load_examples(path)
+    assert [e["answers"]["text"] for e in examples] == [[text] for text in texts]
+
+
+def test_a_reading_that_few_answers_fit_is_not_taken():
+    """Contexts that lost two characters: one answer stands by chance where its offset points in bytes."""
+    first = "Über München schrieb Ann Lee ein Buch, das 1957 erschien."
+    second = "Größere Städte führten höhere Zölle ein: Köln 1850, Köln 1860, Köln 1870, Köln 1880."
+    rows = [
+        example(first, LooseAnswer("Ann Lee", first.index("Ann Lee") + 2)),
+        *(example(second, LooseAnswer("Köln", second.index(f"Köln {year}") + 2)) for year in (1850, 1870, 1880)),
+    ]
+    assert weigh(rows).counting == PLAIN
+
+
 def test_spans_in_words_are_read_as_words_where_characters_cut_them():
     context = "Minister Ana Roth met the mayor of Oslo"
     rows = [example(context, LooseAnswer(None, start, end)) for start, end in ((1, 2), (7, 7), (0, 0))]
