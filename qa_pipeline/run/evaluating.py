@@ -41,11 +41,21 @@ logger = logging.getLogger(__name__)
 
 
 class Evaluator:
-    """Scores one labelled split: gives `Process` its evaluation, and turns candidates into predictions."""
+    """Scores one labelled split: gives `Process` its evaluation, and turns candidates into predictions.
+
+    Args:
+        keep_settings: threshold and temperature are those of the model; what fits these examples is only reported.
+    """
 
     def __init__(
-        self, examples: Sequence[Example], preprocess: Preprocess, postprocess: Postprocess, arguments: Arguments
+        self,
+        examples: Sequence[Example],
+        preprocess: Preprocess,
+        postprocess: Postprocess,
+        arguments: Arguments,
+        keep_settings: bool = False,
     ):
+        self.keep_settings = keep_settings
         self.examples, self.postprocess, self.data = examples, postprocess, arguments.data
         self.trained = bool(arguments.training.do_train)
         self.scoring = scoring_settings(arguments)
@@ -89,14 +99,16 @@ class Evaluator:
         """Fits threshold and temperature and puts them into the settings.
 
         Args:
-            predictions: made with temperature 1.
+            predictions: of these candidates.
             candidates: reduced at TEMPERATURES.
-            settings: changed where something was fitted; a threshold that the user gave stays.
+            settings: changed where something was fitted; a threshold that the user gave stays, and with
+                `keep_settings` all of it.
 
         Returns:
             The best thresholds (v2 only), threshold_reason (where the best one was not taken), temperature, ece and,
             where it could be measured, ece_calibrated.
         """
+        settings = replace(settings) if self.keep_settings else settings
         metrics: dict[str, Any] = {}
         given = self.data.null_score_diff_threshold
         tuned_on = fingerprint(self.examples)

@@ -8,18 +8,14 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Sequence
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from qa_pipeline import artifacts, modeling
 from qa_pipeline.arguments import Arguments, TrainingArguments, public_dict
-from qa_pipeline.data import Example
 from qa_pipeline.data.fingerprint import fingerprint
-from qa_pipeline.postprocess import Postprocess
 from qa_pipeline.preprocess import Preprocess
 from qa_pipeline.process import Process
 from qa_pipeline.run.evaluating import Evaluator, evaluate, evaluate_base, predict
@@ -27,6 +23,7 @@ from qa_pipeline.run.folder import RunFolder, write_results
 from qa_pipeline.run.hub import push_run
 from qa_pipeline.run.model_card import model_card
 from qa_pipeline.run.splits import Split, load_splits, report_data
+from qa_pipeline.run.stored import decoding_settings, make_postprocess, settle
 
 logger = logging.getLogger(__name__)
 
@@ -45,6 +42,8 @@ def run_qa(arguments: Arguments) -> dict[str, Any]:
     compare_to_base, args.eval_on_start = args.eval_on_start, False
     push, args.push_to_hub = args.push_to_hub, False
     is_main = args.process_index == 0
+    stored = modeling.stored_settings(arguments.model)
+    arguments, notes = settle(arguments, stored)
     folder = RunFolder(str(args.output_dir), overwrite=args.overwrite_output_dir, is_main=is_main)
     with args.main_process_first(local=False, desc="run folder"):
         if is_main:
@@ -60,7 +59,7 @@ def run_qa(arguments: Arguments) -> dict[str, Any]:
     modeling.check_fits(model, tokenizer, arguments.data.max_seq_length)
     with args.main_process_first(local=False, desc="run.json"):
         if is_main:
-            begin(folder, arguments, splits, model)
+            begin(folder, arguments, splits, model, notes)
 
     rng = np.random.default_rng(args.seed)
     train_windows = extra = None
@@ -80,7 +79,9 @@ def run_qa(arguments: Arguments) -> dict[str, Any]:
     validation = None
     if args.do_eval:
         examples = splits["validation"].examples
-        validation = Evaluator(examples, plain_preprocess, make_postprocess(arguments, examples), arguments)
+        postprocess = make_postprocess(arguments, stored, examples)
+        keep = stored is not None and not args.do_train
+        validation = Evaluator(examples, plain_preprocess, postprocess, arguments, keep_settings=keep)
     process = Process(
         model,
         tokenizer,
@@ -96,18 +97,18 @@ def run_qa(arguments: Arguments) -> dict[str, Any]:
         if validation is not None and compare_to_base:
             results |= evaluate_base(folder, process, validation, modeling.is_head_new(model))
         results |= train(folder, process)
-    settings = decoding_settings(arguments)
+    settings = decoding_settings(arguments, stored)
     if validation is not None:
         results |= evaluate(folder, process, validation, settings)
     if args.do_train:
         save(folder, process, tokenizer, settings, arguments, train_windows)
     if args.do_predict:
-        postprocess = make_postprocess(arguments)
+        postprocess = make_postprocess(arguments, stored)
         results |= predict(folder, process, splits["test"], plain_preprocess, postprocess, settings, arguments)
     if is_main and args.do_train:
         finish(folder, results, args if push else None)
     process.trainer.accelerator.wait_for_everyone()
-    return results | {"warnings": warnings_of(splits)}
+    return results | {"warnings": notes + warnings_of(splits)}
 
 
 # Rooms set up from the arguments
@@ -127,41 +128,10 @@ def make_preprocess(tokenizer: Any, arguments: Arguments, training: bool = True)
     )
 
 
-def make_postprocess(arguments: Arguments, examples: Sequence[Example] = ()) -> Postprocess:
-    """Postprocess with the decoding settings of the arguments; threshold and temperature may be fitted later.
-
-    A stored threshold that was fitted on these very examples is not used on them: their scores would flatter.
-    """
-    data, stored = arguments.data, stored_settings(arguments)
-    threshold = first_threshold(arguments)
-    if data.null_score_diff_threshold is None and stored is not None and stored.tuned_on is not None:
-        threshold = 0.0 if stored.tuned_on == fingerprint(examples) else threshold
-    return Postprocess(
-        n_best_size=data.n_best_size,
-        max_answer_length=data.max_answer_length,
-        version_2_with_negative=data.version_2_with_negative,
-        null_score_diff_threshold=threshold,
-    )
-
-
-def first_threshold(arguments: Arguments) -> float:
-    """The no-answer threshold before any tuning: as given, else as stored with the model, else 0."""
-    if arguments.data.null_score_diff_threshold is not None:
-        return arguments.data.null_score_diff_threshold
-    stored = stored_settings(arguments)
-    return stored.null_score_diff_threshold if stored is not None else 0.0
-
-
-def stored_settings(arguments: Arguments) -> modeling.QASettings | None:
-    """What an earlier training stored with the model that the run begins with; None for other models."""
-    path = modeling.resolve_model_path(str(arguments.model.model_name_or_path))
-    return modeling.read_settings(path) if Path(path).is_dir() else None
-
-
 # Stages
 
 
-def begin(folder: RunFolder, arguments: Arguments, splits: dict[str, Split], model: Any) -> None:
+def begin(folder: RunFolder, arguments: Arguments, splits: dict[str, Split], model: Any, notes: list[str]) -> None:
     """Writes run.json, or refuses a resume whose model, data or LoRA shape changed."""
     data = arguments.data
     identity = {
@@ -182,7 +152,7 @@ def begin(folder: RunFolder, arguments: Arguments, splits: dict[str, Split], mod
             name: {"source": s.source, "questions": len(s.examples), "fingerprint": fingerprint(s.examples)}
             for name, s in splits.items()
         },
-        warnings=warnings_of(splits),
+        warnings=notes + warnings_of(splits),
         model=modeling.describe(model),
         device=str(arguments.training.device),
         processes=arguments.training.world_size,
@@ -231,27 +201,6 @@ def save(
     if arguments.lora.merge_adapter:
         merged = modeling.merge_adapter(folder.path, folder.path / artifacts.MERGED_FOLDER, model_args=arguments.model)
         folder.stage("merged", logit_difference=modeling.check_reload(model, merged, probe, model_args=arguments.model))
-
-
-def decoding_settings(arguments: Arguments) -> modeling.QASettings:
-    """What a predictor needs beside the weights; threshold and temperature are those before any fitting.
-
-    A stored temperature is that of the model that stored it: it does not outlive more training.
-    """
-    data, stored = arguments.data, stored_settings(arguments)
-    return modeling.QASettings(
-        max_seq_length=data.max_seq_length,
-        doc_stride=data.doc_stride,
-        max_question_length=data.max_question_length,
-        max_answer_length=data.max_answer_length,
-        n_best_size=data.n_best_size,
-        version_2_with_negative=data.version_2_with_negative,
-        null_score_diff_threshold=first_threshold(arguments),
-        temperature=stored.temperature if stored is not None and not arguments.training.do_train else 1.0,
-        tuned_on=stored.tuned_on if stored is not None else None,
-        answer_normalization=data.answer_normalization,
-        base_model_name_or_path=arguments.model.model_name_or_path,
-    )
 
 
 def finish(folder: RunFolder, results: dict[str, Any], push_with: TrainingArguments | None) -> None:
