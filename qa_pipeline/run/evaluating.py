@@ -175,13 +175,27 @@ def evaluate_base(folder: RunFolder, process: Process, validation: Evaluator, ne
         import torch.distributed
 
         torch.distributed.broadcast_object_list(known)
-    metrics = known[0]
-    if metrics is None:
+    if known[0] is None:
         metrics, _ = process.evaluate(validation.evaluation, prefix="base")
         metrics["base_untrained_head"] = new_head
-        folder.stage("base", **metrics)
+        folder.stage("base", measured_on=measured_on(validation), **metrics)
+    else:
+        metrics = {name: value for name, value in known[0].items() if name != "measured_on"}
     write_results(folder, "base", metrics)
     return metrics
+
+
+def forget_other_base(folder: RunFolder, validation: Evaluator) -> None:
+    """Removes a base score that was measured on other questions, or in another way, than the tuned model will be."""
+    known = folder.finished_stage("base") or {}
+    if known.get("measured_on") != measured_on(validation):
+        folder.forget("base")
+
+
+def measured_on(validation: Evaluator) -> dict[str, Any]:
+    """What a score hangs on beside the model."""
+    decoding = asdict(validation.postprocess)
+    return {"questions": fingerprint(validation.examples), **validation.scoring, **decoding}
 
 
 def evaluate(folder: RunFolder, process: Process, validation: Evaluator, settings: QASettings) -> dict[str, Any]:

@@ -18,7 +18,8 @@ from qa_pipeline.arguments import Arguments, TrainingArguments, public_dict
 from qa_pipeline.data.fingerprint import fingerprint
 from qa_pipeline.preprocess import Preprocess
 from qa_pipeline.process import Process
-from qa_pipeline.run.evaluating import Evaluator, evaluate, evaluate_base, predict
+from qa_pipeline.process.resuming import Beginning
+from qa_pipeline.run.evaluating import Evaluator, evaluate, evaluate_base, forget_other_base, predict
 from qa_pipeline.run.folder import RunFolder, write_results
 from qa_pipeline.run.hub import push_run
 from qa_pipeline.run.model_card import model_card
@@ -51,15 +52,16 @@ def run_qa(arguments: Arguments) -> dict[str, Any]:
 
     tokenizer = modeling.load_tokenizer(arguments.model)
     splits = load_splits(arguments)
-    folder.write_json(artifacts.DATA_REPORT, report_data(splits, tokenizer, arguments))
+    identity = identity_of(arguments, splits)
+    with args.main_process_first(local=False, desc="run folder"):
+        if is_main:
+            folder.check(identity)
+    report = report_data(splits, tokenizer, arguments)
 
     preprocess = make_preprocess(tokenizer, arguments)  # for training; every window is kept elsewhere
     plain_preprocess = make_preprocess(tokenizer, arguments, training=False)
     model = modeling.load_model(arguments.model, lora, seed=args.seed, device=args.device)
     modeling.check_fits(model, tokenizer, arguments.data.max_seq_length)
-    with args.main_process_first(local=False, desc="run.json"):
-        if is_main:
-            begin(folder, arguments, splits, model, notes)
 
     rng = np.random.default_rng(args.seed)
     train_windows = extra = None
@@ -91,12 +93,32 @@ def run_qa(arguments: Arguments) -> dict[str, Any]:
         pad_to=[arguments.data.max_seq_length] if arguments.data.pad_to_max_length else None,
         extra=extra,
     )
+    beginning = None
+    if args.do_train:
+        beginning = process.find_beginning(folder.ended_training())
+        merged = None
+        if beginning.result is None and not lora.merge_adapter and folder.holds_merged():
+            merged = (
+                f"{folder.path / artifacts.MERGED_FOLDER} holds the model of before: this run trains on and does not "
+                "write it again; merge_adapter=true does"
+            )
+        said = filter(None, (beginning.note, note_processes(folder, process, beginning), merged))
+        for note in said if is_main else ():
+            notes.append(note)
+            logger.warning("%s", note)
 
+    # Nothing was changed so far: whatever can be refused was refused above.
+    with args.main_process_first(local=False, desc="run.json"):
+        if is_main:
+            begin(folder, arguments, splits, identity, model, notes)
+            folder.write_json(artifacts.DATA_REPORT, report)
+            if validation is not None:
+                forget_other_base(folder, validation)
     results: dict[str, Any] = {}
     if args.do_train:
         if validation is not None and compare_to_base:
             results |= evaluate_base(folder, process, validation, modeling.is_head_new(model))
-        results |= train(folder, process)
+        results |= train(folder, process, beginning)
     settings = decoding_settings(arguments, stored)
     if validation is not None:
         results |= evaluate(folder, process, validation, settings)
@@ -131,10 +153,10 @@ def make_preprocess(tokenizer: Any, arguments: Arguments, training: bool = True)
 # Stages
 
 
-def begin(folder: RunFolder, arguments: Arguments, splits: dict[str, Split], model: Any, notes: list[str]) -> None:
-    """Writes run.json, or refuses a resume whose model, data or LoRA shape changed."""
+def identity_of(arguments: Arguments, splits: dict[str, Split]) -> dict[str, Any]:
+    """What makes this run the same run as another: what a resume must not change."""
     data = arguments.data
-    identity = {
+    return {
         "model": {"name": arguments.model.model_name_or_path, "revision": arguments.model.model_revision},
         "lora": {k: v for k, v in asdict(arguments.lora).items() if k != "merge_adapter"},
         "data": {name: fingerprint(split.examples) for name, split in splits.items() if name == "train"},
@@ -145,6 +167,17 @@ def begin(folder: RunFolder, arguments: Arguments, splits: dict[str, Split], mod
         "version_2_with_negative": data.version_2_with_negative,
         "seed": arguments.training.seed,
     }
+
+
+def begin(
+    folder: RunFolder,
+    arguments: Arguments,
+    splits: dict[str, Split],
+    identity: dict[str, Any],
+    model: Any,
+    notes: list[str],
+) -> None:
+    """Writes run.json: the first change to the run folder."""
     folder.begin(
         public_dict(arguments.model, arguments.data, arguments.lora, arguments.training),
         identity,
@@ -160,22 +193,38 @@ def begin(folder: RunFolder, arguments: Arguments, splits: dict[str, Split], mod
     )
 
 
+def note_processes(folder: RunFolder, process: Process, beginning: Beginning) -> str | None:
+    """Notes a resume with another number of processes in the record, and says what it changes."""
+    before, now = folder.processes_before(), process.args.world_size
+    if before in (None, now) or beginning.checkpoint is None or beginning.result is not None:
+        return None
+    folder.process_changes.append({"step": beginning.step, "before": before, "now": now})
+    step, epoch = beginning.step, f"{beginning.step / process.trainer.steps_in_epoch():.2f}"
+    was = "" if beginning.epoch is None else f" instead of {beginning.epoch:.2f}"
+    return (
+        f"this run had {before} process{'' if before == 1 else 'es'} up to step {step} and goes on with {now}: a step "
+        f"now has the batches of {now}, in another order, and step {step} counts as epoch {epoch}{was}; the model will "
+        "not be the one of a run with the same number throughout"
+    )
+
+
 def warnings_of(splits: dict[str, Split]) -> list[str]:
     """What reading found that the user should know of, in the order of the splits."""
     return [warning for split in splits.values() for warning in split.warnings]
 
 
-def train(folder: RunFolder, process: Process) -> dict[str, Any]:
+def train(folder: RunFolder, process: Process, beginning: Beginning | None) -> dict[str, Any]:
     """Trains (or goes on training) and writes train_results.json."""
     begin_time = time.perf_counter()
-    metrics = process.train()
+    metrics = process.train(beginning)
     metrics = {k if k.startswith("train_") else f"train_{k}": v for k, v in metrics.items() if k != "epoch"}
     if not metrics.get(
         "train_steps"
     ):  # the run in this folder had ended; what it measured and was trained with stays on record
         logger.info("Training had ended at step %d: nothing is left to train.", process.trainer.state.global_step)
         return folder.results("train")
-    folder.trained(seconds=round(time.perf_counter() - begin_time, 1), steps=process.trainer.state.global_step)
+    facts = {"steps": process.trainer.state.global_step, "best_step": process.best_step}
+    folder.trained(seconds=round(time.perf_counter() - begin_time, 1), **facts)
     write_results(folder, "train", metrics)
     return metrics
 

@@ -75,6 +75,11 @@ def load_splits(arguments: Arguments) -> dict[str, Split]:
             )
             if name == "train":
                 split.examples = [e for e in split.examples if not e["is_impossible"]]
+                if not split.examples:
+                    raise DataError(
+                        f"{split.source}: no question has an answer, and version_2_with_negative is off, so that none "
+                        "is left to train on. Are its answers left out? version_2_with_negative=true learns silence"
+                    )
         elif impossible == len(split.examples) and name != "test":
             shown = "only silence can be learned from" if name == "train" else "only silence is measured on"
             split.warn(f"{split.source}: no question has an answer: {shown} this data. Are its answers left out?")
