@@ -220,7 +220,7 @@ def predict(
     settings: QASettings,
     arguments: Arguments,
 ) -> dict[str, Any]:
-    """Answers the test questions with the settings of the model; scores them where the file has answers."""
+    """Answers the test questions with the settings of the model, and scores those whose answers the file has."""
     postprocess = replace(
         postprocess,
         null_score_diff_threshold=settings.null_score_diff_threshold,
@@ -230,22 +230,26 @@ def predict(
     evaluation = evaluation_of(test.examples, windows, postprocess, temperatures=(1.0,))
     metrics, candidates = process.evaluate(evaluation, prefix="predict")
     predictions = postprocess.predictions(test.examples, windows, candidates)
-    if not test.report.unlabelled:
+    labelled = test.labelled()
+    if labelled:
+        scored = [test.examples[row] for row in labelled]
         scoring = scoring_settings(arguments)
-        scores = squad_metrics({p.id: p.text for p in predictions}, test.examples, **scoring)
+        scores = squad_metrics({p.id: p.text for p in predictions}, scored, **scoring)
         metrics |= {f"predict_{k}": v for k, v in scores.items()}
+        if len(labelled) < len(test.examples):
+            metrics["predict_unlabelled"] = len(test.examples) - len(labelled)
         found = outcomes(postprocess, test.examples, windows, candidates, (1.0,), **scoring)
-        correct = found.correct(postprocess.null_score_diff_threshold)
-        plain = found.confidence(postprocess.null_score_diff_threshold)[:, 0]
+        correct = found.correct(postprocess.null_score_diff_threshold)[labelled]
+        plain = found.confidence(postprocess.null_score_diff_threshold)[labelled, 0]
         metrics["predict_ece"] = calibration_error(plain, correct).ece
-        if settings.tuned_on is not None and settings.tuned_on == fingerprint(test.examples):
+        if settings.tuned_on is not None and settings.tuned_on == fingerprint(scored):
             logger.warning(
                 "%s: the threshold and temperature stored with the model were fitted on these very questions, so "
                 "that these scores flatter it; its own validation results do not.",
                 test.source,
             )
         else:
-            stated = np.array([p.confidence for p in predictions])
+            stated = np.array([predictions[row].confidence for row in labelled])
             metrics["predict_ece_calibrated"] = calibration_error(stated, correct).ece
             metrics["predict_temperature"] = postprocess.temperature
     metrics["predict_samples"] = len(test.examples)
