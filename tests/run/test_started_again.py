@@ -134,7 +134,8 @@ def test_a_killed_run_that_was_moved_still_ends_with_its_best_model(
     old_name_is_taken, data, tiny_bert, tmp_path, monkeypatch
 ):
     out, moved = tmp_path / "out", tmp_path / "moved"
-    config = short(data, tiny_bert, out, save_total_limit=1, **BEST)
+    # Only the best are saved: no later checkpoint would say anew where the best one is.
+    config = short(data, tiny_bert, out, save_total_limit=1, **BEST | {"save_strategy": "best"})
     killed_at(2 * STEPS + 4, config, tmp_path, monkeypatch)
     best = weights(out / f"checkpoint-{2 * STEPS}")
     out.rename(moved)
