@@ -84,13 +84,19 @@ class _Checks:
         checkpoint = self.values["resume_from_checkpoint"]
         if checkpoint and not os.path.isdir(checkpoint):
             self.report("resume_from_checkpoint", f"expected a checkpoint folder, found {found(checkpoint)}")
-        if checkpoint and self.values["overwrite_output_dir"] and self.values["output_dir"]:
-            output = os.path.abspath(os.path.expanduser(self.values["output_dir"]))
-            if os.path.abspath(checkpoint).startswith(output + os.sep):
-                self.report(
-                    "overwrite_output_dir resume_from_checkpoint",
-                    f"would remove {found(checkpoint)}, which resume_from_checkpoint asks for; set one of the two",
-                )
+        if self.values["overwrite_output_dir"] and self.values["output_dir"]:
+            output = os.path.abspath(os.path.expanduser(self.values["output_dir"])) + os.sep
+            removed = tuple(output + name for name in ("checkpoint-", "merged"))
+            for key, parts in {
+                "resume_from_checkpoint": (output,),
+                **dict.fromkeys(("model_name_or_path", "tokenizer_name", "config_name"), removed),
+            }.items():
+                path = self.values[key]
+                if path and os.path.abspath(os.path.expanduser(path)).startswith(parts):
+                    self.report(
+                        f"overwrite_output_dir {key}",
+                        f"would remove {found(path)}, which {key} asks for; set one of the two",
+                    )
 
     @property
     def evaluates(self) -> bool:

@@ -140,6 +140,13 @@ class DataArguments:
     )
 
 
+STORED_WITH_MODEL = (
+    *("max_seq_length", "doc_stride", "max_question_length", "max_answer_length", "n_best_size"),
+    *("version_2_with_negative", "answer_normalization", "answer_language"),
+)
+"""Data settings that training stores with the model: asking that model later goes by them, unless others are given."""
+
+
 @dataclass
 class LoRAArguments:
     """Low-rank adapters and quantisation."""

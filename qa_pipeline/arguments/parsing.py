@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 import transformers
 
 from qa_pipeline.arguments.checks import check_values
-from qa_pipeline.arguments.config_files import COMMAND_LINE, HIDDEN, SECRET_KEYS, Given, raise_problems
-from qa_pipeline.arguments.groups import DataArguments, LoRAArguments, ModelArguments
+from qa_pipeline.arguments.config_files import COMMAND_LINE, HIDDEN, SECRET_KEYS, Given, Problem, raise_problems
+from qa_pipeline.arguments.groups import STORED_WITH_MODEL, DataArguments, LoRAArguments, ModelArguments
 from qa_pipeline.arguments.help import print_help_if_asked
 from qa_pipeline.arguments.setting_types import settings_of
 from qa_pipeline.arguments.sources import log_once, read_sources
@@ -30,6 +31,7 @@ class Arguments:
     Attributes:
         source: where the settings came from, for messages: "config.yaml", "command line", or both.
         explicit: the keys that the user gave, under today's names; all others have their defaults.
+        given: the same with their places, for messages.
     """
 
     model: ModelArguments
@@ -38,6 +40,7 @@ class Arguments:
     training: TrainingArguments
     source: str
     explicit: set[str]
+    given: dict[str, Given] = field(default_factory=dict, repr=False)
 
 
 def parse_arguments(argv: list[str]) -> Arguments:
@@ -59,9 +62,48 @@ def parse_arguments(argv: list[str]) -> Arguments:
     if sources.complete:
         # A setting that could not be read is at fault once; what it would contradict is not known.
         faults = check_values(values, given, sources.config_file or COMMAND_LINE, defaults)
-        problems = problems + [fault for fault in faults if not sources.broken.intersection(fault.keys)]
+        faults = [fault for fault in faults if not sources.broken.intersection(fault.keys)]
+        if not values["do_train"]:
+            faults = [fault for fault in faults if not _left_to_the_model(fault, given)]
+        problems = problems + faults
     raise_problems(problems)
     return _build(values, given, sources.name)
+
+
+def with_stored(arguments: Arguments, stored: Mapping[str, Any], place: str) -> Arguments:
+    """The same settings, of which those in STORED_WITH_MODEL that the user did not give are taken from the model.
+
+    Args:
+        arguments: of a run that does not train.
+        stored: what training stored with the model, by name; empty where nothing is.
+        place: where that is, for messages.
+
+    Raises:
+        ConfigError: what was given does not fit what is stored; or, where nothing is stored, the defaults.
+    """
+    taken = {name: stored[name] for name in STORED_WITH_MODEL if name in stored and name not in arguments.explicit}
+    training, data = arguments.training, dataclasses.replace(arguments.data, **taken)
+    if data.answer_normalization != "multilingual" and "answer_language" in taken:
+        data.answer_language = None
+    groups = (arguments.model, data, arguments.lora, training)
+    values = {f.name: getattr(group, f.name) for group in groups for f in dataclasses.fields(group) if f.init}
+    _fill_in(values, arguments.given)
+    defaults = {name: setting.default for name, setting in settings_of(*GROUPS).items()}
+    faults = check_values(values, arguments.given, place, defaults)
+    faults = [fault for fault in faults if _left_to_the_model(fault, arguments.given)]
+    raise_problems([dataclasses.replace(fault, text=fault.text + _origin(fault, taken, place)) for fault in faults])
+    training.eval_batch_tokens = values["eval_batch_tokens"]
+    return dataclasses.replace(arguments, data=data)
+
+
+def _left_to_the_model(fault: Problem, given: Mapping[str, Given]) -> bool:
+    """Whether a fault hangs on a setting that was not given, and that may be stored with the model."""
+    return any(key in STORED_WITH_MODEL and key not in given for key in fault.keys)
+
+
+def _origin(fault: Problem, taken: Mapping[str, Any], place: str) -> str:
+    names = [f"{key} {taken[key]}" for key in fault.keys if key in taken]
+    return f" ({', '.join(names)}: stored with {place})" if names else ""
 
 
 def public_dict(*groups: Any) -> dict[str, Any]:
@@ -101,7 +143,7 @@ def _build(values: dict[str, Any], given: dict[str, Given], source: str) -> Argu
         raise ConfigError(place, f"{given[key].label if key else 'training arguments'}: {text}") from error
     if not lora.use_lora and (idle := sorted(key for key in given if key.startswith("lora_"))):
         log_once("use_lora is false: %s have no effect", ", ".join(idle))
-    return Arguments(model, data, lora, training, source=source, explicit=set(given))
+    return Arguments(model, data, lora, training, source=source, explicit=set(given), given=dict(given))
 
 
 Group = TypeVar("Group")

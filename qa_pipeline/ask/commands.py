@@ -247,7 +247,7 @@ def print_scores(
         {row["id"]: by_id[row["id"]].text for row in labelled},
         labelled,
         arguments.answer_normalization or settings.answer_normalization,
-        language=arguments.answer_language,
+        language=arguments.answer_language or settings.answer_language,
     )
     confidence = np.array([by_id[row["id"]].confidence for row in labelled])
     if len(labelled) < len(answers):

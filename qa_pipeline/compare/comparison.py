@@ -54,7 +54,7 @@ def compare(
         drawn_from: all rows of the data that the examples are a part of. A model that was fitted on the whole was
             fitted on its parts too, and only the whole has the fingerprint that the model remembers.
         normalization: how answers are compared; the one that the models agree on, else "squad".
-        language: default language of the rows, for question words and for "multilingual".
+        language: default language of the rows, for question words and for "multilingual"; else as `normalization`.
         seed: of the resampling.
         bootstrap_samples: resamples of every interval.
         resample: what a resample draws: "document", "context", "question" or "auto", see `metrics.resampling`.
@@ -69,7 +69,8 @@ def compare(
     models, examples = list(models), list(examples)
     _check(models, examples)
     names = _labels(models, labels)
-    normalization = normalization or _common_normalization(models)
+    normalization = normalization or _common(models, "answer_normalization", "squad")
+    language = language or _common(models, "answer_language", None)
     data = fingerprint(examples)
     fitted_on = {data} | ({fingerprint(drawn_from)} if drawn_from is not None else set())
     rng = np.random.default_rng(seed)
@@ -150,9 +151,10 @@ def _last(path: Sequence[str], depth: int) -> str:
     return "/".join(path[-depth:])
 
 
-def _common_normalization(models: Sequence[ModelUnderTest]) -> str:
-    found = {getattr(model.settings, "answer_normalization", "squad") for model in models}
-    return found.pop() if len(found) == 1 else "squad"
+def _common(models: Sequence[ModelUnderTest], setting: str, default: Any) -> Any:
+    """A setting that the models agree on, else its default."""
+    found = {getattr(model.settings, setting, default) for model in models}
+    return found.pop() if len(found) == 1 else default
 
 
 def _ask_all(

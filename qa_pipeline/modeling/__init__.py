@@ -12,7 +12,7 @@ from qa_pipeline.modeling.loading import load_model, load_tokenizer, load_traine
 from qa_pipeline.modeling.lora import attach_lora, lora_targets
 from qa_pipeline.modeling.paths import resolve_model_path
 from qa_pipeline.modeling.saving import check_reload, merge_adapter, save_model
-from qa_pipeline.modeling.settings import QASettings, read_settings, write_settings
+from qa_pipeline.modeling.settings import QASettings, read_settings, stored_settings, write_settings
 
 __all__ = [
     "QASettings",
@@ -34,5 +34,6 @@ __all__ = [
     "read_settings",
     "resolve_model_path",
     "save_model",
+    "stored_settings",
     "write_settings",
 ]

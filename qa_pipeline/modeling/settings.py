@@ -11,7 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from qa_pipeline import artifacts
+from qa_pipeline.arguments import ModelArguments
 from qa_pipeline.errors import ModelError
+from qa_pipeline.modeling.paths import resolve_model_path
+from qa_pipeline.modeling.reaching import at_hand
 
 FORMAT_VERSION = 1
 
@@ -26,6 +29,7 @@ class QASettings:
         best_f1_threshold, best_exact_threshold: the thresholds tuned on validation; None where none was tuned.
         temperature: logits are divided by it before confidences are made, above 0; 1.0 where none was fitted.
         tuned_on: `data.fingerprint` of the examples that temperature and threshold were fitted on; None: on none.
+        answer_normalization, answer_language: how answers were normalised before they were scored.
         base_model_name_or_path: Hub id, folder or package:MODULE/FOLDER that training began from.
         quantization: keyword arguments of BitsAndBytesConfig under which an adapter was trained; None: not quantised.
     """
@@ -42,6 +46,7 @@ class QASettings:
     temperature: float = 1.0
     tuned_on: str | None = None
     answer_normalization: str = "squad"
+    answer_language: str | None = None
     base_model_name_or_path: str | None = None
     quantization: dict[str, Any] | None = None
     format_version: int = FORMAT_VERSION
@@ -85,6 +90,31 @@ def read_settings(folder: str | Path) -> QASettings | None:
     if problems:
         raise ModelError(f"{path}: " + "; ".join(problems))
     return QASettings(**known)
+
+
+def stored_settings(args: ModelArguments) -> QASettings | None:
+    """What training stored beside the weights of a folder, a package or a Hub id; None for a model trained elsewhere.
+
+    Raises:
+        ModelError: there is no such model, or the file is damaged.
+    """
+    name = str(args.model_name_or_path)
+    found = at_hand(resolve_model_path(name), revision=args.model_revision, cache_dir=args.cache_dir)
+    if Path(found).is_dir():
+        return read_settings(found)
+    from transformers.utils import cached_file
+
+    file = cached_file(
+        name,
+        artifacts.QA_CONFIG,
+        token=args.token,
+        cache_dir=args.cache_dir,
+        revision=args.model_revision,
+        _raise_exceptions_for_missing_entries=False,
+        _raise_exceptions_for_connection_errors=False,
+        _raise_exceptions_for_gated_repo=False,
+    )
+    return None if file is None else read_settings(Path(file).parent)
 
 
 def _options(kind: Any) -> list[Any]:

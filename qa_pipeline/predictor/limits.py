@@ -9,14 +9,11 @@ import dataclasses
 import difflib
 import math
 from collections.abc import Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from qa_pipeline import artifacts
 from qa_pipeline.errors import ConfigError
 
 if TYPE_CHECKING:
-    from qa_pipeline.arguments import ModelArguments
     from qa_pipeline.modeling import QASettings
 
 WINDOW_LIMITS = ("max_seq_length", "doc_stride", "max_question_length")
@@ -83,33 +80,6 @@ def with_limits(settings: QASettings, given: Mapping[str, Any], num_special: int
         elif "doc_stride" not in given:
             chosen.doc_stride = max(chosen.doc_stride - (chosen.max_question_length - room), 0)
     return chosen
-
-
-def stored_settings(name: str, args: ModelArguments) -> QASettings | None:
-    """What training stored beside the weights; None for a model trained elsewhere.
-
-    Raises:
-        ModelError: there is no such model, or the file is damaged.
-    """
-    from qa_pipeline import modeling
-    from qa_pipeline.modeling.reaching import at_hand
-
-    found = at_hand(modeling.resolve_model_path(name), revision=args.model_revision, cache_dir=args.cache_dir)
-    if Path(found).is_dir():
-        return modeling.read_settings(found)
-    from transformers.utils import cached_file
-
-    file = cached_file(
-        name,
-        artifacts.QA_CONFIG,
-        token=args.token,
-        cache_dir=args.cache_dir,
-        revision=args.model_revision,
-        _raise_exceptions_for_missing_entries=False,
-        _raise_exceptions_for_connection_errors=False,
-        _raise_exceptions_for_gated_repo=False,
-    )
-    return None if file is None else modeling.read_settings(Path(file).parent)
 
 
 def longest_window(model: Any, tokenizer: Any) -> float:

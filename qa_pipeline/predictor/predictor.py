@@ -20,7 +20,6 @@ from qa_pipeline.predictor.limits import (
     check_bounds,
     check_limits,
     longest_window,
-    stored_settings,
     with_limits,
 )
 from qa_pipeline.predictor.precision import pick_device, pick_dtype, set_precision
@@ -179,7 +178,7 @@ class QAPredictor:
             tokenizer = modeling.load_tokenizer(args)
         else:
             tokenizer = prepare_tokenizer(tokenizer, getattr(tokenizer, "name_or_path", str(name)))
-        settings = stored_settings(str(name), args)
+        settings = modeling.stored_settings(args)
         model = modeling.load_trained(
             name, place, base_model=base_model, merge=merge, allow_new_head=allow_new_head, model_args=args
         )

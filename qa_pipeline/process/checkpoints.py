@@ -57,6 +57,18 @@ def list_checkpoints(output_dir: str | Path) -> list[Path]:
     return [path for _, path in sorted(found)]
 
 
+def step_of(path: str | Path) -> int | None:
+    """The step that a checkpoint's name tells; None for other names."""
+    match = _NAME.match(Path(path).name)
+    return int(match.group(1)) if match else None
+
+
+def whole_checkpoint(step: int, *folders: str | Path) -> Path | None:
+    """The whole checkpoint of a step, in the first of the folders that has one."""
+    paths = (Path(folder) / f"checkpoint-{step}" for folder in folders)
+    return next((path for path in paths if path.is_dir() and fault(path) is None), None)
+
+
 def last_whole_checkpoint(output_dir: str | Path) -> Path | None:
     """The newest whole checkpoint; newer broken ones are named in a warning."""
     for path in reversed(list_checkpoints(output_dir)):

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import logging
-import math
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,6 +18,7 @@ from qa_pipeline.preprocess import Windows
 from qa_pipeline.preprocess.batching import MODEL_INPUTS
 from qa_pipeline.process import checkpoints
 from qa_pipeline.process.interrupting import saving_on_interrupt
+from qa_pipeline.process.resuming import Beginning, EndedTraining, find_beginning
 from qa_pipeline.process.trainer import Evaluation, QATrainer
 
 logger = logging.getLogger(__name__)
@@ -64,8 +62,22 @@ class Process:
             stopping = EarlyStoppingCallback(args.early_stopping_patience, args.early_stopping_threshold)
             self.trainer.add_callback(stopping)
 
-    def train(self) -> dict[str, float]:
+    def find_beginning(self, ended: EndedTraining | None = None) -> Beginning:
+        """Where `train` would begin; changes nothing.
+
+        Args:
+            ended: an earlier training that came to its end in `output_dir`, as its record tells.
+
+        Raises:
+            ModelError, ConfigError: as `resuming.find_beginning`.
+        """
+        return find_beginning(self.args, self.trainer.total_steps(), ended)
+
+    def train(self, beginning: Beginning | None = None) -> dict[str, float]:
         """Trains, going on from the newest whole checkpoint of `output_dir`.
+
+        Args:
+            beginning: from `find_beginning`; None finds it now.
 
         Returns:
             `train_loss` (mean over the steps done now), `train_steps` (how many those are), `train_runtime` (seconds)
@@ -74,26 +86,28 @@ class Process:
 
         Raises:
             Interrupted: Ctrl-C; says what the next run begins with.
-            ModelError: the training had not ended, and its checkpoints do not hold enough to go on.
         """
-        checkpoint = self._checkpoint_to_resume()
+        begin = beginning or self.find_beginning()
         if self.trainer.is_world_process_zero():
             checkpoints.remove_broken(str(self.args.output_dir))
         self.trainer.accelerator.wait_for_everyone()
-        if checkpoint is not None:
-            logger.info("Going on from %s.", checkpoint)
-            if _training_had_ended(checkpoint, self.args):
-                self.trainer.restore_finished(checkpoint)
-                return {}
-        begin = 0 if checkpoint is None else int(_state(checkpoint)["global_step"])
-        if checkpoint is not None and not list(checkpoint.glob("rng_state*")):
-            raise ModelError(
-                f"{checkpoint} holds weights alone (save_only_model), without what training needs to go on from it; "
-                "overwrite_output_dir=true starts again"
-            )
+        if begin.result is not None:
+            logger.info("Training had ended: its model is read from %s.", begin.result)
+            self.trainer.restore_finished(begin.result, begin.checkpoint, begin.step)
+            return {}
+        if begin.checkpoint is not None:
+            logger.info("Going on from %s.", begin.checkpoint)
+        self.trainer.best_before = begin.best
         with saving_on_interrupt(self.trainer, self._save_on_sigterm):
-            output = self.trainer.train(resume_from_checkpoint=None if checkpoint is None else str(checkpoint))
-        return dict(output.metrics) | {"train_steps": output.global_step - begin}
+            checkpoint = None if begin.checkpoint is None else str(begin.checkpoint)
+            output = self.trainer.train(resume_from_checkpoint=checkpoint)
+        return dict(output.metrics) | {"train_steps": output.global_step - begin.step}
+
+    @property
+    def best_step(self) -> int | None:
+        """The step of the checkpoint that was taken as the best; None without `load_best_model_at_end`."""
+        chosen = self.args.load_best_model_at_end and self.trainer.state.best_model_checkpoint
+        return checkpoints.step_of(chosen) if chosen else None
 
     def evaluate(self, evaluation: Evaluation, prefix: str = "eval") -> tuple[dict[str, float], Any]:
         """Evaluates once.
@@ -107,20 +121,6 @@ class Process:
         """Model inputs of a few windows, for comparing a saved model with memory."""
         batch = self.trainer.collator(windows)(list(range(min(count, len(windows)))))
         return {name: batch[name] for name in MODEL_INPUTS if name in batch}
-
-    def _checkpoint_to_resume(self) -> Path | None:
-        wanted = self.args.resume_from_checkpoint
-        if wanted in (None, True, "True", "true"):
-            return checkpoints.last_whole_checkpoint(str(self.args.output_dir))
-        if wanted in (False, "False", "false"):
-            return None
-        problem = checkpoints.fault(str(wanted))
-        if problem is not None:
-            raise ModelError(
-                f"resume_from_checkpoint {wanted}: {problem}. Leave resume_from_checkpoint out to use the newest whole "
-                f"checkpoint of {self.args.output_dir}."
-            )
-        return Path(str(wanted))
 
 
 def _require_liger_kernels(model: Any) -> None:
@@ -137,18 +137,3 @@ def _require_liger_kernels(model: Any) -> None:
         raise ModelError("use_liger_kernel needs liger-kernel; run: pip install liger-kernel") from error
     if kind not in known:
         raise ModelError(f"use_liger_kernel: Liger has no kernels for models of type {kind}; leave it out")
-
-
-def _training_had_ended(checkpoint: Path, args: TrainingArguments) -> bool:
-    """Whether the run stopped by itself at this checkpoint (all steps done, or early stopping), with today's length."""
-    state = _state(checkpoint)
-    control = state.get("stateful_callbacks", {}).get("TrainerControl", {}).get("args", {})
-    if args.max_steps > 0:
-        same_length = state.get("max_steps") == args.max_steps
-    else:
-        same_length = state.get("num_train_epochs") == math.ceil(args.num_train_epochs)
-    return bool(control.get("should_training_stop", False)) and same_length
-
-
-def _state(checkpoint: Path) -> dict[str, Any]:
-    return dict(json.loads((checkpoint / "trainer_state.json").read_text(encoding="utf-8")))

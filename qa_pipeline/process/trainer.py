@@ -79,13 +79,14 @@ class QATrainer(Trainer):
         self.extra = extra
         self._epochs = _EpochSetter()
         self._kept_loader: tuple[Windows, DataLoader] | None = None
+        self.best_before: Path | None = None
         super().__init__(
             model=model,
             args=args,
             processing_class=tokenizer,
             train_dataset=None if train_windows is None else range(len(train_windows)),
             eval_dataset=None if evaluation is None else range(len(evaluation.windows)),
-            callbacks=[self._epochs],
+            callbacks=[self._epochs, _BestCheckpoint(self)],
         )
         # The loss below is already divided by the number of windows in the whole accumulated batch.
         self.loss_is_scaled_for_ga = True
@@ -120,6 +121,16 @@ class QATrainer(Trainer):
             batches = MixedBatches(lengths, self.extra, epochs=epochs, extra_epochs=times, **options)
         self._epochs.batches = batches
         return self._loader(self.train_windows, batches)
+
+    def total_steps(self) -> int:
+        """Optimizer steps that the arguments ask for, as Trainer counts them."""
+        if self.args.max_steps > 0:
+            return self.args.max_steps
+        return math.ceil(self.args.num_train_epochs * self.steps_in_epoch())
+
+    def steps_in_epoch(self) -> int:
+        """Optimizer steps of one epoch, with the processes of now."""
+        return max(math.ceil(len(self.get_train_dataloader()) / self.args.gradient_accumulation_steps), 1)
 
     def _loader(self, windows: Windows, batches: Any) -> DataLoader:
         args, workers = self.args, self.args.dataloader_num_workers
@@ -336,12 +347,19 @@ class QATrainer(Trainer):
                 best_model_checkpoint=self.state.best_model_checkpoint,
             )
 
-    def restore_finished(self, checkpoint: Path) -> None:
-        """Puts the result of a training that had ended in memory, without another step."""
-        self._load_from_checkpoint(str(checkpoint))
-        self.state = TrainerState.load_from_json(str(checkpoint / "trainer_state.json"))
-        if self.args.load_best_model_at_end and self.state.best_model_checkpoint is not None:
-            self._load_best_model()
+    def restore_finished(self, result: Path, checkpoint: Path | None, step: int) -> None:
+        """Puts the result of a training that had ended in memory, without another step.
+
+        Args:
+            result: folder with the weights, a checkpoint or a saved model.
+            checkpoint: whose state to take over; None where none is left.
+            step: at which training had ended.
+        """
+        if checkpoint is not None:
+            self.state = TrainerState.load_from_json(str(checkpoint / "trainer_state.json"))
+        self.state.global_step = step
+        self.state.best_model_checkpoint = str(result)
+        self._load_best_model()
 
 
 class _EpochSetter(TrainerCallback):
@@ -352,6 +370,20 @@ class _EpochSetter(TrainerCallback):
     def on_epoch_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         if self.batches is not None:
             self.batches.set_epoch(int(state.epoch or 0))
+
+
+class _BestCheckpoint(TrainerCallback):
+    """Says where the best checkpoint of a resumed training lies now: its state holds the path of when it was written.
+
+    Trainer would forget it in a folder that was moved, or take that of another run which now has the old name.
+    """
+
+    def __init__(self, trainer: QATrainer):
+        self.trainer = trainer
+
+    def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        best = self.trainer.best_before
+        state.best_model_checkpoint = None if best is None else str(best)
 
 
 def span_loss(

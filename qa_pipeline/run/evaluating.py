@@ -41,11 +41,21 @@ logger = logging.getLogger(__name__)
 
 
 class Evaluator:
-    """Scores one labelled split: gives `Process` its evaluation, and turns candidates into predictions."""
+    """Scores one labelled split: gives `Process` its evaluation, and turns candidates into predictions.
+
+    Args:
+        keep_settings: threshold and temperature are those of the model; what fits these examples is only reported.
+    """
 
     def __init__(
-        self, examples: Sequence[Example], preprocess: Preprocess, postprocess: Postprocess, arguments: Arguments
+        self,
+        examples: Sequence[Example],
+        preprocess: Preprocess,
+        postprocess: Postprocess,
+        arguments: Arguments,
+        keep_settings: bool = False,
     ):
+        self.keep_settings = keep_settings
         self.examples, self.postprocess, self.data = examples, postprocess, arguments.data
         self.trained = bool(arguments.training.do_train)
         self.scoring = scoring_settings(arguments)
@@ -89,14 +99,16 @@ class Evaluator:
         """Fits threshold and temperature and puts them into the settings.
 
         Args:
-            predictions: made with temperature 1.
+            predictions: of these candidates.
             candidates: reduced at TEMPERATURES.
-            settings: changed where something was fitted; a threshold that the user gave stays.
+            settings: changed where something was fitted; a threshold that the user gave stays, and with
+                `keep_settings` all of it.
 
         Returns:
             The best thresholds (v2 only), threshold_reason (where the best one was not taken), temperature, ece and,
             where it could be measured, ece_calibrated.
         """
+        settings = replace(settings) if self.keep_settings else settings
         metrics: dict[str, Any] = {}
         given = self.data.null_score_diff_threshold
         tuned_on = fingerprint(self.examples)
@@ -163,13 +175,27 @@ def evaluate_base(folder: RunFolder, process: Process, validation: Evaluator, ne
         import torch.distributed
 
         torch.distributed.broadcast_object_list(known)
-    metrics = known[0]
-    if metrics is None:
+    if known[0] is None:
         metrics, _ = process.evaluate(validation.evaluation, prefix="base")
         metrics["base_untrained_head"] = new_head
-        folder.stage("base", **metrics)
+        folder.stage("base", measured_on=measured_on(validation), **metrics)
+    else:
+        metrics = {name: value for name, value in known[0].items() if name != "measured_on"}
     write_results(folder, "base", metrics)
     return metrics
+
+
+def forget_other_base(folder: RunFolder, validation: Evaluator) -> None:
+    """Removes a base score that was measured on other questions, or in another way, than the tuned model will be."""
+    known = folder.finished_stage("base") or {}
+    if known.get("measured_on") != measured_on(validation):
+        folder.forget("base")
+
+
+def measured_on(validation: Evaluator) -> dict[str, Any]:
+    """What a score hangs on beside the model."""
+    decoding = asdict(validation.postprocess)
+    return {"questions": fingerprint(validation.examples), **validation.scoring, **decoding}
 
 
 def evaluate(folder: RunFolder, process: Process, validation: Evaluator, settings: QASettings) -> dict[str, Any]:
@@ -194,7 +220,7 @@ def predict(
     settings: QASettings,
     arguments: Arguments,
 ) -> dict[str, Any]:
-    """Answers the test questions with the settings of the model; scores them where the file has answers."""
+    """Answers the test questions with the settings of the model, and scores those whose answers the file has."""
     postprocess = replace(
         postprocess,
         null_score_diff_threshold=settings.null_score_diff_threshold,
@@ -204,22 +230,26 @@ def predict(
     evaluation = evaluation_of(test.examples, windows, postprocess, temperatures=(1.0,))
     metrics, candidates = process.evaluate(evaluation, prefix="predict")
     predictions = postprocess.predictions(test.examples, windows, candidates)
-    if not test.report.unlabelled:
+    labelled = test.labelled()
+    if labelled:
+        scored = [test.examples[row] for row in labelled]
         scoring = scoring_settings(arguments)
-        scores = squad_metrics({p.id: p.text for p in predictions}, test.examples, **scoring)
+        scores = squad_metrics({p.id: p.text for p in predictions}, scored, **scoring)
         metrics |= {f"predict_{k}": v for k, v in scores.items()}
+        if len(labelled) < len(test.examples):
+            metrics["predict_unlabelled"] = len(test.examples) - len(labelled)
         found = outcomes(postprocess, test.examples, windows, candidates, (1.0,), **scoring)
-        correct = found.correct(postprocess.null_score_diff_threshold)
-        plain = found.confidence(postprocess.null_score_diff_threshold)[:, 0]
+        correct = found.correct(postprocess.null_score_diff_threshold)[labelled]
+        plain = found.confidence(postprocess.null_score_diff_threshold)[labelled, 0]
         metrics["predict_ece"] = calibration_error(plain, correct).ece
-        if settings.tuned_on is not None and settings.tuned_on == fingerprint(test.examples):
+        if settings.tuned_on is not None and settings.tuned_on == fingerprint(scored):
             logger.warning(
                 "%s: the threshold and temperature stored with the model were fitted on these very questions, so "
                 "that these scores flatter it; its own validation results do not.",
                 test.source,
             )
         else:
-            stated = np.array([p.confidence for p in predictions])
+            stated = np.array([predictions[row].confidence for row in labelled])
             metrics["predict_ece_calibrated"] = calibration_error(stated, correct).ece
             metrics["predict_temperature"] = postprocess.temperature
     metrics["predict_samples"] = len(test.examples)

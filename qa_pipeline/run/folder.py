@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import logging
 import platform
+import shutil
 import time
 from importlib import metadata
 from pathlib import Path
@@ -16,6 +17,7 @@ from typing import Any
 from qa_pipeline import artifacts
 from qa_pipeline.errors import ConfigError, DataError
 from qa_pipeline.process import checkpoints
+from qa_pipeline.process.resuming import EndedTraining
 
 logger = logging.getLogger(__name__)
 
@@ -27,9 +29,12 @@ class RunFolder:
 
     Args:
         path: `output_dir`.
-        overwrite: start afresh in a folder that is not empty; earlier checkpoints and results of a run are removed,
-            files that no run writes stay.
+        overwrite: start afresh in a folder that is not empty; earlier checkpoints, results and the merged model of a
+            run are removed when the run begins, files that no run writes stay.
         is_main: only this process writes.
+
+    Attributes:
+        process_changes: where this training went on with another number of processes: step, before, now.
     """
 
     def __init__(self, path: str | Path, *, overwrite: bool = False, is_main: bool = True):
@@ -37,10 +42,11 @@ class RunFolder:
         self.overwrite = overwrite
         self.is_main = is_main
         self.record: dict[str, Any] = {"status": "started", "stages": {}}
+        self.process_changes: list[dict[str, int]] = []
         self._begin = time.time()
 
     def claim(self) -> None:
-        """Makes the folder, or checks that what is in it came from a run.
+        """Checks that the path may be the folder of this run; changes nothing.
 
         Raises:
             ConfigError: the path is a file, or the folder holds something else and `overwrite` is off.
@@ -55,41 +61,83 @@ class RunFolder:
                 f"{self.path} is not empty and no run of this program made it (found {shown}, no {artifacts.RUN}); "
                 "give another output_dir, or overwrite_output_dir=true to write into it",
             )
-        if self.overwrite and self.is_main:
-            self._clear()
-        if self.is_main:
-            self.path.mkdir(parents=True, exist_ok=True)
+
+    def check(self, identity: dict[str, Any]) -> None:
+        """Checks that what an earlier run left here is of the same run; changes nothing.
+
+        Args:
+            identity: what must not change between a run and its resume: model, LoRA shape, data, window settings.
+
+        Raises:
+            ConfigError: the folder has checkpoints or results of a run with another identity; names each difference.
+        """
+        earlier = self._earlier()
+        if earlier is None or self.overwrite or not self._has_results(earlier):
+            return
+        changed = differences(earlier.get("identity", {}), identity)
+        if changed:
+            raise ConfigError(
+                "output_dir",
+                [
+                    f"{self.path} holds another run: {key} was {old!r} and is now {new!r}; give another output_dir, or "
+                    "overwrite_output_dir=true to start afresh"
+                    for key, old, new in changed
+                ],
+            )
+
+    def holds_merged(self) -> bool:
+        """Whether a merged model of an earlier training is here, and stays."""
+        return not self.overwrite and (self.path / artifacts.MERGED_FOLDER).is_dir()
+
+    def processes_before(self) -> int | None:
+        """How many processes the run in this folder had when it was last begun; None where that is not known."""
+        earlier = None if self.overwrite else self._earlier()
+        return None if earlier is None else earlier.get("processes")
+
+    def ended_training(self) -> EndedTraining | None:
+        """The training of this run that came to its end here before; None where none did."""
+        earlier = None if self.overwrite else self._earlier()
+        stages = {} if earlier is None else earlier.get("stages", {})
+        if earlier is None or not stages.get("train", {}).get("steps"):
+            return None
+        config = earlier.get("trained_with", earlier.get("config", {}))
+        whole = "saved" in stages and any(self.path.glob("*.safetensors"))
+        return EndedTraining(
+            steps=stages["train"]["steps"],
+            num_train_epochs=config.get("num_train_epochs"),
+            max_steps=config.get("max_steps"),
+            best_step=stages["train"].get("best_step"),
+            saved=self.path if whole else None,
+        )
 
     def begin(self, config: dict[str, Any], identity: dict[str, Any], **facts: Any) -> None:
-        """Writes run.json, after checking that an earlier run in this folder was the same one.
+        """Writes run.json, for the first time or over that of the run that goes on. The first change to the folder.
 
         Args:
             config: resolved configuration, without secrets.
-            identity: what must not change between a run and its resume: model, LoRA shape, data, window settings.
+            identity: as in `check`.
             facts: anything else worth keeping (data fingerprints, counts, device).
 
         Raises:
-            ConfigError: the folder has checkpoints of a run with another identity; names each difference.
+            ConfigError: as `check`.
         """
+        self.check(identity)
         earlier = self._earlier()
-        if earlier is not None and checkpoints.list_checkpoints(self.path) and not self.overwrite:
-            changed = differences(earlier.get("identity", {}), identity)
-            if changed:
-                raise ConfigError(
-                    "output_dir",
-                    [
-                        f"{self.path} holds checkpoints of another run: {key} was {old!r} and is now {new!r}; give "
-                        "another output_dir, or overwrite_output_dir=true to start afresh"
-                        for key, old, new in changed
-                    ],
-                )
+        if self.overwrite and self.is_main:
+            self._clear(made_here=earlier is not None)
+        elif earlier is not None and self._has_results(earlier):
             self.record["stages"] = earlier.get("stages", {})
             if "trained_with" in earlier:
                 self.record["trained_with"] = earlier["trained_with"]
+            self.process_changes = earlier.get("process_changes", []) + self.process_changes
+            trained = "train" in self.record["stages"] or checkpoints.list_checkpoints(self.path)
+            ending = "; steps done stay as they are" if trained else ""
             for key, old, new in differences(earlier.get("config", {}), config):
-                logger.warning("%s was %r in this run before and is now %r; steps done stay as they are", key, old, new)
+                logger.warning("%s was %r in this run before and is now %r%s", key, old, new, ending)
             self.record["resumed"] = int(earlier.get("resumed", 0)) + 1
         self.record |= {"config": config, "identity": identity, "versions": versions(), **facts}
+        if self.process_changes:
+            self.record["process_changes"] = self.process_changes
         self._write()
 
     def stage(self, name: str, **facts: Any) -> None:
@@ -101,7 +149,17 @@ class RunFolder:
     def trained(self, **facts: Any) -> None:
         """Notes that training is done, and with which settings: a later run in this folder may have others."""
         self.record["trained_with"] = self.record.get("config", {})  # only the main process has it
+        for later in ("saved", "merged", "finished", "pushed"):  # what is there is the model of an earlier training
+            self.record["stages"].pop(later, None)
         self.stage("train", **facts)
+
+    def forget(self, split: str) -> None:
+        """Removes what an earlier run measured of a split, and on what is another one now."""
+        if self.is_main:
+            self.record["stages"].pop(split, None)
+            (self.path / f"{split}_results.json").unlink(missing_ok=True)
+            fold_results(self.path / artifacts.ALL_RESULTS, split, {})
+            self._write()
 
     def results(self, split: str) -> dict[str, Any]:
         """What `{split}_results.json` holds, or nothing."""
@@ -130,8 +188,15 @@ class RunFolder:
             return None
         return record if isinstance(record, dict) else None
 
-    def _clear(self) -> None:
+    def _has_results(self, earlier: dict[str, Any]) -> bool:
+        return bool(earlier.get("stages") or checkpoints.list_checkpoints(self.path))
+
+    def _clear(self, made_here: bool) -> None:
+        """Removes what runs write; a merged model only where a run made this folder (`made_here`)."""
         checkpoints.remove_all(self.path)
+        merged = self.path / artifacts.MERGED_FOLDER
+        if made_here and merged.is_dir() and not merged.is_symlink():
+            shutil.rmtree(merged)
         own = [artifacts.RUN, artifacts.ALL_RESULTS, artifacts.TRAIN_RESULTS, artifacts.DATA_REPORT]
         for split in ("eval", "predict", "base"):
             own += [f"{split}_results.json", artifacts.predictions_name(split), artifacts.nbest_name(split)]
@@ -162,7 +227,7 @@ def versions() -> dict[str, str]:
 
 
 def write_results(folder: RunFolder, split: str, metrics: dict[str, Any]) -> None:
-    """Writes `{split}_results.json` and folds it into all_results.json (main process).
+    """Writes `{split}_results.json` and puts it into all_results.json (main process).
 
     Raises:
         DataError: all_results.json is there and is no JSON object.
@@ -170,9 +235,19 @@ def write_results(folder: RunFolder, split: str, metrics: dict[str, Any]) -> Non
     if not folder.is_main:
         return
     artifacts.write_json(folder.path / f"{split}_results.json", metrics)
-    path = folder.path / artifacts.ALL_RESULTS
+    fold_results(folder.path / artifacts.ALL_RESULTS, split, metrics)
+
+
+def fold_results(path: Path, split: str, metrics: dict[str, Any]) -> None:
+    """Puts the metrics of a split in the place of all that all_results.json said of it before.
+
+    Raises:
+        DataError: the file is there and is no JSON object.
+    """
     try:
         everything = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
     except ValueError as error:
         raise DataError(f"{path}: not JSON ({error}); move it away and run again") from error
-    artifacts.write_json(path, {**everything, **metrics})
+    others = {name: value for name, value in everything.items() if not name.startswith(f"{split}_")}
+    if others | metrics != everything:
+        artifacts.write_json(path, others | metrics)

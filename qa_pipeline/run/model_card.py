@@ -109,6 +109,8 @@ def _settings(config: dict[str, Any], record: dict[str, Any]) -> str:
     if config.get("use_lora"):
         keys += ["lora_r", "lora_alpha", "lora_dropout", "lora_target_modules"]
     lines = [f"- {key}: {config[key]}" for key in keys if config.get(key) is not None]
+    for change in record.get("process_changes", ()):
+        lines.append(f"- processes: {change['before']} up to step {change['step']}, then {change['now']}")
     lines.append("- versions: " + ", ".join(f"{name} {version}" for name, version in record["versions"].items()))
     return "\n".join(lines)
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -17,17 +16,17 @@ import numpy as np
 
 from qa_pipeline import artifacts, modeling
 from qa_pipeline.arguments import Arguments, public_dict
-from qa_pipeline.data import Example
 from qa_pipeline.data.fingerprint import fingerprint
-from qa_pipeline.postprocess import Postprocess
 from qa_pipeline.preprocess import Preprocess
 from qa_pipeline.process import Process
-from qa_pipeline.run.evaluating import Evaluator, evaluate, evaluate_base, predict
+from qa_pipeline.process.resuming import Beginning
+from qa_pipeline.run.evaluating import Evaluator, evaluate, evaluate_base, forget_other_base, predict
 from qa_pipeline.run.folder import RunFolder, write_results
 from qa_pipeline.run.hub import push_run
 from qa_pipeline.run.model_card import model_card
 from qa_pipeline.run.revisions import hub_commits
 from qa_pipeline.run.splits import Split, load_splits, report_data
+from qa_pipeline.run.stored import decoding_settings, make_postprocess, settle
 
 logger = logging.getLogger(__name__)
 
@@ -46,6 +45,8 @@ def run_qa(arguments: Arguments) -> dict[str, Any]:
     compare_to_base, args.eval_on_start = args.eval_on_start, False
     push, args.push_to_hub = args.push_to_hub, False
     is_main = args.process_index == 0
+    stored = modeling.stored_settings(arguments.model)
+    arguments, notes = settle(arguments, stored)
     folder = RunFolder(str(args.output_dir), overwrite=args.overwrite_output_dir, is_main=is_main)
     with args.main_process_first(local=False, desc="run folder"):
         if is_main:
@@ -53,15 +54,16 @@ def run_qa(arguments: Arguments) -> dict[str, Any]:
 
     tokenizer = modeling.load_tokenizer(arguments.model)
     splits = load_splits(arguments)
-    folder.write_json(artifacts.DATA_REPORT, report_data(splits, tokenizer, arguments))
+    identity = identity_of(arguments, splits)
+    with args.main_process_first(local=False, desc="run folder"):
+        if is_main:
+            folder.check(identity)
+    report = report_data(splits, tokenizer, arguments)
 
     preprocess = make_preprocess(tokenizer, arguments)  # for training; every window is kept elsewhere
     plain_preprocess = make_preprocess(tokenizer, arguments, training=False)
     model = modeling.load_model(arguments.model, lora, seed=args.seed, device=args.device)
     modeling.check_fits(model, tokenizer, arguments.data.max_seq_length)
-    with args.main_process_first(local=False, desc="run.json"):
-        if is_main:
-            begin(folder, arguments, splits, model)
 
     rng = np.random.default_rng(args.seed)
     train_windows = extra = None
@@ -81,7 +83,9 @@ def run_qa(arguments: Arguments) -> dict[str, Any]:
     validation = None
     if args.do_eval:
         examples = splits["validation"].examples
-        validation = Evaluator(examples, plain_preprocess, make_postprocess(arguments, examples), arguments)
+        postprocess = make_postprocess(arguments, stored, examples)
+        keep = stored is not None and not args.do_train
+        validation = Evaluator(examples, plain_preprocess, postprocess, arguments, keep_settings=keep)
     process = Process(
         model,
         tokenizer,
@@ -91,27 +95,47 @@ def run_qa(arguments: Arguments) -> dict[str, Any]:
         pad_to=[arguments.data.max_seq_length] if arguments.data.pad_to_max_length else None,
         extra=extra,
     )
+    beginning = None
+    if args.do_train:
+        beginning = process.find_beginning(folder.ended_training())
+        merged = None
+        if beginning.result is None and not lora.merge_adapter and folder.holds_merged():
+            merged = (
+                f"{folder.path / artifacts.MERGED_FOLDER} holds the model of before: this run trains on and does not "
+                "write it again; merge_adapter=true does"
+            )
+        said = filter(None, (beginning.note, note_processes(folder, process, beginning), merged))
+        for note in said if is_main else ():
+            notes.append(note)
+            logger.warning("%s", note)
 
+    # Nothing was changed so far: whatever can be refused was refused above.
+    with args.main_process_first(local=False, desc="run.json"):
+        if is_main:
+            begin(folder, arguments, splits, identity, model, notes)
+            folder.write_json(artifacts.DATA_REPORT, report)
+            if validation is not None:
+                forget_other_base(folder, validation)
     results: dict[str, Any] = {}
     if args.do_train:
         if validation is not None and compare_to_base:
             results |= evaluate_base(folder, process, validation, modeling.is_head_new(model))
-        results |= train(folder, process)
-    settings = decoding_settings(arguments)
+        results |= train(folder, process, beginning)
+    settings = decoding_settings(arguments, stored)
     if validation is not None:
         results |= evaluate(folder, process, validation, settings)
     model_files: list[Path] = []
     if args.do_train:
         model_files = save(folder, process, tokenizer, settings, arguments, train_windows)
     if args.do_predict:
-        postprocess = make_postprocess(arguments)
+        postprocess = make_postprocess(arguments, stored)
         results |= predict(folder, process, splits["test"], plain_preprocess, postprocess, settings, arguments)
     if is_main and args.do_train:
         finish(folder, results)
         if push:
             folder.stage("pushed", url=push_run(folder.path, args, model_files))
     process.trainer.accelerator.wait_for_everyone()
-    return results | {"warnings": warnings_of(splits)}
+    return results | {"warnings": notes + warnings_of(splits)}
 
 
 # Rooms set up from the arguments
@@ -131,44 +155,13 @@ def make_preprocess(tokenizer: Any, arguments: Arguments, training: bool = True)
     )
 
 
-def make_postprocess(arguments: Arguments, examples: Sequence[Example] = ()) -> Postprocess:
-    """Postprocess with the decoding settings of the arguments; threshold and temperature may be fitted later.
-
-    A stored threshold that was fitted on these very examples is not used on them: their scores would flatter.
-    """
-    data, stored = arguments.data, stored_settings(arguments)
-    threshold = first_threshold(arguments)
-    if data.null_score_diff_threshold is None and stored is not None and stored.tuned_on is not None:
-        threshold = 0.0 if stored.tuned_on == fingerprint(examples) else threshold
-    return Postprocess(
-        n_best_size=data.n_best_size,
-        max_answer_length=data.max_answer_length,
-        version_2_with_negative=data.version_2_with_negative,
-        null_score_diff_threshold=threshold,
-    )
-
-
-def first_threshold(arguments: Arguments) -> float:
-    """The no-answer threshold before any tuning: as given, else as stored with the model, else 0."""
-    if arguments.data.null_score_diff_threshold is not None:
-        return arguments.data.null_score_diff_threshold
-    stored = stored_settings(arguments)
-    return stored.null_score_diff_threshold if stored is not None else 0.0
-
-
-def stored_settings(arguments: Arguments) -> modeling.QASettings | None:
-    """What an earlier training stored with the model that the run begins with; None for other models."""
-    path = modeling.resolve_model_path(str(arguments.model.model_name_or_path))
-    return modeling.read_settings(path) if Path(path).is_dir() else None
-
-
 # Stages
 
 
-def begin(folder: RunFolder, arguments: Arguments, splits: dict[str, Split], model: Any) -> None:
-    """Writes run.json, or refuses a resume whose model, data or LoRA shape changed."""
+def identity_of(arguments: Arguments, splits: dict[str, Split]) -> dict[str, Any]:
+    """What makes this run the same run as another: what a resume must not change."""
     data = arguments.data
-    identity = {
+    return {
         "model": {"name": arguments.model.model_name_or_path, "revision": arguments.model.model_revision},
         "lora": {k: v for k, v in asdict(arguments.lora).items() if k != "merge_adapter"},
         "data": {name: fingerprint(split.examples) for name, split in splits.items() if name == "train"},
@@ -179,6 +172,17 @@ def begin(folder: RunFolder, arguments: Arguments, splits: dict[str, Split], mod
         "version_2_with_negative": data.version_2_with_negative,
         "seed": arguments.training.seed,
     }
+
+
+def begin(
+    folder: RunFolder,
+    arguments: Arguments,
+    splits: dict[str, Split],
+    identity: dict[str, Any],
+    model: Any,
+    notes: list[str],
+) -> None:
+    """Writes run.json: the first change to the run folder."""
     folder.begin(
         public_dict(arguments.model, arguments.data, arguments.lora, arguments.training),
         identity,
@@ -186,7 +190,7 @@ def begin(folder: RunFolder, arguments: Arguments, splits: dict[str, Split], mod
             name: {"source": s.source, "questions": len(s.examples), "fingerprint": fingerprint(s.examples)}
             for name, s in splits.items()
         },
-        warnings=warnings_of(splits),
+        warnings=notes + warnings_of(splits),
         model=modeling.describe(model),
         hub_commits=hub_commits(arguments, model),
         device=str(arguments.training.device),
@@ -195,22 +199,38 @@ def begin(folder: RunFolder, arguments: Arguments, splits: dict[str, Split], mod
     )
 
 
+def note_processes(folder: RunFolder, process: Process, beginning: Beginning) -> str | None:
+    """Notes a resume with another number of processes in the record, and says what it changes."""
+    before, now = folder.processes_before(), process.args.world_size
+    if before in (None, now) or beginning.checkpoint is None or beginning.result is not None:
+        return None
+    folder.process_changes.append({"step": beginning.step, "before": before, "now": now})
+    step, epoch = beginning.step, f"{beginning.step / process.trainer.steps_in_epoch():.2f}"
+    was = "" if beginning.epoch is None else f" instead of {beginning.epoch:.2f}"
+    return (
+        f"this run had {before} process{'' if before == 1 else 'es'} up to step {step} and goes on with {now}: a step "
+        f"now has the batches of {now}, in another order, and step {step} counts as epoch {epoch}{was}; the model will "
+        "not be the one of a run with the same number throughout"
+    )
+
+
 def warnings_of(splits: dict[str, Split]) -> list[str]:
     """What reading found that the user should know of, in the order of the splits."""
     return [warning for split in splits.values() for warning in split.warnings]
 
 
-def train(folder: RunFolder, process: Process) -> dict[str, Any]:
+def train(folder: RunFolder, process: Process, beginning: Beginning | None) -> dict[str, Any]:
     """Trains (or goes on training) and writes train_results.json."""
     begin_time = time.perf_counter()
-    metrics = process.train()
+    metrics = process.train(beginning)
     metrics = {k if k.startswith("train_") else f"train_{k}": v for k, v in metrics.items() if k != "epoch"}
     if not metrics.get(
         "train_steps"
     ):  # the run in this folder had ended; what it measured and was trained with stays on record
         logger.info("Training had ended at step %d: nothing is left to train.", process.trainer.state.global_step)
         return folder.results("train")
-    folder.trained(seconds=round(time.perf_counter() - begin_time, 1), steps=process.trainer.state.global_step)
+    facts = {"steps": process.trainer.state.global_step, "best_step": process.best_step}
+    folder.trained(seconds=round(time.perf_counter() - begin_time, 1), **facts)
     write_results(folder, "train", metrics)
     return metrics
 
@@ -243,27 +263,6 @@ def save(
         modeling.merge_adapter(folder.path, merged, model_args=arguments.model, written=written)
         folder.stage("merged", logit_difference=modeling.check_reload(model, merged, probe, model_args=arguments.model))
     return written
-
-
-def decoding_settings(arguments: Arguments) -> modeling.QASettings:
-    """What a predictor needs beside the weights; threshold and temperature are those before any fitting.
-
-    A stored temperature is that of the model that stored it: it does not outlive more training.
-    """
-    data, stored = arguments.data, stored_settings(arguments)
-    return modeling.QASettings(
-        max_seq_length=data.max_seq_length,
-        doc_stride=data.doc_stride,
-        max_question_length=data.max_question_length,
-        max_answer_length=data.max_answer_length,
-        n_best_size=data.n_best_size,
-        version_2_with_negative=data.version_2_with_negative,
-        null_score_diff_threshold=first_threshold(arguments),
-        temperature=stored.temperature if stored is not None and not arguments.training.do_train else 1.0,
-        tuned_on=stored.tuned_on if stored is not None else None,
-        answer_normalization=data.answer_normalization,
-        base_model_name_or_path=arguments.model.model_name_or_path,
-    )
 
 
 def finish(folder: RunFolder, results: dict[str, Any]) -> None:

@@ -11,7 +11,9 @@ import numpy as np
 from qa_pipeline.arguments import Arguments
 from qa_pipeline.arguments.setting_types import split_names
 from qa_pipeline.data import DataReport, Example, load_examples, measure_lengths, split_by_document
+from qa_pipeline.data.report import FIRST_IDS
 from qa_pipeline.errors import ConfigError, DataError
+from qa_pipeline.run.overlap import Contexts, asked_in_both
 
 logger = logging.getLogger(__name__)
 
@@ -35,6 +37,10 @@ class Split:
     added: list[DataReport] = field(default_factory=list)
     extra_ids: set[str] = field(default_factory=set)
     warnings: list[str] = field(default_factory=list)
+
+    def labelled(self) -> list[int]:
+        """The rows with an answer, or known to have none; of data for prediction some, or all, are neither."""
+        return [row for row, e in enumerate(self.examples) if e["answers"]["text"] or e["is_impossible"]]
 
     def warn(self, text: str) -> None:
         """Logs a warning and keeps it."""
@@ -75,6 +81,11 @@ def load_splits(arguments: Arguments) -> dict[str, Split]:
             )
             if name == "train":
                 split.examples = [e for e in split.examples if not e["is_impossible"]]
+                if not split.examples:
+                    raise DataError(
+                        f"{split.source}: no question has an answer, and version_2_with_negative is off, so that none "
+                        "is left to train on. Are its answers left out? version_2_with_negative=true learns silence"
+                    )
         elif impossible == len(split.examples) and name != "test":
             shown = "only silence can be learned from" if name == "train" else "only silence is measured on"
             split.warn(f"{split.source}: no question has an answer: {shown} this data. Are its answers left out?")
@@ -84,14 +95,47 @@ def load_splits(arguments: Arguments) -> dict[str, Split]:
                 "expect weak answers. Add labelled or generated questions (extra_train_files; python -m qa_pipeline "
                 "generate), or begin with a model that is already trained to answer questions."
             )
+    warn_of_overlap(splits)
+    warn_of_unlabelled(splits)
     return splits
+
+
+def warn_of_unlabelled(splits: dict[str, Split]) -> None:
+    """Says which test questions cannot be scored, where others can."""
+    test = splits.get("test")
+    if test is None or not (labelled := test.labelled()) or len(labelled) == len(test.examples):
+        return
+    scored = set(labelled)
+    left_out = [example["id"] for row, example in enumerate(test.examples) if row not in scored]
+    shown = ", ".join(left_out[:FIRST_IDS]) + (", ..." if len(left_out) > FIRST_IDS else "")
+    test.warn(
+        f"{test.source}: {len(left_out)} of {len(test.examples)} test questions have no usable answer: they are "
+        f"answered, and left out of the scores: {shown}"
+    )
+
+
+def warn_of_overlap(splits: dict[str, Split]) -> None:
+    """Warns of questions that are trained on and scored: the scores on them flatter."""
+    for name in ("validation", "test"):
+        if "train" not in splits or name not in splits:
+            continue
+        both = asked_in_both(splits["train"].examples, splits[name].examples)
+        if both:
+            shown = ", ".join(example["id"] for example in both[:FIRST_IDS]) + (
+                ", ..." if len(both) > FIRST_IDS else ""
+            )
+            splits[name].warn(
+                f"{splits[name].source}: {len(both)} of {len(splits[name].examples)} {name} questions are asked of the "
+                f"same context in the training data too (apart from white space and case), so that scores flatter: "
+                f"{shown}. Take them out of one of the two."
+            )
 
 
 def add_training_rows(splits: dict[str, Split], source: str, arguments: Arguments) -> None:
     """Adds the rows of another file to the training data, but for those about contexts of validation or test."""
     train = splits["train"]
     extra = read_split(arguments, source, None, True, arguments.data.max_train_samples, mapped=False)
-    held_out = {e["context"] for name in ("validation", "test") if name in splits for e in splits[name].examples}
+    held_out = Contexts(e for name in ("validation", "test") if name in splits for e in splits[name].examples)
     rows = [example for example in extra.examples if example["context"] not in held_out]
     if len(rows) < len(extra.examples):
         left_out = len(extra.examples) - len(rows)

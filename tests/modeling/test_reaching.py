@@ -12,7 +12,7 @@ from huggingface_hub import constants
 from qa_pipeline import QAPredictor
 from qa_pipeline.arguments import LoRAArguments, ModelArguments
 from qa_pipeline.errors import ModelError
-from qa_pipeline.modeling import load_model, load_tokenizer, reaching
+from qa_pipeline.modeling import QASettings, load_model, load_tokenizer, reaching, stored_settings, write_settings
 from qa_pipeline.modeling.reaching import at_hand
 
 
@@ -85,3 +85,11 @@ def test_training_from_the_cache_records_the_name_on_the_hub_and_not_the_folder(
     config = model.peft_config["default"]
     assert (config.base_model_name_or_path, config.revision) == ("some/model", "main")
     assert load_tokenizer(arguments).name_or_path == "some/model"
+
+
+def test_settings_that_training_stored_are_found_by_the_name_on_the_hub(hub, cache):
+    hub.answer = ConnectionError()
+    arguments = ModelArguments(model_name_or_path="some/model", cache_dir=str(cache.parents[2]))
+    assert stored_settings(arguments) is None
+    write_settings(QASettings(max_answer_length=7), cache)
+    assert stored_settings(arguments).max_answer_length == 7
