@@ -11,6 +11,7 @@ import os
 import sys
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,7 +25,7 @@ from qa_pipeline.ask.parsing import parse
 from qa_pipeline.ask.question_lists import read_questions
 from qa_pipeline.ask.reading import read_contexts, read_data
 from qa_pipeline.ask.terminal import metrics_table, reply_dict, reply_text, shown, uses_colour
-from qa_pipeline.data import Example
+from qa_pipeline.data import Example, ids_of
 from qa_pipeline.data.documents import Document
 from qa_pipeline.data.fingerprint import fingerprint
 from qa_pipeline.errors import ConfigError, QAError
@@ -123,7 +124,9 @@ def answer_file(arguments: PredictArguments) -> int:
     answers = list(predictor.predict(examples))
     seconds = time.perf_counter() - begin
     if arguments.output:
-        for path in write_answers(arguments.output, answers, predictor.settings.version_2_with_negative):
+        pairs = zip(examples, answers, strict=True)
+        named = [replace(answer, id=name) for example, answer in pairs for name in ids_of(example)]
+        for path in write_answers(arguments.output, named, predictor.settings.version_2_with_negative):
             print(f"written: {path}")
     print(f"{counted(len(answers), 'question')} in {seconds:.1f} s ({len(answers) / max(seconds, 1e-9):,.1f} a second)")
     if labelled:

@@ -31,3 +31,8 @@ class Example(TypedDict):
     title: NotRequired[str]
     merged_ids: NotRequired[list[str]]
     metadata: NotRequired[dict[str, Any]]
+
+
+def ids_of(example: Example) -> list[str]:
+    """The ids that share the prediction of an example: its own, and those of the rows merged into it."""
+    return [example["id"], *example.get("merged_ids", ())]

@@ -16,7 +16,7 @@ import numpy as np
 
 from qa_pipeline import artifacts
 from qa_pipeline.arguments import Arguments
-from qa_pipeline.data import Example
+from qa_pipeline.data import Example, ids_of
 from qa_pipeline.data.fingerprint import fingerprint
 from qa_pipeline.metrics import bootstrap_interval, calibration_error, resampling_of, score_rows, squad_metrics
 from qa_pipeline.metrics.breakdown import breakdowns
@@ -205,7 +205,7 @@ def evaluate(folder: RunFolder, process: Process, validation: Evaluator, setting
     metrics |= {f"eval_{k}": v for k, v in validation.full_report(predictions).items()}
     metrics["eval_samples"] = len(validation.examples)
     metrics |= {f"eval_{k}": v for k, v in validation.fit(predictions, candidates, settings).items()}
-    write_predictions(folder, "eval", predictions, validation.data.version_2_with_negative)
+    write_predictions(folder, "eval", validation.examples, predictions, validation.data.version_2_with_negative)
     folder.stage("eval", exact_match=metrics["eval_exact_match"], f1=metrics["eval_f1"])
     write_results(folder, "eval", metrics)
     return metrics
@@ -253,14 +253,21 @@ def predict(
             metrics["predict_ece_calibrated"] = calibration_error(stated, correct).ece
             metrics["predict_temperature"] = postprocess.temperature
     metrics["predict_samples"] = len(test.examples)
-    write_predictions(folder, "predict", predictions, arguments.data.version_2_with_negative)
+    write_predictions(folder, "predict", test.examples, predictions, arguments.data.version_2_with_negative)
     folder.stage("predict", questions=len(predictions))
     write_results(folder, "predict", metrics)
     return metrics
 
 
-def write_predictions(folder: RunFolder, split: str, predictions: list[Prediction], with_null: bool) -> None:
-    """Writes predictions, n-best lists with offsets and confidences and, for v2, the no-answer odds."""
+def write_predictions(
+    folder: RunFolder, split: str, examples: Sequence[Example], predictions: list[Prediction], with_null: bool
+) -> None:
+    """Writes predictions, n-best lists with offsets and confidences and, for v2, the no-answer odds.
+
+    Every id of the file has its prediction, those of rows that were merged into another as well.
+    """
+    pairs = zip(examples, predictions, strict=True)
+    predictions = [replace(found, id=name) for example, found in pairs for name in ids_of(example)]
     folder.write_json(artifacts.predictions_name(split), {p.id: p.text for p in predictions})
     folder.write_json(artifacts.nbest_name(split), {p.id: [asdict(s) for s in p.nbest] for p in predictions})
     if with_null:

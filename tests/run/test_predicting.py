@@ -64,3 +64,12 @@ def test_a_file_without_any_answer_is_answered_and_not_scored(rows, data, finish
     bare = [{key: row[key] for key in ("id", "context", "question")} for row in rows]
     results = predicted(data, finished, tmp_path / "bare", bare)
     assert "predict_f1" not in results and "predict_unlabelled" not in results and results["warnings"] == []
+
+
+def test_rows_that_were_merged_into_one_question_have_its_prediction_under_their_own_ids(
+    rows, data, finished, tmp_path
+):
+    first = next(row for row in rows if row["answers"]["text"])
+    predicted(data, finished, tmp_path / "run", [*rows, {**first, "id": "asked again"}])
+    texts = read_json(tmp_path / "run" / "out" / "predict_predictions.json")
+    assert len(texts) == len(rows) + 1 and texts["asked again"] == texts[first["id"]]
