@@ -1,8 +1,8 @@
 """The main path of data: read, map, weigh, verify, repair, report. Past this point nobody checks a row again.
 
 `load_examples` gives canonical examples that keep the invariant of `example.py`, and a report of everything that was
-not as it should be. How a source counts its offsets, and which words it uses for "no answer", is decided from all its
-rows before the first is verified. Identical contexts become one string, so memory holds little more than the examples.
+not as it should be. The conventions of a source are found out from all its rows before the first is verified. Identical
+contexts become one string, so memory holds little more than the examples.
 """
 
 from __future__ import annotations
@@ -17,30 +17,19 @@ from typing import Any
 
 from qa_pipeline.artifacts import write_bytes
 from qa_pipeline.data.answer_column import how_to_map_answers
+from qa_pipeline.data.conventions import Merge, find_conventions, with_conventions
 from qa_pipeline.data.example import Example
 from qa_pipeline.data.field_mapping import FieldMapping
-from qa_pipeline.data.labels import answer_labels, keep_answers
 from qa_pipeline.data.loose import BadRow, LooseExample, RawRow
 from qa_pipeline.data.mapping import apply
-from qa_pipeline.data.marks import marks_in
-from qa_pipeline.data.offsets import CHARACTERS, PLAIN, UNITS, UTF16, Counting, Evidence, weigh
 from qa_pipeline.data.readers import read_rows
 from qa_pipeline.data.report import DataReport
 from qa_pipeline.data.resolving import resolve_mapping
-from qa_pipeline.data.verification import POLICIES, Merge, Verifier
+from qa_pipeline.data.verification import POLICIES, Verifier
 from qa_pipeline.errors import ConfigError, DataError
 
 _LEAST_EVIDENCE = 2000
 """Rows that are looked at before the first is verified, where `max_samples` asks for fewer."""
-_COUNTED_BY_TOOL = {"label_studio": Counting(UTF16)}
-"""What the tools behind a layout are known to count."""
-_MARKED_IN = frozenset({"label_studio", "prodigy", "label", "labels", "entities", "spans"})
-"""Layouts and fields whose labels may name anything, not only kinds of answers."""
-_MERGED_IN = {
-    "side_by_side": Merge.SAME_ID,  # a dialogue may ask "why?" twice and mean two things
-    **dict.fromkeys(("squad", "mrqa", "cmrc", "newsqa", "haystack", "natural_questions", "tydi"), Merge.OVERLAPPING),
-}
-"""Where a question has a list of its answers, the same words under another id may be another question."""
 
 
 def load_examples(
@@ -92,23 +81,20 @@ def load_examples(
     rows = _mapped(stream.rows, mapping)
     seen = deque(islice(rows, None if max_samples is None else max(_LEAST_EVIDENCE, 2 * max_samples)))
     good = [row for row in seen if isinstance(row, LooseExample)]
-    marks_anything = stream.format in _MARKED_IN or any(path.split(".")[-1] in _MARKED_IN for path in mapping.answers)
-    labels = answer_labels(good, marks_anything)
-    evidence = _weigh(good, mapping, stream.format, str(source), require_answers)
-    marks = marks_in(good, evidence.counting)
+    conventions = find_conventions(good, mapping, stream.format, str(source), require_answers)
     del good
-    mapping = _with_evidence(mapping, evidence)
+    if not merge_references:
+        conventions = replace(conventions, merge=Merge.NEVER)
+    mapping, evidence = with_conventions(mapping, conventions), conventions.evidence
     report = DataReport(str(source), stream.format, on_bad_data, field_mapping=mapping.to_dict())
     report.offsets = evidence.describe() if evidence.answers else None
     report.encoding = stream.encoding
-    merge = Merge.NEVER if not merge_references else _MERGED_IN.get(stream.format, Merge.ALWAYS)
-    verifier = Verifier(report, on_bad_data, require_answers, evidence.counting, marks, merge)
+    verifier = Verifier(report, on_bad_data, require_answers, conventions)
     examples: list[Example] = []
     for row in chain(_taken(seen), rows):
         if len(examples) == max_samples and not verifier.asks_again(row):
             break
-        kept = keep_answers(row, labels, marks_anything) if isinstance(row, LooseExample) else row
-        if (example := verifier.verify(kept)) is not None:
+        if (example := verifier.verify(row)) is not None:
             examples.append(example)
     if not require_answers and not verifier.marks_impossible:
         _unlabel_empty(examples, report)
@@ -179,38 +165,6 @@ def _taken(rows: deque[LooseExample | BadRow]) -> Iterator[LooseExample | BadRow
     """The rows one by one, each let go of as it is taken, so that it is not held beside its example."""
     while rows:
         yield rows.popleft()
-
-
-def _weigh(
-    rows: list[LooseExample], mapping: FieldMapping, layout: str, source: str, require_answers: bool
-) -> Evidence:
-    """How the source counts its offsets: as the mapping says, as the rows show, or as the tool behind it does."""
-    prior = _COUNTED_BY_TOOL.get(layout, PLAIN)
-    said = mapping.offset_unit is not None or mapping.offset_base is not None
-    if said:
-        prior = Counting(mapping.offset_unit or CHARACTERS, mapping.offset_base or 0)
-    evidence = weigh(rows, prior, fixed=said, ends_known=mapping.inclusive_end is not None)
-    if evidence.doubtful and not said and not require_answers:
-        return replace(evidence, counting=replace(evidence.counting, trusted=False))
-    if evidence.doubtful and not said:
-        raise DataError(
-            f"{source}: {evidence.answers - evidence.fitting:,} of {evidence.answers:,} answer spans cut words, are "
-            f"empty or lie outside the context, and no other count makes them fit; add the answers' texts, or say what "
-            f'the offsets count in a field mapping: "offset_unit" ({", ".join(UNITS)}), "offset_base" (0 or 1) and '
-            '"inclusive_end" (true or false)'
-        )
-    return evidence
-
-
-def _with_evidence(mapping: FieldMapping, evidence: Evidence) -> FieldMapping:
-    """The mapping with what was found out, so that it can be pasted and gives the same again."""
-    counting = evidence.counting
-    return replace(
-        mapping,
-        offset_unit=mapping.offset_unit if counting.is_plain else counting.unit,
-        offset_base=mapping.offset_base if counting.is_plain else counting.base,
-        inclusive_end=mapping.inclusive_end or counting.inclusive,
-    )
 
 
 def _unlabel_empty(examples: list[Example], report: DataReport) -> None:

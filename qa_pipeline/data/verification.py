@@ -8,15 +8,15 @@ become further references of the first one.
 from __future__ import annotations
 
 import re
-from enum import Enum
 
 from qa_pipeline.data import alignment
 from qa_pipeline.data.alignment import Aligned, align_answer
+from qa_pipeline.data.conventions import Conventions, Merge
 from qa_pipeline.data.example import Example
 from qa_pipeline.data.folding import whole_characters
+from qa_pipeline.data.labels import keep_answers
 from qa_pipeline.data.loose import BadRow, LooseAnswer, LooseExample
-from qa_pipeline.data.marks import Mark, Marks, mark_of
-from qa_pipeline.data.offsets import PLAIN, Counting
+from qa_pipeline.data.marks import Mark, mark_of
 from qa_pipeline.data.report import DataReport
 from qa_pipeline.errors import DataError
 
@@ -35,15 +35,6 @@ _HTML = re.compile(
 _HALVES = "the text holds lone surrogates, which are not characters"
 
 
-class Merge(Enum):
-    """Which rows with the same question and context are one question with several references."""
-
-    ALWAYS = "all of them"
-    OVERLAPPING = "those without ids of their own, and those whose answers overlap or are missing"
-    SAME_ID = "those without ids of their own"
-    NEVER = "none"
-
-
 class _Unusable(Exception):
     """A row that cannot be kept."""
 
@@ -60,9 +51,7 @@ class Verifier:
         report: where facts are counted.
         policy: `REPAIR` mends, `DROP` drops what would need mending, `ERROR` raises DataError at the first fault.
         require_answers: False keeps rows without usable answers, as unlabelled.
-        counting: how the source counts its offsets.
-        marks: words that the source uses for "no answer" and the like.
-        merge: which rows that ask the same of the same context are one question.
+        conventions: of the source: how its offsets count, which words mean "no answer", which rows are one question.
     """
 
     def __init__(
@@ -70,16 +59,12 @@ class Verifier:
         report: DataReport,
         policy: str = REPAIR,
         require_answers: bool = True,
-        counting: Counting = PLAIN,
-        marks: Marks | None = None,
-        merge: Merge | None = None,
+        conventions: Conventions | None = None,
     ):
         self.report = report
         self.policy = policy
         self.require_answers = require_answers
-        self.counting = counting
-        self.marks = marks or {}
-        self.merge = merge or Merge.ALWAYS
+        self.conventions = conventions or Conventions()
         self.marks_impossible = False  # whether any row says outright that it has no answer
         self._ids: set[str] = set()
         self._endings: dict[str, int] = {}
@@ -97,6 +82,8 @@ class Verifier:
         """
         report = self.report
         report.rows_read += 1
+        if isinstance(row, LooseExample):
+            row = keep_answers(row, self.conventions.labels, self.conventions.marks_anything)
         mended: dict[str, str] = {}  # reason -> what was found, in the order in which they were met
         try:
             if isinstance(row, BadRow):
@@ -136,7 +123,7 @@ class Verifier:
         if first is not None and self._is_same_question(first, row, found):
             self._merge(first, row, texts, starts)
             return None
-        if first is not None and self.merge is not Merge.NEVER:
+        if first is not None and self.conventions.merge is not Merge.NEVER:
             detail = f"asks what {first['id']} asks of the same context"
             self.report.count(self.report.noticed, "asked_again", row.id or row.where, detail)
         row_id = self._unique_id(row, hash((context, question, is_impossible, *texts, *starts)), mended)
@@ -163,9 +150,9 @@ class Verifier:
         return isinstance(row, LooseExample) and _asked(row.context, row.question) in self._asked
 
     def _is_same_question(self, first: Example, row: LooseExample, found: list[Aligned]) -> bool:
-        if self.merge is Merge.NEVER:
+        if self.conventions.merge is Merge.NEVER:
             return False
-        if self.merge is Merge.ALWAYS or not row.id or row.id == first["id"]:
+        if self.conventions.merge is Merge.ALWAYS or not row.id or row.id == first["id"]:
             return True
         spans = list(zip(first["answers"]["answer_start"], first["answers"]["text"], strict=True))
         overlap = any(
@@ -173,7 +160,7 @@ class Verifier:
             for start, text in spans
             for answer in found
         )
-        return self.merge is Merge.OVERLAPPING and (overlap or not spans or not found)
+        return self.conventions.merge is Merge.OVERLAPPING and (overlap or not spans or not found)
 
     def _merge(self, first: Example, row: LooseExample, texts: list[str], starts: list[int]) -> None:
         """Adds the answers of a row to the example that asks the same question of the same context."""
@@ -244,11 +231,11 @@ class Verifier:
         for answer in row.answers:
             if answer.text is not None:
                 answer.text = self._clean(answer.text, mended)
-            mark = mark_of(context, answer, self.marks, self.counting)
+            mark = mark_of(context, answer, self.conventions.marks or {}, self.conventions.counting)
             if mark is not None:
                 lost.append((alignment.EMPTY_ANSWER if mark is Mark.NO_ANSWER else YES_OR_NO, answer))
                 continue
-            result = align_answer(context, answer, self.counting)
+            result = align_answer(context, answer, self.conventions.counting)
             if isinstance(result, Aligned) and (self.policy == REPAIR or result.how in alignment.AS_GIVEN):
                 found.append(result)
                 self._note_located(row, context, result)
