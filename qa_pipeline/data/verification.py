@@ -117,8 +117,8 @@ class Verifier:
         texts = [answer.text for answer in found]
         starts = [answer.start for answer in found]
         asked = _asked(context, question)
-        # A row without an answer asks for a prediction of its own, where predictions are wanted.
-        is_label = bool(texts) or (is_impossible and self.require_answers)
+        # Where predictions are wanted, an empty answer may be no label: such a row gets a prediction of its own.
+        is_label = bool(texts) or (is_impossible and (self.require_answers or row.is_impossible is True))
         first = self._asked.get(asked) if is_label else None
         if first is not None and self._is_same_question(first, row, found):
             self._merge(first, row, texts, starts)
