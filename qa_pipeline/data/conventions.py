@@ -13,7 +13,7 @@ from enum import Enum
 from qa_pipeline.data.field_mapping import FieldMapping
 from qa_pipeline.data.labels import answer_labels
 from qa_pipeline.data.loose import Label, LooseExample
-from qa_pipeline.data.marks import Mark, marks_in
+from qa_pipeline.data.marks import Mark, marks_in, suspects_in
 from qa_pipeline.data.offsets import CHARACTERS, PLAIN, UNITS, UTF16, Counting, Evidence, weigh
 from qa_pipeline.errors import DataError
 
@@ -48,6 +48,7 @@ class Conventions:
         labels: the labels of the answers, where spans have labels.
         marks_anything: True where labels may name anything, not only kinds of answers.
         merge: which rows are one question.
+        suspects: answers that may be a word for "no answer" which nobody knows.
     """
 
     evidence: Evidence = Evidence()
@@ -55,6 +56,7 @@ class Conventions:
     labels: frozenset[Label] = frozenset()
     marks_anything: bool = False
     merge: Merge = Merge.ALWAYS
+    suspects: frozenset[str] = frozenset()
 
     @property
     def counting(self) -> Counting:
@@ -85,6 +87,7 @@ def find_conventions(
         answer_labels(rows, marks_anything),
         marks_anything,
         _MERGED_IN.get(layout, Merge.ALWAYS),
+        suspects_in(rows),
     )
 
 

@@ -277,7 +277,7 @@ def _mean_length(fields: Fields, path: str) -> float:
 def _finished(spec: dict[str, Any], fields: Fields, how: str) -> FieldMapping:
     """Adds what content tells beyond the fields: the sentinel for "no answer"."""
     spec = dict(spec)
-    if "no_answer_value" not in spec and (sentinel := _sentinel(spec, fields)):
+    if "no_answer_value" not in spec and (sentinel := sentinel_of(mapping_from_dict(spec, how), fields.rows)):
         spec["no_answer_value"] = sentinel
     return mapping_from_dict(spec, how)
 
@@ -312,15 +312,11 @@ def _fits(spec: dict[str, Any], rows: Sequence[RawRow]) -> bool:
     return present("context") and present("question")
 
 
-def _sentinel(spec: dict[str, Any], fields: Fields) -> str | None:
-    paths = [path for role in ("answers.text", "answers") for path in _listed(spec.get(role))]
-    found = [find(row.value, path) for row in fields.rows for path in paths]
+def sentinel_of(mapping: FieldMapping, rows: Sequence[RawRow]) -> str | None:
+    """The known word for "no answer", such as ANSWERNOTFOUND, that is the answer of any row."""
+    found = [find(row.value, path) for row in rows for path in (*mapping.text, *mapping.answers)]
     texts = {text.strip() for value in found for text in all_texts(value)}
     return next((sentinel for sentinel in SENTINELS if sentinel in texts), None)
-
-
-def _listed(paths: Any) -> list[str]:
-    return [paths] if isinstance(paths, str) else list(paths or ())
 
 
 def _tells_questions_apart(fields: Fields, path: str, context: str, question: str) -> bool:

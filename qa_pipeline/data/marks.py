@@ -59,6 +59,7 @@ _YES_NO = _words(
     כן; לא; نعم; لا; हाँ; हां; नहीं; có; không; ya; tidak; 是; 否; 不是; はい; いいえ; 예; 네; 아니요; 아니오; ใช่; ไม่ใช่
     """
 )
+_MANY_CONTEXTS = 5
 _TRUTH = frozenset({"yes", "no", "true", "false"})
 _EDGES = " \t\r\n\u00a0.!\"'`\u2018\u2019\u201c\u201d()[]<>{}*"
 _NO_WORD = re.compile(r"[\W_]+")
@@ -118,6 +119,20 @@ def marks_in(rows: Sequence[LooseExample], counting: Counting = PLAIN) -> Marks:
     if absent & _TRUTH:
         absent |= _TRUTH
     return {word: kind for word, kind in seen.items() if word in absent}
+
+
+def suspects_in(rows: Sequence[LooseExample]) -> frozenset[str]:
+    """Answers that may be a word for "no answer" which nobody knows: appended to many texts, and the answer there."""
+    contexts: dict[str, set[str]] = {}
+    elsewhere: set[str] = set()
+    for row in rows:
+        for answer in row.answers:
+            text = (answer.text or "").strip()
+            if text and row.context.endswith(text):
+                contexts.setdefault(text, set()).add(row.context)
+            elif text:
+                elsewhere.add(text)
+    return frozenset(text for text, seen in contexts.items() if len(seen) >= _MANY_CONTEXTS and text not in elsewhere)
 
 
 def mark_of(context: str, answer: LooseAnswer, marks: Marks, counting: Counting = PLAIN) -> Mark | None:

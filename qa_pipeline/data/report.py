@@ -42,6 +42,7 @@ MEANINGS = {
     "needs_repair": "the answer needs repair and on_bad_data=drop",
     "new_id": "an id used before was given a new ending",
     "one_based_offset": "answer offsets counted from 1",
+    "same_answer_at_the_end": "the same answer ends many contexts: it may stand for no answer",
     "same_answers": "same question, context and answers again",
     "span_outside_context": "the answer span lies outside the context",
     "structured_id": "the id is a list or an object and was written as text",

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from qa_pipeline.data.field_mapping import FieldMapping
-from qa_pipeline.data.inference import check_against_rows, infer_mapping, own_id
+from qa_pipeline.data.inference import check_against_rows, infer_mapping, own_id, sentinel_of
 from qa_pipeline.data.loose import BadRow, RawRow
 from qa_pipeline.data.mapping_spec import read_mapping
 
@@ -42,5 +42,8 @@ def resolve_mapping(spec: Any, stream: Any, source: str | Path | None = None) ->
     check_against_rows(mapping, rows, name)
     if not mapping.id and (path := own_id(rows)):
         mapping = replace(mapping, id=(path,))
+    if not mapping.no_answer_values and (sentinel := sentinel_of(mapping, rows)):
+        mapping = replace(mapping, no_answer_values=frozenset({sentinel}))
+        logger.info('%s: "%s" is read as "no answer"; no_answer_value in the mapping says another word', name, sentinel)
     logger.info("%s: fields by %s: %s", name, mapping.name, json.dumps(mapping.to_dict(), ensure_ascii=False))
     return mapping

@@ -238,7 +238,7 @@ class Verifier:
             result = align_answer(context, answer, self.conventions.counting)
             if isinstance(result, Aligned) and (self.policy == REPAIR or result.how in alignment.AS_GIVEN):
                 found.append(result)
-                self._note_located(row, context, result)
+                self._note(row, context, result)
                 if result.how not in alignment.AS_GIVEN:
                     mended.setdefault(result.how, _describe_repair(answer, result))
             else:
@@ -266,7 +266,13 @@ class Verifier:
             self.report.count(self.report.dropped_answers, reason, row.id or row.where, detail)
         return found, False
 
-    def _note_located(self, row: LooseExample, context: str, answer: Aligned) -> None:
+    def _note(self, row: LooseExample, context: str, answer: Aligned) -> None:
+        if answer.text in self.conventions.suspects:
+            detail = (
+                f'{_short(answer.text)} ends many contexts and is the answer there; if it says "no answer", give it '
+            )
+            detail += "as no_answer_value in a field mapping"
+            self.report.count(self.report.noticed, "same_answer_at_the_end", row.id or row.where, detail)
         self.report.located += answer.how == alignment.LOCATED
         if answer.ambiguous:
             detail = f"answer {_short(answer.text)}: the one at character {answer.start} was taken"

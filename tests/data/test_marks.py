@@ -106,3 +106,20 @@ def test_numbers_that_are_none_in_json_mean_no_answer(tmp_path):
 
 def test_words_are_compared_without_case_and_marks():
     assert word_of(' "N/A". ') == "n/a" and word_of("[No  Answer]") == "no answer" and word_of("<NA>") == "na"
+
+
+def test_a_mapping_without_the_word_for_no_answer_does_not_train_on_it(tmp_path):
+    context = "Good tea, quick delivery. ANSWERNOTFOUND"
+    rows = [row(1, context, "quick delivery", start=10), row(2, context, "ANSWERNOTFOUND", start=26)]
+    mapping = {"context": "context", "question": "question", "answers.text": "answer", "answers.start": "start"}
+    examples, report = load(tmp_path, rows, field_mapping=mapping)
+    assert [e["answers"]["text"] for e in examples] == [["quick delivery"], []]
+    assert examples[0]["context"] == "Good tea, quick delivery." and report.field_mapping["no_answer_value"]
+
+
+def test_an_answer_that_ends_many_contexts_is_noticed(tmp_path):
+    rows = [row(i, f"Text number {i} is here. KEINEANTWORT", "KEINEANTWORT") for i in range(6)]
+    rows.append(row(7, "Text number 7 is here. KEINEANTWORT", "number 7"))
+    examples, report = load(tmp_path, rows)
+    assert len(examples) == 7 and report.noticed["same_answer_at_the_end"] == 6
+    assert "no_answer_value" in report.details["same_answer_at_the_end"][0]
