@@ -132,6 +132,7 @@ class DataReport:
     def count(self, counter: Counter[str], reason: str, where: str, detail: str = "") -> None:
         """Adds one row to `counter` under `reason` and keeps `where`, and what was found, among the first ones."""
         counter[reason] += 1
+        where = where.removeprefix(f"{self.source}, ")  # the report says once which file it is
         places = self.first_ids.setdefault(reason, [])
         if len(places) < FIRST_IDS and where not in places:
             places.append(where)

@@ -61,6 +61,13 @@ def test_first_ids_are_few_and_different():
     assert report.first_ids["answer_not_found"] == [f"id{i}" for i in range(FIRST_IDS)]
 
 
+def test_places_are_named_without_the_file_that_the_report_is_about():
+    report = DataReport("data/x.csv")
+    report.count(report.dropped, "answer_not_found", "data/x.csv, row 7", 'answer "x" is not in the context')
+    assert report.first_ids == {"answer_not_found": ["row 7"]}
+    assert report.details == {"answer_not_found": ['row 7: answer "x" is not in the context']}
+
+
 def test_table_and_json_say_what_was_done():
     report = DataReport("train.json", "squad", rows_read=1200, rows_kept=1100, rows_repaired=3, answerable=1000)
     report.unanswerable, report.contexts, report.answers_kept, report.located = 100, 40, 1500, 7

@@ -150,6 +150,16 @@ def test_an_unplaced_answer_that_is_not_in_the_context_is_not_found():
     assert kept[0]["answers"]["answer_start"] == [25] and report.located == 1
 
 
+def test_an_empty_place_beside_a_text_says_nothing_of_no_answer():
+    for start, end in ((25, 25), (0, 0)):
+        kept, report = verify(row(answers=[LooseAnswer("London", start, end)]))
+        assert kept[0]["answers"] == {"text": ["London"], "answer_start": [25]}
+    kept, report = verify(row(answers=[LooseAnswer("Paris", 0, 0)]))
+    assert not kept and report.dropped == {"answer_not_found": 1}
+    kept, report = verify(row(answers=[LooseAnswer(None, 25, 25)]))
+    assert not kept and report.dropped == {"empty_span": 1}
+
+
 def test_an_impossible_row_with_answers_is_mended_by_its_mark():
     kept, report = verify(row(is_impossible=True))
     assert kept[0]["is_impossible"] and kept[0]["answers"]["text"] == []
