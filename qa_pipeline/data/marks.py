@@ -62,10 +62,7 @@ _YES_NO = _words(
 _MANY_CONTEXTS = 5
 _TRUTH = frozenset({"yes", "no", "true", "false"})
 _EDGES = " \t\r\n\u00a0.!\"'`\u2018\u2019\u201c\u201d()[]<>{}*"
-_NO_WORD = re.compile(r"[\W_]+")
-
-MISSING_VALUES = frozenset({*_MISSING, "none"})
-"""What a cell of a question or a text holds where the table had none."""
+_NO_WORD = re.compile(r"[-\u2010-\u2015\u2212_.?!*/\\#~=\s]+")
 
 Marks = dict[str, Mark]
 """The words, as `word_of` writes them, that are marks in a source."""
@@ -78,7 +75,9 @@ def word_of(text: str) -> str:
 
 def is_missing(text: str) -> bool:
     """True for what programs write where a question or a text is missing: "nan", "None", "N/A", "-"."""
-    return len(text) < 40 and (word_of(text) in MISSING_VALUES or _NO_WORD.fullmatch(text.strip()) is not None)
+    return len(text) < 40 and (
+        word_of(text) in _MISSING or word_of(text) == "none" or _NO_WORD.fullmatch(text.strip()) is not None
+    )
 
 
 def is_not_given(category: str) -> bool:
@@ -89,11 +88,6 @@ def is_not_given(category: str) -> bool:
 def is_yes_or_no(text: str) -> bool:
     """True for yes, no, true, false and their like in other languages."""
     return word_of(text) in _YES_NO
-
-
-def could_be_mark(text: str) -> bool:
-    """True for a word that a source may use for "no answer", or for yes and no."""
-    return _kind(text) is not None
 
 
 def marks_in(rows: Sequence[LooseExample], counting: Counting = PLAIN) -> Marks:

@@ -54,6 +54,13 @@ def test_what_one_word_means_says_nothing_of_the_others(tmp_path):
     assert report.dropped == {"yes_or_no_answer": 1}
 
 
+def test_signs_are_answers_and_strokes_are_none(tmp_path):
+    rows = [row(1, "Press + to add.", "+"), row(2, "It costs 5 €.", "€"), row(3, "We say 👍 to it.", "👍")]
+    rows.append(row(4, "A well-known bank.", "--"))
+    examples, _ = load(tmp_path, rows)
+    assert [e["answers"]["text"] for e in examples] == [["+"], ["€"], ["👍"], []]
+
+
 def test_a_source_that_uses_a_word_as_a_mark_uses_it_so_everywhere(tmp_path):
     rows = [row(1, "None of the rooms is free.", "None"), row(2, "The desk is open.", "None")]
     examples, _ = load(tmp_path, rows)
