@@ -51,9 +51,13 @@ def how_to_map_answers(mapping: FieldMapping, rows: Sequence[RawRow]) -> str:
             "in the contexts (an answer is a part of its context, not yes or no, a category or words of its own); "
         )
     paste = {**mapping.to_dict(), "answers.text": likely[0]}
+    both = ""
+    if len(likely) > 1:
+        more = {**paste, "more_answers": likely[1:] if len(likely) > 2 else likely[1]}
+        both = f"; if all of {listed(likely)} do: --field_mapping '{json.dumps(more, ensure_ascii=False)}'"
     return (
         f"no column was taken for the answers. Unused columns: {listed(unused)}; if one of them holds the answers: "
-        f"--field_mapping '{json.dumps(paste, ensure_ascii=False)}'; "
+        f"--field_mapping '{json.dumps(paste, ensure_ascii=False)}'{both}; "
     )
 
 
@@ -90,7 +94,7 @@ def may_hold_answers(rows: Sequence[RawRow], path: str, context: str) -> bool:
 def are_references(rows: Sequence[RawRow], group: Sequence[str], context: str) -> bool:
     """Whether numbered columns hold several references of each question."""
     known = all(may_hold_answers(rows, path, context) for path in group)
-    return known and group[0][-1].isdigit() and any(holds_answers(rows, path, context) for path in group)
+    return known and group[-1][-1].isdigit() and any(holds_answers(rows, path, context) for path in group)
 
 
 def are_choices(rows: Sequence[RawRow], path: str) -> bool:

@@ -79,12 +79,13 @@ def find_conventions(
     Raises:
         DataError: most spans without a text cut words however they are counted.
     """
-    evidence = _weigh(rows, mapping, layout, source, require_answers)
     marks_anything = layout in _MARKED_IN or any(path.split(".")[-1] in _MARKED_IN for path in mapping.answers)
+    labels = answer_labels(rows, marks_anything)
+    evidence = _weigh(rows, mapping, layout, source, require_answers, labels)
     return Conventions(
         evidence,
         marks_in(rows, evidence.counting),
-        answer_labels(rows, marks_anything),
+        labels,
         marks_anything,
         _MERGED_IN.get(layout, Merge.ALWAYS),
         suspects_in(rows),
@@ -103,14 +104,19 @@ def with_conventions(mapping: FieldMapping, conventions: Conventions) -> FieldMa
 
 
 def _weigh(
-    rows: Sequence[LooseExample], mapping: FieldMapping, layout: str, source: str, require_answers: bool
+    rows: Sequence[LooseExample],
+    mapping: FieldMapping,
+    layout: str,
+    source: str,
+    require_answers: bool,
+    labels: frozenset[Label],
 ) -> Evidence:
     """How offsets count: as the mapping says, as the rows show, or as the tool behind them does."""
     prior = _COUNTED_BY_TOOL.get(layout, PLAIN)
     said = mapping.offset_unit is not None or mapping.offset_base is not None
     if said:
         prior = Counting(mapping.offset_unit or CHARACTERS, mapping.offset_base or 0)
-    evidence = weigh(rows, prior, fixed=said, ends_known=mapping.inclusive_end is not None)
+    evidence = weigh(rows, prior, fixed=said, ends_known=mapping.inclusive_end is not None, labels=labels)
     if said or not evidence.doubtful:
         return evidence
     if not require_answers:

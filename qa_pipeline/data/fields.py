@@ -223,6 +223,8 @@ def numbered(paths: Sequence[str]) -> list[list[str]]:
         stem, count = _NUMBERED.subn("#", path)
         if count:
             groups.setdefault(stem.lower(), []).append(path)
+    for stem, group in groups.items():  # "answer" beside "answer 2" is the first of them
+        group[:0] = [path for path in paths if f"{path.lower()}#" == stem]
     return [group for group in groups.values() if len(group) > 1]
 
 

@@ -40,6 +40,7 @@ _SIGNATURES = {
     "subjqa": {"review", "question", "human_ans_spans", "human_ans_indices"},
     "mrqa": {"context", "question", "detected_answers"},
 }
+_FEW_ANSWERS, _MOST_ANSWERS = 0.2, 0.8  # shares of the answers that stand in a column
 _QUESTION_WORDS = re.compile(
     r"(who|what|when|where|which|why|how|whose|whom|is|are|was|were|do|does|did|can|could|will|would|should|has|have)\b",
     re.IGNORECASE,
@@ -124,6 +125,7 @@ def _by_names(fields: Fields, source: str) -> FieldMapping:
     context = _one(
         fields, "context", [p for p in fields.candidates("context") if p != question], answer, chosen, source
     )
+    context, question = _by_answers(fields, context, question, answer)
     chosen["context"] = context
     spec: dict[str, Any] = {"context": context, "question": question}
     spec |= {role: path for role, path in answer.items() if path not in (context, question)}
@@ -158,6 +160,10 @@ def _choose_text(spec: dict[str, Any], fields: Fields) -> None:
         return
     if len(groups) == 1 and (named is None or named in groups[0]) and are_references(fields.rows, groups[0], context):
         spec["answers.text"], spec["more_answers"] = groups[0][0], groups[0][1:]
+        return
+    # Columns that differ in a letter alone may be choices, or several annotators': the user must say.
+    if named is not None and any(named in group and len(group) > 1 for group in groups) and not is_plain:
+        del spec["answers.text"]
         return
     if named is not None and not may_hold_answers(fields.rows, named, context):
         del spec["answers.text"]  # yes and no, categories, ids: nothing that a text has parts of
@@ -230,12 +236,26 @@ def _one(
     guess = {role: (best or candidates)[0]} if best or candidates else {}
     context = next((path for path in (*fields.candidates("context"), *texts) if path not in guess.values()), "PATH")
     left = [path for path in texts if path not in (context, guess.get("context"), *answer.values())]
+    left = [path for path in left if fields.values[path] != fields.values.get(context)]
     question = max(left, key=lambda path: _question_score(fields, path, answer), default="PATH")
     paste = {"context": context, "question": question, **answer, **chosen, **guess}
     raise DataError(
         f"{source}: {problem}. Fields: {listed(list(fields.values))}. Choose with a field mapping, for example:\n"
         f"  --field_mapping '{json.dumps(paste, ensure_ascii=False)}'"
     )
+
+
+def _by_answers(fields: Fields, context: str, question: str, answer: dict[str, str]) -> tuple[str, str]:
+    """(context, question) by name, or those in which the answers stand where they hardly stand in the named one."""
+    if not answer.keys() & {"answers", "answers.text"} or _context_score(fields, context, answer) >= _FEW_ANSWERS:
+        return context, question
+    others = [path for path in fields.values if "." not in path and path not in (context, *answer.values())]
+    better = [path for path in others if _context_score(fields, path, answer) >= _MOST_ANSWERS]
+    if len(better) != 1:
+        return context, question
+    if better == [question]:  # the two names are in each other's place
+        return (question, context) if _question_score(fields, context, {}) >= 0.5 else (context, question)
+    return better[0], question
 
 
 def _context_score(fields: Fields, path: str, answer: dict[str, str]) -> float:

@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from qa_pipeline.data.folding import ENTITY, cuts_word
-from qa_pipeline.data.loose import LooseExample
+from qa_pipeline.data.loose import Label, LooseAnswer, LooseExample
 
 CHARACTERS, BYTES, UTF16, WORDS, TOKENS = "characters", "bytes", "utf16", "words", "tokens"
 CRLF_AS_ONE, LF_AS_TWO, UNESCAPED = "crlf_as_one", "lf_as_two", "unescaped_html"
@@ -96,8 +96,9 @@ class Evidence:
         fitting: how many of them fit, so read: the text stands there, or no edge cuts a word.
         as_characters: how many fit as characters from 0.
         has_texts: True where `answers` have texts.
-        doubtful: True where most spans without a text begin inside words or lie outside the context however they are
-            read: no reading is right. (In many languages a right span may end inside a word.)
+        doubtful: True where most spans without a text cut words or lie outside the context however they are read: no
+            reading is right. (In languages with suffixes and compounds a right span may end inside a word, so that
+            spans all of which begin with a word are not doubted.)
     """
 
     counting: Counting = PLAIN
@@ -115,7 +116,11 @@ class Evidence:
 
 
 def weigh(
-    rows: Sequence[LooseExample], prior: Counting = PLAIN, fixed: bool = False, ends_known: bool = False
+    rows: Sequence[LooseExample],
+    prior: Counting = PLAIN,
+    fixed: bool = False,
+    ends_known: bool = False,
+    labels: frozenset[Label] = frozenset(),
 ) -> Evidence:
     """Decides how the offsets of `rows` count.
 
@@ -124,14 +129,15 @@ def weigh(
         prior: what the tool that wrote them is known to count; taken where the rows fit it as well as anything else.
         fixed: True takes the prior's unit and base whatever the rows say, and only counts what fits them.
         ends_known: True where the ends were made exclusive already.
+        labels: of marked spans those that are answers; the others say nothing.
 
     Returns:
         The counting that most answers fit; characters from 0 where there is no evidence.
     """
-    texts = list(_texts(rows))
+    texts = list(_texts(rows, labels))
     if texts:
         return _weigh_texts(texts, prior, fixed, ends_known)
-    spans = list(_spans(rows))
+    spans = list(_spans(rows, labels))
     if spans:
         return _weigh_spans(spans, prior, fixed, ends_known)
     return Evidence(prior)
@@ -142,11 +148,17 @@ def weigh(
 _Text = tuple[str, str, int, int | None]
 
 
-def _texts(rows: Sequence[LooseExample]) -> Iterator[_Text]:
+def _placed(rows: Sequence[LooseExample], labels: frozenset[Label]) -> Iterator[tuple[LooseExample, LooseAnswer]]:
     for row in rows:
         for answer in row.answers:
-            if answer.text is not None and answer.start is not None and answer.start >= 0 and answer.text.strip():
-                yield row.context, answer.text.strip(), answer.start, answer.end
+            if answer.start is not None and answer.start >= 0 and (answer.label is None or answer.label in labels):
+                yield row, answer
+
+
+def _texts(rows: Sequence[LooseExample], labels: frozenset[Label]) -> Iterator[_Text]:
+    for row, answer in _placed(rows, labels):
+        if answer.text is not None and answer.start is not None and answer.text.strip():
+            yield row.context, answer.text.strip(), answer.start, answer.end
 
 
 def _weigh_texts(answers: list[_Text], prior: Counting, fixed: bool, ends_known: bool) -> Evidence:
@@ -195,13 +207,10 @@ def _with_ends(counting: Counting, answers: list[_Text]) -> Counting:
 _Span = tuple[str, int, int]
 
 
-def _spans(rows: Sequence[LooseExample]) -> Iterator[_Span]:
-    for row in rows:
-        if row.is_impossible:
-            continue
-        for answer in row.answers:
-            if answer.text is None and answer.start is not None and answer.end is not None and answer.start >= 0:
-                yield row.context, answer.start, answer.end
+def _spans(rows: Sequence[LooseExample], labels: frozenset[Label]) -> Iterator[_Span]:
+    for row, answer in _placed(rows, labels):
+        if answer.text is None and answer.start is not None and answer.end is not None and not row.is_impossible:
+            yield row.context, answer.start, answer.end
 
 
 def _weigh_spans(spans: list[_Span], prior: Counting, fixed: bool, ends_known: bool) -> Evidence:
@@ -230,8 +239,8 @@ def _weigh_spans(spans: list[_Span], prior: Counting, fixed: bool, ends_known: b
         best, chosen = words, fits(words)
     # In languages with suffixes and compounds a right answer may end inside a word, but it is not two letters long.
     short = sorted(end - start for _, start, end in spans)[len(spans) // 2] < _SHORT
-    begun = sum(fit.begins_badly for fit in chosen) * 2 > len(spans)
-    doubtful = whole(chosen) * 2 < len(spans) and (begun or short)
+    begun = sum(fit.begins_badly for fit in chosen) * 5 >= len(spans)
+    doubtful = whole(chosen) * 2 < len(spans) and (begun or short or len(spans) < _FEWEST_BETTER)
     return Evidence(best, len(spans), whole(chosen), whole(plain), has_texts=False, doubtful=doubtful)
 
 

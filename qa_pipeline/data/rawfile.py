@@ -150,8 +150,9 @@ def _western(path: Path, foreign: bytearray, letters: int) -> str:
     # In western languages few letters have accents; a sign within a word is a letter of another code page.
     if undefined or letters_of_others or len(foreign) > 0.4 * (len(foreign) + letters) or _SIGN_IN_WORD.search(text):
         raise DataError(
-            f"{path}: expected UTF-8 text, found another encoding that the text does not tell; convert the file, for "
-            "example: iconv -f CP1250 -t UTF-8 IN > OUT (CP1251 for Cyrillic, GB18030 for Chinese, SHIFT_JIS or EUC-KR)"
+            f"{path}: expected UTF-8 text, found an encoding that is not UTF-8, UTF-16 or Windows-1252; which one it "
+            "is only you know: iconv -f ENCODING -t UTF-8 IN > OUT (CP1250 for Polish or Czech, CP1251 for Cyrillic, "
+            "CP1254 for Turkish, GB18030 for Chinese, SHIFT_JIS for Japanese, EUC-KR for Korean, MACINTOSH)"
         )
     return "cp1252"
 

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
@@ -25,7 +26,7 @@ MEANINGS = {
     "byte_offset": "answer offsets counted in UTF-8 bytes",
     "answer_inside_word": "the answer is in the context inside other words only",
     "answerable_and_not": "same question and context, answerable and unanswerable: the answers were kept",
-    "contradictory_answers": "same question and context, no answer in common (all are references now)",
+    "contradictory_answers": "same question and context, and the answers differ (all are references now)",
     "crlf_as_one_offset": "answer offsets counted with one character for a line end of two",
     "duplicate_id": "the id of another row with other content",
     "empty_answer": "the answer is empty among others that are not",
@@ -45,6 +46,7 @@ MEANINGS = {
     "same_answer_at_the_end": "the same answer ends many contexts: it may stand for no answer",
     "same_answers": "same question, context and answers again",
     "span_outside_context": "the answer span lies outside the context",
+    "span_cuts_word": "a span without a text that begins or ends inside a word (kept as it is)",
     "structured_id": "the id is a list or an object and was written as text",
     "token_offset": "answer offsets counted in words and punctuation marks",
     "tolerant": "answer matched apart from spaces, Unicode forms, case, quotes, dashes or HTML's character references",
@@ -53,6 +55,7 @@ MEANINGS = {
     "unquoted": "quotation marks around the answer left out",
     "utf16_offset": "answer offsets counted in UTF-16 units",
     "whole_number": 'the ".0" of a whole number left out',
+    "word_for_no_answer": 'a word that the text does not have, read as "no answer"',
     "word_offset": "answer offsets counted in words",
     "yes_or_no_answer": "yes, no, true or false where the text does not say it: no part of the text to point at",
 }
@@ -213,7 +216,10 @@ class DataReport:
         return lines
 
     def _facts(self) -> tuple[tuple[str, str | None], ...]:
-        return ("answer offsets", self.offsets), ("encoding", self.encoding)
+        mapping = self.field_mapping or {}
+        found = mapping.keys() & {"offset_unit", "offset_base", "inclusive_end"}
+        paste = f"--field_mapping '{json.dumps(mapping, ensure_ascii=False)}'" if found else None
+        return ("answer offsets", self.offsets), ("to read it so again", paste), ("encoding", self.encoding)
 
 
 def _line(name: str, count: int, note: str = "") -> str:

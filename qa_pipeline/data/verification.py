@@ -13,11 +13,11 @@ from qa_pipeline.data import alignment
 from qa_pipeline.data.alignment import Aligned, align_answer
 from qa_pipeline.data.conventions import Conventions, Merge
 from qa_pipeline.data.example import Example
-from qa_pipeline.data.folding import whole_characters
+from qa_pipeline.data.folding import is_whole, whole_characters
 from qa_pipeline.data.labels import keep_answers
 from qa_pipeline.data.loose import BadRow, LooseAnswer, LooseExample
-from qa_pipeline.data.marks import Mark, mark_of
-from qa_pipeline.data.report import DataReport
+from qa_pipeline.data.marks import Mark, is_missing, mark_of
+from qa_pipeline.data.report import MEANINGS, DataReport
 from qa_pipeline.errors import DataError
 
 REPAIR, DROP, ERROR = "repair", "drop", "error"
@@ -174,7 +174,8 @@ class Verifier:
         known = list(zip(first["answers"]["text"], first["answers"]["answer_start"], strict=True))
         new = [answer for answer in zip(texts, starts, strict=True) if answer not in known]
         reason = "answerable_and_not" if bool(texts) != bool(known) else "more_references" if new else "same_answers"
-        report.count(report.merged, reason, where, f"asks what {first['id']} asks of the same context")
+        other = "an earlier row with this id" if row.id == first["id"] else first["id"]
+        report.count(report.merged, reason, where, f"asks what {other} asks of the same context")
         if known and new and not {text.casefold() for text, _ in known} & {text.casefold() for text in texts}:
             detail = f"answer {_short(texts[0])} beside {_short(known[0][0])} of {first['id']}"
             report.count(report.noticed, "contradictory_answers", where, detail)
@@ -232,17 +233,25 @@ class Verifier:
             if answer.text is not None:
                 answer.text = self._clean(answer.text, mended)
             mark = mark_of(context, answer, self.conventions.marks or {}, self.conventions.counting)
+            if mark is Mark.NO_ANSWER and answer.text is not None and not is_missing(answer.text):
+                detail = f'answer {_short(answer.text)} read as "no answer"'
+                self.report.count(self.report.noticed, "word_for_no_answer", row.id or row.where, detail)
             if mark is not None:
                 lost.append((alignment.EMPTY_ANSWER if mark is Mark.NO_ANSWER else YES_OR_NO, answer))
                 continue
             result = align_answer(context, answer, self.conventions.counting)
             if isinstance(result, Aligned) and (self.policy == REPAIR or result.how in alignment.AS_GIVEN):
                 found.append(result)
-                self._note(row, context, result)
+                self._note(row, context, answer, result)
                 if result.how not in alignment.AS_GIVEN:
                     mended.setdefault(result.how, _describe_repair(answer, result))
             else:
                 lost.append(("needs_repair" if isinstance(result, Aligned) else result.reason, answer))
+                if isinstance(result, Aligned) and result.how == self.conventions.counting.reason:
+                    raise _Unusable(
+                        "needs_repair",
+                        f"{_describe_repair(answer, result)}: {MEANINGS[result.how]}; set on_bad_data=repair",
+                    )
         if lost:
             return self._without_lost(row, context, found, lost)
         if not found and row.is_impossible is False and self.require_answers:
@@ -266,7 +275,10 @@ class Verifier:
             self.report.count(self.report.dropped_answers, reason, row.id or row.where, detail)
         return found, False
 
-    def _note(self, row: LooseExample, context: str, answer: Aligned) -> None:
+    def _note(self, row: LooseExample, context: str, claimed: LooseAnswer, answer: Aligned) -> None:
+        if claimed.text is None and not is_whole(context, answer.start, answer.start + len(answer.text)):
+            detail = f"span {claimed.start} to {claimed.end} is {_short(answer.text)}"
+            self.report.count(self.report.noticed, "span_cuts_word", row.id or row.where, detail)
         if answer.text in self.conventions.suspects:
             detail = (
                 f'{_short(answer.text)} ends many contexts and is the answer there; if it says "no answer", give it '

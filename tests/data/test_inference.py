@@ -206,13 +206,47 @@ def test_a_column_that_is_called_answer_is_never_given_up_for_another(rows, expe
     assert mapping.get("answers.text") == expected and "answers.span" not in mapping
 
 
-def test_columns_of_several_annotators_are_several_references():
+@pytest.mark.parametrize("names", [("answer_1", "answer_2"), ("answer", "answer 2"), ("Answer1", "Answer2")])
+def test_columns_of_several_annotators_are_several_references(names):
     rows = [
-        {"context": TREATY, "question": "When?", "answer_1": "3 July 1620", "answer_2": "1620"},
-        {"context": NOTES, "question": "Who?", "answer_1": "Ada Lovelace", "answer_2": ""},
+        {"context": TREATY, "question": "When?", names[0]: "3 July 1620", names[1]: "1620"},
+        {"context": NOTES, "question": "Who?", names[0]: "Ada Lovelace", names[1]: ""},
     ]
     mapping = inferred(*rows)
-    assert (mapping["answers.text"], mapping["more_answers"]) == ("answer_1", "answer_2")
+    assert (mapping["answers.text"], mapping["more_answers"]) == names
+
+
+@pytest.mark.parametrize("names", [("answer_a", "answer_b"), ("gold", "expected")])
+def test_columns_that_may_be_choices_or_references_are_left_open_with_both_mappings(tmp_path, names):
+    rows = [
+        {"context": TREATY, "question": "When?", names[0]: "3 July 1620", names[1]: "1620"},
+        {"context": NOTES, "question": "Who?", names[0]: "Ada Lovelace", names[1]: "Ada"},
+    ]
+    (tmp_path / "x.jsonl").write_text(jsonl(rows), encoding="utf-8")
+    with pytest.raises(DataError, match="if one of them holds the answers: .*; if all of .* do: ") as caught:
+        load_examples(tmp_path / "x.jsonl")
+    one, both = (part.split("'")[0] for part in str(caught.value).split("--field_mapping '")[1:3])
+    assert len(load_examples(tmp_path / "x.jsonl", field_mapping=one)[0][0]["answers"]["text"]) == 1
+    assert load_examples(tmp_path / "x.jsonl", field_mapping=both)[0][0]["answers"]["text"] == ["3 July 1620", "1620"]
+
+
+def test_the_text_is_the_column_in_which_the_answers_stand_whatever_the_names_say():
+    rows = [
+        {"context": f"Leaflet number {i}", "body": text, "question": f"Which one, {i}?", "answer": answer}
+        for i, (text, answer) in enumerate([(TREATY, "3 July 1620"), (NOTES, "Ada Lovelace"), (NOTES, "1843")])
+    ]
+    assert inferred(*rows)["context"] == "body"
+    swapped = [{"context": row["question"], "question": row["body"], "answer": row["answer"]} for row in rows]
+    mapping = inferred(*swapped)
+    assert (mapping["context"], mapping["question"]) == ("question", "context")
+
+
+def test_the_printed_mapping_never_has_one_text_twice():
+    rows = [{"text": TREATY, "data": {"text": TREATY}, "answer": "1620"}]
+    with pytest.raises(DataError, match="no field is named or reads like the question") as caught:
+        inferred(*rows)
+    pasted = json.loads(str(caught.value).split("--field_mapping '")[1].rstrip("'"))
+    assert pasted["question"] == "PATH"
 
 
 @pytest.mark.parametrize("flag", ["answerable", "is_answerable"])

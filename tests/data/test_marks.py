@@ -33,6 +33,8 @@ def row(number: int, context: str, answer: str, **more) -> dict:
 def test_a_word_that_the_text_does_not_have_means_unanswerable(tmp_path, word):
     examples, report = load(tmp_path, [row(1, "The bank is open.", "open"), row(2, "The finance desk.", word)])
     assert [example["is_impossible"] for example in examples] == [False, True] and not report.dropped
+    said = report.details.get("word_for_no_answer", [])
+    assert is_missing(word) or said == [f'2: answer "{word}" read as "no answer"']
 
 
 def test_a_word_that_the_texts_have_is_an_answer(tmp_path):

@@ -172,6 +172,21 @@ def test_spans_that_cut_words_however_they_are_counted_are_refused_with_what_to_
     assert len(examples) == 6 and examples[0]["answers"] == {"text": [context[6:10].strip()], "answer_start": [6]}
 
 
+def test_spans_that_begin_inside_words_here_and_there_are_refused_and_single_ones_are_noticed(tmp_path):
+    context = "The lift holds eight people. The gard is here, the vaccine too, open 8 am."
+    whole = [(0, 8), (29, 37), (47, 58)]
+    cut = [(10, 20), (22, 31), (39, 50), (48, 57), (6, 12), (5, 11), (17, 24)]
+    rows = [{"context": context, "question": f"{i}?", "start": s, "end": e} for i, (s, e) in enumerate([*whole, *cut])]
+    path = tmp_path / "rows.json"
+    path.write_text(json.dumps(rows))
+    with pytest.raises(DataError, match="answer spans cut words"):
+        load_examples(path)
+    path.write_text(json.dumps([*rows[:3], rows[9]]))
+    examples, report = load_examples(path)
+    assert len(examples) == 4 and report.noticed["span_cuts_word"] == 1
+    assert "span 17 to 24 is" in report.details["span_cuts_word"][0]
+
+
 def test_the_unit_of_a_tool_is_taken_where_the_rows_do_not_decide(tmp_path):
     """Label Studio counts UTF-16 units; in Japanese no edge of a span shows it."""
     context = "😀橋は1932年に完成した。"
