@@ -147,8 +147,20 @@ def _parser() -> argparse.ArgumentParser:
     reading.add_argument("--split", help="split of a folder or Hub data set")
     reading.add_argument("--dataset_config_name", help="configuration of a Hub data set")
     reading.add_argument("--cache_dir", help="where Hub data is cached")
-    reading.add_argument("--on_bad_data", choices=POLICIES, default="repair")
-    reading.add_argument("--max_bad_fraction", type=_fraction, default=0.2, metavar="F")
+    reading.add_argument(
+        "--on_bad_data",
+        choices=POLICIES,
+        default="repair",
+        help="mend what can be mended and drop the rest, drop all that is not right, or stop at the first fault "
+        "(default: %(default)s)",
+    )
+    reading.add_argument(
+        "--max_bad_fraction",
+        type=_fraction,
+        default=0.2,
+        metavar="F",
+        help="more dropped rows than this share of those read is an error (default: %(default)s)",
+    )
     reading.add_argument("--max_samples", type=_count, metavar="N", help="stop after N questions")
     reading.add_argument("--without_answers", action="store_true", help="the data is for prediction")
 
@@ -159,13 +171,25 @@ def _parser() -> argparse.ArgumentParser:
         metavar="T",
         help="tokenizer to measure lengths with, or none (default: %(default)s)",
     )
-    command.add_argument("--max_answer_length", type=_count, default=30, metavar="TOKENS")
-    command.add_argument("--max_seq_length", type=_count, default=384, metavar="TOKENS")
+    command.add_argument(
+        "--max_answer_length",
+        type=_count,
+        default=30,
+        metavar="TOKENS",
+        help="say how many answers a model with this limit could not give (default: %(default)s)",
+    )
+    command.add_argument(
+        "--max_seq_length",
+        type=_count,
+        default=384,
+        metavar="TOKENS",
+        help="say how many contexts need more than one window of this length (default: %(default)s)",
+    )
     command.add_argument("--report", metavar="FILE", help="also write the report as JSON")
     command.set_defaults(command=check)
 
     command = commands.add_parser("convert", parents=[reading], help="write a data set as clean SQuAD 2.0 JSON")
-    command.add_argument("output", metavar="OUT.json")
+    command.add_argument("output", metavar="OUT.json", help="the file to write; its folder is made where there is none")
     command.set_defaults(command=convert)
     for name, text in GENERATION.items():
         commands.add_parser(name, help=text)

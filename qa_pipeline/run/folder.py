@@ -21,6 +21,9 @@ from qa_pipeline.process.resuming import EndedTraining
 
 logger = logging.getLogger(__name__)
 
+_ABOUT_THE_FOLDER = frozenset({"output_dir", "overwrite_output_dir"})
+"""Settings that may differ when a run goes on without changing what it makes."""
+
 PACKAGES = ("torch", "transformers", "peft", "accelerate", "datasets", "bitsandbytes", "tokenizers", "numpy")
 
 
@@ -133,6 +136,8 @@ class RunFolder:
             trained = "train" in self.record["stages"] or checkpoints.list_checkpoints(self.path)
             ending = "; steps done stay as they are" if trained else ""
             for key, old, new in differences(earlier.get("config", {}), config):
+                if key in _ABOUT_THE_FOLDER:
+                    continue
                 logger.warning("%s was %r in this run before and is now %r%s", key, old, new, ending)
             self.record["resumed"] = int(earlier.get("resumed", 0)) + 1
         self.record |= {"config": config, "identity": identity, "versions": versions(), **facts}

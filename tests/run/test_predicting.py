@@ -73,3 +73,10 @@ def test_rows_that_were_merged_into_one_question_have_its_prediction_under_their
     predicted(data, finished, tmp_path / "run", [*rows, {**first, "id": "asked again"}])
     texts = read_json(tmp_path / "run" / "out" / "predict_predictions.json")
     assert len(texts) == len(rows) + 1 and texts["asked again"] == texts[first["id"]]
+
+
+def test_rows_that_cannot_be_asked_are_a_warning(rows, data, finished, tmp_path):
+    results = predicted(data, finished, tmp_path / "run", [*rows, {**rows[0], "id": "blank", "question": " "}])
+    (warning,) = [text for text in results["warnings"] if "cannot be asked" in text]
+    assert "1 of" in warning and "question without text: blank" in warning
+    assert "blank" not in read_json(tmp_path / "run" / "out" / "predict_predictions.json")
