@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import secrets
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -41,14 +42,15 @@ def null_odds_name(split: str) -> str:
     return f"{split}_null_odds.json"
 
 
-def write_bytes(path: str | Path, content: bytes) -> Path:
-    """Writes `content` to `path` atomically (temporary file, fsync, rename), making parent folders."""
+def write_bytes(path: str | Path, content: bytes | Iterable[bytes]) -> Path:
+    """Writes `content`, whole or in pieces, to `path` atomically (temporary file, fsync, rename), with its folders."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
     try:
         with open(temporary, "wb") as handle:
-            handle.write(content)
+            for piece in (content,) if isinstance(content, bytes) else content:
+                handle.write(piece)
             handle.flush()
             os.fsync(handle.fileno())
         os.replace(temporary, path)

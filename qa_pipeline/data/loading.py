@@ -131,12 +131,25 @@ def to_squad(examples: Iterable[Example]) -> dict[str, Any]:
 
 def write_squad(path: str | Path, examples: Iterable[Example]) -> Path:
     """Writes `examples` as SQuAD 2.0 JSON on one line, atomically."""
-    return write_bytes(path, squad_bytes(examples))
+    return write_bytes(path, _squad_pieces(examples))
 
 
 def squad_bytes(examples: Iterable[Example]) -> bytes:
     """What `write_squad` writes."""
-    return (json.dumps(to_squad(examples), ensure_ascii=False) + "\n").encode("utf-8")
+    return b"".join(_squad_pieces(examples))
+
+
+def _squad_pieces(examples: Iterable[Example]) -> Iterator[bytes]:
+    """The file a paragraph at a time: as one text, a single emoji would make all of it four bytes a character."""
+    squad = to_squad(examples)
+    yield f'{{"version": {json.dumps(squad["version"])}, "data": ['.encode()
+    for number, article in enumerate(squad["data"]):
+        title = json.dumps(article["title"], ensure_ascii=False)
+        yield f'{", " if number else ""}{{"title": {title}, "paragraphs": ['.encode()
+        for index, paragraph in enumerate(article["paragraphs"]):
+            yield ((", " if index else "") + json.dumps(paragraph, ensure_ascii=False)).encode()
+        yield b"]}"
+    yield b"]}\n"
 
 
 def _check_arguments(on_bad_data: str, max_bad_fraction: float, max_samples: int | None) -> None:

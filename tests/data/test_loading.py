@@ -46,6 +46,14 @@ def test_squad_round_trip_keeps_titles_metadata_and_impossible_rows(tmp_path):
     assert [a["title"] for a in to_squad(examples)["data"]] == ["A", "B", ""]
 
 
+def test_what_is_written_in_pieces_is_the_json_of_the_whole(tmp_path):
+    rows = [flat(0, title="A \N{PARTY POPPER}"), flat(1, title="B"), flat(2, context="Other words in London.")]
+    examples, _ = load_examples(write(tmp_path / "rows.jsonl", rows), max_bad_fraction=1)
+    path = write_squad(tmp_path / "clean.json", examples)
+    assert path.read_text(encoding="utf-8") == json.dumps(to_squad(examples), ensure_ascii=False) + "\n"
+    assert write_squad(tmp_path / "none.json", []).read_text() == '{"version": "v2.0", "data": []}\n'
+
+
 def test_contexts_are_shared(tmp_path):
     examples, _ = load_examples(write(tmp_path / "rows.jsonl", [flat(i) for i in range(5)]))
     assert len({id(example["context"]) for example in examples}) == 1
