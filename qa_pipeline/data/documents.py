@@ -15,8 +15,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
-from qa_pipeline.data.document_formats import read_docx, read_html, read_markdown, read_pdf
+from qa_pipeline.data.document_formats import read_markdown
+from qa_pipeline.data.html_format import read_html
+from qa_pipeline.data.pdf_format import read_pdf
 from qa_pipeline.data.rawfile import missing_file, reading
+from qa_pipeline.data.word_format import read_docx
 from qa_pipeline.errors import DataError
 
 logger = logging.getLogger(__name__)

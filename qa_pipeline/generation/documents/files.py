@@ -69,9 +69,10 @@ def source_texts(sources: Sequence[str], notes: list[str], leave: str | None = N
     names = _names([path for path, _ in files] + others, folders)
     bad: list[str] = []
     guessed: list[str] = []
+    titles: set[str] = set()
     for path, _ in sorted(files, key=lambda file: _is_jsonl(file[0])):
         try:
-            texts = _rows(path, names[path], notes) if _is_jsonl(path) else [_whole(path, names[path], guessed)]
+            texts = _rows(path, names[path], notes) if _is_jsonl(path) else [_whole(path, names[path], guessed, titles)]
         except DataError as error:
             if len(files) == 1:
                 raise
@@ -158,13 +159,20 @@ def _short_name(path: Path, folders: Sequence[Path]) -> str:
     return path.name
 
 
-def _whole(path: Path, name: str, guessed: list[str]) -> SourceText:
-    """A document, whatever its format."""
+def _whole(path: Path, name: str, guessed: list[str], titles: set[str]) -> SourceText:
+    """A document, whatever its format.
+
+    Its title is its own: rows of one title are taken to be of one document, and templates leave their title in many.
+    """
     document = read_document(path)
     if document.guessed:
         guessed.append(name)
     metadata: dict[str, Any] = {"pages": True} if document.pages else {}
-    return SourceText(name, document.title or path.stem, document.text, metadata)
+    title = document.title or path.stem
+    if title in titles:
+        title = f"{title} ({name})"
+    titles.add(title)
+    return SourceText(name, title, document.text, metadata)
 
 
 def _rows(path: Path, name: str, notes: list[str]) -> list[SourceText]:

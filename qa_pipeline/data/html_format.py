@@ -1,0 +1,132 @@
+"""The text of HTML, through Beautiful Soup, which is imported when needed."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from qa_pipeline.data.document_formats import library, own_title
+from qa_pipeline.data.table_rows import CELL
+
+_SILENT = {
+    *("script", "style", "noscript", "template", "head", "svg", "canvas", "math", "iframe", "object", "video", "audio"),
+    *("nav", "button", "select", "input", "textarea", "dialog", "menu"),
+}
+_FRAME = {"header", "footer", "aside"}  # of the page, unless they are inside of its content
+_CONTENT = {"main", "article"}
+_FRAME_ROLES = {"navigation", "banner", "contentinfo", "search", "complementary", "menu", "menubar", "dialog"}
+_BLOCKS = {
+    *("address", "article", "aside", "blockquote", "body", "caption", "center", "dd", "details", "div", "dl", "dt"),
+    *("fieldset", "figcaption", "figure", "footer", "form", "h1", "h2", "h3", "h4", "h5", "h6", "header", "hr", "html"),
+    *("li", "main", "ol", "p", "pre", "section", "summary", "table", "tbody", "tfoot", "thead", "tr", "ul"),
+}
+_PARAGRAPHS = {"p", "h1", "h2", "h3", "h4", "h5", "h6", "table", "ul", "ol", "dl", "pre", "blockquote", "section"}
+
+
+def read_html(markup: str, name: str) -> tuple[str, str | None]:
+    """What a reader of the page reads, and its title.
+
+    A line for each block, an empty one between paragraphs; white space as a browser shows it. Left out: scripts,
+    styles, hidden elements, forms' controls, navigation, and the page's own header and footer unless they have a
+    heading of the first order.
+    """
+    with library(name, "HTML", "beautifulsoup4 and lxml"):
+        import lxml  # noqa: F401  # the parser that is asked for below
+        from bs4 import BeautifulSoup
+
+    # A declaration of the encoding would be in the way: the text is decoded already.
+    soup = BeautifulSoup(re.sub(r"^\s*<\?xml[^>]*\?>", "", markup.lstrip("\ufeff")), "lxml")
+    title = own_title(soup.title.get_text()) if soup.title else None
+    writer = _Writer()
+    # With a stack of our own: pages nest deeper than Python's.
+    stack: list[tuple[Any, bool]] = [(soup, False)]
+    while stack:
+        node, leaving = stack.pop()
+        tag = node.name
+        if leaving:
+            writer.close(tag)
+        elif tag is None:
+            if type(node).__name__ == "NavigableString":  # not a comment, a doctype or CDATA
+                writer.write(str(node))
+        elif not _is_silent(node):
+            writer.open(tag)
+            stack.append((node, True))
+            stack.extend((child, False) for child in reversed(node.contents))
+    return writer.text(), title
+
+
+def _is_silent(node: Any) -> bool:
+    if node.name in _SILENT or node.has_attr("hidden") or node.get("aria-hidden") == "true":
+        return True
+    if re.search(r"display\s*:\s*none|visibility\s*:\s*hidden", str(node.get("style", "")), re.IGNORECASE):
+        return True
+    if node.name in _FRAME or str(node.get("role", "")).lower() in _FRAME_ROLES:
+        return node.find_parent(_CONTENT) is None and node.find("h1") is None
+    return False
+
+
+class _Writer:
+    """Gathers text into lines as a browser lays it out."""
+
+    def __init__(self) -> None:
+        self.parts: list[str] = []
+        self.breaks = 0  # line ends that are due before the next text
+        self.space = False  # a space is due before the next text
+        self.preformatted = 0
+        self.rows: list[list[int]] = []  # of the open rows: where in `parts` each cell began
+
+    def open(self, tag: str) -> None:
+        if tag == "br":
+            self.parts.append("\n")
+            self.space = False
+        elif tag in ("td", "th") and self.rows:
+            self._cell(self.rows[-1])
+        else:
+            self._block(tag)
+        if tag == "tr":
+            self.rows.append([])
+        self.preformatted += tag == "pre"
+
+    def close(self, tag: str) -> None:
+        self._block(tag)
+        self.preformatted -= tag == "pre"
+        if tag == "tr":
+            self.rows.pop()
+
+    def _cell(self, cells: list[int]) -> None:
+        """Goes on in the same line after a cell that has one line; other cells are the page's layout, not data."""
+        if cells and not any("\n" in part for part in self.parts[cells[-1] + 1 :]):
+            if len(self.parts) == cells[-1] and self.parts and self.breaks:  # an empty cell at the row's beginning
+                self.parts.append("\n" * self.breaks)
+            self.parts.append(CELL)
+            self.breaks = 0
+        elif cells:
+            self.breaks = max(self.breaks, 1)
+        self.space = False
+        cells.append(len(self.parts))
+
+    def _block(self, tag: str) -> None:
+        if tag in _BLOCKS:
+            self.breaks = max(self.breaks, 2 if tag in _PARAGRAPHS and not self.rows else 1)
+            self.space = False
+
+    def write(self, text: str) -> None:
+        if self.preformatted:
+            shown = text
+        else:
+            shown = re.sub(r"[ \t\r\n\f]+", " ", text)
+            if shown.startswith(" "):
+                self.space, shown = True, shown[1:]
+        if not shown:
+            return
+        if self.breaks and self.parts and self.parts[-1] != CELL:
+            self.parts.append("\n" * self.breaks)
+        elif self.space and self.parts and not self.parts[-1].endswith(("\n", " ")):
+            self.parts.append(" ")
+        self.breaks, self.space = 0, False
+        if not self.preformatted and shown.endswith(" "):
+            self.space, shown = True, shown[:-1]
+        self.parts.append(shown)
+
+    def text(self) -> str:
+        return re.sub(r"\n{3,}", "\n\n", re.sub(r"[ \t]+\n", "\n", "".join(self.parts))).strip("\n")
