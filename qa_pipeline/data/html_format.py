@@ -3,32 +3,39 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Any
 
 from qa_pipeline.data.document_formats import library, own_title
 from qa_pipeline.data.table_rows import CELL
 
 _SILENT = {
-    *("script", "style", "noscript", "template", "head", "svg", "canvas", "math", "iframe", "object", "video", "audio"),
-    *("nav", "button", "select", "input", "textarea", "dialog", "menu"),
+    *("script", "style", "noscript", "template", "head", "iframe", "object", "canvas", "video", "audio", "nav"),
+    *("annotation", "annotation-xml"),  # of a formula: its source
+    *("defs", "desc", "metadata", "symbol", "title"),  # of a drawing; a page's own title is in its head
 }
-_FRAME = {"header", "footer", "aside"}  # of the page, unless they are inside of its content
-_CONTENT = {"main", "article"}
-_FRAME_ROLES = {"navigation", "banner", "contentinfo", "search", "complementary", "menu", "menubar", "dialog"}
+_FRAME = {"header", "footer"}  # of the page, unless they are inside of its content
+_CONTENT = ("main", "article")
+_FRAME_ROLES = {"banner", "contentinfo"}
+_NAVIGATION_ROLES = {"navigation", "menu", "menubar"}
+_BETWEEN = {"mfrac": "/", "msup": "^", "msub": "_"}
+"""What a formula shows by where it puts its second part."""
 _BLOCKS = {
     *("address", "article", "aside", "blockquote", "body", "caption", "center", "dd", "details", "div", "dl", "dt"),
     *("fieldset", "figcaption", "figure", "footer", "form", "h1", "h2", "h3", "h4", "h5", "h6", "header", "hr", "html"),
     *("li", "main", "ol", "p", "pre", "section", "summary", "table", "tbody", "tfoot", "thead", "tr", "ul"),
+    *("button", "dialog", "legend", "menu", "optgroup", "option", "select", "textarea"),
 }
 _PARAGRAPHS = {"p", "h1", "h2", "h3", "h4", "h5", "h6", "table", "ul", "ol", "dl", "pre", "blockquote", "section"}
 
 
 def read_html(markup: str, name: str) -> tuple[str, str | None]:
-    """What a reader of the page reads, and its title.
+    """What a reader of the page can read, and its title.
 
-    A line for each block, an empty one between paragraphs; white space as a browser shows it. Left out: scripts,
-    styles, hidden elements, forms' controls, navigation, and the page's own header and footer unless they have a
-    heading of the first order.
+    A line for each block, an empty one between paragraphs; white space as a browser shows it. What is closed or hidden
+    is read, because a reader can open it: answers behind questions, tabs, menus of choices. Left out: scripts, styles,
+    templates, navigation, and the page's own header and footer unless they have a heading of the first order or a
+    number in them. Where all of this leaves nothing, only scripts, styles and templates are left out.
     """
     with library(name, "HTML", "beautifulsoup4 and lxml"):
         import lxml  # noqa: F401  # the parser that is asked for below
@@ -37,32 +44,56 @@ def read_html(markup: str, name: str) -> tuple[str, str | None]:
     # A declaration of the encoding would be in the way: the text is decoded already.
     soup = BeautifulSoup(re.sub(r"^\s*<\?xml[^>]*\?>", "", markup.lstrip("\ufeff")), "lxml")
     title = own_title(soup.title.get_text()) if soup.title else None
+    return _shown(soup, _is_silent) or _shown(soup, _is_no_text), title
+
+
+def _shown(soup: Any, is_silent: Callable[[Any, bool], bool]) -> str:
+    """The text of a page without the elements that are silent."""
     writer = _Writer()
-    # With a stack of our own: pages nest deeper than Python's.
-    stack: list[tuple[Any, bool]] = [(soup, False)]
+    # With a stack of our own: pages nest deeper than Python's. "framed": a header or footer around it is read.
+    stack: list[tuple[Any, bool, bool]] = [(soup, False, False)]
     while stack:
-        node, leaving = stack.pop()
+        node, leaving, framed = stack.pop()
+        if isinstance(node, str) and type(node).__name__ == "str":
+            writer.write(node)
+            continue
         tag = node.name
         if leaving:
             writer.close(tag)
         elif tag is None:
             if type(node).__name__ == "NavigableString":  # not a comment, a doctype or CDATA
                 writer.write(str(node))
-        elif not _is_silent(node):
+        elif not is_silent(node, framed):
             writer.open(tag)
-            stack.append((node, True))
-            stack.extend((child, False) for child in reversed(node.contents))
-    return writer.text(), title
+            children = list(node.contents)
+            if tag in _BETWEEN:
+                children = [child for child in children if child.name]
+                children[1:1] = [_BETWEEN[tag]] * (len(children) > 1)
+            stack.append((node, True, framed))
+            framed = framed or _is_frame(node)
+            stack.extend((child, False, framed) for child in reversed(children))
+    return writer.text()
 
 
-def _is_silent(node: Any) -> bool:
-    if node.name in _SILENT or node.has_attr("hidden") or node.get("aria-hidden") == "true":
+def _is_no_text(node: Any, framed: bool) -> bool:
+    return node.name in ("script", "style", "template", "head")
+
+
+def _is_silent(node: Any, framed: bool) -> bool:
+    if node.name in _SILENT or str(node.get("role", "")).lower() in _NAVIGATION_ROLES:
         return True
-    if re.search(r"display\s*:\s*none|visibility\s*:\s*hidden", str(node.get("style", "")), re.IGNORECASE):
-        return True
-    if node.name in _FRAME or str(node.get("role", "")).lower() in _FRAME_ROLES:
-        return node.find_parent(_CONTENT) is None and node.find("h1") is None
-    return False
+    # Libraries for formulas give them twice: as MathML, and drawn.
+    if node.get("aria-hidden") == "true" and (node.find_previous_sibling() or node.find_next_sibling()):
+        around = [*node.find_previous_siblings(limit=2), *node.find_next_siblings(limit=2)]
+        if any(each.name == "math" or each.find("math") is not None for each in around):
+            return True
+    if framed or not _is_frame(node) or node.find_parent(_CONTENT) is not None or node.find("h1") is not None:
+        return False
+    return not any(character.isdigit() for character in node.get_text())
+
+
+def _is_frame(node: Any) -> bool:
+    return node.name in _FRAME or str(node.get("role", "")).lower() in _FRAME_ROLES
 
 
 class _Writer:
@@ -129,4 +160,5 @@ class _Writer:
         self.parts.append(shown)
 
     def text(self) -> str:
-        return re.sub(r"\n{3,}", "\n\n", re.sub(r"[ \t]+\n", "\n", "".join(self.parts))).strip("\n")
+        lines = "\n".join(line.rstrip(" \t") for line in "".join(self.parts).split("\n"))
+        return re.sub(r"\n{3,}", "\n\n", lines).strip("\n")
