@@ -57,6 +57,11 @@ def without_furniture(pages: list[str]) -> list[str]:
     return kept
 
 
+def is_page_number(line: str) -> bool:
+    """Whether a line is no more than the number of a page."""
+    return bool(_PAGE.fullmatch(line.strip()))
+
+
 def _least(key: tuple[object, ...], pages: int) -> int:
     """On how many pages a line must stand; two that count from another page than the first may be a chance."""
     return max(3 if len(key) == 3 and key[2] else 2, -(-pages // 2))
