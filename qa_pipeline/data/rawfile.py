@@ -20,6 +20,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import IO, Any, cast
 
+from qa_pipeline.data.text_encoding import detect, name_of
 from qa_pipeline.errors import DataError
 
 HEAD_BYTES = 65536
@@ -149,9 +150,13 @@ def _western(path: Path, foreign: bytearray, letters: int) -> str:
     letters_of_others = set(text) & _EASTERN or (_TILDE & set(text) and _DOTS & set(text))
     # In western languages few letters have accents; a sign within a word is a letter of another code page.
     if undefined or letters_of_others or len(foreign) > 0.4 * (len(foreign) + letters) or _SIGN_IN_WORD.search(text):
+        with _open_raw(path) as handle:
+            guess = detect(handle.read(2**18).rpartition(b"\n")[0])
+        looks = f" (it looks like {name_of(guess)})" if guess != "cp1252" else ""
         raise DataError(
-            f"{path}: expected UTF-8 text, found another encoding that the text does not tell; convert the file, for "
-            "example: iconv -f CP1250 -t UTF-8 IN > OUT (CP1251 for Cyrillic, GB18030 for Chinese, SHIFT_JIS or EUC-KR)"
+            f"{path}: expected UTF-8 text, found another encoding that the text does not tell{looks}; convert the "
+            f"file, for example: iconv -f {guess.upper().replace('_', '-') if looks else 'CP1250'} -t UTF-8 IN > OUT (CP1251 for "
+            "Cyrillic, GB18030 for Chinese, SHIFT_JIS or EUC-KR)"
         )
     return "cp1252"
 

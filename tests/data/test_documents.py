@@ -13,9 +13,9 @@ from qa_pipeline.data.documents import (
     PAGE_BREAK,
     Document,
     Page,
-    decode,
     read_document,
 )
+from qa_pipeline.data.text_encoding import decode
 from qa_pipeline.errors import DataError
 from tests.data.made import write_document
 
@@ -144,8 +144,8 @@ def test_a_guessed_encoding_is_said_with_its_count(tmp_path, caplog):
 def test_a_page_may_declare_its_encoding(declared, encoding, found, caplog):
     text = {"iso-8859-2": "źródło", "shift_jis": "東京"}.get(encoding, "Gebühr")
     content = f'<html><head><meta charset="{declared}"></head><body>{text}</body></html>'.encode(encoding)
-    decoded, name = decode(content, "a.html", is_html=True)
-    assert text in decoded and name == found and not caplog.text
+    decoded, name, guessed = decode(content, "a.html", is_html=True)
+    assert text in decoded and name == found and not guessed and not caplog.text
 
 
 # HTML
