@@ -7,9 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import yaml
-
 from qa_pipeline.errors import DataError
+from qa_pipeline.yaml_reader import YAMLFault, read_yaml
 
 _PLACEHOLDER = re.compile(
     r"\W*(?:anonymous|untitled|unspecified|unknown|unnamed|none|null|no title|title|document|new document|"
@@ -18,6 +17,7 @@ _PLACEHOLDER = re.compile(
 )
 _BY_PROGRAM = re.compile(r"microsoft (?:word|powerpoint|excel) - ", re.IGNORECASE)
 _LONGEST_TITLE = 300
+_LONGEST_FRONT_MATTER = 100_000
 
 
 @contextmanager
@@ -52,8 +52,8 @@ def read_markdown(text: str) -> tuple[str, str | None]:
     """
     match = _FRONT_MATTER.match(text)
     try:
-        fields = yaml.safe_load(match[1]) if match else None
-    except (yaml.YAMLError, ValueError, RecursionError):
+        fields = read_yaml(match[1]) if match and len(match[1]) <= _LONGEST_FRONT_MATTER else None
+    except YAMLFault:
         fields = None
     if match is None or not isinstance(fields, dict):
         return text, None

@@ -153,10 +153,11 @@ def _western(path: Path, foreign: bytearray, letters: int) -> str:
         with _open_raw(path) as handle:
             guess = detect(handle.read(2**18).rpartition(b"\n")[0])
         looks = f" (it looks like {name_of(guess)})" if guess != "cp1252" else ""
+        encoding = guess.upper().replace("_", "-") if looks else "CP1250"
         raise DataError(
             f"{path}: expected UTF-8 text, found another encoding that the text does not tell{looks}; convert the "
-            f"file, for example: iconv -f {guess.upper().replace('_', '-') if looks else 'CP1250'} -t UTF-8 IN > OUT (CP1251 for "
-            "Cyrillic, GB18030 for Chinese, SHIFT_JIS or EUC-KR)"
+            f"file, for example: iconv -f {encoding} -t UTF-8 IN > OUT (CP1251 for Cyrillic, GB18030 for Chinese, "
+            "SHIFT_JIS or EUC-KR)"
         )
     return "cp1252"
 

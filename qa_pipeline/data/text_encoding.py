@@ -117,10 +117,8 @@ def detect(content: bytes) -> str:
     found = next((name for name in _CANDIDATES if name in equal), _WESTERN)
     if found == "cp1250" and _WESTERN in clean:
         found = _WESTERN  # which of the two languages a few letters belong to says nothing
-    if {"koi8_r", "cp1251"} <= equal and found in (
-        "koi8_r",
-        "cp1251",
-    ):  # small letters of one are capitals of the other
+    if found in ("koi8_r", "cp1251") and {"koi8_r", "cp1251"} <= equal:
+        # Small letters of one are capitals of the other.
         found = max(("cp1251", "koi8_r"), key=lambda name: sum(map(str.islower, sample.decode(name, "replace"))))
     foreign = {byte for byte in sample if byte > 0x7F}
     if "cp1255" in equal and len(foreign) > 12 and all(0xE0 <= byte <= 0xFA for byte in foreign):

@@ -94,6 +94,10 @@ def test_front_matter_of_markdown_is_its_title_and_no_text(tmp_path, end, newlin
         "---\na: [b\n---\nText\n",
         f"---\na: {'[' * 9999}\n---\nText\n",
         "---\na: 2026-99-99\n---\nText\n",
+        "---\na: !!bool foo\n---\nText\n",
+        "---\na: !!timestamp\n---\nText\n",
+        "---\na: !!int ''\n---\nText\n",
+        "---\na: &a [*a]\n---\nText\n",
         "Text\n---\ntitle: later\n---\n",
     ],
 )
