@@ -6,10 +6,12 @@ import io
 import logging
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from qa_pipeline.data.documents import read_document
 from qa_pipeline.data.hyphens import join_hyphenated
-from qa_pipeline.data.table_rows import with_rows
+from qa_pipeline.data.table_rows import CELL, with_rows
 from tests.data.made import write_document
 from tests.data.test_documents import make_pdf
 
@@ -177,3 +179,14 @@ def test_a_title_that_nobody_gave_is_none(tmp_path, given, title):
 def test_a_line_of_blanks_is_read_at_once(tmp_path):
     blanks = " " * 100_000
     assert read(tmp_path, make_pdf([f"Rent{blanks}is due", blanks])).split() == ["Rent", "is", "due"]
+
+
+@given(st.lists(st.lists(st.sampled_from(["a", "bb", "1", "", "c d", "x-"]), max_size=4), max_size=6), st.randoms())
+@settings(max_examples=300, deadline=None)
+def test_no_character_of_a_page_is_lost_or_said_twice(rows, rng):
+    drawn = [text for row in rows for text in row if text]
+    if rng.random() < 0.7:
+        rng.shuffle(drawn)
+    shown = "\n".join("".join(text.ljust(8) for text in row).rstrip() for row in rows)
+    text = with_rows("\n".join(drawn), shown)
+    assert sorted("".join(text.replace(CELL, "").split())) == sorted("".join("".join(drawn).split()))
