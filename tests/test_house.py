@@ -17,7 +17,7 @@ PACKAGE = ROOT / "qa_pipeline"
 # each other.
 ORDER = [
     {"errors", "wording"},
-    {"artifacts"},
+    {"artifacts", "yaml_reader"},
     {"arguments", "console"},
     {"metrics", "data"},
     {"mock"},
@@ -72,6 +72,7 @@ LIGHT = [
     "errors",
     "wording",
     "artifacts",
+    "yaml_reader",
     "data",
     "metrics",
     "mock",

@@ -14,9 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from qa_pipeline.errors import ConfigError
+from qa_pipeline.yaml_reader import YAMLFault, read_yaml
 
 COMMAND_LINE = "command line"
 SECRET_KEYS = frozenset({"token", "hub_token", "push_to_hub_token", "use_auth_token"})
@@ -189,42 +188,10 @@ def _unique_pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _parse_yaml(text: str) -> Any:
     try:
-        return yaml.load(text, Loader=_CoreLoader)
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        if mark is None:
-            raise _SyntaxProblem("not valid YAML") from None
+        return read_yaml(text, strict=True)
+    except YAMLFault as fault:
         # The parser quotes what it stumbled over; on a line with a token that would be the secret.
         lines = text.splitlines()
-        line = lines[mark.line] if mark.line < len(lines) else ""
-        detail = "" if "token" in line.lower() else f": {error.problem or error.context}"
-        raise _SyntaxProblem(f"line {mark.line + 1}, column {mark.column + 1}: not valid YAML{detail}") from None
-    except (yaml.YAMLError, ValueError, TypeError) as error:
-        raise _SyntaxProblem(f"not valid YAML ({type(error).__name__})") from None
-
-
-class _CoreLoader(yaml.SafeLoader):
-    """SafeLoader with the scalars of YAML 1.2: PyYAML's own read 2e-5 as a text and the language code `no` as false."""
-
-    def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
-        seen: set[str] = set()
-        for key, _ in getattr(node, "value", ()):
-            if isinstance(key, yaml.ScalarNode):
-                if key.value in seen:
-                    raise yaml.constructor.ConstructorError(None, None, f"{key.value} is given twice", key.start_mark)
-                seen.add(key.value)
-        return super().construct_mapping(node, deep)
-
-
-_CoreLoader.yaml_implicit_resolvers = {
-    first: [(tag, pattern) for tag, pattern in resolvers if tag.rsplit(":", 1)[-1] in ("null", "merge")]
-    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
-}
-for _tag, _pattern, _first in (
-    ("bool", r"^(?:true|True|TRUE|false|False|FALSE)$", "tTfF"),
-    ("int", r"^[-+]?[0-9]+$", "-+0123456789"),
-    ("float", r"^[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?$", "-+.0123456789"),
-    ("float", r"^(?:[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN))$", "-+."),
-):
-    _CoreLoader.add_implicit_resolver(f"tag:yaml.org,2002:{_tag}", re.compile(_pattern), list(_first))
-_CoreLoader.add_constructor("tag:yaml.org,2002:int", lambda _, node: int(node.value))  # 010 is ten, not octal
+        line = lines[fault.line - 1] if fault.line and fault.line <= len(lines) else ""
+        shown = YAMLFault("", fault.line, fault.column) if "token" in line.lower() else fault
+        raise _SyntaxProblem(str(shown)) from None

@@ -82,6 +82,10 @@ class Reading:
         default=None,
         metadata={"help": "Preset name, file, or inline JSON from our fields to the data's; None: inferred."},
     )
+    encoding: str | None = field(
+        default=None,
+        metadata={"help": "Encoding of context_file where it is text or HTML (gbk, cp1251 ...); None: found out."},
+    )
     split: str | None = field(default=None, metadata={"help": "Split of a folder or Hub dataset."})
     dataset_config_name: str | None = field(default=None, metadata={"help": "Configuration of a Hub dataset."})
     on_bad_data: Literal["repair", "drop", "error"] = field(

@@ -10,12 +10,14 @@ from qa_pipeline.arguments.config_files import Given, Problem, found
 from qa_pipeline.arguments.ranges import out_of_range
 from qa_pipeline.ask.answer_files import ENDINGS
 from qa_pipeline.ask.arguments import Command, PredictArguments
+from qa_pipeline.data.text_encoding import encoding_fault
 
 # Which settings say something to which command; those of no row do to all.
 _BELONGS: dict[str, tuple[Command, ...]] = {
     "question": ("ask",),
     "context": ("ask", "interactive", "list"),
     "context_file": ("ask", "interactive", "list"),
+    "encoding": ("ask", "interactive", "list"),
     "interactive": ("interactive",),
     "data": ("predict", "list", "compare"),
     "output": ("predict", "list"),
@@ -96,6 +98,8 @@ def _check_asking(values: PredictArguments, report: Any) -> None:
         report("question data interactive", "is required; give a question, data with questions, or interactive")
     if values.command == "ask" and any(not question.strip() for question in values.questions):
         report("question", "is blank")
+    if values.encoding is not None and (fault := encoding_fault(values.encoding)):
+        report("encoding", fault)
     if values.context is None and not values.context_files:
         report("context context_file", "is required; give a text, or documents as context_file")
     if values.context is not None and values.context_files:

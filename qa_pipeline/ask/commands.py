@@ -141,6 +141,7 @@ def answer_list(arguments: PredictArguments) -> int:
         str(arguments.data),
         field_mapping=arguments.field_mapping,
         most=arguments.max_eval_samples,
+        encoding=arguments.encoding,
         split=arguments.split,
         dataset_config_name=arguments.dataset_config_name,
         cache_dir=arguments.cache_dir,

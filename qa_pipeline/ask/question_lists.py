@@ -39,13 +39,16 @@ class QuestionList:
     has_contexts: bool = False
 
 
-def read_questions(source: str, *, field_mapping: Any = None, most: int | None = None, **reading: Any) -> QuestionList:
+def read_questions(
+    source: str, *, field_mapping: Any = None, most: int | None = None, encoding: str | None = None, **reading: Any
+) -> QuestionList:
     """Reads questions from a text with one a line, a table of one column, or any data that `read_rows` understands.
 
     Args:
         source: file, folder or Hub dataset.
         field_mapping: names the question's field ({"question": PATH}), and the id's; None finds them by name.
         most: read at most this many.
+        encoding: of a text; None: found out.
         reading: further arguments of `read_rows`.
 
     Raises:
@@ -54,7 +57,7 @@ def read_questions(source: str, *, field_mapping: Any = None, most: int | None =
     """
     path = Path(source)
     if path.suffix.lower() in (*_LINES, *_TABLES) and path.is_file():
-        lines = [line.strip() for line in read_document(path).text.splitlines() if line.strip()]
+        lines = [line.strip() for line in read_document(path, encoding=encoding).text.splitlines() if line.strip()]
         if path.suffix.lower() in _LINES or _is_one_column(lines):
             return _of_lines(source, lines, most)
     rows = [row for row in islice(read_rows(source, **reading).rows, most) if isinstance(row, RawRow)]

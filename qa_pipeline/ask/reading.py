@@ -24,7 +24,7 @@ def read_contexts(arguments: PredictArguments) -> list[Document]:
             print(
                 f"{name}: read as plain text, not as rows; questions and contexts in rows go to --data", file=sys.stderr
             )
-    return list(read_documents(arguments.context_files, skip_bad=True))
+    return list(read_documents(arguments.context_files, skip_bad=True, encoding=arguments.encoding))
 
 
 def read_data(arguments: PredictArguments, *, require_answers: bool) -> tuple[list[Example], list[Example], DataReport]:

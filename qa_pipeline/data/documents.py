@@ -5,7 +5,6 @@ HTML, PDF and Word need the "documents" extra: pip install "qa-pipeline[document
 
 from __future__ import annotations
 
-import codecs
 import logging
 import os
 import re
@@ -15,8 +14,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
-from qa_pipeline.data.document_formats import read_docx, read_html, read_markdown, read_pdf
+from qa_pipeline.data.document_formats import read_markdown
+from qa_pipeline.data.html_format import read_html
+from qa_pipeline.data.pdf_format import read_pdf
 from qa_pipeline.data.rawfile import missing_file, reading
+from qa_pipeline.data.text_encoding import decode
+from qa_pipeline.data.word_format import read_docx
 from qa_pipeline.errors import DataError
 
 logger = logging.getLogger(__name__)
@@ -29,13 +32,6 @@ SUFFIXES = TEXT_SUFFIXES | HTML_SUFFIXES | {".pdf", ".docx"}
 
 PAGE_BREAK = "\n\n"
 
-_BOMS = (  # the longer first: UTF-16's is the beginning of UTF-32's
-    (codecs.BOM_UTF8, "utf-8-sig"),
-    (codecs.BOM_UTF32_LE, "utf-32"),
-    (codecs.BOM_UTF32_BE, "utf-32"),
-    (codecs.BOM_UTF16_LE, "utf-16"),
-    (codecs.BOM_UTF16_BE, "utf-16"),
-)
 _FOREIGN = (
     (b"\xd0\xcf\x11\xe0", "an old .doc file or a Word file with a password; save it as .docx without one"),
     (b"{\\rtf", "an RTF file; save it as .docx or .txt"),
@@ -87,16 +83,18 @@ class Listing(NamedTuple):
     others: list[Path]
 
 
-def read_document(path: str | Path) -> Document:
+def read_document(path: str | Path, *, encoding: str | None = None) -> Document:
     """Reads one file.
 
-    PDF: lines as they stand on the page less headers and footers, hyphenated words joined, pages kept. Word:
-    paragraphs and tables in their order. HTML: what a reader of the page reads, without scripts, styles and
-    navigation. Cells of a table's row are separated by " | ". Markdown: as it is, less YAML front matter, whose title
-    is the document's. Anything else is text and is taken as it is.
+    PDF: lines as they stand on the page less headers and footers, tables by row, words that a line's end cuts joined,
+    values of forms, pages kept. Word: paragraphs and tables in their order, notes and boxes after their paragraph,
+    headers and footers once. HTML: what a reader of the page can open, without scripts, styles and navigation. Cells of
+    a table's row are separated by " | ". Markdown: as it is, less YAML front matter, whose title is the document's.
+    Anything else is text and is taken as it is.
 
     Args:
         path: the file. Its content decides where that is possible, then the name's ending.
+        encoding: of text and HTML; None: as `text_encoding.decode` finds it.
 
     Raises:
         DataError: there is no such file, or it is damaged, protected by a password, empty, a scan without text, not a
@@ -112,7 +110,7 @@ def read_document(path: str | Path) -> Document:
             raise missing_file(name) from None
         except ValueError as error:  # a NUL in the name
             raise DataError(f"{name!r}: not the name of a file") from error
-    document = _read(content, path.suffix.lower(), name)
+    document = _read(content, path.suffix.lower(), name, encoding)
     if not document.text.strip():
         scanned = "it may be a scan: make it text first, for example with ocrmypdf" if document.pages else "it is blank"
         raise DataError(f"{name}: holds no text; {scanned}")
@@ -120,7 +118,11 @@ def read_document(path: str | Path) -> Document:
 
 
 def read_documents(
-    sources: str | Path | Iterable[str | Path], *, skip_bad: bool = False, found: list[str] | None = None
+    sources: str | Path | Iterable[str | Path],
+    *,
+    skip_bad: bool = False,
+    found: list[str] | None = None,
+    encoding: str | None = None,
 ) -> Iterator[Document]:
     """Reads files, and the documents in folders, one at a time.
 
@@ -130,6 +132,7 @@ def read_documents(
         skip_bad: leave out files of folders that cannot be read, with a warning each. A file that is named itself must
             be readable.
         found: takes the names of the files that are about to be read, before the first one is.
+        encoding: as `read_document`.
 
     Raises:
         DataError: as `read_document`; or a folder holds no document, or (skip_bad) none that can be read.
@@ -140,7 +143,7 @@ def read_documents(
     bad, count = "", 0
     for path, named in listed:
         try:
-            document = read_document(path)
+            document = read_document(path, encoding=encoding)
         except DataError as error:
             if named or not skip_bad:
                 raise
@@ -187,7 +190,7 @@ def list_files(sources: str | Path | Iterable[str | Path], suffixes: Collection[
     return Listing(list(files.values()), [each for each in others if os.path.realpath(each) not in files])
 
 
-def _read(content: bytes, suffix: str, name: str) -> Document:
+def _read(content: bytes, suffix: str, name: str, encoding: str | None) -> Document:
     """The document in a file's bytes."""
     if not content.strip():
         raise DataError(f"{name}: is empty")
@@ -202,13 +205,13 @@ def _read(content: bytes, suffix: str, name: str) -> Document:
     is_html = suffix in HTML_SUFFIXES or (
         suffix not in TEXT_SUFFIXES and re.match(rb"\s*(<!doctype html|<html)", content[:1000], re.IGNORECASE)
     )
-    text, encoding = decode(content, name, is_html=bool(is_html))
+    text, found, guessed = decode(content, name, is_html=bool(is_html), encoding=encoding)
+    title = None
     if is_html:
         text, title = read_html(text, name)
-        guessed = encoding == "cp1252" and _declared(content) != "cp1252"
-        return Document(text, name, title=title, encoding=encoding, guessed=guessed)
-    text, title = read_markdown(text) if suffix in MARKDOWN_SUFFIXES else (text, None)
-    return Document(text, name, title=title, encoding=encoding, guessed=encoding == "cp1252")
+    elif suffix in MARKDOWN_SUFFIXES:
+        text, title = read_markdown(text)
+    return Document(text, name, title=title, encoding=found, guessed=guessed)
 
 
 def _paged(texts: list[str], title: str | None, name: str) -> Document:
@@ -217,71 +220,3 @@ def _paged(texts: list[str], title: str | None, name: str) -> Document:
         pages.append(Page(number, position, position + len(text)))
         position += len(text) + len(PAGE_BREAK)
     return Document(PAGE_BREAK.join(texts), name, pages, title)
-
-
-def decode(content: bytes, name: str, *, is_html: bool = False) -> tuple[str, str]:
-    """The text in a file's bytes, and its encoding.
-
-    Tried in this order: a byte order mark, UTF-16 without one, what an HTML page declares, UTF-8, Windows-1252 (with a
-    warning, because any bytes are text in it). A page that declares a Western European encoding and is valid UTF-8
-    throughout is UTF-8: that is the usual mistake.
-
-    Raises:
-        DataError: it is not text.
-    """
-    for mark, encoding in _BOMS:
-        if content.startswith(mark):
-            try:
-                return content.decode(encoding), encoding
-            except UnicodeDecodeError as error:
-                raise DataError(f"{name}: begins as {encoding} but is damaged at byte {error.start}") from error
-    if b"\0" in content:
-        return _utf16(content, name)
-    declared = _declared(content) if is_html else None
-    if declared and declared not in ("utf-8", "cp1252"):
-        try:
-            return content.decode(declared), declared
-        except UnicodeDecodeError:
-            logger.warning("%s: declares %s but is not; reading it as other text", name, declared)
-    try:
-        return content.decode("utf-8"), "utf-8"
-    except UnicodeDecodeError as error:
-        text = content.decode("cp1252", errors="replace")
-        if declared != "cp1252":
-            logger.warning(
-                "%s: not UTF-8 (byte %d); read as Windows-1252, %d characters beyond ASCII%s. If they look wrong, "
-                "convert it: iconv -f ENCODING -t UTF-8 IN > OUT",
-                name,
-                error.start,
-                sum(character > "\x7f" for character in text),
-                f", {lost} unreadable" if (lost := text.count("\ufffd")) else "",
-            )
-        return text, "cp1252"
-
-
-def _utf16(content: bytes, name: str) -> tuple[str, str]:
-    """UTF-16 without a mark: of text that has Latin letters or spaces, every other byte is mostly 0."""
-    head = content[:4096]
-    even, odd = head[::2].count(0), head[1::2].count(0)
-    encoding = "utf-16-le" if odd > 4 * even else "utf-16-be" if even > 4 * odd else None
-    try:
-        text = content.decode(encoding) if encoding else "\0"
-    except UnicodeDecodeError:
-        text = "\0"
-    if "\0" in text:
-        raise DataError(f"{name}: expected a document, found binary data; known are {', '.join(sorted(SUFFIXES))}")
-    return text, str(encoding)
-
-
-def _declared(content: bytes) -> str | None:
-    """The encoding in a page's <meta> or XML declaration, under Python's name for it."""
-    match = re.search(rb"""<(?:meta[^>]*?charset|\?xml[^>]*?encoding)\s*=\s*["']?\s*([\w.:-]+)""", content[:4096], re.I)
-    if not match:
-        return None
-    try:
-        encoding = codecs.lookup(match[1].decode("ascii")).name
-    except (LookupError, UnicodeDecodeError):
-        return None
-    if encoding in ("iso8859-1", "ascii", "cp1252"):  # browsers read all three as Windows-1252
-        return "cp1252"
-    return "utf-8" if encoding.startswith(("utf-8", "utf-16", "utf-32")) else encoding  # it was readable as ASCII

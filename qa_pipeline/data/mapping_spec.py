@@ -21,6 +21,7 @@ from qa_pipeline.data.offsets import UNITS
 from qa_pipeline.data.paths import is_path
 from qa_pipeline.data.presets import PRESETS, preset_name
 from qa_pipeline.errors import ConfigError
+from qa_pipeline.yaml_reader import YAMLFault, read_yaml
 
 _SYNONYMS = {
     "answers.answer_start": "answers.start",
@@ -160,9 +161,7 @@ def _parse(text: str, source: str, yaml_too: bool) -> Any:
     except (ValueError, RecursionError) as error:
         if not yaml_too:
             raise ConfigError(source, f"not valid JSON: {error}") from error
-    import yaml
-
     try:
-        return yaml.safe_load(text)
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise ConfigError(source, f"not valid YAML: {' '.join(str(error).split())}") from error
+        return read_yaml(text)
+    except YAMLFault as error:
+        raise ConfigError(source, " ".join(str(error).split())) from error

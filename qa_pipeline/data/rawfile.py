@@ -14,17 +14,23 @@ import lzma
 import os
 import re
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 from typing import IO, Any, cast
 
+from qa_pipeline.data.text_encoding import detect, name_of
 from qa_pipeline.errors import DataError
 
 HEAD_BYTES = 65536
 MAX_LINE_BYTES = 64 * 2**20
 """A longer line means that the file is not line by line; reading on would take the file whole."""
+
+_ALWAYS_UNFOLDED = 64 * 2**20
+_MOST_FOLDED = 100
+"""A compressed file may unfold to this many times its size, and to _ALWAYS_UNFOLDED bytes whatever its size: text is
+seldom 20 times as long as when it is compressed, a thousand times only when it was made to fill a memory."""
 
 _COMPRESSED = ((b"\x1f\x8b", "gzip"), (b"BZh", "bzip2"), (b"\xfd7zXZ\x00", "xz"))
 _NOT_TEXT = (
@@ -149,10 +155,14 @@ def _western(path: Path, foreign: bytearray, letters: int) -> str:
     letters_of_others = set(text) & _EASTERN or (_TILDE & set(text) and _DOTS & set(text))
     # In western languages few letters have accents; a sign within a word is a letter of another code page.
     if undefined or letters_of_others or len(foreign) > 0.4 * (len(foreign) + letters) or _SIGN_IN_WORD.search(text):
+        with _open_raw(path) as handle:
+            guess = detect(handle.read(2**18).rpartition(b"\n")[0])
+        looks = f" (it looks like {name_of(guess)})" if guess != "cp1252" else ""
+        encoding = guess.upper().replace("_", "-") if looks else "ENCODING"
         raise DataError(
-            f"{path}: expected UTF-8 text, found an encoding that is not UTF-8, UTF-16 or Windows-1252; which one it "
-            "is only you know: iconv -f ENCODING -t UTF-8 IN > OUT (CP1250 for Polish or Czech, CP1251 for Cyrillic, "
-            "CP1254 for Turkish, GB18030 for Chinese, SHIFT_JIS for Japanese, EUC-KR for Korean, MACINTOSH)"
+            f"{path}: expected UTF-8 text, found an encoding that is not UTF-8, UTF-16 or Windows-1252{looks}; convert "
+            f"it: iconv -f {encoding} -t UTF-8 IN > OUT (CP1250 for Polish or Czech, CP1251 for Cyrillic, CP1254 for "
+            "Turkish, GB18030 for Chinese, SHIFT_JIS for Japanese, EUC-KR for Korean, MACINTOSH)"
         )
     return "cp1252"
 
@@ -199,17 +209,40 @@ class _Recoded(io.RawIOBase):
         super().close()
 
 
+class _Unfolded(io.RawIOBase):
+    """Decompressed bytes; refuses to give far more of them than a file of this size holds data for."""
+
+    def __init__(self, handle: IO[bytes], path: Path):
+        self._handle, self._path = handle, path
+        self._left = self._most = max(_ALWAYS_UNFOLDED, _MOST_FOLDED * path.stat().st_size)
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        chunk = self._handle.read(len(buffer))
+        self._left -= len(chunk)
+        if self._left < 0:
+            raise DataError(
+                f"{self._path}: unfolds to more than {self._most / 2**20:,.0f} MiB, over {_MOST_FOLDED} times its "
+                "size, as no real data does; if it is real, unpack it first (gunzip, bunzip2, unxz) and give that file"
+            )
+        buffer[: len(chunk)] = chunk
+        return len(chunk)
+
+    def close(self) -> None:
+        self._handle.close()
+        super().close()
+
+
 def _open_raw(path: Path) -> IO[bytes]:
     with open(path, "rb") as handle:
         start = handle.read(8)
     kind = next((name for magic, name in _COMPRESSED if start.startswith(magic)), None)
-    if kind == "gzip":
-        return cast(IO[bytes], gzip.open(path, "rb"))
-    if kind == "bzip2":
-        return cast(IO[bytes], bz2.open(path, "rb"))
-    if kind == "xz":
-        return cast(IO[bytes], lzma.open(path, "rb"))
-    return open(path, "rb")
+    if kind is None:
+        return open(path, "rb")
+    openers: dict[str, Callable[..., Any]] = {"gzip": gzip.open, "bzip2": bz2.open, "xz": lzma.open}
+    return cast(IO[bytes], io.BufferedReader(_Unfolded(openers[kind](path, "rb"), path)))
 
 
 def read_head(path: Path) -> bytes:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from qa_pipeline.arguments.config_files import COMMAND_LINE, Given, Problem, nearest
+from qa_pipeline.data.text_encoding import encoding_fault
 from qa_pipeline.generation.cloze.spans import GROUPS, TYPES
 from qa_pipeline.generation.types import MOST_UNANSWERABLE
 
@@ -79,6 +80,8 @@ def faults(
     for low, high in (("min_question_words", "max_question_words"), ("min_passage_words", "max_passage_words")):
         if values[low] > values[high]:
             fault(f"{values[low]} is more than {high}={values[high]}", low, high)
+    if values["encoding"] is not None and (unknown := encoding_fault(values["encoding"])):
+        fault(unknown, "encoding")
     for name in values["skip_filters"] or ():
         if name not in FILTERS:
             fault(_unknown("filter", name, FILTERS), "skip_filters")

@@ -55,6 +55,15 @@ def test_one_value_or_several_are_both_lists(tmp_path):
     assert parse(["--base", "b", "--tuned", "t", "--data", "d"]).tuned_models == ["t"]
 
 
+def test_the_encoding_of_documents_is_a_known_one_and_not_of_data(tmp_path):
+    (tmp_path / "a.txt").write_text("x")
+    asked = ["--model", "m", "--question", "Where?", "--context_file", str(tmp_path / "a.txt"), "--encoding"]
+    assert parse([*asked, "gbk"]).encoding == "gbk"
+    assert "--encoding: expected the name of an encoding such as gbk" in problems([*asked, "klingon"])[0]
+    data = ["--model", "m", "--data", "d.json", "--encoding", "gbk"]
+    assert "has no meaning when answering the questions of data" in problems(data)[0]
+
+
 def test_a_repeated_flag_adds_to_the_first(tmp_path):
     assert parse(ASK).questions == ["Where?"]
     assert parse([*ASK, "--question", "Who?", "--question=-3 what?"]).questions == ["Where?", "Who?", "-3 what?"]

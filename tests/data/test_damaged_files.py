@@ -22,7 +22,10 @@ from tests.data.reading import FLAT, SQUAD, csv_text, jsonl, label_studio_task, 
         (b"\xef\xbb\xbf", "the file is empty|expected JSON"),
         ('{"a": 1}'.encode("utf-16") + b"\x00", "expected UTF-8 text, found byte"),
         ('{"a": 1}'.encode("utf-32"), "looks like UTF-32"),
-        ("id;context\n1;клуб основан".encode("cp1251"), "an encoding that is not UTF-8.*iconv"),
+        (
+            "id;context\n1;клуб основан\n".encode("cp1251"),
+            r"an encoding that is not UTF-8.*\(it looks like Windows-1251 \(Cyrillic\)\).*iconv -f CP1251 ",
+        ),
         ("id;context\n1;kłódka i złoto".encode("cp1250"), "an encoding that is not UTF-8.*iconv"),
         ("id;context\n1;Češi žijí v Praze".encode("cp1250"), "an encoding that is not UTF-8.*iconv"),
         (

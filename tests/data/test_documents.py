@@ -13,9 +13,9 @@ from qa_pipeline.data.documents import (
     PAGE_BREAK,
     Document,
     Page,
-    decode,
     read_document,
 )
+from qa_pipeline.data.text_encoding import decode
 from qa_pipeline.errors import DataError
 from tests.data.made import write_document
 
@@ -94,6 +94,10 @@ def test_front_matter_of_markdown_is_its_title_and_no_text(tmp_path, end, newlin
         "---\na: [b\n---\nText\n",
         f"---\na: {'[' * 9999}\n---\nText\n",
         "---\na: 2026-99-99\n---\nText\n",
+        "---\na: !!bool foo\n---\nText\n",
+        "---\na: !!timestamp\n---\nText\n",
+        "---\na: !!int ''\n---\nText\n",
+        "---\na: &a [*a]\n---\nText\n",
         "Text\n---\ntitle: later\n---\n",
     ],
 )
@@ -144,8 +148,8 @@ def test_a_guessed_encoding_is_said_with_its_count(tmp_path, caplog):
 def test_a_page_may_declare_its_encoding(declared, encoding, found, caplog):
     text = {"iso-8859-2": "źródło", "shift_jis": "東京"}.get(encoding, "Gebühr")
     content = f'<html><head><meta charset="{declared}"></head><body>{text}</body></html>'.encode(encoding)
-    decoded, name = decode(content, "a.html", is_html=True)
-    assert text in decoded and name == found and not caplog.text
+    decoded, name, guessed = decode(content, "a.html", is_html=True)
+    assert text in decoded and name == found and not guessed and not caplog.text
 
 
 # HTML
@@ -160,11 +164,12 @@ def test_html_gives_what_a_reader_reads(tmp_path):
       <p>You get <b>25</b>&nbsp;days,<br>or more.</p><!-- nothing --><ul><li>one</li><li>two</li></ul>
       <table><tr><th>Kind</th><th>Days</th></tr><tr><td><p>Sick</p></td><td>10</td></tr></table>
       <pre>a
-  b</pre><span hidden>secret</span><div style="display: none">secret</div><button>Click</button></main>
+  b</pre><span hidden>closed</span><div style="display: none">shut</div><button>Click</button></main>
       <footer>Imprint</footer></body></html>"""
     document = read_document(write_document(tmp_path, "a.html", page))
     assert document.text == (
         "Leave policy\n\nYou get 25\xa0days,\nor more.\n\none\ntwo\n\nKind | Days\nSick | 10\n\na\n  b"
+        "\n\nclosed\nshut\nClick"
     )
     assert document.title == "Leave policy"
 

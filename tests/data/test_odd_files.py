@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import bz2
+import gzip
 import json
+import lzma
 import string
 from pathlib import Path
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from qa_pipeline.data import load_examples, to_squad, validate
-from qa_pipeline.errors import QAError
+from qa_pipeline.errors import DataError, QAError
 from tests.data.made import CONTEXT, check_invariant, flat, write
 
 scalars = (
@@ -120,3 +124,18 @@ def test_damaged_files_never_end_in_a_traceback(tmp_path, content, place, name):
     for damaged in (content, good[:place] + content + good[place:], good[:place]):
         path.write_bytes(damaged)
         load_or_complain(path)
+
+
+@pytest.mark.parametrize(("name", "compress"), [("gz", gzip.compress), ("bz2", bz2.compress), ("xz", lzma.compress)])
+def test_a_small_file_that_unfolds_to_far_more_than_data_is_refused(tmp_path, name, compress):
+    path = tmp_path / f"train.json.{name}"
+    path.write_bytes(compress(b"[" + b" " * (70 * 2**20)))
+    with pytest.raises(DataError, match=rf"json\.{name}: unfolds to more than 64 MiB, over 100 times.*unpack it"):
+        load_examples(path)
+
+
+def test_a_large_compressed_file_of_real_rows_loads(tmp_path):
+    rows = "".join(json.dumps(flat(number)) + "\n" for number in range(20_000))
+    path = tmp_path / "train.jsonl.gz"
+    path.write_bytes(gzip.compress(rows.encode()))
+    assert len(load_examples(path)[0]) == 20_000

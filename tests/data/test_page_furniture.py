@@ -21,6 +21,15 @@ from qa_pipeline.data.page_furniture import without_furniture
         ),
         (["Fees\n12", "Dogs\n3 dogs"], ["Fees\n12", "Dogs\n3 dogs"]),
         (["Page 1 of 2", ""], ["Page 1 of 2", ""]),
+        (["Rent 500\nOne.", "Rent 510\nTwo.", "Rent 520\nThree."],) * 2,
+        (["Results 2023\n12 million", "Results 2024\n15 million", "Results 2025\n19 million"],) * 2,
+        (["Slip 01/2025\nOne.", "Slip 02/2025\nTwo.", "Slip 03/2025\nThree."],) * 2,
+        (["Grade 4.1\nOne.", "Grade 4.2\nTwo.", "Grade 4.3\nThree."],) * 2,
+        (["One.\nRooms 11", "Two.\nRooms 12"],) * 2,
+        (["12.03.2025, 14:30 Meeting of the board\nOne."],) * 2,
+        (["One.\nHandbook | 7", "Two.\nHandbook | 8", "Three.\nHandbook | 9"], ["One.", "Two.", "Three."]),
+        (["Fees of 2025\nOne.", "Fees of 2025\nTwo."], ["Fees of 2025\nOne.", "Two."]),
+        (["Seite 1 von 3\nOne.", "Seite 2 von 3\nTwo.", "Seite 3 von 3\nThree."], ["One.", "Two.", "Three."]),
     ],
 )
 def test_headers_and_footers_of_pages_are_left_out(pages, left):

@@ -107,6 +107,8 @@ class SentenceIndex:
         self._vocabulary = {word: number for number, word in enumerate(sorted({word for row in stems for word in row}))}
         ids = [[self._vocabulary[word] for word in row] for row in stems]
         self._bm25 = bm25s.BM25(method="lucene", backend="numpy")
+        if not self._vocabulary:  # numbers and words such as "the" alone: nothing to search by
+            return
         self._bm25.index((ids, self._vocabulary), show_progress=False)
 
     def _shares_entities(self, number: int, own: Sentence, answer: set[str]) -> bool:

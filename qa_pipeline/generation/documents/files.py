@@ -17,6 +17,7 @@ from typing import Any
 from qa_pipeline.data.documents import SUFFIXES, list_files, read_document
 from qa_pipeline.data.folding import whole_characters
 from qa_pipeline.data.rawfile import missing_file, reading
+from qa_pipeline.data.text_encoding import name_of
 from qa_pipeline.errors import DataError
 from qa_pipeline.wording import counted
 
@@ -42,13 +43,16 @@ class SourceText:
     metadata: dict[str, Any] = field(default_factory=dict)
 
 
-def source_texts(sources: Sequence[str], notes: list[str], leave: str | None = None) -> Iterator[SourceText]:
+def source_texts(
+    sources: Sequence[str], notes: list[str], leave: str | None = None, encoding: str | None = None
+) -> Iterator[SourceText]:
     """The texts of files and folders, one at a time: documents first, then JSONL files.
 
     Args:
         sources: files and folders.
         notes: takes what was left out and why, complete when the last text has been taken.
         leave: a folder whose files are passed over where they lie in one of `sources`: the output of this command.
+        encoding: of text and HTML; None: found out.
 
     Raises:
         DataError: a file that is named is not there or is JSON, or no file can be read.
@@ -68,10 +72,14 @@ def source_texts(sources: Sequence[str], notes: list[str], leave: str | None = N
     folders = [Path(source) for source in sources if Path(source).is_dir()]
     names = _names([path for path, _ in files] + others, folders)
     bad: list[str] = []
-    guessed: list[str] = []
+    guessed: dict[str, list[str]] = {}
+    titles: set[str] = set()
     for path, _ in sorted(files, key=lambda file: _is_jsonl(file[0])):
         try:
-            texts = _rows(path, names[path], notes) if _is_jsonl(path) else [_whole(path, names[path], guessed)]
+            if _is_jsonl(path):
+                texts = _rows(path, names[path], notes)
+            else:
+                texts = [_whole(path, names[path], guessed, titles, encoding)]
         except DataError as error:
             if len(files) == 1:
                 raise
@@ -89,10 +97,11 @@ def source_texts(sources: Sequence[str], notes: list[str], leave: str | None = N
             f"{counted(len(others), 'file')} not read, by the ending of the name: {shown}; a text is read when it is "
             f"named itself{data}"
         )
-    if guessed:
+    for found, files_of_it in guessed.items():
         notes.append(
-            f"{counted(len(guessed), 'file')} not in UTF-8, read as Windows-1252: {some(guessed)}; if letters look "
-            "wrong, convert with iconv -f ENCODING -t UTF-8 IN > OUT"
+            f"{counted(len(files_of_it), 'file')} not in UTF-8, read as {name_of(found)}: {some(files_of_it)}; if "
+            "letters look wrong, name the encoding (--encoding ENCODING) or convert with iconv -f ENCODING -t UTF-8 IN "
+            "> OUT"
         )
 
 
@@ -158,13 +167,20 @@ def _short_name(path: Path, folders: Sequence[Path]) -> str:
     return path.name
 
 
-def _whole(path: Path, name: str, guessed: list[str]) -> SourceText:
-    """A document, whatever its format."""
-    document = read_document(path)
+def _whole(path: Path, name: str, guessed: dict[str, list[str]], titles: set[str], encoding: str | None) -> SourceText:
+    """A document, whatever its format.
+
+    Its title is its own: rows of one title are taken to be of one document, and templates leave their title in many.
+    """
+    document = read_document(path, encoding=encoding)
     if document.guessed:
-        guessed.append(name)
+        guessed.setdefault(str(document.encoding), []).append(name)
     metadata: dict[str, Any] = {"pages": True} if document.pages else {}
-    return SourceText(name, document.title or path.stem, document.text, metadata)
+    title = document.title or path.stem
+    if title in titles:
+        title = f"{title} ({name})"
+    titles.add(title)
+    return SourceText(name, title, document.text, metadata)
 
 
 def _rows(path: Path, name: str, notes: list[str]) -> list[SourceText]:

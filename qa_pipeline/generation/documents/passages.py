@@ -53,6 +53,7 @@ def read_passages(
     language: str = "en",
     only_language: bool = False,
     leave: str | None = None,
+    encoding: str | None = None,
 ) -> tuple[list[Passage], PassageReport]:
     """Reads all sources.
 
@@ -64,6 +65,7 @@ def read_passages(
         language: code, for cutting sentences.
         only_language: leave out documents that are clearly in another language; else they are only noted.
         leave: a folder that is not read where it lies in one of `documents`.
+        encoding: of documents that are text or HTML; None: found out.
 
     Raises:
         DataError: a source cannot be read, or no passage is left.
@@ -71,7 +73,7 @@ def read_passages(
     report = PassageReport()
     seen: set[str] = set()
     passages: list[Passage] = []
-    read = _from_documents(documents, max_words, language, report.notes, leave)
+    read = _from_documents(documents, max_words, language, report.notes, leave, encoding)
     why: dict[str, set[str]] = {}
     for passage in (*read, *_from_data(contexts_from)):
         reasons = why.setdefault(passage.document, set())
@@ -203,11 +205,11 @@ def _at_most(text: str, start: int, end: int, max_words: int) -> Iterator[tuple[
 
 
 def _from_documents(
-    sources: Sequence[str], max_words: int, language: str, notes: list[str], leave: str | None
+    sources: Sequence[str], max_words: int, language: str, notes: list[str], leave: str | None, encoding: str | None
 ) -> Iterator[Passage]:
     if not sources:
         return
-    for one in source_texts(sources, notes, leave):
+    for one in source_texts(sources, notes, leave, encoding):
         for start, end in cut(one.text, max_words, language):
             piece = one.text[start:end]
             details = {**one.metadata, "document_start": start}

@@ -217,3 +217,9 @@ def test_real_texts_give_several_questions_each_at_thousands_a_minute(real_data,
     assert len(made) >= 4 * len(real)
     assert sum(d.details["style"] == "service" for d in made) == service * len(made)
     assert len(real) / seconds * 60 > 1000
+
+
+@pytest.mark.parametrize("texts", [["It is 12 and that is 13.", "It was so."], ["...", ""], []])
+def test_passages_without_content_words_have_no_neighbours(texts):
+    index = SentenceIndex([sentences_of(text) for text in texts])
+    assert index.neighbours(0, {"fee", "pool"}) == [] and not index.scores({"fee"}).any()

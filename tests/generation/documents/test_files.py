@@ -10,8 +10,9 @@ import pytest
 
 from qa_pipeline.cli import main
 from qa_pipeline.data import load_examples
-from qa_pipeline.errors import DataError
+from qa_pipeline.errors import ConfigError, DataError
 from qa_pipeline.generation.documents.passages import read_passages
+from tests.data.made import write_document
 from tests.generation.documents.test_languages import FOREIGN
 from tests.generation.fakes import document
 
@@ -51,6 +52,22 @@ def test_files_of_one_name_keep_their_folders(tmp_path):
         (tmp_path / folder / ("rules.txt" if folder != "c" else "fees.txt")).write_text(document(number))
     given = [str(tmp_path / name) for name in ("a/rules.txt", "b/rules.txt", "c")]
     assert names(*given) == [given[0], given[1], "fees.txt"]
+
+
+def test_the_encoding_of_documents_may_be_named(tmp_path):
+    text = document(1).replace("opened", "öppnad")
+    write_document(tmp_path, "a.txt", text.encode("cp437"))
+    assert "öppnad" in "".join(passage.text for passage in read_passages([str(tmp_path)], encoding="cp437")[0])
+    with pytest.raises(ConfigError, match="--encoding: expected the name of an encoding"):
+        main(["generate", f"--documents={tmp_path}", f"--output_dir={tmp_path / 'out'}", "--encoding=klingon"])
+
+
+def test_files_of_one_title_are_told_apart(tmp_path):
+    for name in ("a.md", "b.md", "deep/a.md", "c.md"):
+        title = "---\ntitle: Opening hours\n---\n" if name < "c" else ""
+        write_document(tmp_path, name, f"{title}{name} {document(len(name))}")
+    titles = {passage.title for passage in read_passages([str(tmp_path)])[0]}
+    assert titles == {"Opening hours", "Opening hours (b.md)", "c", "a"}
 
 
 def test_half_characters_of_a_row_become_replacement_marks(tmp_path):
