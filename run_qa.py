@@ -23,6 +23,7 @@ def main(argv: list[str]) -> int:
 
     from qa_pipeline.arguments import parse_arguments
     from qa_pipeline.console import log_to_console, results_table
+    from qa_pipeline.wording import plain
 
     arguments = parse_arguments(argv)
     log_to_console(arguments.training)
@@ -31,7 +32,7 @@ def main(argv: list[str]) -> int:
 
     results = run_qa(arguments)
     if arguments.training.process_index == 0:
-        print(results_table(results, arguments.training.output_dir))
+        print(plain(results_table(results, arguments.training.output_dir)))
     return 0
 
 

@@ -19,6 +19,7 @@ from qa_pipeline.data.schema import violations
 from qa_pipeline.data.text_encoding import encoding_fault
 from qa_pipeline.data.verification import POLICIES
 from qa_pipeline.errors import ConfigError, DataError
+from qa_pipeline.wording import plain
 
 GENERATION = {
     "generate": "make question-answering data from documents or a prompt",
@@ -54,7 +55,7 @@ def check(arguments: argparse.Namespace) -> int:
     examples, report = _load(arguments, max_bad_fraction=1.0)
     if arguments.model_name_or_path != "none":
         _measure(arguments, examples, report)
-    print(report.table())
+    print(plain(report.table()))
     _print_schema_violations(arguments.data, report.format)
     if arguments.report:
         with _writing(arguments.report):
@@ -78,7 +79,7 @@ def convert(arguments: argparse.Namespace) -> int:
     examples, report = _load(arguments, max_bad_fraction=arguments.max_bad_fraction)
     with _writing(target):
         write_squad(target, examples)
-    print(report.table())
+    print(plain(report.table()))
     print(f"{len(examples):,} questions written to {target}")
     return 0
 
@@ -152,7 +153,7 @@ def _print_schema_violations(source: str, found_format: str) -> None:
     if found:
         print("  other SQuAD readers may refuse this file (schema: squad):")
         for line in found[:5]:
-            print(f"    {line}")
+            print(f"    {plain(line)}")
         if len(found) > 5:
             print("    ... and more")
 

@@ -12,6 +12,8 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from qa_pipeline.wording import plain
+
 
 class QAError(Exception):
     """Base of every error that a user can mend."""
@@ -62,8 +64,10 @@ def run_script(main: Callable[[list[str]], int], argv: list[str] | None = None) 
     """Calls `main(argv)` and turns a QAError, or a required package that is missing, into one message and exit code 2.
 
     `--debug` anywhere in argv is taken out and lets the traceback through. (With one of its own values after it, it is
-    the setting of transformers and stays.) Output that nobody reads to its end is no error: exit code 141.
+    the setting of transformers and stays.) Output that nobody reads to its end is no error: exit code 141. Output that
+    cannot be written, as on a full disk, is one message.
     """
+    _prepare_streams()
     argv = list(sys.argv[1:] if argv is None else argv)
     bare = [i for i, a in enumerate(argv) if a == "--debug" and argv[i + 1 : i + 2] not in _DEBUG_SETTINGS]
     debug = bool(bare)
@@ -75,7 +79,7 @@ def run_script(main: Callable[[list[str]], int], argv: list[str] | None = None) 
     except QAError as error:
         if debug:
             raise
-        print(f"{type(error).__name__}: {error}", file=sys.stderr)
+        print(plain(f"{type(error).__name__}: {error}"), file=sys.stderr)
         return 2
     except ImportError as error:
         if debug or (error.name or "").split(".")[0] not in _PACKAGES:
@@ -85,13 +89,51 @@ def run_script(main: Callable[[list[str]], int], argv: list[str] | None = None) 
     except BrokenPipeError:
         if debug or not _output_is_closed():
             raise
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python would complain once more at its end
+        _discard_output()
         return 141  # as a shell says of a program that wrote to nobody
+    except OSError as error:
+        if debug or not _output_is_full():
+            raise
+        _discard_output()
+        print(f"The output cannot be written: {error.strerror or error}.", file=sys.stderr)
+        return 2
     except KeyboardInterrupt as interrupt:
         if debug:
             raise
         print(str(interrupt) or "Interrupted. The same command goes on from what was written.", file=sys.stderr)
         return 130
+
+
+def _prepare_streams() -> None:
+    """Streams that take every text, whatever their encoding, and that are there, even where a shell has closed them."""
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        stream = getattr(sys, name)
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")
+        elif stream is None:
+            try:
+                os.fstat(number)
+            except OSError:  # the next file that is opened would get this number, and what is printed
+                os.dup2(os.open(os.devnull, os.O_RDWR), number)
+            nothing = open(os.devnull, "w" if number else "r", encoding="utf-8")  # noqa: SIM115 (as long as we run)
+            setattr(sys, name, nothing)
+
+
+def _discard_output() -> None:
+    """Nothing more is written, or Python would complain once more at its end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _output_is_full() -> bool:
+    """Whether it is our own output that takes no more, and no other file."""
+    try:
+        sys.stdout.flush()
+        os.write(sys.stdout.fileno(), b"\n")
+    except OSError:
+        return True
+    except (ValueError, AttributeError):  # no file behind it
+        pass
+    return False
 
 
 def _output_is_closed() -> bool:

@@ -43,7 +43,7 @@ from qa_pipeline.generation.shards import Shard, find_shards, join, read_shard
 from qa_pipeline.generation.spec.rules import language_code
 from qa_pipeline.generation.spec.specification import Specification, parse_prompt, read_specification
 from qa_pipeline.generation.types import Backend, Passage
-from qa_pipeline.wording import counted
+from qa_pipeline.wording import counted, plain
 
 logger = logging.getLogger(__name__)
 
@@ -76,7 +76,7 @@ def generate_command(argv: list[str]) -> int:
     if settings.generation.plan:
         from qa_pipeline.generation.plans import plan
 
-        print(plan(job, specification))
+        print(plain(plan(job, specification)))
         return 0
     if specification is not None and rank == 0:
         given, anew = settings.generation.spec_file, settings.generation.overwrite_output_dir
@@ -91,7 +91,7 @@ def generate_command(argv: list[str]) -> int:
             return 0
         shards = wait_for_shards(folder / SHARDS, processes, job, before)
         result = _merge(shards, folder, anew=settings.generation.overwrite_output_dir)
-    print(table(result))
+    print(plain(table(result)))
     print(f"written to {folder}")
     return 0
 
@@ -114,7 +114,7 @@ def merge_command(argv: list[str]) -> int:
     folder = Path(arguments.output_dir)
     claim(folder)
     shards = [read_shard(path) for path in find_shards(arguments.shards)]
-    print(table(_merge(shards, folder, arguments.num_examples)))
+    print(plain(table(_merge(shards, folder, arguments.num_examples))))
     print(f"written to {folder}")
     return 0
 

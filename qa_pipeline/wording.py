@@ -1,6 +1,19 @@
-"""Words that outputs of several rooms share."""
+"""Words that outputs of several rooms share, and what may be shown of the words of others."""
 
 from __future__ import annotations
+
+import re
+
+# Line ends and tabs stay. Marks of direction stay too, which Arabic and Hebrew need; overrides turn words around.
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+
+
+def plain(text: str) -> str:
+    """Text without what a terminal or browser would obey: control characters, and overrides of the direction.
+
+    They come from the data of others, and could move the cursor, change colours or turn words around.
+    """
+    return _CONTROL.sub("\ufffd", text)
 
 
 def counted(number: float, noun: str) -> str:

@@ -16,7 +16,8 @@ PACKAGE = ROOT / "qa_pipeline"
 # Data flows down this list; a room imports from rooms above it only. Rooms of one line are neighbours and do not know
 # each other.
 ORDER = [
-    {"errors", "wording"},
+    {"wording"},
+    {"errors"},
     {"artifacts", "yaml_reader"},
     {"arguments", "console"},
     {"metrics", "data"},

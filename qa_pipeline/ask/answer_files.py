@@ -7,6 +7,7 @@ import dataclasses
 import io
 import json
 import os
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -33,7 +34,8 @@ def write_answers(
 
     JSON lines hold each answer whole; tables (CSV, TSV) have COLUMNS. JSON is what the SQuAD scripts read, id to text,
     with NAME_nbest.json beside it (spans with their characters and confidences) and, for models that may say that there
-    is no answer, that among the spans (start and end null) and NAME_null_odds.json.
+    is no answer, that among the spans (start and end null) and NAME_null_odds.json. Text in a table that a spreadsheet
+    would take for a formula has an apostrophe before it.
 
     Args:
         path: ends in one of ENDINGS.
@@ -105,8 +107,22 @@ def _table(answers: Sequence[Answer], places: Sequence[dict[str, Any]], delimite
     for answer, place in zip(answers, places, strict=True):
         sure = [round(number, 6) for number in (answer.confidence, answer.no_answer_confidence)]
         row = [answer.id, answer.question, answer.text, *sure, answer.start, answer.end, *place.values()]
-        writer.writerow(["" if value is None else value for value in row])
+        writer.writerow(["" if value is None else _cell(value) for value in row])
     return out.getvalue()
+
+
+def _cell(value: object) -> object:
+    """A cell that no spreadsheet computes: text that begins as formulas do gets an apostrophe before it.
+
+    Such text can come from any document, and `=HYPERLINK(...)` would send the table to somebody. Numbers stay.
+    """
+    if isinstance(value, str) and value[:1] in _FORMULA and not _NUMBER.fullmatch(value):
+        return f"'{value}"
+    return value
+
+
+_FORMULA = tuple("=+-@\t\r\n\uff1d\uff0b\uff0d\uff20")  # the last four are wide forms, which count in East Asia
+_NUMBER = re.compile(r"[+-]?\d[\d.,\u00a0\u202f ]*%?")
 
 
 def _nbest(answer: Answer, with_null: bool) -> list[dict[str, Any]]:

@@ -30,7 +30,7 @@ from qa_pipeline.data.documents import Document
 from qa_pipeline.data.fingerprint import fingerprint
 from qa_pipeline.errors import ConfigError, QAError
 from qa_pipeline.metrics import calibration_error, resampling_of, score_rows
-from qa_pipeline.wording import counted
+from qa_pipeline.wording import counted, plain
 
 if TYPE_CHECKING:
     from qa_pipeline.predictor import Answer, QAPredictor
@@ -52,9 +52,6 @@ def main(argv: list[str]) -> int:
     """
     arguments = parse(argv)
     logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
-    for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="replace")  # a terminal that has no emoji still shows the answer
     command = {
         "ask": ask,
         "interactive": ask_repeatedly,
@@ -105,7 +102,7 @@ def ask_repeatedly(arguments: PredictArguments) -> int:
             print_reply(predictor, question, documents, arguments)
         except QAError as error:
             failed = True
-            print(f"{type(error).__name__}: {error}", file=sys.stderr)
+            print(plain(f"{type(error).__name__}: {error}"), file=sys.stderr)
         if not arguments.json:
             print()
         sys.stdout.flush()
@@ -182,7 +179,7 @@ def compare_models(arguments: PredictArguments) -> int:
         language=arguments.answer_language,
         seed=arguments.seed,
     )
-    print(comparison_table(comparison))
+    print(plain(comparison_table(comparison)))
     if arguments.report:
         beside = Path(arguments.report).parent / COMPARISON
         with writing(arguments.report):
@@ -232,7 +229,9 @@ def print_reply(predictor: QAPredictor, question: str, documents: list[Document]
         min_confidence=arguments.least_confidence,
     )
     if arguments.json:
-        print(json.dumps(reply_dict(reply), ensure_ascii=False))
+        # Where letters would be lost on the way, a program still gets every character.
+        whole = (getattr(sys.stdout, "encoding", None) or "utf-8").lower().replace("-", "").startswith("utf")
+        print(json.dumps(reply_dict(reply), ensure_ascii=not whole))
     else:
         print(reply_text(reply, colour=uses_colour(sys.stdout), several=len(documents) > 1))
 

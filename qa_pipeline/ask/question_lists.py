@@ -125,7 +125,9 @@ def _is_one_column(lines: list[str]) -> bool:
 
 
 def _of_lines(source: str, lines: list[str], most: int | None) -> QuestionList:
-    texts = [_unquoted(line) for line in lines]
+    texts = [text for line in lines if (text := _unquoted(line)).strip()]  # not a pair of quotes around nothing
+    if not texts:
+        raise DataError(f"{source}: holds no question; expected one a line")
     known = {name for tier in NAMES["question"] for name in tier}
     has_header = texts[0].strip("# ").replace("_", "").lower() in known | {f"{name}s" for name in known}
     if Path(source).suffix.lower() in _TABLES:

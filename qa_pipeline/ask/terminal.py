@@ -11,10 +11,9 @@ import numpy as np
 from qa_pipeline.ask.found import Found, Reply
 from qa_pipeline.ask.sentences import sentence_around
 from qa_pipeline.metrics import Resampling, Scores, bootstrap_interval
+from qa_pipeline.wording import plain
 
 BOLD, DIM, MARKED, PLAIN = "\x1b[1m", "\x1b[2m", "\x1b[1;30;43m", "\x1b[0m"
-# A document's own control characters could move the cursor or change colours of the reader's terminal.
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 
 
 def uses_colour(stream: TextIO) -> bool:
@@ -82,7 +81,7 @@ _STOPS = re.compile(r"\s*(?:\n\s*\n|$)")
 
 def shown(text: str, strip: str = "both") -> str:
     """Text on one line, without control characters: white space becomes one space."""
-    text = re.sub(r"\s+", " ", _CONTROL.sub("\ufffd", re.sub(r"\s", " ", text)))
+    text = re.sub(r"\s+", " ", plain(re.sub(r"\s", " ", text)))
     return text.strip() if strip == "both" else text.lstrip() if strip == "left" else text.rstrip()
 
 

@@ -1,16 +1,19 @@
 """The comparison as one self-contained HTML page: the verdict, the charts, then every question to look at.
 
-The page needs no network (its content security policy forbids it). Questions travel once, as JSON, and are drawn a few
-at a time as the reader scrolls, so that 5,000 of them open as quickly as 50.
+The page needs no network (its content security policy forbids it, and any script but its own). Questions travel once,
+as JSON, and are drawn a few at a time as the reader scrolls, so that 5,000 of them open as quickly as 50.
 """
 
 from __future__ import annotations
 
 import json
 import re
+from base64 import b64encode
 from bisect import bisect_left
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
+from hashlib import sha256
 from html import escape
 from importlib import resources
 from typing import Any
@@ -19,6 +22,7 @@ from qa_pipeline.compare import charts
 from qa_pipeline.compare.results import Comparison, Difference, Score
 from qa_pipeline.compare.table import KINDS, TITLES, parameters_words
 from qa_pipeline.compare.verdict import named, p_words, verdict
+from qa_pipeline.wording import plain
 
 _SLOT = re.compile(r"\{\{(\w+)\}\}")
 _NOT_IN_A_SCRIPT = re.compile("[<>&\u2028\u2029\ud800-\udfff]")
@@ -26,7 +30,9 @@ _NOT_IN_A_SCRIPT = re.compile("[<>&\u2028\u2029\ud800-\udfff]")
 
 def report_html(comparison: Comparison) -> str:
     """The whole page. Write it as UTF-8."""
+    comparison = _without_control(comparison)
     words = verdict(comparison)
+    script = f"\n{_asset('report.js')}\n"
     slots = {
         "title": escape(
             " against ".join(m.label for m in comparison.models)
@@ -34,7 +40,8 @@ def report_html(comparison: Comparison) -> str:
             else f"{len(comparison.models)} models compared"
         ),
         "style": _asset("report.css"),
-        "script": _asset("report.js"),
+        "script": script,
+        "script_hash": b64encode(sha256(script.encode()).digest()).decode(),
         "symbols": charts.symbols(),
         "about": escape(_about(comparison)),
         "headline": _html(words.headline, comparison),
@@ -50,6 +57,12 @@ def report_html(comparison: Comparison) -> str:
         "data": embedded_json(page_data(comparison)),
     }
     return _SLOT.sub(lambda match: slots[match[1]], _asset("report.html"))
+
+
+def _without_control(comparison: Comparison) -> Comparison:
+    """The same with names that turn no words around, whatever files and models are called."""
+    models = [replace(model, label=plain(model.label), name=plain(model.name)) for model in comparison.models]
+    return replace(comparison, models=models, source=plain(comparison.source))
 
 
 def page_data(comparison: Comparison) -> dict[str, Any]:

@@ -258,9 +258,9 @@ def _as_spans(value: Any, inclusive_end: bool, texts: int | None) -> list[list[S
         if parsed is not None:
             value = parsed
         elif match := _SPAN_TEXT.fullmatch(value):
-            value = [int(match[1]), int(match[2])]
+            value = [number(match[1]), number(match[2])]
         elif _RANGES_TEXT.fullmatch(value.strip()):
-            value = [[int(a), int(b)] for a, b in dict.fromkeys(re.findall(r"(\d+):(\d+)", value))]
+            value = [[number(a), number(b)] for a, b in dict.fromkeys(re.findall(r"(\d+):(\d+)", value))]
     if value is None or value == "":
         return []
     if isinstance(value, dict):

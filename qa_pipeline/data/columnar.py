@@ -85,6 +85,7 @@ def _dataset_rows(loaded: Any, split: str | None, source: str) -> Iterator[tuple
     number = 0
     with _dataset_faults(source, "dataset rows"):
         for batch in loaded.with_format("arrow").iter(batch_size=_BATCH_ROWS):
+            batch.validate(full=True)
             for row in batch.to_pylist():
                 yield f"row {number}", row
                 number += 1
@@ -93,6 +94,7 @@ def _dataset_rows(loaded: Any, split: str | None, source: str) -> Iterator[tuple
 def _batch_rows(batches: Iterable[Any]) -> Iterator[tuple[str, Any]]:
     number = 0
     for batch in batches:
+        batch.validate(full=True)  # offsets of a damaged file may point anywhere, which would end the process
         for begin in range(0, batch.num_rows, _BATCH_ROWS):
             for row in batch.slice(begin, _BATCH_ROWS).to_pylist():
                 yield f"row {number}", row

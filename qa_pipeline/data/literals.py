@@ -13,10 +13,13 @@ import tokenize
 import warnings
 from typing import Any
 
+MAX_NESTED = 100
 MAX_CHARACTERS = 2**20
 """A longer cell is a text, not a written list; parsing it would cost much memory."""
 _ELEMENT = re.compile(r"""'(?:[^'\\\n]|\\.)*'|"(?:[^"\\\n]|\\.)*"|[+-]?\d+(?:\.\d*)?(?![\w.])""")
 _WITHOUT_COMMAS = re.compile(rf"\[\s*(?:{_ELEMENT.pattern})(?:\s+(?:{_ELEMENT.pattern}))+\s*\]")
+_MOST_BITS = 10_000
+_ADJACENT = re.compile(r"""['"]\s*[bfruBFRU]{0,2}['"]""")
 _NUMPY = re.compile(r"array|u?int\d*|float\d*|longlong|str_|bool_?|object_")
 
 
@@ -44,12 +47,22 @@ def parse_structure(text: str) -> list[Any] | dict[Any, Any] | None:
                 # A backslash in a cell is no fault of the user's code.
                 warnings.simplefilter("ignore")
                 tree = ast.parse(text.strip(), mode="eval")
-            value = _value(tree.body, text.strip())
+            _refuse_adjacent(text.strip())
+            value = _value(tree.body)
         except (ValueError, SyntaxError, TypeError, RecursionError, MemoryError):
             return None
     if isinstance(value, (tuple, set)):
         value = list(value)
-    return value if isinstance(value, (list, dict)) else None
+    return value if isinstance(value, (list, dict)) and not nested_too_deeply(value) else None
+
+
+def nested_too_deeply(value: Any, most: int = MAX_NESTED) -> bool:
+    """Whether lists and dicts stand in each other more than `most` times; no labels do, and reading them would fail."""
+    if isinstance(value, dict):
+        value = value.values()
+    elif not isinstance(value, (list, tuple)):
+        return False
+    return most <= 0 or any(nested_too_deeply(one, most - 1) for one in value if isinstance(one, (dict, list, tuple)))
 
 
 def _without_commas(text: str) -> list[Any] | None:
@@ -64,25 +77,25 @@ def _without_commas(text: str) -> list[Any] | None:
         return None
 
 
-def _value(node: ast.expr, source: str) -> Any:
+def _value(node: ast.expr) -> Any:
     if isinstance(node, ast.Constant):
-        if isinstance(node.value, str):
-            _refuse_adjacent(node, source)
+        if isinstance(node.value, int) and node.value.bit_length() > _MOST_BITS:
+            raise ValueError("a number of thousands of digits")  # Python would refuse to show it
         return node.value
     if isinstance(node, (ast.List, ast.Tuple, ast.Set)):
-        return [_value(element, source) for element in node.elts]
+        return [_value(element) for element in node.elts]
     if isinstance(node, ast.Dict):
         return {
-            _key(_value(key, source)): _value(value, source)
+            _key(_value(key)): _value(value)
             for key, value in zip(node.keys, node.values, strict=True)
             if key is not None
         }
     if isinstance(node, ast.UnaryOp) and isinstance(node.op, (ast.USub, ast.UAdd)):
-        operand = _value(node.operand, source)
+        operand = _value(node.operand)
         if isinstance(operand, (int, float)):
             return -operand if isinstance(node.op, ast.USub) else operand
     if isinstance(node, ast.Call) and node.args and _is_numpy(node.func):
-        return _value(node.args[0], source)
+        return _value(node.args[0])
     if isinstance(node, ast.Name) and node.id in ("nan", "null", "true", "false"):
         return {"true": True, "false": False}.get(node.id)
     raise ValueError("not a literal")
@@ -101,17 +114,15 @@ def _key(value: Any) -> Any:
     raise ValueError("not a key")
 
 
-def _refuse_adjacent(node: ast.Constant, source: str) -> None:
+def _refuse_adjacent(source: str) -> None:
     """Refuses ['a' 'b'] as numpy writes it, without commas, which Python would join into one wrong text."""
-    segment = ast.get_source_segment(source, node) or ""
-    quote = segment[-1:]
-    if quote and segment.count(quote) > 2 and repr(node.value) != segment and _string_tokens(segment) > 1:
-        raise ValueError("adjacent strings")
-
-
-def _string_tokens(segment: str) -> int:
+    if not _ADJACENT.search(source):
+        return
+    before = 0
     try:
-        tokens = list(tokenize.generate_tokens(io.StringIO(segment).readline))
+        for token in tokenize.generate_tokens(io.StringIO(source).readline):
+            if token.type == before == tokenize.STRING:
+                raise ValueError("adjacent strings")
+            before = before if token.type in (tokenize.NL, tokenize.COMMENT) else token.type
     except (tokenize.TokenError, SyntaxError):
-        return 1
-    return sum(token.type == tokenize.STRING for token in tokens)
+        return

@@ -92,5 +92,7 @@ def _short_answers(annotations: Any) -> list[tuple[int, int]] | None:
             pairs = list(zip(group["start_token"], group["end_token"], strict=True))
         else:
             pairs = [(answer["start_token"], answer["end_token"]) for answer in group]
+        if not all(type(token) is int for pair in pairs for token in pair):
+            raise ValueError(f"expected numbers of tokens, found {str(pairs)[:60]}")
         ranges += [pair for pair in pairs if pair not in ranges]
     return ranges

@@ -24,6 +24,7 @@ from qa_pipeline.data.columnar import (
 )
 from qa_pipeline.data.csv_file import find_dialect, iter_csv_rows
 from qa_pipeline.data.json_stream import iter_json_rows, split_names
+from qa_pipeline.data.literals import MAX_NESTED, nested_too_deeply
 from qa_pipeline.data.loose import BadRow, RawRow
 from qa_pipeline.data.nested import FLAT, flatten, is_header, layout
 from qa_pipeline.data.rawfile import (
@@ -138,7 +139,11 @@ def _rows(items: Items) -> Iterator[Row]:
             yield item
         else:
             where, value = item
-            if not is_header(value):
+            if nested_too_deeply(value):
+                yield BadRow(
+                    where, "row is nested too deeply", f"more than {MAX_NESTED} lists and objects in each other"
+                )
+            elif not is_header(value):
                 yield from flatten(value, where)
 
 

@@ -187,7 +187,7 @@ class Settings:
     source: str = COMMAND_LINE
 
     def to_dict(self) -> dict[str, Any]:
-        """One flat mapping. There are no secrets: the key stays in its environment variable."""
+        """One flat mapping. The key stays in its environment variable; `extra_body` may hold others."""
         return {**vars(self.generation), **vars(self.backend), **vars(self.filters)}
 
     @property

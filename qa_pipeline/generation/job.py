@@ -10,9 +10,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from qa_pipeline.generation.arguments import Settings
-from qa_pipeline.generation.backends.endpoint import without_credentials
+from qa_pipeline.generation.backends.endpoint import known_keys, without_credentials
 from qa_pipeline.generation.dataset import Choice
 from qa_pipeline.generation.filters import Reader
+from qa_pipeline.generation.redaction import redacted
 from qa_pipeline.generation.rows import Row
 from qa_pipeline.generation.types import Backend, Generator, Passage
 
@@ -103,7 +104,7 @@ _CHOICE = ("num_examples", "validation_fraction", "test_fraction", "near_duplica
 
 def identity_of(job: Job) -> dict[str, Any]:
     """What a journal must have been made with to be gone on from."""
-    values = job.settings.to_dict()
+    values = _without_secrets(job.settings)
     digest = hashlib.sha256("".join(passage.id for passage in job.passages).encode()).hexdigest()[:16]
     return {
         **{name: values[name] for name in _CONTENT},
@@ -117,16 +118,23 @@ def identity_of(job: Job) -> dict[str, Any]:
 
 def shard_identity(job: Job) -> dict[str, Any]:
     """What shards must have been made with to belong together, as JSON gives it back."""
-    values = job.settings.to_dict()
+    values = _without_secrets(job.settings)
     return json.loads(json.dumps({**identity_of(job), **{name: values[name] for name in _CHOICE}}))
 
 
 def public_settings(job: Job) -> dict[str, Any]:
     """The settings for reports and shards, resolved."""
-    values = job.settings.to_dict() | {"language": job.language, "unanswerable_fraction": job.unanswerable_fraction}
+    values = _without_secrets(job.settings)
+    values |= {"language": job.language, "unanswerable_fraction": job.unanswerable_fraction}
     if values["base_url"]:
         values["base_url"] = without_credentials(values["base_url"])
     return json.loads(json.dumps({name: value for name, value in values.items() if name not in _NOT_SHOWN}))
+
+
+def _without_secrets(settings: Settings) -> dict[str, Any]:
+    """All settings; a run with another key is the same run, so identities have none either."""
+    asked = settings.backend
+    return redacted(settings.to_dict(), known_keys(asked.base_url or "", asked.api_key_env, asked.extra_body))
 
 
 _NOT_SHOWN = ("plan", "list_prompts", "overwrite_output_dir", "api_key_env")

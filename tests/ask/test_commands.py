@@ -301,3 +301,21 @@ def test_a_model_without_a_head_is_one_message(tiny_bert, capsys):
     assert run_script(main, ["--model", str(tiny_bert), *LIMITS, "--question", "Who?", "--context", CONTEXT]) == 2
     message = capsys.readouterr().err
     assert message.startswith("ModelError: ") and "no trained question-answering head" in message
+
+
+def test_questions_that_are_no_text_end_nothing(models, monkeypatch, capsys):
+    raw = io.TextIOWrapper(io.BytesIO(b"Where is \xff\xfe Nowhere?\nWhere is London?\n"), encoding="utf-8")
+    monkeypatch.setattr("sys.stdin", raw)
+    assert run_script(main, ["--model", "m", "--interactive", "--context", CONTEXT]) == 0
+    printed = capsys.readouterr().out
+    assert "? Where is \ufffd\ufffd Nowhere?" in printed and "[[London]]" in printed
+
+
+def test_json_for_a_terminal_without_all_letters_is_still_whole(models, monkeypatch):
+    monkeypatch.setattr("sys.stdout", out := io.TextIOWrapper(io.BytesIO(), encoding="ascii"))
+    context = "Zo\u00eb lived in Z\u00fcrich."
+    assert (
+        run_script(main, ["--model", "m", "--json", "--question", "Where is Z\u00fcrich?", "--context", context]) == 0
+    )
+    [answer] = json.loads(out.buffer.getvalue())["answers"]
+    assert answer["text"] == "Z\u00fcrich"

@@ -115,3 +115,11 @@ def test_questions_alone_without_documents_name_the_flag(folder):
         (folder / name).write_text(text)
         with pytest.raises(DataError, match="holds questions without texts; give the documents to ask as --context_f"):
             main(["--model", "m", "--data", str(folder / name), "--output", str(folder / "o.csv")])
+
+
+@pytest.mark.parametrize("name", ["q.txt", "q.csv"])
+@pytest.mark.parametrize("content", ['"\n', '""\n""\n', '" "\n'])
+def test_quotes_around_nothing_are_no_question(tmp_path, name, content):
+    (tmp_path / name).write_text(content)
+    with pytest.raises(DataError, match="holds no question"):
+        read_questions(str(tmp_path / name))

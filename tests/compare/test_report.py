@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import json
 import re
+import time
+from base64 import b64encode
+from dataclasses import replace
+from hashlib import sha256
 from html.parser import HTMLParser
 from xml.etree import ElementTree
 
@@ -167,3 +171,30 @@ def test_ticks_are_few_and_hold_the_values(low, high):
     ticks = _ticks(low, high)
     assert ticks[0] <= low <= high <= ticks[-1]
     assert 2 <= len(ticks) <= 8
+
+
+def test_only_the_script_of_the_page_may_run():
+    html = report_html(hostile())
+    policy = re.search(r'Content-Security-Policy" content="([^"]+)"', html)[1]
+    [allowed] = re.search(r"script-src ([^;]+)", policy)[1].split()
+    script = Page(html).scripts[1]
+    assert allowed == f"'sha256-{b64encode(sha256(script.encode()).digest()).decode()}'"
+
+
+def test_names_turn_no_words_around():
+    found = hostile()
+    models = [replace(model, label=f"{model.label}\u202e", name="\x1bname\u2066") for model in found.models]
+    html = report_html(replace(found, models=models, source="data\u202e.json"))
+    assert not re.search("[\u202a-\u202e\u2066-\u2069\x1b]", html)
+    assert re.search(r"\.context, mark, [^{]*\{ unicode-bidi: isolate; \}", html)
+
+
+def test_a_text_of_a_megabyte_makes_a_page_in_a_moment():
+    context = "\U0001f600word " * 170_000
+    start = len(context) - 5
+    examples = [example(i, start, start + 4, context=context) for i in range(2)]
+    replies = {str(i): (1, 5, 0.5) for i in range(2)}
+    found = compare([FakeModel("a", replies), FakeModel("b", replies)], examples, bootstrap_samples=20)
+    began = time.perf_counter()
+    html = report_html(found)
+    assert time.perf_counter() - began < 5 and len(html) < 2_000_000

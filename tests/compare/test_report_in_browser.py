@@ -268,3 +268,15 @@ def test_five_thousand_questions_are_drawn_a_few_at_a_time(show, record_property
     page.locator(".card").last.scroll_into_view_if_needed()
     page.locator(".card").nth(before).wait_for(state="attached")
     assert page.locator(".card").count() < 1000
+
+
+def test_a_text_of_a_megabyte_opens_and_is_shown_whole(show):
+    for words in ("word " * 200_000, "\U0001f600" * 500_000):
+        examples = [example(i, 0, 4, context=words) for i in range(20)]
+        replies = {str(i): (0, len(words) - 1, 0.5) for i in range(20)}
+        page = show(compare([FakeModel("a", replies), FakeModel("b", replies)], examples, bootstrap_samples=20))
+        assert page.seconds_to_open < 10
+        assert len(page.locator(".context").first.evaluate("node => node.textContent")) < 3000
+        page.locator(".whole").first.click()
+        assert page.locator(".context").first.evaluate("node => node.textContent") == words
+        assert page.locator(".context").first.locator(".part").count() > 20

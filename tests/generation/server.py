@@ -45,6 +45,15 @@ class Raw:
     """Any bytes with status 200."""
 
     content: bytes
+    headers: dict[str, str] = field(default_factory=dict)
+    code: int = 200
+
+
+@dataclass
+class Endless:
+    """Sends megabytes until the client goes away."""
+
+    code: int = 200
 
 
 @dataclass
@@ -59,7 +68,7 @@ class Whitespace:
     seconds: float = 20.0
 
 
-Action = Reply | Status | Raw | Reset | Whitespace
+Action = Reply | Status | Raw | Reset | Whitespace | Endless
 Script = Callable[[int, dict[str, Any]], Action]
 
 
@@ -162,7 +171,14 @@ class ScriptedServer:
             content = json.dumps({"error": {"message": action.message, "code": None}}).encode()
             _send(handler, action.code, content, action.headers)
         elif isinstance(action, Raw):
-            _send(handler, 200, action.content, {})
+            _send(handler, action.code, action.content, action.headers)
+        elif isinstance(action, Endless):
+            handler.send_response(action.code)
+            handler.send_header("Content-Type", "application/json")
+            handler.send_header("Connection", "close")
+            handler.end_headers()
+            while True:
+                handler.wfile.write(b"x" * 2**20)
         else:
             time.sleep(action.seconds)
             entry.prompt_tokens = sum(words(m["content"]) + 4 for m in body["messages"])

@@ -7,6 +7,8 @@
   const CHUNK = 50; // cards drawn at a time
   const SHORT = 900; // characters; a longer context is shown around its answers
   const AROUND = 260; // characters kept on each side of an answer
+  const LONG = 4000; // characters of a span that is shown whole
+  const PART = 20000; // characters drawn as one block, which the browser lays out when it comes into view
   const COLOURS = 6;
   const byId = (id) => document.getElementById(id);
   const list = byId("cards");
@@ -101,7 +103,9 @@
   function ranges(context, spans, whole) {
     if (whole || context.length <= SHORT) return [[0, context.length]];
     if (!spans.length) return [[0, SHORT / 2]];
-    const wanted = spans.map((s) => [s.start - AROUND, s.end + AROUND]).sort((a, b) => a[0] - b[0]);
+    // Of a very long span both ends are enough.
+    const ends = spans.flatMap((s) => (s.end - s.start > LONG ? [[s.start, s.start], [s.end, s.end]] : [[s.start, s.end]]));
+    const wanted = ends.map(([start, end]) => [start - AROUND, end + AROUND]).sort((a, b) => a[0] - b[0]);
     const kept = [];
     for (const [begin, end] of wanted) {
       const last = kept[kept.length - 1];
@@ -117,6 +121,17 @@
       return [from, to];
     });
   }
+  /* Where a very long text is cut into blocks: at white space, where there is any near by. */
+  function blocks(context, from, to) {
+    const seams = [];
+    for (let at = from + PART; at < to - PART / 2; at += PART) {
+      let seam = at;
+      while (seam < at + 200 && !/\s/.test(context[seam])) seam++;
+      if (/[\udc00-\udfff]/.test(context[seam])) seam++; // no character is cut in two
+      seams.push(seam);
+    }
+    return seams;
+  }
   function fillContext(paragraph, q, whole) {
     const context = contexts[q[CONTEXT]];
     const spans = marks(q);
@@ -125,8 +140,17 @@
     ranges(context, spans, whole).forEach(([from, to], i) => {
       if (i || from) gap(i ? " … " : "… ");
       const inside = spans.flatMap((s) => [s.start, s.end]).filter((p) => p > from && p < to);
-      const cuts = [...new Set([from, ...inside, to])].sort((a, b) => a - b);
-      for (let j = 0; j + 1 < cuts.length; j++) parts.push(piece(context, cuts[j], cuts[j + 1], spans));
+      const seams = blocks(context, from, to);
+      const cuts = [...new Set([from, ...inside, ...seams, to])].sort((a, b) => a - b);
+      const bounds = new Set(seams);
+      let pieces = [];
+      for (let j = 0; j + 1 < cuts.length; j++) {
+        pieces.push(piece(context, cuts[j], cuts[j + 1], spans));
+        if (!seams.length || (!bounds.has(cuts[j + 1]) && j + 2 < cuts.length)) continue;
+        parts.push(element("span", "part", ...pieces));
+        pieces = [];
+      }
+      parts.push(...pieces);
     });
     const last = ranges(context, spans, whole).pop();
     if (last[1] < context.length) gap(" …");

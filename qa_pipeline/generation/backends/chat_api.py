@@ -6,13 +6,16 @@ import asyncio
 import json
 import logging
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from qa_pipeline.data.folding import whole_characters
-from qa_pipeline.generation.backends.endpoint import clean, named
+from qa_pipeline.generation.backends.endpoint import clean, named, without_credentials
 from qa_pipeline.generation.backends.limits import Spent
-from qa_pipeline.generation.backends.retries import FATAL, PASSING, UNKNOWN, retry_after
+from qa_pipeline.generation.backends.reply_size import ReplyError
+from qa_pipeline.generation.backends.retries import FATAL, PASSING, UNKNOWN, WRONG_PLACE, retry_after
+from qa_pipeline.generation.redaction import without_keys
 from qa_pipeline.generation.types import Completion, Request
 
 _ONE_ANSWER = "one answer to each request is read; for more questions, set questions_per_context"
@@ -27,6 +30,10 @@ OWN_FIELDS = {
     "response_format": "JSON is asked for by itself where the server can write it",
 }
 """Fields of a request that are not the user's, and what to do instead. Budgets and the reading of answers need them."""
+
+
+_PAGE = "this is a page, not an API: check that base_url ends in /v1"
+_MOST_TOKENS = 1_000_000_000
 
 
 @dataclass(frozen=True)
@@ -71,6 +78,8 @@ class Fault:
 
     def advice(self, model: str, url: str) -> str:
         """What to do about a fatal fault."""
+        if self.reason == "redirected":
+            return "Redirects are not followed; give the address that answers itself as base_url"
         if self.reason == "not_found":
             return (
                 f"Check that base_url ends in /v1 and that the server has a model {model!r} "
@@ -127,18 +136,18 @@ def extra_body_faults(extra: dict[str, Any]) -> list[str]:
     try:
         json.dumps(extra, ensure_ascii=False, allow_nan=False, sort_keys=True).encode()
     except (TypeError, ValueError, RecursionError) as error:
-        found.append(f"cannot be written as JSON ({clean(str(error), None)})")
+        found.append(f"cannot be written as JSON ({clean(str(error), ())})")
     return found
 
 
-async def send(client: Any, body: dict[str, Any], timeout: float, key: str | None) -> Answer | Fault:
+async def send(client: Any, body: dict[str, Any], timeout: float, keys: Sequence[str]) -> Answer | Fault:
     """Sends one request once.
 
     Args:
         client: as `open_client` gives it.
         body: as `Dialect.body` gives it.
         timeout: seconds until the last byte; a server that sends byte after byte of nothing is cut off too.
-        key: taken out of whatever comes back.
+        keys: taken out of whatever comes back.
     """
     import openai
 
@@ -150,28 +159,34 @@ async def send(client: Any, body: dict[str, Any], timeout: float, key: str | Non
             response = await client.chat.completions.with_raw_response.create(**known, extra_body=rest)
     except (TimeoutError, openai.APITimeoutError) as error:
         return Fault("timeout", f"no answer within {timeout:g} s", used=_unsent(error))
-    except openai.APIConnectionError as error:
-        return Fault("unreachable", named(error.__cause__ or error, key), used=_unsent(error))
     except openai.APIStatusError as error:
-        return _status_fault(error.status_code, error.response.text, error.response.headers, key)
-    except Exception as error:  # only the client's: nothing else is called here
-        return Fault("unreachable", named(error, key))
-    return read_answer(response.http_response.content, key)
+        return _status_fault(error.status_code, error.response.text, error.response.headers, keys)
+    except Exception as error:  # only the client's: nothing else is called here; some of its versions wrap others
+        cause = error.__cause__ or error if isinstance(error, openai.APIConnectionError) else error
+        if isinstance(cause, ReplyError):
+            return Fault("bad_response", clean(str(cause), keys))
+        return Fault("unreachable", named(cause, keys), used=_unsent(error))
+    return read_answer(response.http_response.content, keys)
 
 
-def read_answer(content: bytes, key: str | None = None) -> Answer | Fault:
+def read_answer(content: bytes, keys: Sequence[str] = ()) -> Answer | Fault:
     """The completion in the body of a response with status 200."""
     try:
         value = json.loads(content)
     except (ValueError, RecursionError):
         found = " ".join(content[:80].decode("utf-8", "replace").split())
-        page = found.startswith("<")
-        hint = "; this is a page, not an API: check that base_url ends in /v1" if page else ""
-        return Fault("bad_response", clean(f"expected JSON, found {found or 'nothing'}{hint}", key))
-    value = value if isinstance(value, dict) else {}
+        hint = f"; {_PAGE}" if _is_page(content.decode("utf-8", "replace")) else ""
+        return Fault("bad_response", clean(f"expected JSON, found {found or 'nothing'}{hint}", keys))
+    try:
+        return _read_value(value if isinstance(value, dict) else {}, keys)
+    except RecursionError:
+        return Fault("bad_response", "expected a completion, found lists or objects inside each other without end")
+
+
+def _read_value(value: dict[str, Any], keys: Sequence[str]) -> Answer | Fault:
     used = _usage(value.get("usage"))
     if value.get("error"):
-        return Fault("server_error", clean(json.dumps(value["error"]), key), used=used or Spent(1))
+        return Fault("server_error", clean(json.dumps(value["error"]), keys), used=used or Spent(1))
     choices = value.get("choices")
     if not isinstance(choices, list) or not choices:
         return Fault("empty_choices", "the answer holds no choices", used=used)
@@ -184,16 +199,22 @@ def read_answer(content: bytes, key: str | None = None) -> Answer | Fault:
     text = message.get("content")
     if isinstance(text, list):  # parts
         text = "".join(str(part.get("text", "")) for part in text if isinstance(part, dict))
-    finish_reason = whole_characters(str(choice.get("finish_reason") or "stop"))
-    return Answer(whole_characters(text) if isinstance(text, str) else "", finish_reason, used)
+    text = without_keys(text, keys) if isinstance(text, str) else ""
+    finish_reason = clean(str(choice.get("finish_reason") or "stop"), keys)
+    return Answer(whole_characters(text), finish_reason, used)
 
 
-def _status_fault(status: int, text: str, headers: Any, key: str | None) -> Fault:
+def _status_fault(status: int, text: str, headers: Any, keys: Sequence[str]) -> Fault:
     """What an answer with an error status means."""
-    detail = clean(f"HTTP {status} {_message(text)}", key)
+    detail = clean(f"HTTP {status} {_message(text)}", keys)
     used = None if status in UNKNOWN else Spent(1)
+    if 300 <= status < 400:
+        target = without_credentials(headers.get("location", "nowhere"))
+        return Fault("redirected", clean(f"HTTP {status}, sent on to {target}", keys), used, passing=False, fatal=True)
+    if status in WRONG_PLACE:
+        return Fault("not_found", detail, used, passing=False, fatal=True)
     if status in FATAL:
-        return Fault("not_found" if status == 404 else "denied", detail, used, passing=False, fatal=True)
+        return Fault("denied", detail, used, passing=False, fatal=True)
     if status == 429 and "insufficient_quota" in text:
         return Fault("no_quota", detail, used, passing=False, fatal=True)
     if status == 429:
@@ -206,23 +227,35 @@ def _status_fault(status: int, text: str, headers: Any, key: str | None) -> Faul
 
 def _message(text: str) -> str:
     """The message in an error's body, or the body."""
+    if _is_page(text):
+        title = re.search(r"<title[^>]{0,100}>([^<]{1,100})", text, re.I)
+        return f"{_PAGE}{f' (its title: {title[1].strip()})' if title else ''}"
     try:
         value = json.loads(text)
+        for name in ("error", "message", "detail"):
+            if isinstance(value, dict) and name in value:
+                value = value[name]
+        return value if isinstance(value, str) else json.dumps(value)
     except (ValueError, RecursionError):
         return text
-    for name in ("error", "message", "detail"):
-        if isinstance(value, dict) and name in value:
-            value = value[name]
-    return value if isinstance(value, str) else json.dumps(value)
+
+
+def _is_page(text: str) -> bool:
+    return text[:1000].lstrip("\ufeff \t\r\n").startswith("<")
 
 
 def _usage(value: Any) -> Spent | None:
     if not isinstance(value, dict):
         return None
-    prompt, completion = value.get("prompt_tokens"), value.get("completion_tokens")
-    if not isinstance(prompt, int) or not isinstance(completion, int) or prompt < 0 or completion < 0:
+    prompt, completion = _count(value.get("prompt_tokens")), _count(value.get("completion_tokens"))
+    return None if prompt is None or completion is None else Spent(1, prompt, completion)
+
+
+def _count(number: Any) -> int | None:
+    """A count of tokens; None for what is none, or is beyond what models read or write and would end every budget."""
+    if isinstance(number, bool) or not isinstance(number, int | float) or not 0 <= number <= _MOST_TOKENS:
         return None
-    return Spent(1, prompt, completion)
+    return int(number) if number == int(number) else None
 
 
 def _unsent(error: BaseException) -> Spent | None:

@@ -8,14 +8,16 @@ from __future__ import annotations
 import logging
 import os
 import re
+from collections.abc import Sequence
 from typing import Any
-from urllib.parse import SplitResult, urlsplit, urlunsplit
+from urllib.parse import SplitResult, unquote, urlsplit, urlunsplit
 
 from qa_pipeline.data.folding import whole_characters
 from qa_pipeline.errors import BackendError
+from qa_pipeline.generation.backends.reply_size import ACCEPTED, cap_reply
+from qa_pipeline.generation.redaction import secrets_in, without_what_looks_like_keys
 
 _LONGEST_DETAIL = 300  # characters
-_SHORTEST_KEY = 8  # characters; a shorter one is a word that servers without keys are given
 
 
 def require_openai() -> None:
@@ -54,6 +56,14 @@ def read_key(variable: str | None, required: bool) -> str | None:
     return key or None
 
 
+def known_keys(url: str, api_key_env: str | None, extra_body: object) -> list[str]:
+    """Every secret that a run is given: the key, a password in the address, values under names of secrets."""
+    parts = _split(url)
+    password = unquote(parts.password) if parts is not None and parts.password else ""
+    key = os.environ.get(api_key_env or "OPENAI_API_KEY", "").strip()
+    return [one for one in (key, password, *secrets_in(extra_body)) if one]
+
+
 def checked_url(url: str) -> str:
     """The URL without a slash at its end.
 
@@ -79,36 +89,46 @@ def without_credentials(url: str) -> str:
 
 
 def open_client(url: str, key: str | None, timeout: float) -> Any:
-    """An AsyncOpenAI that sends every request exactly once."""
+    """An AsyncOpenAI that sends every request exactly once, to this address only, and reads no endless reply.
+
+    A redirect is not followed: it would be a request that nobody counted, and could hand documents to another host.
+    """
     import openai
 
     for name in ("httpx", "httpx2", "openai"):
         library = logging.getLogger(name)
         if library.level == logging.NOTSET:
             library.setLevel(logging.WARNING)  # a line for every request
+    keys = [key] if key else []
     try:
-        return openai.AsyncOpenAI(base_url=url, api_key=key or "none", timeout=timeout, max_retries=0)
+        http = openai.DefaultAsyncHttpxClient(follow_redirects=False, event_hooks={"response": [cap_reply]})
+        return openai.AsyncOpenAI(
+            base_url=url,
+            api_key=key or "none",
+            timeout=timeout,
+            max_retries=0,
+            http_client=http,
+            default_headers={"Accept-Encoding": ACCEPTED},
+        )
     except Exception as error:  # the libraries' own: an address, a proxy or a file of certificates that they refuse
         raise BackendError(
-            f"{without_credentials(url)}: no client can be made for this address ({named(error, key)}); check "
+            f"{without_credentials(url)}: no client can be made for this address ({named(error, keys)}); check "
             "base_url, and the environment variables for proxies and certificates"
         ) from error
 
 
-def clean(text: str, key: str | None) -> str:
-    """One short line without the key."""
-    if key and len(key) >= _SHORTEST_KEY:
-        text = text.replace(key, "[key]")
-    text = re.sub(r"\b(sk-|Bearer )[\w*.-]{6,}", "[key]", text)
-    text = " ".join(whole_characters(text).split())
+def clean(text: str, keys: Sequence[str]) -> str:
+    """One short line without keys, and without characters that a terminal obeys."""
+    text = without_what_looks_like_keys(text, keys)
+    text = " ".join("".join(c if c.isprintable() else " " for c in whole_characters(text)).split())
     return text if len(text) <= _LONGEST_DETAIL else text[: _LONGEST_DETAIL - 3] + "..."
 
 
-def named(error: BaseException, key: str | None) -> str:
+def named(error: BaseException, keys: Sequence[str]) -> str:
     """An exception of a library in one line; of a group, the first in it."""
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
-    return clean(f"{type(error).__name__}: {error}".rstrip(": "), key)
+    return clean(f"{type(error).__name__}: {error}".rstrip(": "), keys)
 
 
 def _is_name(text: str) -> bool:

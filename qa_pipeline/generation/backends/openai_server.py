@@ -28,6 +28,7 @@ from qa_pipeline.generation.backends.limits import Limits, Prices, Spent
 from qa_pipeline.generation.backends.models import resolve_model
 from qa_pipeline.generation.backends.pace import MARGIN, Pace, Slot
 from qa_pipeline.generation.backends.retries import backoff
+from qa_pipeline.generation.redaction import redacted
 from qa_pipeline.generation.types import Completion, Failure, Request, UsageSoFar
 
 logger = logging.getLogger(__name__)
@@ -97,7 +98,10 @@ class OpenAIBackend:
         self._account = Account(self._cache, self.limits, prices or Prices())
         self._dialect = Dialect(self.model, structured=structured, extra=dict(extra_body or {}))
         # Other fields, other completions: what was kept with them is no answer to a request without.
-        self._kept_as = self.model + (json.dumps(extra_body, sort_keys=True) if extra_body else "")
+        # A key among them changes no completion, and must not be on disk.
+        self._keys = endpoint.known_keys(self._url, api_key_env, extra_body)
+        shown = redacted(extra_body, self._keys)
+        self._kept_as = self.model + (json.dumps(shown, sort_keys=True) if extra_body else "")
         self._pace = Pace(self.limits.requests_per_minute, self.limits.tokens_per_minute, pace_window, pace_margin)
         self._turn = asyncio.Lock()  # the longest waiting goes first
         self._give_up_after = give_up_after
@@ -227,7 +231,7 @@ class OpenAIBackend:
         """Sends a request once, keeps what comes back and settles what it cost."""
         completion, used = None, None  # an attempt that is broken off may have cost the most
         try:
-            answer = await chat_api.send(self._open_client(), body, self.limits.timeout, self._key)
+            answer = await chat_api.send(self._open_client(), body, self.limits.timeout, self._keys)
             if isinstance(answer, Answer):
                 completion = answer.completion(request, most)
                 used = Spent(1, completion.prompt_tokens, completion.completion_tokens)

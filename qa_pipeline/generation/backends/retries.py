@@ -10,7 +10,10 @@ from collections.abc import Mapping
 LONGEST_BACKOFF = 60.0
 LONGEST_RETRY_AFTER = 3600.0
 
-FATAL = {401, 403, 404}
+FATAL = {401, 403}
+"""Status codes of a key that does not open."""
+WRONG_PLACE = {404, 405, 501}
+"""Status codes of an address that takes no such requests: a path that is not there, or a plain web server."""
 PASSING = {408, 409, 425, 429, 500, 502, 503, 504, 520, 521, 522, 523, 524, 529}
 """Status codes of faults that can pass."""
 UNKNOWN = {408, 502, 504, 520, 521, 522, 523, 524}
@@ -43,10 +46,10 @@ def retry_after(headers: Mapping[str, str], now: float | None = None) -> float |
     seconds = _number(value)
     if seconds is None and value:
         try:
-            date = email.utils.parsedate_to_datetime(value)
-        except (TypeError, ValueError):
+            date = email.utils.parsedate_to_datetime(value).timestamp()
+        except (TypeError, ValueError, OverflowError, OSError, IndexError):  # no date, or in a year that no clock knows
             return None
-        seconds = max(0.0, date.timestamp() - (time.time() if now is None else now))
+        seconds = max(0.0, date - (time.time() if now is None else now))
     return None if seconds is None else min(seconds, LONGEST_RETRY_AFTER)
 
 

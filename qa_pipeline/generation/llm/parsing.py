@@ -14,11 +14,14 @@ from typing import Any
 from qa_pipeline.data.folding import whole_characters
 
 _LONGEST_LITERAL = 20_000  # characters that may be tried as a Python literal
+_LONGEST_TEXT = 1_000_000  # characters that are read; no completion is as long
+_MOST_DIGITS = 18
 _MOST_STARTS = 20  # brackets at which a value may begin
 
 _THOUGHTS = re.compile(r"<(think|thinking|reasoning)>.*?(</\1>|\Z)", re.S)
 _FENCE = re.compile(r"```[ \t]*\w*[ \t]*\n?(.*?)(?:```|\Z)", re.S)
-_TRAILING_COMMA = re.compile(r'("(?:\\.|[^"\\])*")|,(?=\s*[}\]])', re.S)
+# A string without an end goes to the end of the text, or every quote in it would be tried as the first of one.
+_TRAILING_COMMA = re.compile(r'("(?:\\.|[^"\\])*+(?:"|\\?\Z))|,(?=\s*+[}\]])', re.S)
 _DECODER = json.JSONDecoder(strict=False)  # line ends inside strings are let through
 
 
@@ -48,7 +51,8 @@ def read_items(text: str, schema: Mapping[str, Any]) -> tuple[list[dict[str, Any
         The records with every field of the schema, and how many others there were.
 
     Raises:
-        ParseError: there is no JSON in the text, or no record in the JSON.
+        ParseError: there is no JSON in the text, or no record in the JSON. Nothing else, whatever the text: it is on
+            disk by now, and what is raised here once would end every further start.
     """
     item = _item_schema(schema)
     found_json = False
@@ -71,7 +75,7 @@ def read_items(text: str, schema: Mapping[str, Any]) -> tuple[list[dict[str, Any
 
 def json_values(text: str) -> Iterator[Any]:
     """Objects and lists in a text, the likeliest first; their strings may hold halves of characters."""
-    text = _THOUGHTS.sub("", text).replace("\ufeff", "")
+    text = _THOUGHTS.sub("", text[:_LONGEST_TEXT]).replace("\ufeff", "")
     places = [match.group(1) for match in _FENCE.finditer(text)] + [text]
     for place in places:
         yield from _decoded(place)
@@ -121,9 +125,13 @@ def _literal(text: str) -> Iterator[Any]:
     start, end = text.find("{"), text.rfind("}") + 1
     if 0 <= start < end and end - start <= _LONGEST_LITERAL:
         try:
-            yield ast.literal_eval(text[start:end])
+            value = ast.literal_eval(text[start:end])
+            json.dumps(
+                value
+            )  # fails on sets, and on numbers of thousands of digits that were written in hexadecimal ones
         except (ValueError, SyntaxError, MemoryError, RecursionError, TypeError):
             return
+        yield value
 
 
 def _item_schema(schema: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -165,7 +173,8 @@ def _fields(record: Any, item: Mapping[str, Any]) -> dict[str, Any] | None:
     for name, kind in item["properties"].items():
         value = given.get(name)
         if kind["type"] == "integer":
-            value = int(value) if isinstance(value, str) and value.strip().isdecimal() else value
+            if isinstance(value, str) and value.strip().isdecimal() and len(value.strip()) <= _MOST_DIGITS:
+                value = int(value)
             good = isinstance(value, int) and not isinstance(value, bool)
         else:
             if isinstance(value, int | float) and not isinstance(value, bool):

@@ -81,15 +81,19 @@ def example_from(row: Mapping[str, Any]) -> Example | str:
     return result
 
 
+_NEXT_ITEM = re.compile(r"(?:\s*(?:^|\n)\s*(?:\d+[.)]|[-*#]+|example\s*\d*\s*[:.]?))+\s*$", re.IGNORECASE)
+_NEXT_EXAMPLE = re.compile(r"\s*\bexamples?(?:\s*\d+)?\s*:\s*$", re.IGNORECASE)
+_LONGEST_MARK = 100
+"""Characters at the end in which the mark of a next item is looked for; of thousands of blanks each would be tried."""
+
+
 def _value(text: str) -> str:
     """What a label holds: without list marks, separators and one pair of quotes around it."""
-    core = re.sub(r"(?:\s*(?:^|\n)\s*(?:\d+[.)]|[-*#]+|example\s*\d*\s*[:.]?))+\s*$", "", text, flags=re.IGNORECASE)
-    core = (
-        re.sub(r"\s*\bexamples?(?:\s*\d+)?\s*:\s*$", "", core, flags=re.IGNORECASE)
-        .strip()
-        .strip("{}[]")
-        .strip(" \n\t,;|")
-    )
+    core = text.rstrip()
+    for pattern in (_NEXT_ITEM, _NEXT_EXAMPLE):
+        found = pattern.search(core, max(0, len(core) - _LONGEST_MARK))
+        core = core[: found.start()].rstrip() if found else core
+    core = core.strip().strip("{}[]").strip(" \n\t,;|")
     for left, right in ('""', "''", "\u201c\u201d", "``"):
         if len(core) > 1 and core[0] == left and core[-1] == right:
             return core[1:-1].strip()

@@ -75,13 +75,18 @@ _ABOUT = re.compile(
 
 
 def split_prompt(prompt: str) -> tuple[str, str]:
-    """The instruction, and what follows the word "Example:" (or begins with a labelled context)."""
+    """The instruction, with single blanks, and what follows the word "Example:" (or begins with a labelled context)."""
     marks = [match for match in (_EXAMPLES.search(prompt), LABEL.search(prompt)) if match]
     if not marks:
-        return prompt.strip(), ""
+        return _single_blanks(prompt), ""
     first = min(marks, key=lambda match: match.start())
     begin = first.end() if first.re is _EXAMPLES else first.start()
-    return prompt[: first.start()].strip(), prompt[begin:]
+    return _single_blanks(prompt[: first.start()]), prompt[begin:]
+
+
+def _single_blanks(text: str) -> str:
+    """The rules allow blanks between words in several places at once, and would try each of thousands in each place."""
+    return "\n".join(words for line in text.splitlines() if (words := " ".join(line.split())))
 
 
 def other_task(instruction: str) -> re.Match[str] | None:

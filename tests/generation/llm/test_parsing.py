@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import time
 
 import pytest
 from hypothesis import given, settings
@@ -105,3 +106,30 @@ def test_a_valid_reply_is_read_whatever_stands_around_it(pairs, before, after):
     items, bad = read_items(before + reply + after, SCHEMAS["pairs"])
     assert bad == 0
     assert [(i["question"], i["answer"]) for i in items] == [(q.strip(), a.strip()) for q, a in pairs]
+
+
+DIGITS = "9" * 5000
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"questions": [{"number": "DIGITS", "question": "Why?"}]}'.replace("DIGITS", DIGITS),
+        '{"questions": [{"number": DIGITS, "question": "Why?"}]}'.replace("DIGITS", DIGITS),
+        "{'questions': [{'number': 0xDIGITS, 'question': 'Why?'}]}".replace("DIGITS", DIGITS),
+        "{'questions': [{'number': 1, 'question': 0xDIGITS}]}".replace("DIGITS", DIGITS),
+        '{"a":' * 100_000,
+        "[" * 100_000,
+        '\\"' * 500_000,
+        '"' + "," * 1_000_000 + " " * 10,
+        "```" * 300_000,
+        "{" + " " * 1_000_000,
+    ],
+    ids=range(10),
+)
+def test_poisoned_answers_are_refused_in_a_moment(text):
+    """They are on disk by the time they are read: what is raised once would be raised at every start."""
+    began = time.perf_counter()
+    with pytest.raises(ParseError):
+        read_items(text, SCHEMAS["numbered_questions"])
+    assert time.perf_counter() - began < 5

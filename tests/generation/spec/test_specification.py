@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 import yaml
 
@@ -144,3 +146,25 @@ def test_no_unanswerable_questions_in_other_words(words):
 )
 def test_words_that_say_no_to_something_else(words):
     assert parse_prompt(f"Questions about contracts. {words}.").unanswerable is True
+
+
+BLANKS = " " * 20_000
+
+
+@pytest.mark.parametrize(
+    "prompt",
+    [
+        f"Questions.{BLANKS}and{BLANKS}about cats",
+        f"50{BLANKS}questions{BLANKS}about cats",
+        f"Ask about cats.\n{BLANKS}\n{BLANKS}\n{BLANKS}please",
+        f"Ask about cats. Context: A cat sat.{BLANKS}\nQuestion:{BLANKS}Who sat?{BLANKS}\nAnswer:{BLANKS}A cat{BLANKS}",
+    ],
+    ids=["words", "numbers", "lines", "examples"],
+)
+def test_a_prompt_with_thousands_of_blanks_is_read_as_one_with_single_blanks(prompt):
+    began = time.perf_counter()
+    found = parse_prompt(prompt)
+    assert time.perf_counter() - began < 5
+    once = parse_prompt("\n".join(" ".join(line.split()) for line in prompt.splitlines()))
+    assert (found.domain, found.num_examples, found.answer_types) == (once.domain, once.num_examples, once.answer_types)
+    assert [example["answers"] for example in found.examples] == [example["answers"] for example in once.examples]
