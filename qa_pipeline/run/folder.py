@@ -5,8 +5,10 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import logging
+import os
 import platform
 import shutil
 import time
@@ -14,18 +16,33 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from filelock import FileLock, Timeout
+
 from qa_pipeline import artifacts
-from qa_pipeline.errors import ConfigError, DataError
+from qa_pipeline.errors import ConfigError, DataError, QAError
 from qa_pipeline.process import checkpoints
 from qa_pipeline.process.resuming import EndedTraining
 
 logger = logging.getLogger(__name__)
 
+_OF_FILES = {
+    getattr(errno, name, None)
+    for name in (
+        *("ENOSPC", "EDQUOT", "EFBIG", "EROFS", "EACCES", "EPERM", "EIO"),
+        *("ENOENT", "ENOTDIR", "EISDIR", "ESTALE"),
+    )
+}
+"""Faults of the file system; others (no memory, a server that does not answer) come as OSError too."""
+_OF_SAVING = ("(os error ", "iostream error", "PytorchStreamWriter", "inline_container")
+"""How safetensors, tokenizers and torch say, in errors of any type, that a file could not be written."""
+
 PACKAGES = ("torch", "transformers", "peft", "accelerate", "datasets", "bitsandbytes", "tokenizers", "numpy")
 
 
 class RunFolder:
-    """The folder of one run.
+    """The folder of one run, locked for it from `begin` to the end of the `with` block.
+
+    In the block, a file that cannot be written once the run has begun ends in one DataError.
 
     Args:
         path: `output_dir`.
@@ -34,6 +51,7 @@ class RunFolder:
         is_main: only this process writes.
 
     Attributes:
+        begun: whether files of the folder may have been changed.
         process_changes: where this training went on with another number of processes: step, before, now.
     """
 
@@ -44,16 +62,40 @@ class RunFolder:
         self.record: dict[str, Any] = {"status": "started", "stages": {}}
         self.process_changes: list[dict[str, int]] = []
         self._begin = time.time()
+        # Not reentrant over folders of one process: two runs in two threads are two runs.
+        self._lock = FileLock(self.path / artifacts.RUN_LOCK, timeout=0)
+        self._seen: bytes | None = None
+        self.begun = False
+
+    def __enter__(self) -> RunFolder:
+        return self
+
+    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
+        self._lock.release()
+        reason = _write_fault(error) if self.begun else None
+        if reason is not None:
+            raise DataError(
+                f"{self.path}: cannot be written: {reason}. What is done is kept: mend that (room on the disk, the "
+                "right to write), then the same command goes on"
+            ) from error
 
     def claim(self) -> None:
         """Checks that the path may be the folder of this run; changes nothing.
 
         Raises:
-            ConfigError: the path is a file, or the folder holds something else and `overwrite` is off.
+            ConfigError: the path is a file, another run is writing into the folder, or it holds something else and
+                `overwrite` is off.
         """
         if self.path.exists() and not self.path.is_dir():
             raise ConfigError("output_dir", f"{self.path} is a file; give a folder")
-        content = [p.name for p in self.path.iterdir()] if self.path.is_dir() else []
+        there = next(p for p in (self.path, *self.path.absolute().parents) if p.exists())
+        if self.is_main and not (there.is_dir() and os.access(there, os.W_OK)):
+            why = "this user may not write into it" if there.is_dir() else "it is a file"
+            raise ConfigError("output_dir", f"{self.path} cannot be written, because of {there}: {why}; give another")
+        if (self.path / artifacts.RUN_LOCK).exists():
+            self._hold()
+        self._seen = self._record_bytes()
+        content = [p.name for p in self.path.iterdir() if not _is_own(p)] if self.path.is_dir() else []
         if content and self._earlier() is None and not self.overwrite:
             shown = ", ".join(sorted(content)[:3])
             raise ConfigError(
@@ -119,8 +161,19 @@ class RunFolder:
             facts: anything else worth keeping (data fingerprints, counts, device).
 
         Raises:
-            ConfigError: as `check`.
+            ConfigError: as `check`; or another run writes into the folder, or has done so since `claim`.
         """
+        self.begun = True
+        if self.is_main:
+            self.path.mkdir(parents=True, exist_ok=True)
+            self._hold()
+            if self._record_bytes() != self._seen:
+                raise ConfigError(
+                    "output_dir",
+                    f"{self.path}: another run wrote into it while this one read its data; start it again, or choose "
+                    "another output_dir",
+                )
+            artifacts.sweep(self.path)
         self.check(identity)
         earlier = self._earlier()
         if self.overwrite and self.is_main:
@@ -177,6 +230,29 @@ class RunFolder:
         if self.is_main:
             artifacts.write_json(self.path / name, value)
 
+    def _hold(self) -> None:
+        """Locks the folder until the block or this process ends, however it ends.
+
+        Raises:
+            ConfigError: another run holds it.
+        """
+        try:
+            if not self._lock.is_locked:
+                self._lock.acquire()
+        except Timeout:
+            raise ConfigError(
+                "output_dir",
+                f"another run is writing into {self.path}; wait for it to end, or choose another output_dir",
+            ) from None
+        except NotImplementedError:  # a file system without locks
+            pass
+
+    def _record_bytes(self) -> bytes | None:
+        try:
+            return (self.path / artifacts.RUN).read_bytes()
+        except OSError:
+            return None
+
     def _write(self) -> None:
         self.record["seconds"] = round(time.time() - self._begin, 1)
         self.write_json(artifacts.RUN, self.record)
@@ -203,6 +279,24 @@ class RunFolder:
             own.append(artifacts.null_odds_name(split))
         for name in own:
             (self.path / name).unlink(missing_ok=True)
+
+
+def _write_fault(error: BaseException | None) -> str | None:
+    """Why a file could not be written, where that is what an error says."""
+    if isinstance(error, OSError) and error.errno in _OF_FILES:
+        return (error.strerror or str(error)) + (f" ({error.filename})" if error.filename else "")
+    if (
+        isinstance(error, Exception)
+        and not isinstance(error, QAError)
+        and any(mark in str(error) for mark in _OF_SAVING)
+    ):
+        return str(error).split("\n")[0]
+    return None
+
+
+def _is_own(path: Path) -> bool:
+    """Whether a file is none of the user's: what a run leaves that was killed before it wrote run.json."""
+    return path.name == artifacts.RUN_LOCK or artifacts.is_temporary(path)
 
 
 def differences(old: Any, new: Any, prefix: str = "") -> list[tuple[str, Any, Any]]:
