@@ -17,8 +17,10 @@ from pathlib import Path
 from typing import Any
 
 from filelock import FileLock, Timeout
+from safetensors import SafetensorError, safe_open
 
 from qa_pipeline import artifacts
+from qa_pipeline.data.schema import violations
 from qa_pipeline.errors import ConfigError, DataError, QAError
 from qa_pipeline.process import checkpoints
 from qa_pipeline.process.resuming import EndedTraining
@@ -143,7 +145,7 @@ class RunFolder:
         if earlier is None or not stages.get("train", {}).get("steps"):
             return None
         config = earlier.get("trained_with", earlier.get("config", {}))
-        whole = "saved" in stages and any(self.path.glob("*.safetensors"))
+        whole = "saved" in stages and _holds_weights(self.path)
         return EndedTraining(
             steps=stages["train"]["steps"],
             num_train_epochs=config.get("num_train_epochs"),
@@ -217,9 +219,10 @@ class RunFolder:
     def results(self, split: str) -> dict[str, Any]:
         """What `{split}_results.json` holds, or nothing."""
         try:
-            return dict(json.loads((self.path / f"{split}_results.json").read_text(encoding="utf-8")))
-        except (OSError, ValueError):
+            value = json.loads((self.path / f"{split}_results.json").read_text(encoding="utf-8"))
+        except (OSError, ValueError, RecursionError):
             return {}
+        return value if isinstance(value, dict) else {}
 
     def finished_stage(self, name: str) -> dict[str, Any] | None:
         """What a stage gave in this run or in the one that it goes on from."""
@@ -258,11 +261,27 @@ class RunFolder:
         self.write_json(artifacts.RUN, self.record)
 
     def _earlier(self) -> dict[str, Any] | None:
+        """The record of the run before; None where there is none, or where it is to be replaced.
+
+        Raises:
+            ConfigError: it is damaged.
+        """
+        path = self.path / artifacts.RUN
         try:
-            record = json.loads((self.path / artifacts.RUN).read_text(encoding="utf-8"))
-        except (OSError, ValueError):
+            record = json.loads(path.read_text(encoding="utf-8"))
+            problems = violations(record, "run")
+        except FileNotFoundError:
             return None
-        return record if isinstance(record, dict) else None
+        except (OSError, ValueError, RecursionError) as error:
+            problems = [str(error) or type(error).__name__]
+        if not problems:
+            return record
+        if self.overwrite:
+            return None
+        raise ConfigError(
+            "output_dir",
+            f"{path} is damaged: {problems[0]}; put it back as it was, or overwrite_output_dir=true to start afresh",
+        )
 
     def _has_results(self, earlier: dict[str, Any]) -> bool:
         return bool(earlier.get("stages") or checkpoints.list_checkpoints(self.path))
@@ -292,6 +311,18 @@ def _write_fault(error: BaseException | None) -> str | None:
     ):
         return str(error).split("\n")[0]
     return None
+
+
+def _holds_weights(folder: Path) -> bool:
+    """Whether weights lie in the folder, and none of their files is cut short."""
+    files = list(folder.glob("*.safetensors"))
+    try:
+        for path in files:
+            with safe_open(path, "numpy"):
+                pass
+    except (OSError, SafetensorError):
+        return False
+    return bool(files)
 
 
 def _is_own(path: Path) -> bool:
@@ -340,8 +371,11 @@ def fold_results(path: Path, split: str, metrics: dict[str, Any]) -> None:
     """
     try:
         everything = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise DataError(f"{path}: not JSON ({error}); move it away and run again") from error
+    if not isinstance(everything, dict):
+        kind = type(everything).__name__
+        raise DataError(f"{path}: expected a JSON object, found a {kind}; move it away and run again")
     others = {name: value for name, value in everything.items() if not name.startswith(f"{split}_")}
     if others | metrics != everything:
         artifacts.write_json(path, others | metrics)
