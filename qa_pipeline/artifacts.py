@@ -6,9 +6,12 @@ renamed over the target. Where a file has a counterpart in the transformers exam
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import re
 import secrets
+import time
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -25,6 +28,10 @@ QA_CONFIG = "qa_config.json"
 """Decoding settings beside the weights (window size, answer length, no-answer threshold): what a predictor needs."""
 MERGED_FOLDER = "merged"
 CHECKPOINT_MANIFEST = "checkpoint_manifest.json"
+RUN_LOCK = ".run.lock"
+"""Held by the one run that writes into the folder; the file itself stays, and says nothing."""
+
+_TEMPORARY = re.compile(r"^\.(.+)\.[0-9a-f]{8}\.tmp$")
 
 
 def predictions_name(split: str) -> str:
@@ -57,6 +64,29 @@ def write_bytes(path: str | Path, content: bytes | Iterable[bytes]) -> Path:
     finally:
         temporary.unlink(missing_ok=True)
     return path
+
+
+def is_temporary(path: str | Path, target: str | None = None) -> bool:
+    """Whether a file is one that a killed `write_bytes` left behind, of the file called `target` if that is given.
+
+    >>> [is_temporary(name) for name in (".run.json.0a1b2c3d.tmp", ".run.lock", "notes.tmp")]
+    [True, False, False]
+    """
+    match = _TEMPORARY.match(Path(path).name)
+    return match is not None and target in (None, match.group(1))
+
+
+def sweep(folder: str | Path, target: str | None = None, older_than: float = 0.0) -> None:
+    """Removes the temporary files of killed writes from a folder, not from the folders in it.
+
+    Args:
+        target: only those of the file with this name.
+        older_than: seconds; a younger one may be another process's that is still writing.
+    """
+    with contextlib.suppress(OSError):
+        for path in Path(folder).iterdir():
+            if is_temporary(path, target) and time.time() - path.lstat().st_mtime >= older_than:
+                path.unlink(missing_ok=True)
 
 
 def write_text(path: str | Path, text: str) -> Path:

@@ -6,6 +6,7 @@ A setting that would silently do nothing is refused, with what to do instead. Se
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import multiprocessing
 import os
@@ -15,6 +16,7 @@ from typing import Any
 
 from qa_pipeline.arguments.config_files import found
 from qa_pipeline.arguments.precision import accelerator_type, env_true, resolve_bf16
+from qa_pipeline.arguments.rehearsal import rehearse
 
 NOT_HONOURED = {
     "auto_find_batch_size": "a batch size that follows the free memory could not be resumed to the same weights; lower "
@@ -44,6 +46,7 @@ _ENVIRONMENT = {
     "ACCELERATE_USE_MEGATRON_LM": f"Megatron-LM {_SHARDED}",
     "ACCELERATE_USE_PARALLELISM_CONFIG": f"accelerate's parallelism {_SHARDED}",
 }
+_KERNEL_PACKAGES = ("flash_attn", "flash_attn_interface", "flash_attn_3", "kernels")
 _GROUPING_OPTIMIZERS = ("galore", "apollo", "lomo", "muon", "dion", "layerwise")
 _LOADER_KEYS = {"split_batches": False, "dispatch_batches": None, "even_batches": True, "use_seedable_sampler": True}
 
@@ -65,7 +68,8 @@ def faults(values: Mapping[str, Any], defaults: Mapping[str, Any]) -> Iterator[F
     yield from _loaders(values)
     yield from _processes(values)
     yield from _kernels(values)
-    yield from _optimizer(values)
+    refused = list(_optimizer(values))
+    yield from refused or rehearse(values, defaults)
 
 
 def _uploads(values: Mapping[str, Any]) -> Iterator[Fault]:
@@ -131,8 +135,12 @@ def _kernels(values: Mapping[str, Any]) -> Iterator[Fault]:
         )
     elif name and "flash" in name.lower() and not (values["fp16"] or resolve_bf16(values["bf16"])[0]):
         yield "attn_implementation bf16 fp16", f"{name} computes in bf16 or fp16 only; set one of them"
+    elif name and needs_gpu(name) and "flex" not in name and not any(map(is_installed, _KERNEL_PACKAGES)):
+        yield "attn_implementation", f"{name} needs flash-attn or kernels; pip install kernels, or give sdpa"
     if values["use_liger_kernel"] and no_cuda:
         yield "use_liger_kernel use_cpu", "needs a CUDA GPU; leave it out"
+    elif values["use_liger_kernel"] and not is_installed("liger_kernel"):
+        yield "use_liger_kernel", "needs liger-kernel; pip install liger-kernel, or leave it out"
     if values["liger_kernel_config"] and not values["use_liger_kernel"]:
         yield "liger_kernel_config use_liger_kernel", "only has a meaning with use_liger_kernel"
     compile_keys = [k for k in ("torch_compile", "torch_compile_backend", "torch_compile_mode") if values[k]]
@@ -147,6 +155,11 @@ def _optimizer(values: Mapping[str, Any]) -> Iterator[Fault]:
             "head_learning_rate optim",
             f"{optim} groups the weights itself, without a rate of its own for the head; take another optim",
         )
+
+
+def is_installed(module: str) -> bool:
+    """Whether a module could be imported; does not import it."""
+    return importlib.util.find_spec(module) is not None
 
 
 def needs_gpu(attention: str) -> bool:

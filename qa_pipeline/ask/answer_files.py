@@ -8,7 +8,7 @@ import io
 import json
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,11 +24,17 @@ ENDINGS = (".json", ".jsonl", ".csv", ".tsv")
 COLUMNS = ("id", "question", "answer", "confidence", "no_answer_confidence", "start", "end")
 """Of a table; source and page follow where documents were asked."""
 
-_BESIDE = ("nbest", "null_odds")
+_BESIDE = ("nbest", "null_odds", "errors")
+_STILL_WRITING = 60.0
+"""Seconds since its last byte after which a temporary file is that of a killed run."""
 
 
 def write_answers(
-    path: str, answers: Sequence[Answer], with_null: bool, documents: Sequence[Document | None] | None = None
+    path: str,
+    answers: Sequence[Answer],
+    with_null: bool,
+    documents: Sequence[Document | None] | None = None,
+    left_out: Mapping[str, str] | None = None,
 ) -> list[Path]:
     """Writes the answers of a file.
 
@@ -42,9 +48,12 @@ def write_answers(
         answers: in the order of the questions.
         with_null: whether the model may say that there is no answer.
         documents: where each answer was found, if documents were asked.
+        left_out: by id, why a row was not answered. Such rows stand last, with that as their "error"; in JSON their
+            text is "", and NAME_errors.json has the reasons.
 
     Returns:
-        The files.
+        The files. While several are written, PATH.incomplete lies beside them: after a kill it says that they do not
+        belong together.
 
     Raises:
         DataError: a file cannot be written.
@@ -54,17 +63,43 @@ def write_answers(
         {} if documents is None else _place(answer, document)
         for answer, document in zip(answers, documents or [None] * len(answers), strict=True)
     ]
-    with writing(path):
-        if target.suffix.lower() == ".jsonl":
-            rows = (dataclasses.asdict(answer) | place for answer, place in zip(answers, places, strict=True))
-            return [artifacts.write_text(target, "".join(json.dumps(r, ensure_ascii=False) + "\n" for r in rows))]
-        if target.suffix.lower() != ".json":
-            return [artifacts.write_text(target, _table(answers, places, "\t" if _is_tsv(target) else ","))]
+    errors = dict(left_out or {})
+    if target.suffix.lower() == ".jsonl":
+        rows = [dataclasses.asdict(answer) | place for answer, place in zip(answers, places, strict=True)]
+        rows += [{"id": name, "text": None, "error": reason} for name, reason in errors.items()]
+        contents = {target: "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)}
+    elif target.suffix.lower() != ".json":
+        contents = {target: _table(answers, places, "\t" if _is_tsv(target) else ",", errors)}
+    else:
         beside: dict[str, Any] = {"nbest": {answer.id: _nbest(answer, with_null) for answer in answers}}
         if with_null:
             beside["null_odds"] = {answer.id: answer.null_odds for answer in answers}
-        written = [artifacts.write_json(target, {answer.id: answer.text for answer in answers})]
-        return written + [artifacts.write_json(_side_file(target, name), value) for name, value in beside.items()]
+        if errors:
+            beside["errors"] = errors
+        values = {target: {answer.id: answer.text for answer in answers} | dict.fromkeys(errors, "")}
+        values |= {_side_file(target, name): value for name, value in beside.items()}
+        contents = {file: json.dumps(value, ensure_ascii=False, indent=2) + "\n" for file, value in values.items()}
+    with writing(path):
+        if len(contents) == 1:
+            artifacts.write_text(target, contents[target])
+        else:
+            _write_together(target, contents)
+    return list(contents)
+
+
+def _write_together(target: Path, contents: Mapping[Path, str]) -> None:
+    mark = _mark(target)
+    artifacts.write_text(
+        mark,
+        f"{', '.join(file.name for file in contents)}: a run ended while it wrote these files, or still writes them; "
+        "they do not belong together. The same command writes them anew.\n",
+    )
+    for file, text in contents.items():
+        artifacts.write_text(file, text)
+    for name in _BESIDE:  # of an earlier run that wrote more files
+        if _side_file(target, name) not in contents:
+            _side_file(target, name).unlink(missing_ok=True)
+    mark.unlink()
 
 
 def check_target(path: str | None) -> None:
@@ -81,6 +116,10 @@ def check_target(path: str | None) -> None:
         target.parent.mkdir(parents=True, exist_ok=True)
         if not os.access(target.parent, os.W_OK):
             raise OSError("the folder may not be written to")
+    for name in (target.name, *(_side_file(target, name).name for name in _BESIDE)):
+        artifacts.sweep(target.parent, name, older_than=_STILL_WRITING)
+    if _mark(target).exists():  # then the files beside it are of this output
+        return
     if target.suffix.lower() == ".json" and not target.exists():
         others = [str(side) for side in (_side_file(target, name) for name in _BESIDE) if side.exists()]
         if others:
@@ -100,14 +139,19 @@ def writing(path: str) -> Iterator[None]:
         raise DataError(f"cannot write {path}: {getattr(error, 'strerror', None) or error}") from error
 
 
-def _table(answers: Sequence[Answer], places: Sequence[dict[str, Any]], delimiter: str) -> str:
+def _table(
+    answers: Sequence[Answer], places: Sequence[dict[str, Any]], delimiter: str, errors: Mapping[str, str]
+) -> str:
     out = io.StringIO()
     writer = csv.writer(out, delimiter=delimiter, lineterminator="\n")
-    writer.writerow([*COLUMNS, *(places[0] if places else ())])
+    columns = [*COLUMNS, *(places[0] if places else ())]
+    writer.writerow([*columns, *(["error"] if errors else [])])
     for answer, place in zip(answers, places, strict=True):
         sure = [round(number, 6) for number in (answer.confidence, answer.no_answer_confidence)]
         row = [answer.id, answer.question, answer.text, *sure, answer.start, answer.end, *place.values()]
-        writer.writerow(["" if value is None else _cell(value) for value in row])
+        writer.writerow(["" if value is None else _cell(value) for value in row] + [""] * bool(errors))
+    for name, reason in errors.items():
+        writer.writerow([_cell(name), *[""] * (len(columns) - 1), _cell(reason)])
     return out.getvalue()
 
 
@@ -141,6 +185,10 @@ def _place(answer: Answer, document: Document | None) -> dict[str, Any]:
 
 def _side_file(target: Path, name: str) -> Path:
     return target.with_name(f"{target.stem}_{name}.json")
+
+
+def _mark(target: Path) -> Path:
+    return target.with_name(f"{target.name}.incomplete")
 
 
 def _is_tsv(target: Path) -> bool:

@@ -22,7 +22,7 @@ from qa_pipeline.ask.answer_files import check_target, write_answers, writing
 from qa_pipeline.ask.arguments import LIMITS, PredictArguments
 from qa_pipeline.ask.found import ask_all, best_of_documents
 from qa_pipeline.ask.parsing import parse
-from qa_pipeline.ask.question_lists import read_questions
+from qa_pipeline.ask.question_lists import QuestionList, read_questions
 from qa_pipeline.ask.reading import read_contexts, read_data
 from qa_pipeline.ask.terminal import metrics_table, reply_dict, reply_text, shown, uses_colour
 from qa_pipeline.data import Example, ids_of
@@ -151,15 +151,30 @@ def answer_list(arguments: PredictArguments) -> int:
     predictor = load_predictor(str(arguments.model), arguments)
     if not arguments.output:
         print_replies(predictor, [row["question"] for row in questions.rows], documents, arguments)
-        return 0
+        return _say_left_out(questions)
     begin = time.perf_counter()
     answers, places = zip(*best_of_documents(predictor, questions.rows, documents), strict=True)
     seconds = time.perf_counter() - begin
     with_null = predictor.settings.version_2_with_negative
-    for path in write_answers(arguments.output, answers, with_null, places if arguments.context_files else None):
+    left_out = {row.id: row.reason for row in questions.left_out}
+    found_in = places if arguments.context_files else None
+    for path in write_answers(arguments.output, answers, with_null, found_in, left_out):
         print(f"written: {path}")
     print(f"{counted(len(answers), 'question')} on {counted(len(documents), 'text')} in {seconds:.1f} s")
-    return 0
+    return _say_left_out(questions)
+
+
+def _say_left_out(questions: QuestionList) -> int:
+    """Names the rows that were not answered, and those that have another id now; the exit code tells of the former."""
+    for line in questions.renamed:
+        print(line, file=sys.stderr)
+    if not questions.left_out:
+        return 0
+    total = len(questions.rows) + len(questions.left_out)
+    print(f"{len(questions.left_out):,} of {total:,} rows were not answered:", file=sys.stderr)
+    for row in questions.left_out:
+        print(f"  {row.id}: {row.reason}", file=sys.stderr)
+    return 2
 
 
 def compare_models(arguments: PredictArguments) -> int:

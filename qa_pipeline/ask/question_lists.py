@@ -1,27 +1,41 @@
-"""Reads questions that stand alone, to be asked on documents: lines of a text, or a column of any data. No answers."""
+"""Reads questions that stand alone, to be asked on documents: lines of a text, or a column of any data. No answers.
+
+Every row of a source is a question or is named as left out, and keeps its id.
+"""
 
 from __future__ import annotations
 
 import csv
-import logging
-from dataclasses import dataclass
+import re
+from collections.abc import Sequence, Set
+from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from qa_pipeline.data.documents import read_document
 from qa_pipeline.data.fields import NAMES, Fields
-from qa_pipeline.data.inference import own_id
-from qa_pipeline.data.loose import RawRow
+from qa_pipeline.data.loose import BadRow, RawRow
 from qa_pipeline.data.mapping_spec import mapping_from_dict, read_mapping
 from qa_pipeline.data.paths import find
 from qa_pipeline.data.readers import read_rows
 from qa_pipeline.errors import DataError
 
-logger = logging.getLogger(__name__)
-
 _LINES = (".txt", ".text", ".md")
 _TABLES = (".csv", ".tsv")
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """A row that holds no question.
+
+    Attributes:
+        id: its own, or "row-N" where it has none that can be read.
+        reason: its place in the source, and what is wrong with it.
+    """
+
+    id: str
+    reason: str
 
 
 @dataclass
@@ -29,14 +43,18 @@ class QuestionList:
     """Questions without contexts.
 
     Attributes:
-        rows: with "id" and "question".
+        rows: with "id" and "question"; no id is there twice.
         column: where they stood; None for the lines of a text.
         has_contexts: the source has a field of contexts too.
+        left_out: the rows that are no question.
+        renamed: what was said of rows that have the id of another one.
     """
 
     rows: list[dict[str, str]]
     column: str | None
     has_contexts: bool = False
+    left_out: list[LeftOut] = field(default_factory=list)
+    renamed: list[str] = field(default_factory=list)
 
 
 def read_questions(
@@ -57,22 +75,35 @@ def read_questions(
     """
     path = Path(source)
     if path.suffix.lower() in (*_LINES, *_TABLES) and path.is_file():
-        lines = [line.strip() for line in read_document(path, encoding=encoding).text.splitlines() if line.strip()]
+        # Not splitlines, which also ends a line at characters that stand within a question.
+        lines = [
+            line.strip() for line in re.split("\r\n|\r|\n", read_document(path, encoding=encoding).text) if line.strip()
+        ]
         if path.suffix.lower() in _LINES or _is_one_column(lines):
             return _of_lines(source, lines, most)
-    rows = [row for row in islice(read_rows(source, **reading).rows, most) if isinstance(row, RawRow)]
+    everything = list(islice(read_rows(source, **reading).rows, most))
+    rows = [row for row in everything if isinstance(row, RawRow)]
     fields = Fields(rows)
     column, id_path = _columns(fields, field_mapping, source)
-    found = []
-    for number, row in enumerate(rows, 1):
-        text, name = find(row.value, column), find(row.value, id_path) if id_path else None
+    found = QuestionList([], column, has_contexts=bool(fields.candidates("context")))
+    own = [_id_of(row, id_path) for row in everything]
+    known, taken = {name for name in own if name}, set[str]()
+    for number, (row, name) in enumerate(zip(everything, own, strict=True), 1):
+        if name in taken:
+            other = _new(f"{name} (row {number})", known | taken)
+            found.renamed.append(f'{row.where}: its id {name} is that of a row before it; here it is "{other}"')
+            name = other
+        name = name or _new(f"row-{number}", known | taken)
+        taken.add(name)
+        text = find(row.value, column) if isinstance(row, RawRow) else None
         if isinstance(text, str) and text.strip():
-            found.append({"id": str(name) if isinstance(name, str | int) else f"row-{number}", "question": text})
+            found.rows.append({"id": name, "question": text})
         else:
-            logger.warning("%s: left out: no text as %s", row.where, column)
-    if not found:
-        raise DataError(f"{source}: none of {len(rows):,} rows has text in the field {column}")
-    return QuestionList(found, column, has_contexts=bool(fields.candidates("context")))
+            wrong = f"no text as {column}" if isinstance(row, RawRow) else f"{row.reason} ({row.detail})"
+            found.left_out.append(LeftOut(name, f"{row.where}: {wrong}"))
+    if not found.rows:
+        raise DataError(f"{source}: none of {len(everything):,} rows has text in the field {column}")
+    return found
 
 
 def lacks_contexts(source: str, **reading: Any) -> bool:
@@ -94,7 +125,7 @@ def _columns(fields: Fields, field_mapping: Any, source: str) -> tuple[str, str 
             raise DataError(
                 f"{source}: no field {present[0]}, which the mapping has as the question. {_fields(fields)}"
             )
-        return present[0], mapping.id[0] if mapping.id else own_id(fields.rows)
+        return present[0], mapping.id[0] if mapping.id else _id_column(fields.rows)
     found = fields.candidates("question")
     if not found:
         marked = [
@@ -106,7 +137,34 @@ def _columns(fields: Fields, field_mapping: Any, source: str) -> tuple[str, str 
             f"{source}: no field is named or reads like the question. {_fields(fields)}. Choose with a field mapping: "
             """--field_mapping '{"question": "PATH"}'"""
         )
-    return found[0], own_id(fields.rows)
+    return found[0], _id_column(fields.rows)
+
+
+def _id_column(rows: Sequence[RawRow]) -> str | None:
+    """The field of ids; a few rows may lack theirs, or have that of another row."""
+    for path in ("id", "qid"):
+        values = {str(value) for row in rows if _is_id(value := row.value.get(path))}
+        if rows and len(values) * 2 >= len(rows):
+            return path
+    return None
+
+
+def _id_of(row: RawRow | BadRow, path: str | None) -> str | None:
+    if isinstance(row, BadRow):
+        return row.id
+    value = find(row.value, path) if path else None
+    return str(value) if _is_id(value) else None
+
+
+def _is_id(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) or isinstance(value, str) and bool(value.strip())
+
+
+def _new(name: str, taken: Set[str]) -> str:
+    """The name, with something behind it where it is taken."""
+    while name in taken:
+        name += "_2"
+    return name
 
 
 def _asks(text: str) -> bool:
@@ -139,5 +197,8 @@ def _of_lines(source: str, lines: list[str], most: int | None) -> QuestionList:
 
 
 def _unquoted(line: str) -> str:
-    cells = next(csv.reader([line])) if line.startswith('"') else []
+    try:
+        cells = next(csv.reader([line])) if line.startswith('"') else []
+    except csv.Error:  # longer than a cell may be
+        cells = []
     return cells[0] if len(cells) == 1 else line

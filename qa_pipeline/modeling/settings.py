@@ -18,6 +18,8 @@ from qa_pipeline.modeling.reaching import at_hand
 
 FORMAT_VERSION = 1
 
+_LEAST = {"max_seq_length": 1, "doc_stride": 0, "max_question_length": 1, "max_answer_length": 1, "n_best_size": 1}
+
 
 @dataclass
 class QASettings:
@@ -83,6 +85,16 @@ def read_settings(folder: str | Path) -> QASettings | None:
         f"{name}: expected {_words(kinds[name])}, found {found!r}"
         for name, found in known.items()
         if not _fits(found, kinds[name])
+    ]
+    problems += [
+        f"{name}: expected at least {least}, found {known[name]!r}"
+        for name, least in _LEAST.items()
+        if _fits(known.get(name), int) and known[name] < least
+    ]
+    problems += [
+        f"{name}: expected a number, found {found!r}"
+        for name, found in known.items()
+        if isinstance(found, float) and math.isnan(found) and name != "temperature"
     ]
     temperature = known.get("temperature", 1.0)
     if _fits(temperature, float) and not 0 < temperature < math.inf:

@@ -80,7 +80,9 @@ class _SaveAndStop(TrainerCallback):
 
 
 def _what_is_kept(output_dir: str, step: int) -> str:
-    found = [path for path in checkpoints.list_checkpoints(output_dir) if checkpoints.fault(path) is None]
+    found = [
+        path for path in checkpoints.list_checkpoints(output_dir) if checkpoints.fault(path, contents=False) is None
+    ]
     if found:
         return f"Interrupted at step {step}. The same command goes on from {found[-1]}."
     return (

@@ -188,4 +188,17 @@ def _length(num_train_epochs: float | None, max_steps: int | None) -> str:
 
 
 def _state(checkpoint: Path) -> dict[str, Any]:
-    return dict(json.loads((checkpoint / "trainer_state.json").read_text(encoding="utf-8")))
+    """What Trainer wrote of a whole checkpoint; one of an earlier version of this program has no hash that proves it.
+
+    Raises:
+        ModelError: it is no state of a training.
+    """
+    path = checkpoint / "trainer_state.json"
+    try:
+        state = json.loads(path.read_text(encoding="utf-8"))
+        if isinstance(state, dict) and isinstance(state.get("global_step"), int):
+            return state
+        found = "no object with a global_step"
+    except (OSError, ValueError, RecursionError) as error:
+        found = str(error)
+    raise ModelError(f"{path} is damaged ({found}); move {checkpoint.name} away, and the checkpoint before it is used")

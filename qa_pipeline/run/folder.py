@@ -5,8 +5,10 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import logging
+import os
 import platform
 import shutil
 import time
@@ -14,13 +16,27 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from filelock import FileLock, Timeout
+from safetensors import SafetensorError, safe_open
+
 from qa_pipeline import artifacts
-from qa_pipeline.errors import ConfigError, DataError
+from qa_pipeline.data.schema import violations
+from qa_pipeline.errors import ConfigError, DataError, QAError
 from qa_pipeline.process import checkpoints
 from qa_pipeline.process.resuming import EndedTraining
 
 logger = logging.getLogger(__name__)
 
+_OF_FILES = {
+    getattr(errno, name, None)
+    for name in (
+        *("ENOSPC", "EDQUOT", "EFBIG", "EROFS", "EACCES", "EPERM", "EIO"),
+        *("ENOENT", "ENOTDIR", "EISDIR", "ESTALE"),
+    )
+}
+"""Faults of the file system; others (no memory, a server that does not answer) come as OSError too."""
+_OF_SAVING = ("(os error ", "iostream error", "PytorchStreamWriter", "inline_container")
+"""How safetensors, tokenizers and torch say, in errors of any type, that a file could not be written."""
 _ABOUT_THE_FOLDER = frozenset({"output_dir", "overwrite_output_dir"})
 """Settings that may differ when a run goes on without changing what it makes."""
 
@@ -28,7 +44,9 @@ PACKAGES = ("torch", "transformers", "peft", "accelerate", "datasets", "bitsandb
 
 
 class RunFolder:
-    """The folder of one run.
+    """The folder of one run, locked for it from `begin` to the end of the `with` block.
+
+    In the block, a file that cannot be written once the run has begun ends in one DataError.
 
     Args:
         path: `output_dir`.
@@ -37,6 +55,7 @@ class RunFolder:
         is_main: only this process writes.
 
     Attributes:
+        begun: whether files of the folder may have been changed.
         process_changes: where this training went on with another number of processes: step, before, now.
     """
 
@@ -47,16 +66,40 @@ class RunFolder:
         self.record: dict[str, Any] = {"status": "started", "stages": {}}
         self.process_changes: list[dict[str, int]] = []
         self._begin = time.time()
+        # Not reentrant over folders of one process: two runs in two threads are two runs.
+        self._lock = FileLock(self.path / artifacts.RUN_LOCK, timeout=0)
+        self._seen: bytes | None = None
+        self.begun = False
+
+    def __enter__(self) -> RunFolder:
+        return self
+
+    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
+        self._lock.release()
+        reason = _write_fault(error) if self.begun else None
+        if reason is not None:
+            raise DataError(
+                f"{self.path}: cannot be written: {reason}. What is done is kept: mend that (room on the disk, the "
+                "right to write), then the same command goes on"
+            ) from error
 
     def claim(self) -> None:
         """Checks that the path may be the folder of this run; changes nothing.
 
         Raises:
-            ConfigError: the path is a file, or the folder holds something else and `overwrite` is off.
+            ConfigError: the path is a file, another run is writing into the folder, or it holds something else and
+                `overwrite` is off.
         """
         if self.path.exists() and not self.path.is_dir():
             raise ConfigError("output_dir", f"{self.path} is a file; give a folder")
-        content = [p.name for p in self.path.iterdir()] if self.path.is_dir() else []
+        there = next(p for p in (self.path, *self.path.absolute().parents) if p.exists())
+        if self.is_main and not (there.is_dir() and os.access(there, os.W_OK)):
+            why = "this user may not write into it" if there.is_dir() else "it is a file"
+            raise ConfigError("output_dir", f"{self.path} cannot be written, because of {there}: {why}; give another")
+        if (self.path / artifacts.RUN_LOCK).exists():
+            self._hold()
+        self._seen = self._record_bytes()
+        content = [p.name for p in self.path.iterdir() if not _is_own(p)] if self.path.is_dir() else []
         if content and self._earlier() is None and not self.overwrite:
             shown = ", ".join(sorted(content)[:3])
             raise ConfigError(
@@ -104,7 +147,7 @@ class RunFolder:
         if earlier is None or not stages.get("train", {}).get("steps"):
             return None
         config = earlier.get("trained_with", earlier.get("config", {}))
-        whole = "saved" in stages and any(self.path.glob("*.safetensors"))
+        whole = "saved" in stages and _holds_weights(self.path)
         return EndedTraining(
             steps=stages["train"]["steps"],
             num_train_epochs=config.get("num_train_epochs"),
@@ -122,8 +165,19 @@ class RunFolder:
             facts: anything else worth keeping (data fingerprints, counts, device).
 
         Raises:
-            ConfigError: as `check`.
+            ConfigError: as `check`; or another run writes into the folder, or has done so since `claim`.
         """
+        self.begun = True
+        if self.is_main:
+            self.path.mkdir(parents=True, exist_ok=True)
+            self._hold()
+            if self._record_bytes() != self._seen:
+                raise ConfigError(
+                    "output_dir",
+                    f"{self.path}: another run wrote into it while this one read its data; start it again, or choose "
+                    "another output_dir",
+                )
+            artifacts.sweep(self.path)
         self.check(identity)
         earlier = self._earlier()
         if self.overwrite and self.is_main:
@@ -169,9 +223,10 @@ class RunFolder:
     def results(self, split: str) -> dict[str, Any]:
         """What `{split}_results.json` holds, or nothing."""
         try:
-            return dict(json.loads((self.path / f"{split}_results.json").read_text(encoding="utf-8")))
-        except (OSError, ValueError):
+            value = json.loads((self.path / f"{split}_results.json").read_text(encoding="utf-8"))
+        except (OSError, ValueError, RecursionError):
             return {}
+        return value if isinstance(value, dict) else {}
 
     def finished_stage(self, name: str) -> dict[str, Any] | None:
         """What a stage gave in this run or in the one that it goes on from."""
@@ -182,16 +237,55 @@ class RunFolder:
         if self.is_main:
             artifacts.write_json(self.path / name, value)
 
+    def _hold(self) -> None:
+        """Locks the folder until the block or this process ends, however it ends.
+
+        Raises:
+            ConfigError: another run holds it.
+        """
+        try:
+            if not self._lock.is_locked:
+                self._lock.acquire()
+        except Timeout:
+            raise ConfigError(
+                "output_dir",
+                f"another run is writing into {self.path}; wait for it to end, or choose another output_dir",
+            ) from None
+        except NotImplementedError:  # a file system without locks
+            pass
+
+    def _record_bytes(self) -> bytes | None:
+        try:
+            return (self.path / artifacts.RUN).read_bytes()
+        except OSError:
+            return None
+
     def _write(self) -> None:
         self.record["seconds"] = round(time.time() - self._begin, 1)
         self.write_json(artifacts.RUN, self.record)
 
     def _earlier(self) -> dict[str, Any] | None:
+        """The record of the run before; None where there is none, or where it is to be replaced.
+
+        Raises:
+            ConfigError: it is damaged.
+        """
+        path = self.path / artifacts.RUN
         try:
-            record = json.loads((self.path / artifacts.RUN).read_text(encoding="utf-8"))
-        except (OSError, ValueError):
+            record = json.loads(path.read_text(encoding="utf-8"))
+            problems = violations(record, "run")
+        except FileNotFoundError:
             return None
-        return record if isinstance(record, dict) else None
+        except (OSError, ValueError, RecursionError) as error:
+            problems = [str(error) or type(error).__name__]
+        if not problems:
+            return record
+        if self.overwrite:
+            return None
+        raise ConfigError(
+            "output_dir",
+            f"{path} is damaged: {problems[0]}; put it back as it was, or overwrite_output_dir=true to start afresh",
+        )
 
     def _has_results(self, earlier: dict[str, Any]) -> bool:
         return bool(earlier.get("stages") or checkpoints.list_checkpoints(self.path))
@@ -208,6 +302,36 @@ class RunFolder:
             own.append(artifacts.null_odds_name(split))
         for name in own:
             (self.path / name).unlink(missing_ok=True)
+
+
+def _write_fault(error: BaseException | None) -> str | None:
+    """Why a file could not be written, where that is what an error says."""
+    if isinstance(error, OSError) and error.errno in _OF_FILES:
+        return (error.strerror or str(error)) + (f" ({error.filename})" if error.filename else "")
+    if (
+        isinstance(error, Exception)
+        and not isinstance(error, QAError)
+        and any(mark in str(error) for mark in _OF_SAVING)
+    ):
+        return str(error).split("\n")[0]
+    return None
+
+
+def _holds_weights(folder: Path) -> bool:
+    """Whether weights lie in the folder, and none of their files is cut short."""
+    files = list(folder.glob("*.safetensors"))
+    try:
+        for path in files:
+            with safe_open(path, "numpy"):
+                pass
+    except (OSError, SafetensorError):
+        return False
+    return bool(files)
+
+
+def _is_own(path: Path) -> bool:
+    """Whether a file is none of the user's: what a run leaves that was killed before it wrote run.json."""
+    return path.name == artifacts.RUN_LOCK or artifacts.is_temporary(path)
 
 
 def differences(old: Any, new: Any, prefix: str = "") -> list[tuple[str, Any, Any]]:
@@ -251,8 +375,11 @@ def fold_results(path: Path, split: str, metrics: dict[str, Any]) -> None:
     """
     try:
         everything = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise DataError(f"{path}: not JSON ({error}); move it away and run again") from error
+    if not isinstance(everything, dict):
+        kind = type(everything).__name__
+        raise DataError(f"{path}: expected a JSON object, found a {kind}; move it away and run again")
     others = {name: value for name, value in everything.items() if not name.startswith(f"{split}_")}
     if others | metrics != everything:
         artifacts.write_json(path, others | metrics)

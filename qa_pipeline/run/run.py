@@ -40,6 +40,13 @@ def run_qa(arguments: Arguments) -> dict[str, Any]:
     Raises:
         ConfigError, DataError, ModelError: something that the user can mend; nothing of an earlier run is lost.
     """
+    args = arguments.training
+    is_main = args.process_index == 0
+    with RunFolder(str(args.output_dir), overwrite=args.overwrite_output_dir, is_main=is_main) as folder:
+        return _run(arguments, folder)
+
+
+def _run(arguments: Arguments, folder: RunFolder) -> dict[str, Any]:
     args, lora = arguments.training, arguments.lora
     # Both are done here, once, and not by Trainer: it would repeat the first at every resume and push checkpoints.
     compare_to_base, args.eval_on_start = args.eval_on_start, False
@@ -47,7 +54,6 @@ def run_qa(arguments: Arguments) -> dict[str, Any]:
     is_main = args.process_index == 0
     stored = modeling.stored_settings(arguments.model)
     arguments, notes = settle(arguments, stored)
-    folder = RunFolder(str(args.output_dir), overwrite=args.overwrite_output_dir, is_main=is_main)
     with args.main_process_first(local=False, desc="run folder"):
         if is_main:
             folder.claim()
@@ -110,6 +116,7 @@ def run_qa(arguments: Arguments) -> dict[str, Any]:
             logger.warning("%s", note)
 
     # Nothing was changed so far: whatever can be refused was refused above.
+    folder.begun = True
     with args.main_process_first(local=False, desc="run.json"):
         if is_main:
             begin(folder, arguments, splits, identity, model, notes)

@@ -79,6 +79,7 @@ def test_values_of_many_forms(flags):
     mapping = {"context": "text", "answers.start": "b[0]"}
     arguments = parse_arguments(
         [*flags, "--field_mapping", json.dumps(mapping), "--lr_scheduler_kwargs", '{"num_cycles": 2}']
+        + ["--lr_scheduler_type", "cosine"]
         + ["--null_score_diff_threshold", "-1.5", "--version_2_with_negative", "--use_lora", "True", "--seed", "1"]
         + [
             "--lora_target_modules",

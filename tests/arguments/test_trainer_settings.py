@@ -5,6 +5,8 @@ from __future__ import annotations
 import dataclasses
 import json
 import re
+import sys
+import types
 
 import pytest
 import torch
@@ -160,11 +162,18 @@ def test_saving_on_sigterm_is_refused_for_several_processes(parse, monkeypatch):
         {"bf16_full_eval": True, "enable_jit_checkpoint": True, "average_tokens_across_devices": False},
         {"eval_accumulation_steps": 8, "hub_strategy": "every_save", "auto_find_batch_size": False},
         {"attn_implementation": "sdpa", "save_only_model": True, "label_names": ["start_positions", "end_positions"]},
-        {"optim": "galore_adamw", "optim_target_modules": ["attention"]},
     ],
 )
 def test_what_can_be_honoured_is_accepted(parse, changes):
     assert parse(**changes).training.do_train
+
+
+def test_an_optimizer_that_groups_the_weights_itself_is_accepted_where_its_package_is(parse, monkeypatch):
+    names = ("GaLoreAdafactor", "GaLoreAdamW", "GaLoreAdamW8bit")
+    monkeypatch.setitem(sys.modules, "galore_torch", types.SimpleNamespace(**dict.fromkeys(names, torch.optim.AdamW)))
+    monkeypatch.setattr("transformers.trainer_optimizer.is_galore_torch_available", lambda: True)
+    assert parse(optim="galore_adamw", optim_target_modules=["attention"]).training.do_train
+    assert "You need to define `optim_target_modules`" in only_problem(parse, optim="galore_adamw")
 
 
 def test_zero_stage_2_is_left_to_deepspeed(parse):
@@ -190,6 +199,7 @@ def test_a_kernel_for_gpus_is_accepted_where_there_is_one(parse, monkeypatch):
     from qa_pipeline.arguments import trainer_settings
 
     monkeypatch.setattr(trainer_settings, "accelerator_type", lambda: "cuda")
+    monkeypatch.setattr(trainer_settings, "is_installed", lambda module: module == "flash_attn")
     parsed = parse(attn_implementation="flash_attention_2", bf16=True)
     assert parsed.model.attn_implementation == "flash_attention_2"
     assert "computes in bf16 or fp16 only" in only_problem(parse, attn_implementation="flash_attention_2", bf16=False)

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import re
+import time
 
 import numpy as np
 import pytest
 
+from qa_pipeline import artifacts
 from qa_pipeline.ask import answer_files
 from qa_pipeline.ask.commands import main
 from qa_pipeline.ask.terminal import metrics_table
@@ -156,3 +159,38 @@ def test_text_in_a_table_is_no_formula(models, tmp_path, ending):
 def test_a_document_whose_name_is_a_formula_is_text_too():
     assert answer_files._cell("=1+1.txt") == "'=1+1.txt" and answer_files._cell("\uff1dA1") == "'\uff1dA1"
     assert [answer_files._cell(value) for value in (-1.5, "-1,234.5", "a=b", "")] == [-1.5, "-1,234.5", "a=b", ""]
+
+
+def test_files_of_one_output_that_a_kill_parted_are_named_and_written_anew(models, tmp_path, monkeypatch):
+    path, target = data_file(tmp_path), tmp_path / "preds.json"
+    arguments = ["--model", "m", "--data", str(path), "--output", str(target)]
+    write = artifacts.write_text
+
+    def killed(file, text):
+        if str(file).endswith("_nbest.json"):
+            raise KeyboardInterrupt
+        return write(file, text)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(artifacts, "write_text", killed)
+        with pytest.raises(KeyboardInterrupt):
+            main(arguments)
+    mark = tmp_path / "preds.json.incomplete"
+    assert "preds.json, preds_nbest.json, preds_null_odds.json: a run ended while it wrote these" in mark.read_text()
+    target.unlink()  # the kill may have come before the first of them
+    (tmp_path / "preds_nbest.json").write_text("of the run before")
+    assert main(arguments) == 0
+    assert not mark.exists() and json.loads((tmp_path / "preds_nbest.json").read_text()).keys() == {
+        *json.loads(target.read_text())
+    }
+
+
+def test_temporary_files_of_killed_runs_are_swept_and_those_of_others_stay(models, tmp_path):
+    old, young, other = (
+        tmp_path / name for name in (".p.csv.0a1b2c3d.tmp", ".p.csv.0a1b2c3e.tmp", ".q.csv.0a1b2c3d.tmp")
+    )
+    for file in (old, young, other):
+        file.write_text("half")
+        os.utime(file, (time.time() - 3600 * (file != young),) * 2)
+    main(["--model", "m", "--data", str(data_file(tmp_path)), "--output", str(tmp_path / "p.csv")])
+    assert not old.exists() and young.exists() and other.exists()

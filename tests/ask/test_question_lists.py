@@ -123,3 +123,75 @@ def test_quotes_around_nothing_are_no_question(tmp_path, name, content):
     (tmp_path / name).write_text(content)
     with pytest.raises(DataError, match="holds no question"):
         read_questions(str(tmp_path / name))
+
+
+BROKEN = """{"id": "a", "question": "Where is London?"}
+{"id": "b", "question": "Whe
+{"id": "c", "question": "Who is Zuse?"}
+"""
+RAGGED = "id,question,by\na,Where is London?,Ann\nb,Where,is,Paris?,Bob\nc,Who is Zuse?,Cy\nd, ,Di\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "left_out"),
+    [
+        ("q.jsonl", BROKEN, {"row-2": "q.jsonl, line 2: row is not valid JSON"}),
+        (
+            "q.csv",
+            RAGGED,
+            {
+                "row-2": "q.csv, row 2: row does not fit the header (5 fields, header has 3)",
+                "d": "q.csv, row 4: no text",
+            },
+        ),
+    ],
+)
+@pytest.mark.parametrize("ending", ["json", "jsonl", "csv"])
+def test_every_row_is_answered_under_its_id_or_named_in_the_output_and_at_the_end(
+    name, text, left_out, ending, folder, capsys
+):
+    (folder / "q.csv").unlink()
+    (folder / name).write_text(text)
+    target = folder / f"answers.{ending}"
+    arguments = ["--model", "m", "--data", str(folder / name), "--context_file", str(folder / "documents")]
+    assert main([*arguments, "--output", str(target)]) == 2
+    said = capsys.readouterr().err
+    assert f"{len(left_out)} of {2 + len(left_out)} rows were not answered:" in said
+    assert all(f"  {row}: " in said and reason in said for row, reason in left_out.items())
+    if ending == "json":
+        found = json.loads(target.read_text())
+        errors = json.loads((folder / "answers_errors.json").read_text())
+    elif ending == "jsonl":
+        rows = [json.loads(line) for line in target.read_text().splitlines()]
+        found = {row["id"]: row["text"] or "" for row in rows}
+        errors = {row["id"]: row["error"] for row in rows if "error" in row}
+    else:
+        with open(target, newline="") as handle:
+            rows = list(csv.DictReader(handle))
+        found = {row["id"]: row["answer"] for row in rows}
+        errors = {row["id"]: row["error"] for row in rows if row["error"]}
+    assert found == {"a": "London", "c": ""} | dict.fromkeys(left_out, "")
+    assert errors.keys() == left_out.keys() and all(left_out[row] in errors[row] for row in left_out)
+    assert main(arguments) == 2 and "rows were not answered" in capsys.readouterr().err
+
+
+def test_two_rows_of_one_id_are_both_answered_and_all_other_ids_stay(folder, capsys):
+    rows = [("a", "Where is London?"), ("a", "Where is Paris?"), ("b", "Who is Zuse?"), (None, "And London?")]
+    path = folder / "q.jsonl"
+    path.write_text("".join(json.dumps({"id": name, "question": text}) + "\n" for name, text in rows))
+    arguments = ["--model", "m", "--data", str(path), "--context_file", str(folder / "documents")]
+    assert main([*arguments, "--output", str(folder / "answers.json")]) == 0
+    found = json.loads((folder / "answers.json").read_text())
+    assert found == {"a": "London", "a (row 2)": "Paris", "b": "", "row-4": "London"}
+    assert 'q.jsonl, line 2: its id a is that of a row before it; here it is "a (row 2)"' in capsys.readouterr().err
+
+
+def test_ids_that_look_like_the_places_of_rows_stay(tmp_path):
+    path = tmp_path / "q.jsonl"
+    path.write_text('{"id": "row-2", "question": "A?"}\n{"question": "B?"}\n{"id": "x", "question": "C?"}\n')
+    assert [row["id"] for row in read_questions(str(path)).rows] == ["row-2", "row-2_2", "x"]
+
+
+def test_a_line_that_holds_odd_separators_is_one_question(tmp_path):
+    (tmp_path / "q.txt").write_text("Who is\u2028Zuse?\nWho\x0b is Ada?\r\n" + '"' + "x" * 200_000 + "?\n", newline="")
+    assert len(read_questions(str(tmp_path / "q.txt")).rows) == 3

@@ -1,0 +1,121 @@
+"""Sets up optimizer, schedule and compiler on one made-up weight, as Trainer will do it on the model.
+
+What fails in transformers or torch (a package that is missing, an argument that a schedule needs, a value that is no
+number) then fails before data is read. Sees the settings; settings that are left as they are cost nothing.
+"""
+
+from __future__ import annotations
+
+import json
+import warnings
+from collections.abc import Iterator, Mapping
+from types import SimpleNamespace
+from typing import Any
+
+from qa_pipeline.arguments.config_files import found
+from qa_pipeline.arguments.precision import accelerator_type
+
+_STEPS = 100
+_COMPILE_MODES = ("default", "reduce-overhead", "max-autotune", "max-autotune-no-cudagraphs")
+_NEEDS_THE_MODEL = "need to pass a"  # transformers says so where all that comes before was right
+
+
+def rehearse(values: Mapping[str, Any], defaults: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """What would fail when training begins, as (settings that it is about, what is wrong).
+
+    Args:
+        values: all settings in their types, defaults included.
+        defaults: the default of each.
+    """
+    if not values["do_train"]:
+        return
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        if values["optim"] != defaults["optim"] or values["optim_args"]:
+            yield from _optimizer(values)
+        if values["lr_scheduler_type"] != defaults["lr_scheduler_type"] or values["lr_scheduler_kwargs"]:
+            yield from _schedule(values)
+        if any(values[name] for name in ("torch_compile", "torch_compile_backend", "torch_compile_mode")):
+            yield from _compiler(values)
+
+
+def _optimizer(values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    import torch
+    from transformers import Trainer
+
+    names = "optim optim_args" if values["optim_args"] else "optim"
+    for part in filter(None, str(values["optim_args"] or "").split(",")):
+        if part.count("=") != 1:
+            yield "optim_args", f"expected name=value, name=value, ... found {found(values['optim_args'])}"
+            return
+    try:
+        settings: Any = SimpleNamespace(**{**values, "optim": str(getattr(values["optim"], "value", values["optim"]))})
+        settings.parallel_mode = None
+        optimizer_class, options = Trainer.get_optimizer_cls_and_kwargs(settings, None)
+        weight = torch.nn.Parameter(torch.zeros(64, 64))
+        optimizer = optimizer_class([weight], **options)
+        if values["use_cpu"] or accelerator_type() is None:  # else the step is not for this device
+            if hasattr(optimizer, "train"):
+                optimizer.train()
+            weight.grad = torch.zeros_like(weight)
+            optimizer.step()
+    except Exception as error:
+        if _NEEDS_THE_MODEL not in str(error):
+            yield names, f"{found(values['optim'])} cannot be set up: {_said(error)}; mend that, or take another optim"
+
+
+def _schedule(values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    import torch
+    from transformers import get_scheduler
+
+    given = values["lr_scheduler_kwargs"]
+    try:
+        options = json.loads(given) if isinstance(given, str) else given
+    except ValueError as error:
+        yield "lr_scheduler_kwargs", f"expected a JSON object, found {found(given)} ({error})"
+        return
+    kind = str(getattr(values["lr_scheduler_type"], "value", values["lr_scheduler_type"]))
+    if kind == "warmup_stable_decay" and not (isinstance(options, dict) and "num_decay_steps" in options):
+        return  # transformers' arguments are refused without it, in better words
+    steps = values["max_steps"] if values["max_steps"] > 0 else _STEPS
+    warmup = values["warmup_steps"] or 0
+    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=values["learning_rate"])
+    try:
+        schedule = get_scheduler(kind, optimizer, int(warmup if warmup >= 1 else warmup * steps), steps, options)
+        optimizer.step()
+        schedule.step(*([1.0] if kind in ("reduce_lr_on_plateau", "greedy") else ()))
+    except Exception as error:
+        yield (
+            "lr_scheduler_type lr_scheduler_kwargs",
+            f"{found(kind)} cannot be set up: {_said(error)}; give what it needs as lr_scheduler_kwargs, or take "
+            "another lr_scheduler_type",
+        )
+
+
+def _compiler(values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    import torch._dynamo
+    from accelerate.utils import DynamoBackend
+
+    backend, mode = values["torch_compile_backend"] or "inductor", values["torch_compile_mode"]
+    known = {one.value.lower() for one in DynamoBackend} & set(torch._dynamo.list_backends(exclude_tags=()))
+    if backend not in known:
+        yield (
+            "torch_compile_backend",
+            f"expected one of {', '.join(sorted(known))}, which torch and accelerate know here, found {found(backend)}",
+        )
+        return
+    if mode is not None and mode not in _COMPILE_MODES:
+        yield "torch_compile_mode", f"expected one of {', '.join(_COMPILE_MODES)}, found {found(mode)}"
+    if backend == "inductor" and (values["use_cpu"] or accelerator_type() is None):
+        try:
+            from torch._inductor.cpp_builder import get_cpp_compiler
+
+            get_cpp_compiler()
+        except Exception as error:
+            yield "torch_compile torch_compile_backend", f"inductor needs a C++ compiler: {_said(error)}; leave it out"
+
+
+def _said(error: Exception) -> str:
+    """The first line of what another program said, without the end of its sentence."""
+    text = f"{type(error).__name__} {error}" if isinstance(error, KeyError) or not str(error) else str(error)
+    return text.splitlines()[0].rstrip(". ")[:300]
