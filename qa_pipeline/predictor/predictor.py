@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from qa_pipeline.postprocess import Postprocess
 from qa_pipeline.predictor.answer import Answer
 from qa_pipeline.predictor.batches import BATCH_TOKENS, BATCH_TOKENS_CPU, FoundSpans, find_spans
+from qa_pipeline.predictor.forks import compute_on_one_thread_in_forks
 from qa_pipeline.predictor.limits import (
     WINDOW_LIMITS,
     check_bounds,
@@ -25,7 +26,7 @@ from qa_pipeline.predictor.limits import (
 from qa_pipeline.predictor.precision import pick_device, pick_dtype, set_precision
 from qa_pipeline.predictor.progress import Progress
 from qa_pipeline.predictor.questions import STRETCH, chunks, rounds, stretches
-from qa_pipeline.preprocess import Preprocess
+from qa_pipeline.preprocess import TOKENIZER_LOCK, Preprocess
 
 if TYPE_CHECKING:
     import torch
@@ -40,7 +41,10 @@ token has, so that every span which fits the overlap is whole in one of the two.
 
 
 class QAPredictor:
-    """A question-answering model that is ready to be asked.
+    """A question-answering model that is ready to be asked, by several threads at once where need be.
+
+    It can be pickled, and asked in a process that was forked after it was loaded: there, torch computes on one thread,
+    since those of the parent do not survive a fork.
 
     `from_pretrained` is the usual way to one; this makes it from a model that is in memory already.
 
@@ -78,6 +82,7 @@ class QAPredictor:
     ):
         from qa_pipeline import modeling
 
+        compute_on_one_thread_in_forks()
         self.model, self.tokenizer, self.name = model.eval(), tokenizer, name
         self.device: torch.device = next(model.parameters()).device
         check_bounds(batch_tokens=batch_tokens)
@@ -293,15 +298,12 @@ class QAPredictor:
             progress.close()
 
     def _with_limits(self, settings: QASettings, given: Mapping[str, Any]) -> QASettings:
-        return with_limits(
-            settings,
-            given,
-            self.tokenizer.num_special_tokens_to_add(pair=True),
-            longest_window(self.model, self.tokenizer),
-        )
+        with TOKENIZER_LOCK:
+            num_special = self.tokenizer.num_special_tokens_to_add(pair=True)
+        return with_limits(settings, given, num_special, longest_window(self.model, self.tokenizer))
 
     def _preprocess(self, settings: QASettings) -> Preprocess:
-        """The one for these lengths; probing a tokenizer takes some milliseconds, so a few are kept.
+        """The one for these lengths; checking that they fit takes some milliseconds, so a few are kept.
 
         Raises:
             ModelError: the model does not take such windows, or ids of this tokenizer.
@@ -309,11 +311,14 @@ class QAPredictor:
         """
         from qa_pipeline.modeling import check_fits
 
-        lengths = tuple(getattr(settings, name) for name in WINDOW_LIMITS)
-        if lengths not in self._preprocesses:
-            made = Preprocess(self.tokenizer, **dict(zip(WINDOW_LIMITS, lengths, strict=True)))
-            check_fits(self.model, self.tokenizer, made.max_seq_length)
-            if len(self._preprocesses) >= 8:
-                self._preprocesses.pop(next(iter(self._preprocesses)))
-            self._preprocesses[lengths] = made
-        return self._preprocesses[lengths]
+        lengths = {name: getattr(settings, name) for name in WINDOW_LIMITS}
+        key = tuple(lengths.values())
+        with TOKENIZER_LOCK:
+            if key not in self._preprocesses:
+                first = next(iter(self._preprocesses.values()), None)
+                made = Preprocess(self.tokenizer, **lengths) if first is None else first.with_lengths(**lengths)
+                check_fits(self.model, self.tokenizer, made.max_seq_length)
+                if len(self._preprocesses) >= 8:
+                    self._preprocesses.pop(next(iter(self._preprocesses)))
+                self._preprocesses[key] = made
+            return self._preprocesses[key]
