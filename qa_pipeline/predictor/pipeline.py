@@ -5,7 +5,7 @@ The calls, keywords and keys of the removed pipeline work. What differs, on purp
 - A list of questions gives a list, one question gives one reply, whatever was found; with `top_k` above 1 (or
   `all_answers`) a reply is a list of at most so many dicts. (The old one gave a dict for a list of one question, and
   for `top_k` where only one answer was found.)
-- Scores are probabilities over all that could have been answered: never above 1, comparable across contexts.
+- Scores are probabilities over all that could have been answered from a context: never above 1.
 - `context[start:end] == answer`, always; the same text at two places is two answers; words are never widened to whole
   paragraphs in languages without spaces.
 - A model that was trained with this package is asked with the limits, threshold and temperature stored beside it. As

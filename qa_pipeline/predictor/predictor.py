@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import logging
 import operator
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from qa_pipeline.postprocess import Postprocess
-from qa_pipeline.predictor.answer import Answer
+from qa_pipeline.predictor.answer import Answer, together
 from qa_pipeline.predictor.batches import BATCH_TOKENS, BATCH_TOKENS_CPU, FoundSpans, find_spans
 from qa_pipeline.predictor.forks import compute_on_one_thread_in_forks
 from qa_pipeline.predictor.limits import (
@@ -202,6 +202,36 @@ class QAPredictor:
             QuestionError, ConfigError, ModelError: as `predict`.
         """
         return next(self.predict([{"question": question, "context": context}], progress=False, **overrides))
+
+    def ask_documents(self, question: str, contexts: Iterable[str], **overrides: Any) -> list[Answer]:
+        """The answers that several contexts give to one question, to be ranked by confidence.
+
+        All contexts are one competition: a span's confidence is its probability among all spans of all contexts, and
+        `no_answer_confidence` is that of there being no answer in any of them.
+
+        Args:
+            question: anything but blank.
+            contexts: of any length, at least one.
+            overrides: as of `predict`.
+
+        Returns:
+            One for each context, in their order; `max(answers, key=lambda answer: answer.score)` is the best.
+
+        Raises:
+            QuestionError, ConfigError, ModelError: as `predict`.
+        """
+        rows = ({"question": question, "context": context} for context in contexts)
+        return self.together(list(self.predict(rows, **overrides)), **overrides)
+
+    def together(self, answers: Sequence[Answer], **overrides: Any) -> list[Answer]:
+        """Answers of `predict` to one question from several contexts, with confidences as `ask_documents` gives them.
+
+        Args:
+            answers: of one question.
+            overrides: those that they were asked with.
+        """
+        settings = self._with_limits(self.settings, overrides) if overrides else self.settings
+        return together(answers, settings.temperature, settings.version_2_with_negative)
 
     def predict(
         self,
