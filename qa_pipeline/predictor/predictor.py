@@ -18,8 +18,8 @@ from qa_pipeline.predictor.batches import BATCH_TOKENS, BATCH_TOKENS_CPU, FoundS
 from qa_pipeline.predictor.forks import compute_on_one_thread_in_forks
 from qa_pipeline.predictor.limits import (
     WINDOW_LIMITS,
-    check_bounds,
     check_limits,
+    checked_bounds,
     longest_window,
     with_limits,
 )
@@ -85,8 +85,9 @@ class QAPredictor:
         compute_on_one_thread_in_forks()
         self.model, self.tokenizer, self.name = model.eval(), tokenizer, name
         self.device: torch.device = next(model.parameters()).device
-        check_bounds(batch_tokens=batch_tokens)
-        self.batch_tokens = batch_tokens or (BATCH_TOKENS_CPU if self.device.type == "cpu" else BATCH_TOKENS)
+        self.batch_tokens = checked_bounds(batch_tokens=batch_tokens)["batch_tokens"] or (
+            BATCH_TOKENS_CPU if self.device.type == "cpu" else BATCH_TOKENS
+        )
         self.has_stored_settings = settings is not None
         self.settings = self._with_limits(settings or modeling.QASettings(), limits or {})
         self._preprocesses: dict[tuple[int, ...], Preprocess] = {}
@@ -176,7 +177,7 @@ class QAPredictor:
             "version_2_with_negative": version_2_with_negative,
         }
         check_limits(limits)
-        check_bounds(batch_tokens=batch_tokens)
+        checked_bounds(batch_tokens=batch_tokens)
         place = pick_device(device)
         weights = pick_dtype(dtype, place)
         if tokenizer is None or isinstance(tokenizer, str):
@@ -278,7 +279,9 @@ class QAPredictor:
         **overrides: Any,
     ) -> Iterator[tuple[dict[str, str], Answer]]:
         """As `predict`, with the row that was answered (its id, question and context) beside each answer."""
-        check_bounds(batch_tokens=batch_tokens, batch_size=batch_size)
+        bounds = checked_bounds(
+            batch_tokens=self.batch_tokens if batch_tokens is None else batch_tokens, batch_size=batch_size
+        )
         settings = self._with_limits(self.settings, overrides) if overrides else self.settings
         preprocess = self._preprocess(settings)
         postprocess = Postprocess(
@@ -288,7 +291,6 @@ class QAPredictor:
             null_score_diff_threshold=settings.null_score_diff_threshold,
             temperature=settings.temperature,
         )
-        bounds = {"batch_tokens": batch_tokens or self.batch_tokens, "batch_size": batch_size}
         return self._answered(examples, preprocess, postprocess, bounds, progress)
 
     def _answered(
