@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from qa_pipeline.data import load_examples
     from qa_pipeline.errors import ConfigError, DataError, ModelError, QAError
     from qa_pipeline.postprocess import Postprocess
-    from qa_pipeline.predictor import Answer, QAPredictor
+    from qa_pipeline.predictor import Answer, QAPredictor, QuestionAnsweringPipeline
     from qa_pipeline.predictor.pipeline import pipeline
     from qa_pipeline.preprocess import Preprocess
     from qa_pipeline.process import Process
@@ -49,6 +49,7 @@ _HOMES = {
     "Preprocess": "preprocess",
     "Process": "process",
     "QAPredictor": "predictor",
+    "QuestionAnsweringPipeline": "predictor",
     "pipeline": "predictor",
     "run_qa": "run.run",
 }
@@ -67,6 +68,7 @@ __all__ = [
     "Process",
     "QAError",
     "QAPredictor",
+    "QuestionAnsweringPipeline",
     "TrainingArguments",
     "load_examples",
     "parse_arguments",

@@ -11,7 +11,7 @@ _RANGES = {
     "max_train_samples": "[1, inf)",
     "max_eval_samples": "[1, inf)",
     "max_predict_samples": "[1, inf)",
-    "n_best_size": "[1, inf)",
+    "n_best_size": "[1, 10000]",
     "max_answer_length": "[1, inf)",
     "top_k": "[1, inf)",
     "batch_tokens": "[1, inf)",

@@ -76,10 +76,10 @@ def ask_all(
     all_answers: bool = False,
     min_confidence: float = 0.0,
 ) -> Reply:
-    """Asks every document and ranks the answers of all by confidence.
+    """Asks every document and ranks the answers of all by confidence, as `QAPredictor.ask_documents` makes it.
 
-    "No answer" comes first where it won in every document, with the lowest confidence that any of them gave it, and
-    with top_k above 1 the best spans follow. Where it won in some documents only, those are left out.
+    "No answer" comes first where it won in every document, and with top_k above 1 the best spans follow. Where it won
+    in some documents only, those are left out.
 
     Args:
         predictor: a QAPredictor.
@@ -99,10 +99,9 @@ def ask_all(
     given: list[Found] = []
     silent: list[Found] = []
     runners_up: list[Found] = []
-    nothing = 1.0
-    for document, answer in zip(documents, predictor.predict(rows, **options), strict=True):
+    answers = predictor.together(list(predictor.predict(rows, **options)))
+    for document, answer in zip(documents, answers, strict=True):
         place = document if document.source else None
-        nothing = min(nothing, answer.no_answer_confidence)
         best = answer.above(min_confidence) if all_answers else distinct(answer.nbest)[:top_k]
         spans = [Found(span.text, span.start, span.end, span.confidence, document.text, place) for span in best]
         if answer.start is None:
@@ -112,11 +111,9 @@ def ask_all(
             given += spans
     most = len(given) if all_answers else top_k
     if len(silent) == len(documents):
-        none = min(silent, key=lambda found: found.confidence)
-        if len(documents) > 1:
-            none = replace(none, context="", document=None)
+        none = silent[0] if len(documents) == 1 else replace(silent[0], context="", document=None)
         return Reply(question, [none, *_ranked(runners_up, min_confidence)[: top_k - 1]], none.confidence)
-    return Reply(question, _ranked(given, min_confidence)[:most], nothing)
+    return Reply(question, _ranked(given, min_confidence)[:most], answers[0].no_answer_confidence)
 
 
 def best_of_documents(
@@ -130,8 +127,8 @@ def best_of_documents(
         documents: at least one.
 
     Returns:
-        Each answer, its `no_answer_confidence` that of all documents, and the document it is from; None for no answer
-        in any of several.
+        Each answer, with the confidences of all documents together, and the document it is from; None for no answer in
+        any of several.
 
     Raises:
         DataError, ModelError: as `predictor.predict`.
@@ -142,15 +139,11 @@ def best_of_documents(
         for document in documents
     )
     replies = predictor.predict(rows)
-    while answers := list(islice(replies, len(documents))):
-        nothing = min(answer.no_answer_confidence for answer in answers)
+    while given := list(islice(replies, len(documents))):
+        answers = predictor.together(given)
         spoken = [place for place, answer in enumerate(answers) if answer.start is not None]
-        if spoken:
-            place = max(spoken, key=lambda place: answers[place].confidence)
-        else:
-            place = min(range(len(answers)), key=lambda place: answers[place].confidence)
-        document = documents[place] if spoken or len(documents) == 1 else None
-        yield replace(answers[place], no_answer_confidence=nothing), document
+        place = max(spoken or range(len(answers)), key=lambda place: (answers[place].confidence, -place))
+        yield answers[place], documents[place] if spoken or len(documents) == 1 else None
 
 
 def _ranked(spans: Iterable[Found], min_confidence: float) -> list[Found]:

@@ -56,11 +56,16 @@ def _with_repeated(given: dict[str, Given], argv: list[str]) -> list[Problem]:
     for name in _REPEATABLE:
         if name in given and given[name].place == COMMAND_LINE:
             groups = _all_given(argv, name)
-            if name == "question" and any(len(words) > 1 for words in groups):
-                text = "several words without quotes; put each question in quotes, and repeat --question for several"
+            if name == "question" and any(len(words) > 1 and not all(map(_is_whole, words)) for words in groups):
+                text = "several words without quotes; put each question in quotes"
                 problems.append(Problem(COMMAND_LINE, f"--question: {text}", ("question",)))
             given[name] = dataclasses.replace(given[name], value=[word for words in groups for word in words])
     return problems
+
+
+def _is_whole(words: str) -> bool:
+    """Whether what a shell gave as one looks like a question, and not like one word of an unquoted one."""
+    return " " in words.strip() or words.rstrip().endswith(("?", "\uff1f", "\u061f"))
 
 
 def _all_given(argv: list[str], name: str) -> list[list[str]]:

@@ -38,8 +38,10 @@ def reply_text(reply: Reply, *, colour: bool, several: bool) -> str:
     ]
     if not unlikely:
         return "\n\n".join(blocks) or _style("no answer of enough confidence", BOLD, colour)
-    where = "these texts" if several else "this text"
-    line = f"{_style('no answer', BOLD, colour)} in {where} ({reply.no_answer_confidence:.2f})"
+    line = f"{_style('no answer', BOLD, colour)} in {'these texts' if several else 'this text'}"
+    # The threshold of a model may decide for silence where silence is not likely: its number would say the opposite.
+    sure = reply.no_answer_confidence > 0.5
+    line += f" ({reply.no_answer_confidence:.2f})" if sure else " is sure enough"
     if len(blocks) == 1:
         return f"{line}; best guess: {blocks[0]}"
     return "\n\n".join([f"{line}; best guesses:", *blocks]) if blocks else line
@@ -79,9 +81,14 @@ _IS_OVER = re.compile(r"""[.!?…؟۔।。！？][)\]"'”’»」』）]*$""")
 _STOPS = re.compile(r"\s*(?:\n\s*\n|$)")
 
 
+# A rule between the head of a table and its rows, a bar between two cells, a bar at the edge of a cell.
+_BARS = re.compile(r"(?<!\S)[|:-]*\|[|:-]*(?!\S)|(?<!\S)\|+|\|+(?!\S)")
+
+
 def shown(text: str, strip: str = "both") -> str:
-    """Text on one line, without control characters: white space becomes one space."""
-    text = re.sub(r"\s+", " ", plain(re.sub(r"\s", " ", text)))
+    """Text on one line, without control characters and the bars of tables: white space becomes one space."""
+    text = plain(re.sub(r"\s", " ", text))
+    text = re.sub(r"\s+", " ", _BARS.sub(" ", text) if "|" in text else text)
     return text.strip() if strip == "both" else text.lstrip() if strip == "left" else text.rstrip()
 
 

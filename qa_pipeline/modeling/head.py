@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import functools
 import logging
 from collections.abc import Callable
 from typing import Any
@@ -100,22 +99,24 @@ def compute_head_in_own_dtype(model: nn.Module) -> None:
     plain = unwrap(model)
     for name in find_qa_head(model):
         head = getattr(plain, name)
-        head.forward = _outside_autocast(head.forward, next(head.parameters()).dtype)
+        head.forward = _OutsideAutocast(head.forward, next(head.parameters()).dtype)
 
 
-def _outside_autocast(forward: Callable[..., Any], dtype: torch.dtype) -> Callable[..., Any]:
-    def cast(value: Any) -> Any:
-        return value.to(dtype) if isinstance(value, torch.Tensor) and value.is_floating_point() else value
+class _OutsideAutocast:
+    """A forward that computes in one type. A class and no closure, so that the model can be pickled."""
 
-    @functools.wraps(forward)
-    def outside(*args: Any, **kwargs: Any) -> Any:
+    def __init__(self, forward: Callable[..., Any], dtype: torch.dtype):
+        self.forward, self.dtype = forward, dtype
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
         devices = {value.device.type for value in (*args, *kwargs.values()) if isinstance(value, torch.Tensor)}
         with contextlib.ExitStack() as stack:
             for device in devices:
                 stack.enter_context(torch.autocast(device, enabled=False))
-            return forward(*map(cast, args), **{name: cast(value) for name, value in kwargs.items()})
+            return self.forward(*map(self._cast, args), **{name: self._cast(value) for name, value in kwargs.items()})
 
-    return outside
+    def _cast(self, value: Any) -> Any:
+        return value.to(self.dtype) if isinstance(value, torch.Tensor) and value.is_floating_point() else value
 
 
 def used_parameters(model: nn.Module, inputs: dict[str, torch.Tensor]) -> set[str]:

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from qa_pipeline.postprocess.decoding import Candidates, NonFiniteLogitsError, top_spans
+from qa_pipeline.postprocess.graphemes import whole_characters
 
 if TYPE_CHECKING:
     import torch
@@ -181,7 +182,8 @@ class Postprocess:
         candidates = _one_row_per_window(candidates, len(windows.example_index))
         example_of_window = np.asarray(windows.example_index, dtype=np.int64)
         gaps = candidates.score.astype(np.float64) - candidates.null_score.astype(np.float64)[:, None]
-        spans = _merge(gaps, candidates, windows, len(examples), self.n_best_size)
+        texts = [example["context"] for example in examples]
+        spans = _merge(gaps, candidates, windows, texts, self.n_best_size)
         totals = self._log_totals(candidates, candidates.log_partition, self.temperature, windows, len(examples))
         num_windows = np.bincount(example_of_window, minlength=len(examples)).tolist()
         with np.errstate(under="ignore"):
@@ -293,7 +295,7 @@ def _one_row_per_window(candidates: Candidates, num_windows: int) -> Candidates:
     return Candidates.from_arrays({name: values[first] for name, values in candidates.to_arrays().items()})
 
 
-def _merge(gaps: np.ndarray, candidates: Candidates, windows: WindowTable, num_examples: int, limit: int) -> _Spans:
+def _merge(gaps: np.ndarray, candidates: Candidates, windows: WindowTable, texts: Sequence[str], limit: int) -> _Spans:
     """Gathers the spans of all windows by example: each character span once, with its highest gap, at most `limit`."""
     window, rank = np.nonzero(candidates.score > -np.inf)
     offset = np.asarray(windows.offset_begin, dtype=np.int64)[window]
@@ -303,12 +305,14 @@ def _merge(gaps: np.ndarray, candidates: Candidates, windows: WindowTable, num_e
     gap = gaps[window, rank]
     # A token may stand for no character (a bare sentencepiece space); it is no answer.
     keep = np.nonzero(end > start)[0]
+    for i in keep[np.array([not text.isascii() for text in texts], dtype=bool)[example[keep]]]:
+        start[i], end[i] = whole_characters(texts[example[i]], int(start[i]), int(end[i]))
     keep = keep[np.lexsort((-gap[keep], end[keep], start[keep], example[keep]))]
     same = np.zeros(len(keep), dtype=bool)
     same[1:] = np.all([np.diff(column[keep]) == 0 for column in (example, start, end)], axis=0)
     keep = keep[~same]
     keep = keep[np.lexsort((end[keep], start[keep], -gap[keep], example[keep]))]
-    first = np.searchsorted(example[keep], np.arange(num_examples))
+    first = np.searchsorted(example[keep], np.arange(len(texts)))
     keep = keep[np.arange(len(keep)) - first[example[keep]] < limit]
-    splits = np.searchsorted(example[keep], np.arange(num_examples + 1)).tolist()
+    splits = np.searchsorted(example[keep], np.arange(len(texts) + 1)).tolist()
     return _Spans(example[keep], start[keep], end[keep], gap[keep], splits)

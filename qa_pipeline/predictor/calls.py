@@ -10,8 +10,10 @@ import sys
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
+from itertools import chain
 from typing import Any, Literal
 
+from qa_pipeline.predictor.limits import MOST_SPANS, as_python, in_short, is_whole
 from qa_pipeline.predictor.questions import QuestionError
 
 Shape = Literal["one", "list", "lazy"]
@@ -69,7 +71,7 @@ class Options:
             UnknownKeywordError: a keyword is unknown; the nearest is named.
             QuestionError: a value cannot be.
         """
-        given = {name: value for name, value in keywords.items() if value is not None}
+        given = {name: as_python(value) for name, value in keywords.items() if value is not None}
         if "topk" in given:
             warnings.warn("topk is the old name of top_k", UserWarning, stacklevel=4)
             given.setdefault("top_k", given["topk"])
@@ -82,11 +84,16 @@ class Options:
                 hint = f"did you mean {close[0]}?" if close else f"known are {', '.join(sorted((*own, *LIMITS)))}"
                 raise UnknownKeywordError(f"unknown keyword {name!r}; {hint}")
         for name in ("top_k", "batch_size", "batch_tokens", "max_answer_len"):
-            if name in given and (not isinstance(given[name], int) or given[name] < 1):
-                raise QuestionError(f"{name} must be a whole number, 1 or more (got {given[name]!r})")
+            if name in given and (not is_whole(given[name]) or given[name] < 1):
+                raise QuestionError(f"{name} must be a whole number, 1 or more (got {in_short(given[name])})")
+        if given.get("top_k", 1) > MOST_SPANS:
+            raise QuestionError(f"top_k must be at most {MOST_SPANS:,} (got {in_short(given['top_k'])})")
         confidence = given.get("min_confidence", 0.0)
         if not isinstance(confidence, int | float) or not 0 <= confidence <= 1:
-            raise QuestionError(f"min_confidence must be between 0 and 1 (got {confidence!r})")
+            raise QuestionError(f"min_confidence must be between 0 and 1 (got {in_short(confidence)})")
+        for name in ("align_to_words", "all_answers", "progress"):
+            if name in given and not isinstance(given[name], bool):
+                raise QuestionError(f"{name} must be True or False (got {in_short(given[name])})")
         limits = self.limits | {LIMITS[name]: value for name, value in given.items() if name in LIMITS}
         return replace(self, limits=limits, **{name: value for name, value in given.items() if name in own})
 
@@ -121,31 +128,52 @@ def read_call(args: Sequence[Any], inputs: Mapping[str, Any]) -> tuple[Iterable[
 
 def _read_pair(question: Any, context: Any) -> tuple[Iterable[Any], Shape]:
     """One of each, many of each, one question for many contexts, or many for one."""
-    many_questions, many_contexts = (isinstance(texts, list | tuple) for texts in (question, context))
-    if not many_questions and not many_contexts:
+    questions, contexts = _texts(question), _texts(context)
+    if questions is None and contexts is None:
         return [{"question": question, "context": context}], "one"
-    if many_questions and many_contexts and len(question) != len(context):
+    if questions is not None and contexts is not None and len(questions) != len(contexts):
         raise QuestionError(
-            f"{len(question)} questions and {len(context)} contexts: give as many of one as of the other"
+            f"{len(questions)} questions and {len(contexts)} contexts: give as many of one as of the other"
         )
-    count = len(question) if many_questions else len(context)
-    questions = question if many_questions else [question] * count
-    contexts = context if many_contexts else [context] * count
+    count = len(contexts or ()) if questions is None else len(questions)
+    questions = [question] * count if questions is None else questions
+    contexts = [context] * count if contexts is None else contexts
     return [{"question": q, "context": c} for q, c in zip(questions, contexts, strict=True)], "list"
 
 
 def _read_rows(rows: Any) -> tuple[Iterable[Any], Shape]:
     if isinstance(rows, Mapping) and "question" in rows and "context" in rows:
-        if any(isinstance(rows[name], list | tuple) for name in ("question", "context")):
+        if any(_texts(rows[name]) is not None for name in ("question", "context")):
             return _read_pair(rows["question"], rows["context"])
         return [rows], "one"
     if isinstance(rows, Mapping) or hasattr(rows, "question_text"):
         return [_row(rows)], "one"
-    if isinstance(rows, str) or not (isinstance(rows, Iterable) or hasattr(rows, "__getitem__")):
+    if isinstance(rows, str | bytes) or not (isinstance(rows, Iterable) or hasattr(rows, "__getitem__")):
         raise QuestionError(f"expected a question with a context, or rows of them, found {type(rows).__name__}")
+    if hasattr(rows, "iterrows"):  # of pandas, which would give the names of its columns
+        return rows.to_dict("records"), "list"
     if isinstance(rows, Iterator) or not hasattr(rows, "__len__") or _is_torch_dataset(rows):
-        return map(_row, rows if isinstance(rows, Iterable) else _by_index(rows)), "lazy"
-    return [_row(row) for row in rows], "list"
+        return chain.from_iterable(map(_written_out, rows if isinstance(rows, Iterable) else _by_index(rows))), "lazy"
+    return list(chain.from_iterable(map(_written_out, rows))), "list"
+
+
+def _written_out(row: Any) -> list[Any]:
+    """A row that holds a list of questions or contexts as the rows that it stands for; any other as it is."""
+    if isinstance(row, list) and row and all(isinstance(_row(one), Mapping) for one in row):  # of create_sample
+        return [_row(one) for one in row]
+    row = _row(row)
+    if isinstance(row, Mapping) and any(_texts(row.get(name)) is not None for name in ("question", "context")):
+        return list(_read_pair(row.get("question"), row.get("context"))[0])
+    return [row]
+
+
+def _texts(value: Any) -> list[Any] | None:
+    """The texts of a list, tuple, numpy array, pandas Series, column of `datasets` or the like; None for one text."""
+    if isinstance(value, str | bytes | Mapping) or getattr(value, "shape", None) == ():
+        return None
+    if not hasattr(value, "__len__") or not (hasattr(value, "__iter__") or hasattr(value, "__getitem__")):
+        return None
+    return value.tolist() if hasattr(value, "tolist") else list(value)
 
 
 def _row(row: Any) -> Any:
@@ -160,7 +188,8 @@ def _by_index(rows: Any) -> Iterator[Any]:
 
 
 def _is_text_or_texts(value: Any) -> bool:
-    return isinstance(value, str) or (isinstance(value, list | tuple) and all(isinstance(text, str) for text in value))
+    value = as_python(value)
+    return isinstance(value, str) or all(isinstance(text, str) for text in _texts(value) or [None])
 
 
 def _is_torch_dataset(rows: Any) -> bool:

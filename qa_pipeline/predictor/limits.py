@@ -24,6 +24,12 @@ DECODING_LIMITS = (
     "temperature",
     "version_2_with_negative",
 )
+MOST_SPANS = 10_000
+"""Largest n_best_size: every window keeps so many."""
+
+COLDEST, HOTTEST = 0.001, 1000.0
+"""Temperatures beyond would turn logits into infinities, or confidences into noise."""
+
 _LEAST = {"max_seq_length": 1, "doc_stride": 0, "max_question_length": 1, "max_answer_length": 1, "n_best_size": 1}
 
 
@@ -33,24 +39,31 @@ def check_limits(given: Mapping[str, Any]) -> None:
     Raises:
         ConfigError: a name is unknown or a value cannot be; all problems at once.
     """
-    problems = [p for name, value in given.items() if value is not None and (p := _problem(name, value))]
+    problems = [p for name, value in given.items() if value is not None and (p := _problem(name, as_python(value)))]
     if problems:
         raise ConfigError("settings of the predictor", problems)
 
 
-def check_bounds(**bounds: int | None) -> None:
-    """Makes sure that bounds of a batch are whole numbers of 1 or more; None is no bound.
+def as_python(value: Any) -> Any:
+    """A scalar of numpy or torch as the Python value that it holds; anything else as it is."""
+    return value.item() if getattr(value, "shape", None) == () and hasattr(value, "item") else value
+
+
+def checked_bounds(**bounds: Any) -> dict[str, int | None]:
+    """Bounds of a batch as Python numbers; None is no bound.
 
     Raises:
-        ConfigError: one is not.
+        ConfigError: one is no whole number of 1 or more.
     """
+    bounds = {name: as_python(value) for name, value in bounds.items()}
     problems = [
-        f"{name} must be a whole number, 1 or more, found {value!r}"
+        f"{name} must be a whole number, 1 or more, found {in_short(value)}"
         for name, value in bounds.items()
-        if value is not None and (not isinstance(value, int) or isinstance(value, bool) or value < 1)
+        if value is not None and not (is_whole(value) and value >= 1)
     ]
     if problems:
         raise ConfigError("settings of the predictor", problems)
+    return bounds
 
 
 def with_limits(settings: QASettings, given: Mapping[str, Any], num_special: int, longest: float) -> QASettings:
@@ -66,7 +79,7 @@ def with_limits(settings: QASettings, given: Mapping[str, Any], num_special: int
         ConfigError: as `check_limits`.
     """
     check_limits(given)
-    given = {name: value for name, value in given.items() if value is not None}
+    given = {name: as_python(value) for name, value in given.items() if value is not None}
     chosen = dataclasses.replace(settings, **given)
     if "max_seq_length" not in given:
         chosen.max_seq_length = int(min(chosen.max_seq_length, longest))
@@ -99,11 +112,30 @@ def _problem(name: str, value: Any) -> str | None:
         hint = f"did you mean {close[0]}?" if close else f"known are {', '.join((*WINDOW_LIMITS, *DECODING_LIMITS))}"
         return f"{name} is not known; {hint}"
     if name == "version_2_with_negative":
-        return None if isinstance(value, bool) else f"{name} must be True or False, found {value!r}"
+        return None if isinstance(value, bool) else f"{name} must be True or False, found {in_short(value)}"
     if name in _LEAST:
-        fine = isinstance(value, int) and not isinstance(value, bool) and value >= _LEAST[name]
-        return None if fine else f"{name} must be a whole number, {_LEAST[name]} or more, found {value!r}"
-    number = isinstance(value, int | float) and not isinstance(value, bool) and not math.isnan(value)
+        most = MOST_SPANS if name == "n_best_size" else math.inf
+        to = f"from {_LEAST[name]} to {most:,}" if is_whole(value) and value > most else f"{_LEAST[name]} or more"
+        fine = is_whole(value) and _LEAST[name] <= value <= most
+        return None if fine else f"{name} must be a whole number, {to}, found {in_short(value)}"
     if name == "temperature":
-        return None if number and 0 < value < math.inf else f"{name} must be a number above 0, found {value!r}"
-    return None if number else f"{name} must be a number, found {value!r}"
+        fine = _is_number(value) and COLDEST <= value <= HOTTEST
+        return None if fine else f"{name} must be a number above 0, {COLDEST:g} to {HOTTEST:g}, found {in_short(value)}"
+    return None if _is_number(value) else f"{name} must be a number, found {in_short(value)}"
+
+
+def is_whole(value: Any) -> bool:
+    """Whether it is a whole number, and no truth value."""
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _is_number(value: Any) -> bool:
+    return (isinstance(value, float) and not math.isnan(value)) or (is_whole(value) and abs(value) < 10**300)
+
+
+def in_short(value: Any) -> str:
+    """What was found, on one short line."""
+    if isinstance(value, int) and not isinstance(value, bool) and abs(value) >= 10**20:
+        return "a number of more than 20 digits"
+    text = " ".join(repr(value).split())
+    return text if len(text) <= 80 else f"{text[:80]} ... ({type(value).__name__})"

@@ -5,7 +5,7 @@ The calls, keywords and keys of the removed pipeline work. What differs, on purp
 - A list of questions gives a list, one question gives one reply, whatever was found; with `top_k` above 1 (or
   `all_answers`) a reply is a list of at most so many dicts. (The old one gave a dict for a list of one question, and
   for `top_k` where only one answer was found.)
-- Scores are probabilities over all that could have been answered: never above 1, comparable across contexts.
+- Scores are probabilities over all that could have been answered from a context: never above 1.
 - `context[start:end] == answer`, always; the same text at two places is two answers; words are never widened to whole
   paragraphs in languages without spaces.
 - A model that was trained with this package is asked with the limits, threshold and temperature stored beside it. As
@@ -15,18 +15,22 @@ The calls, keywords and keys of the removed pipeline work. What differs, on purp
 
 from __future__ import annotations
 
+import difflib
 import math
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from qa_pipeline.errors import ModelError
 from qa_pipeline.predictor.answer import Answer, distinct, spans_needed
-from qa_pipeline.predictor.calls import INPUTS, Options, read_call
+from qa_pipeline.predictor.calls import INPUTS, Options, UnknownKeywordError, read_call
+from qa_pipeline.predictor.limits import MOST_SPANS, check_limits
 from qa_pipeline.predictor.precision import pick_device
 from qa_pipeline.predictor.predictor import QAPredictor
+from qa_pipeline.predictor.questions import check_rows
 from qa_pipeline.predictor.words import WordFinder
 
 if TYPE_CHECKING:
@@ -80,42 +84,70 @@ def pipeline(
         ModelError: the model cannot be loaded, or another task or framework was asked for.
         UnknownKeywordError: a keyword is unknown.
     """
-    options = dict(model_kwargs or {}) | kwargs
-    dtype = options.pop("torch_dtype", options.pop("dtype", dtype))
     if task not in (None, TASK):
         raise ModelError(f"task {task!r}: this package does {TASK!r} only; use transformers.pipeline for others")
     if framework not in (None, "pt"):
         raise ModelError(f"framework {framework!r}: only PyTorch (pt) is there, as in transformers 5")
     if pipeline_class is not None:
         raise ModelError("pipeline_class: subclass QuestionAnsweringPipeline and make it from a QAPredictor instead")
+    loading: dict[str, Any] = {"dtype": dtype, "token": token, "revision": revision}
+    loading |= {"trust_remote_code": trust_remote_code, "device_map": device_map} | _of_model(model_kwargs or {})
+    loading |= {key: kwargs.pop(key) for key in _LOADING if key in kwargs}
+    return QuestionAnsweringPipeline(model, tokenizer, device=device, loading=loading, **kwargs)
+
+
+_LOADING = ("torch_dtype", "cache_dir", "base_model", "allow_new_head", "merge")
+_OF_MODEL = (*_LOADING, "dtype", "token", "revision", "trust_remote_code", "device_map", "attn_implementation")
+_OF_MODEL_WITHOUT_EFFECT = ("low_cpu_mem_usage", "use_safetensors", "local_files_only", "use_cache", "return_dict")
+
+
+def _of_model(keywords: Mapping[str, Any]) -> dict[str, Any]:
+    """What `model_kwargs` say about loading.
+
+    Raises:
+        UnknownKeywordError: one is unknown; the nearest is named.
+    """
+    for name in keywords:
+        if name not in (*_OF_MODEL, *_OF_MODEL_WITHOUT_EFFECT):
+            close = difflib.get_close_matches(name, _OF_MODEL, n=1)
+            hint = f"did you mean {close[0]}?" if close else f"known are {', '.join(sorted(_OF_MODEL))}"
+            raise UnknownKeywordError(f"unknown keyword {name!r} in model_kwargs; {hint}")
+    return {name: value for name, value in keywords.items() if name in _OF_MODEL and value is not None}
+
+
+def _predictor(model: Any, tokenizer: Any, device: Any, loading: Mapping[str, Any]) -> QAPredictor:
+    """The predictor of a model that is named or in memory, or the one that is given."""
     if isinstance(model, QAPredictor):
-        return QuestionAnsweringPipeline(model, **options)
+        return model
+    named = {name: value for name, value in loading.items() if value is not None}
+    kernel, device_map = named.pop("attn_implementation", None), named.pop("device_map", None)
     if device_map is not None and device is None:
         device = _device_of_map(device_map)
+    if "torch_dtype" in named:
+        named["dtype"] = named.pop("torch_dtype")
     if model is not None and not isinstance(model, str | Path):
-        return QuestionAnsweringPipeline(_in_memory(model, tokenizer, device), **options)
+        return _in_memory(model, tokenizer, device)
     if model is None:
-        warnings.warn(f"no model was given; {DEFAULT_MODEL} is used, as before", UserWarning, stacklevel=2)
-        model, revision = DEFAULT_MODEL, revision or DEFAULT_REVISION
-    named = {key: options.pop(key) for key in ("cache_dir", "base_model", "allow_new_head", "merge") if key in options}
-    predictor = QAPredictor.from_pretrained(
-        model,
-        device=device,
-        dtype=dtype,
-        tokenizer=tokenizer,
-        token=token,
-        revision=revision or "main",
-        trust_remote_code=bool(trust_remote_code),
-        **named,
-    )
-    return QuestionAnsweringPipeline(predictor, **options)
+        warnings.warn(f"no model was given; {DEFAULT_MODEL} is used, as before", UserWarning, stacklevel=4)
+        model, named = DEFAULT_MODEL, {"revision": DEFAULT_REVISION} | named
+    predictor = QAPredictor.from_pretrained(model, device=device, tokenizer=tokenizer, **named)
+    if kernel is not None:
+        try:
+            predictor.model.set_attn_implementation(kernel)
+        except (ValueError, ImportError) as error:
+            raise ModelError(f"attn_implementation {kernel!r}: {str(error).splitlines()[0][:200]}") from error
+    return predictor
 
 
 class QuestionAnsweringPipeline:
     """Answers questions in the shapes of the removed pipeline.
 
     Args:
-        predictor: does the work.
+        model: a QAPredictor, a model in memory (with its tokenizer), or the name of one; None is the old default model.
+        tokenizer: in memory or the name of one; None is the model's own.
+        device: as of `pipeline`.
+        predictor: the same as `model`.
+        loading: keywords of `QAPredictor.from_pretrained` for a model that is named.
         kwargs: defaults of calls, see `__call__`.
 
     Attributes:
@@ -125,8 +157,20 @@ class QuestionAnsweringPipeline:
         UnknownKeywordError: a keyword is unknown.
     """
 
-    def __init__(self, predictor: QAPredictor, **kwargs: Any):
-        self.predictor = predictor
+    def __init__(
+        self,
+        model: Any = None,
+        tokenizer: Any = None,
+        *,
+        device: Any = None,
+        predictor: QAPredictor | None = None,
+        loading: Mapping[str, Any] | None = None,
+        **kwargs: Any,
+    ):
+        given = model if predictor is None else predictor
+        loading = {} if isinstance(given, QAPredictor) else dict(loading or {})
+        loading |= {key: kwargs.pop(key) for key in ("dtype", "torch_dtype") if key in kwargs}
+        self.predictor = predictor = _predictor(given, tokenizer, device, loading)
         self.model, self.tokenizer, self.device = predictor.model, predictor.tokenizer, predictor.device
         self.task = TASK
         self._words = WordFinder(predictor.tokenizer)
@@ -153,12 +197,15 @@ class QuestionAnsweringPipeline:
             list where a list was given, from an iterator where an iterator or a torch dataset was given.
 
         Raises:
-            QuestionError: a question or context is missing, empty or no text (also a ValueError).
+            QuestionError: a question or context is missing, empty or no text (also a ValueError). Of a list this is
+                said of all such rows before any is answered.
             UnknownKeywordError: a keyword is unknown (also a TypeError).
         """
         inputs = {name: kwargs.pop(name) for name in INPUTS if name in kwargs}
         options = self.options.updated(kwargs)
         rows, shape = read_call(args, inputs)
+        if shape == "list":
+            check_rows(rows)
         replies = self._replies(rows, options)
         if shape == "lazy":
             return replies
@@ -169,6 +216,21 @@ class QuestionAnsweringPipeline:
         return self(X)
 
     transform = predict
+
+    def save_pretrained(self, save_directory: str | Path, **kwargs: Any) -> None:
+        """Saves model, tokenizer and settings into a folder that `pipeline`, run_qa.py and transformers load.
+
+        Args:
+            save_directory: made when missing.
+            kwargs: of transformers (`safe_serialization` and the like), without effect.
+
+        Raises:
+            ModelError: the folder cannot be written.
+        """
+        from qa_pipeline.modeling import save_model
+
+        own = {name: value for name, value in self.options.limits.items() if name != "version_2_with_negative"}
+        save_model(self.model, self.tokenizer, replace(self.predictor.settings, **own), save_directory)
 
     @staticmethod
     def create_sample(question: str | list[str], context: str | list[str]) -> Any:
@@ -182,7 +244,9 @@ class QuestionAnsweringPipeline:
         if not limits["version_2_with_negative"] and self.predictor.settings.version_2_with_negative:
             limits |= ALWAYS_ANSWER
         needed = spans_needed(options.min_confidence) if options.all_answers else 2 * options.top_k + 10
-        limits["n_best_size"] = max(limits.get("n_best_size", self.predictor.settings.n_best_size), needed)
+        wanted = limits.get("n_best_size", self.predictor.settings.n_best_size)
+        check_limits({"n_best_size": wanted})
+        limits["n_best_size"] = max(wanted, min(needed, MOST_SPANS))
         answered = self.predictor.answered_rows(
             rows,
             progress=options.progress,

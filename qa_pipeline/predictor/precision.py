@@ -13,6 +13,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from qa_pipeline.errors import ModelError
+from qa_pipeline.predictor.limits import as_python
 
 if TYPE_CHECKING:
     import torch
@@ -36,6 +37,7 @@ def pick_device(device: Any = None) -> torch.device:
         return (
             torch.device("cpu") if found is None else torch.device(found.type, torch.accelerator.current_device_index())
         )
+    device = as_python(device)
     if isinstance(device, int) and not isinstance(device, bool):
         device = "cpu" if device < 0 else f"{_accelerator_type()}:{device}"
     try:

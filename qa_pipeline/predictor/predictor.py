@@ -8,24 +8,25 @@ from __future__ import annotations
 
 import logging
 import operator
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from qa_pipeline.postprocess import Postprocess
-from qa_pipeline.predictor.answer import Answer
+from qa_pipeline.predictor.answer import Answer, together
 from qa_pipeline.predictor.batches import BATCH_TOKENS, BATCH_TOKENS_CPU, FoundSpans, find_spans
+from qa_pipeline.predictor.forks import compute_on_one_thread_in_forks
 from qa_pipeline.predictor.limits import (
     WINDOW_LIMITS,
-    check_bounds,
     check_limits,
+    checked_bounds,
     longest_window,
     with_limits,
 )
 from qa_pipeline.predictor.precision import pick_device, pick_dtype, set_precision
 from qa_pipeline.predictor.progress import Progress
 from qa_pipeline.predictor.questions import STRETCH, chunks, rounds, stretches
-from qa_pipeline.preprocess import Preprocess
+from qa_pipeline.preprocess import TOKENIZER_LOCK, Preprocess
 
 if TYPE_CHECKING:
     import torch
@@ -40,7 +41,10 @@ token has, so that every span which fits the overlap is whole in one of the two.
 
 
 class QAPredictor:
-    """A question-answering model that is ready to be asked.
+    """A question-answering model that is ready to be asked, by several threads at once where need be.
+
+    It can be pickled, and asked in a process that was forked after it was loaded: there, torch computes on one thread,
+    since those of the parent do not survive a fork.
 
     `from_pretrained` is the usual way to one; this makes it from a model that is in memory already.
 
@@ -78,10 +82,12 @@ class QAPredictor:
     ):
         from qa_pipeline import modeling
 
+        compute_on_one_thread_in_forks()
         self.model, self.tokenizer, self.name = model.eval(), tokenizer, name
         self.device: torch.device = next(model.parameters()).device
-        check_bounds(batch_tokens=batch_tokens)
-        self.batch_tokens = batch_tokens or (BATCH_TOKENS_CPU if self.device.type == "cpu" else BATCH_TOKENS)
+        self.batch_tokens = checked_bounds(batch_tokens=batch_tokens)["batch_tokens"] or (
+            BATCH_TOKENS_CPU if self.device.type == "cpu" else BATCH_TOKENS
+        )
         self.has_stored_settings = settings is not None
         self.settings = self._with_limits(settings or modeling.QASettings(), limits or {})
         self._preprocesses: dict[tuple[int, ...], Preprocess] = {}
@@ -171,7 +177,7 @@ class QAPredictor:
             "version_2_with_negative": version_2_with_negative,
         }
         check_limits(limits)
-        check_bounds(batch_tokens=batch_tokens)
+        checked_bounds(batch_tokens=batch_tokens)
         place = pick_device(device)
         weights = pick_dtype(dtype, place)
         if tokenizer is None or isinstance(tokenizer, str):
@@ -197,6 +203,36 @@ class QAPredictor:
             QuestionError, ConfigError, ModelError: as `predict`.
         """
         return next(self.predict([{"question": question, "context": context}], progress=False, **overrides))
+
+    def ask_documents(self, question: str, contexts: Iterable[str], **overrides: Any) -> list[Answer]:
+        """The answers that several contexts give to one question, to be ranked by confidence.
+
+        All contexts are one competition: a span's confidence is its probability among all spans of all contexts, and
+        `no_answer_confidence` is that of there being no answer in any of them.
+
+        Args:
+            question: anything but blank.
+            contexts: of any length, at least one.
+            overrides: as of `predict`.
+
+        Returns:
+            One for each context, in their order; `max(answers, key=lambda answer: answer.score)` is the best.
+
+        Raises:
+            QuestionError, ConfigError, ModelError: as `predict`.
+        """
+        rows = ({"question": question, "context": context} for context in contexts)
+        return self.together(list(self.predict(rows, **overrides)), **overrides)
+
+    def together(self, answers: Sequence[Answer], **overrides: Any) -> list[Answer]:
+        """Answers of `predict` to one question from several contexts, with confidences as `ask_documents` gives them.
+
+        Args:
+            answers: of one question.
+            overrides: those that they were asked with.
+        """
+        settings = self._with_limits(self.settings, overrides) if overrides else self.settings
+        return together(answers, settings.temperature, settings.version_2_with_negative)
 
     def predict(
         self,
@@ -243,7 +279,9 @@ class QAPredictor:
         **overrides: Any,
     ) -> Iterator[tuple[dict[str, str], Answer]]:
         """As `predict`, with the row that was answered (its id, question and context) beside each answer."""
-        check_bounds(batch_tokens=batch_tokens, batch_size=batch_size)
+        bounds = checked_bounds(
+            batch_tokens=self.batch_tokens if batch_tokens is None else batch_tokens, batch_size=batch_size
+        )
         settings = self._with_limits(self.settings, overrides) if overrides else self.settings
         preprocess = self._preprocess(settings)
         postprocess = Postprocess(
@@ -253,7 +291,6 @@ class QAPredictor:
             null_score_diff_threshold=settings.null_score_diff_threshold,
             temperature=settings.temperature,
         )
-        bounds = {"batch_tokens": batch_tokens or self.batch_tokens, "batch_size": batch_size}
         return self._answered(examples, preprocess, postprocess, bounds, progress)
 
     def _answered(
@@ -293,15 +330,12 @@ class QAPredictor:
             progress.close()
 
     def _with_limits(self, settings: QASettings, given: Mapping[str, Any]) -> QASettings:
-        return with_limits(
-            settings,
-            given,
-            self.tokenizer.num_special_tokens_to_add(pair=True),
-            longest_window(self.model, self.tokenizer),
-        )
+        with TOKENIZER_LOCK:
+            num_special = self.tokenizer.num_special_tokens_to_add(pair=True)
+        return with_limits(settings, given, num_special, longest_window(self.model, self.tokenizer))
 
     def _preprocess(self, settings: QASettings) -> Preprocess:
-        """The one for these lengths; probing a tokenizer takes some milliseconds, so a few are kept.
+        """The one for these lengths; checking that they fit takes some milliseconds, so a few are kept.
 
         Raises:
             ModelError: the model does not take such windows, or ids of this tokenizer.
@@ -309,11 +343,14 @@ class QAPredictor:
         """
         from qa_pipeline.modeling import check_fits
 
-        lengths = tuple(getattr(settings, name) for name in WINDOW_LIMITS)
-        if lengths not in self._preprocesses:
-            made = Preprocess(self.tokenizer, **dict(zip(WINDOW_LIMITS, lengths, strict=True)))
-            check_fits(self.model, self.tokenizer, made.max_seq_length)
-            if len(self._preprocesses) >= 8:
-                self._preprocesses.pop(next(iter(self._preprocesses)))
-            self._preprocesses[lengths] = made
-        return self._preprocesses[lengths]
+        lengths = {name: getattr(settings, name) for name in WINDOW_LIMITS}
+        key = tuple(lengths.values())
+        with TOKENIZER_LOCK:
+            if key not in self._preprocesses:
+                first = next(iter(self._preprocesses.values()), None)
+                made = Preprocess(self.tokenizer, **lengths) if first is None else first.with_lengths(**lengths)
+                check_fits(self.model, self.tokenizer, made.max_seq_length)
+                if len(self._preprocesses) >= 8:
+                    self._preprocesses.pop(next(iter(self._preprocesses)))
+                self._preprocesses[key] = made
+            return self._preprocesses[key]

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from qa_pipeline.errors import DataError
+from qa_pipeline.predictor.limits import as_python
 
 FIRST_QUESTIONS, FIRST_CHARACTERS = 16, 64_000
 """Size of the first chunk: small, so that somebody who waits sees answers. Each chunk after it is twice as large ..."""
@@ -46,14 +47,14 @@ def checked_row(row: Any, number: int) -> dict[str, str]:
         raise QuestionError(
             f'row {number}: expected a mapping with "question" and "context", found {type(row).__name__}'
         )
-    given = row.get("id")
+    given = as_python(row.get("id"))
     name = str(number) if given is None else str(given)
     where = f"row {number}" if given is None else f'row {number} (id "{name}")'
     for key in ("question", "context"):
         if key not in row:
             found = ", ".join(map(repr, list(row)[:6])) or "no keys"
             raise QuestionError(f'{where}: has no "{key}" (found {found}); give it, or map your field to that name')
-        text = row[key]
+        text = as_python(row[key])
         if not isinstance(text, str):
             hint = "; decode it first" if isinstance(text, bytes) else ""
             raise QuestionError(f"{where}: {key} must be a string, found {type(text).__name__}{hint}")
@@ -67,7 +68,24 @@ def checked_row(row: Any, number: int) -> dict[str, str]:
                     f"{where}: {key} is not valid Unicode (a lone surrogate at character {error.start}); read the file "
                     'as UTF-8, or mend the text: text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")'
                 ) from error
-    return {"id": name, "question": row["question"], "context": row["context"]}
+    return {"id": name, "question": str(as_python(row["question"])), "context": str(as_python(row["context"]))}
+
+
+def check_rows(rows: Iterable[Any]) -> None:
+    """Makes sure that every row can be asked.
+
+    Raises:
+        QuestionError: some cannot; the first five are named.
+    """
+    problems = []
+    for number, row in enumerate(rows):
+        try:
+            checked_row(row, number)
+        except QuestionError as error:
+            problems.append(str(error))
+    if problems:
+        more = f"; and {len(problems) - 5:,} more rows" if len(problems) > 5 else ""
+        raise QuestionError("; ".join(problems[:5]) + more)
 
 
 def chunks(rows: Iterable[Any]) -> Iterator[list[dict[str, str]]]:

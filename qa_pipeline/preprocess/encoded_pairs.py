@@ -126,9 +126,14 @@ def compose_windows(
 
 
 class PairRows:
-    """Collects lists until they are joined into an EncodedPairs."""
+    """Collects lists until they are joined into an EncodedPairs.
 
-    def __init__(self) -> None:
+    Args:
+        ids_of_text: see the function of that name.
+    """
+
+    def __init__(self, ids_of_text: np.ndarray) -> None:
+        self.ids_of_text = ids_of_text
         self.before: list[list[int]] = []
         self.before_types: list[list[int]] = []
         self.after: list[list[int]] = []
@@ -174,7 +179,7 @@ class PairRows:
         total = sum(lengths)
         raw = np.fromiter(chain.from_iterable(chain.from_iterable(offsets)), dtype=np.int32, count=2 * total)
         self.offsets.append(trim_offsets(raw.reshape(total, 2), np.array(lengths, dtype=np.int64), texts))
-        self.context_ids.append(np.fromiter(chain.from_iterable(ids), dtype=np.int32, count=total))
+        self.context_ids.append(self.ids_of_text[np.fromiter(chain.from_iterable(ids), dtype=np.int32, count=total)])
         if isinstance(types, int):
             self.context_types.append(np.full(total, types, dtype=np.int8))
         else:

@@ -17,6 +17,7 @@ import numpy as np
 
 from qa_pipeline.errors import DataError, ModelError
 from qa_pipeline.preprocess.encoded_pairs import EncodedPairs, PairRows
+from qa_pipeline.preprocess.tokenizing import encode_whole_pairs
 
 BATCH_CHARACTERS = 1_000_000
 """Texts are encoded in batches of about this many characters; encodings take much memory while they live."""
@@ -69,12 +70,20 @@ def probe_template(tokenizer: Any) -> PairTemplate:
 
 
 def encode_parts(
-    tokenizer: Any, template: PairTemplate, questions: Sequence[str], contexts: Sequence[str], max_question_length: int
+    tokenizer: Any,
+    encoder: Any,
+    ids_of_text: np.ndarray,
+    template: PairTemplate,
+    questions: Sequence[str],
+    contexts: Sequence[str],
+    max_question_length: int,
 ) -> EncodedPairs:
     """Encodes each distinct question and each distinct context once and surrounds questions as the template says.
 
     Args:
         tokenizer: fast tokenizer for which `template` was found to hold.
+        encoder: from `text_encoder`.
+        ids_of_text: from `ids_of_text`.
         template: from `probe_template`.
         questions: (E,) texts without leading space.
         contexts: (E,) texts.
@@ -83,22 +92,16 @@ def encode_parts(
     Raises:
         DataError: a text is not valid Unicode.
     """
-    backend = tokenizer.backend_tokenizer
-    # The tokenizer's own call sets these three on every call as well; set here, they cannot leak in from a file.
-    backend.no_truncation()
-    backend.no_padding()
-    backend.encode_special_tokens = tokenizer.split_special_tokens
-
     distinct_questions, surroundings = _distinct(questions)
     distinct_contexts, context_rows = _distinct(contexts)
-    rows = PairRows()
+    rows = PairRows(ids_of_text)
     null_ids = _null_ids(tokenizer)
     truncated = np.zeros(len(distinct_questions), dtype=bool)
     for part in _batches(distinct_questions):
-        for encoding in _encode(backend.encode_batch_fast, distinct_questions[part], add_special_tokens=False):
+        for encoding in _encode(encoder.encode_batch_fast, distinct_questions[part], add_special_tokens=False):
             ids = encoding.ids
             truncated[len(rows.before)] = len(ids) > max_question_length
-            ids = ids[:max_question_length]
+            ids = ids_of_text[ids[:max_question_length]].tolist()
             rows.before.append(template.prefix + ids + template.middle)
             rows.before_types.append(
                 template.prefix_types + [template.question_type] * len(ids) + template.middle_types
@@ -110,7 +113,7 @@ def encode_parts(
     rows.after_types = [template.suffix_types] * len(rows.before)
 
     for part in _batches(distinct_contexts):
-        encodings = _encode(backend.encode_batch, distinct_contexts[part], add_special_tokens=False)
+        encodings = _encode(encoder.encode_batch, distinct_contexts[part], add_special_tokens=False)
         rows.add_contexts(
             distinct_contexts[part],
             [len(encoding) for encoding in encodings],
@@ -122,13 +125,13 @@ def encode_parts(
 
 
 def encode_pairs(
-    tokenizer: Any, questions: Sequence[str], contexts: Sequence[str], max_question_length: int
+    tokenizer: Any, ids_of_text: np.ndarray, questions: Sequence[str], contexts: Sequence[str], max_question_length: int
 ) -> EncodedPairs:
     """The same through the tokenizer's own encoding of each whole pair, for tokenizers without a fixed template.
 
     A question that is too long is cut in its text, at the end of its last allowed token.
     """
-    rows = PairRows()
+    rows = PairRows(ids_of_text)
     null_ids = _null_ids(tokenizer)
     truncated = np.zeros(len(questions), dtype=bool)
     for part in _batches(contexts):
@@ -140,6 +143,8 @@ def encode_pairs(
                 pairs[row - part.start] = _pair_rows(tokenizer, [questions[row][:end]], [contexts[row]])[0]
         for pair in pairs:
             begin, end = pair.context_begin, pair.context_end
+            question = slice(pair.question_begin, pair.question_end)
+            pair.ids[question] = ids_of_text[pair.ids[question]].tolist()
             rows.before.append(pair.ids[:begin])
             rows.before_types.append(pair.types[:begin])
             rows.after.append(pair.ids[end:])
@@ -173,7 +178,7 @@ class _Pair:
 def _pair_rows(tokenizer: Any, questions: Sequence[str], contexts: Sequence[str]) -> list[_Pair]:
     def call(pairs: list[tuple[str, str]]) -> Any:
         first, second = [question for question, _ in pairs], [context for _, context in pairs]
-        return tokenizer(first, second, truncation=False, return_token_type_ids=True, verbose=False)
+        return encode_whole_pairs(tokenizer, first, second, truncation=False, return_token_type_ids=True)
 
     encoded = _encode(call, list(zip(questions, contexts, strict=True)))
     rows = []

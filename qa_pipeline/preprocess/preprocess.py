@@ -2,13 +2,15 @@
 
 A window is the question, a stretch of the context and the special tokens around them, exactly as
 `tokenizer(question, context, truncation="only_second", max_length=max_seq_length, stride=doc_stride,
-return_overflowing_tokens=True)` gives it, with the question always in front. Inference and training take the same
+return_overflowing_tokens=True, split_special_tokens=True)` gives it, with the question always in front: a "[SEP]" or
+"<s>" that somebody wrote is text. Inference and training take the same
 windows; training adds labels. Tokenising runs on all processors inside the tokenizers library (unless
 TOKENIZERS_PARALLELISM=false), so there is nothing for `preprocessing_num_workers` to do.
 """
 
 from __future__ import annotations
 
+import copy
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,6 +23,7 @@ from qa_pipeline.errors import ConfigError, DataError, ModelError
 from qa_pipeline.preprocess.encoded_pairs import EncodedPairs, compose_windows
 from qa_pipeline.preprocess.labelling import AnswerChoice, Straddle, label_windows
 from qa_pipeline.preprocess.pair_template import PairTemplate, encode_pairs, encode_parts, probe_template
+from qa_pipeline.preprocess.tokenizing import TOKENIZER_LOCK, encode_whole_pairs, ids_of_text, text_encoder
 from qa_pipeline.preprocess.windows import IGNORE, Windows, collate, padded_length
 
 if TYPE_CHECKING:
@@ -86,6 +89,7 @@ class Preprocess:
 
     Attributes:
         stats: WindowStats of the latest call.
+        encoder: of single texts, see `text_encoder`.
         compositional: True while the tokenizer's pairs are put together from texts that were encoded once each.
 
     Raises:
@@ -113,28 +117,52 @@ class Preprocess:
             raise ModelError(
                 f"{name} is not a fast tokenizer, so that no character offsets can be had; use another model"
             )
-        if tokenizer.model_max_length < max_seq_length:
-            limit = tokenizer.model_max_length
-            logger.warning("max_seq_length %d is lowered to %d, the most that this model takes", max_seq_length, limit)
-            max_seq_length = limit
         self.tokenizer = tokenizer
-        self.max_seq_length = max_seq_length
-        self.doc_stride = doc_stride
-        self.max_question_length = max_question_length
+        self.encoder = text_encoder(tokenizer)
+        self._ids_of_text = ids_of_text(tokenizer)
         self.straddle: Straddle = straddle
         self.answer_choice: AnswerChoice = answer_choice
         self.negative_window_ratio = negative_window_ratio
         self.stats = WindowStats()
         self._template: PairTemplate = probe_template(tokenizer)
         self._has_types = "token_type_ids" in tokenizer.model_input_names
-        self._check_options()
-        self._rows_to_check = ROWS_CHECKED
+        self._set_lengths(max_seq_length, doc_stride, max_question_length)
         self.compositional = True
         questions, contexts = [q.lstrip() for q, _ in PROBES], [c for _, c in PROBES]
         self._compare(questions, contexts, max_length=self._template.num_special + 20, stride=4)
 
+    def with_lengths(self, *, max_seq_length: int, doc_stride: int, max_question_length: int) -> Preprocess:
+        """The same with other lengths; shares what was made of the tokenizer.
+
+        Raises:
+            ConfigError: the lengths leave no room for context.
+        """
+        other = copy.copy(self)
+        other.stats = WindowStats()
+        other._set_lengths(max_seq_length, doc_stride, max_question_length)
+        return other
+
+    def _set_lengths(self, max_seq_length: int, doc_stride: int, max_question_length: int) -> None:
+        limit = self.tokenizer.model_max_length
+        if limit < max_seq_length:
+            logger.warning("max_seq_length %d is lowered to %d, the most that this model takes", max_seq_length, limit)
+            max_seq_length = limit
+        self.max_seq_length = max_seq_length
+        self.doc_stride = doc_stride
+        self.max_question_length = max_question_length
+        self._rows_to_check = ROWS_CHECKED
+        self._check_options()
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leaves out the encoder, which would be the whole vocabulary once more, and is quick to make again."""
+        return {name: value for name, value in self.__dict__.items() if name != "encoder"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self.encoder = text_encoder(self.tokenizer)
+
     def windows(self, examples: Sequence[Example]) -> Windows:
-        """All windows of `examples`, in their order, without labels.
+        """All windows of `examples`, in their order, without labels. Several threads may ask for windows at once.
 
         Raises:
             DataError: a context has no visible character, or a text is not valid Unicode.
@@ -197,31 +225,36 @@ class Preprocess:
                 f'the question of row "{examples[questions.index("")]["id"]}" is empty, and '
                 f"{type(self.tokenizer).__name__} adds no special token that could stand for no answer; drop such rows"
             )
-        if self.compositional and self._rows_to_check:
-            self._check_rows(questions, contexts)
+        with TOKENIZER_LOCK:
+            if self.compositional and self._rows_to_check:
+                self._check_rows(questions, contexts)
         pairs = self._encode(questions, contexts)
         windows = compose_windows(pairs, self.max_seq_length, self.doc_stride, self.tokenizer.truncation_side)
         if not self._has_types:
             windows.token_type_ids = None
         context_rows = np.stack([pairs.context_splits[:-1], pairs.context_splits[1:]], axis=1)[pairs.contexts]
-        self.stats = WindowStats(
+        self.stats = stats = WindowStats(
             examples=len(examples),
             windows=len(windows),
             questions_truncated=int(pairs.truncated.sum()),
             contexts_without_tokens=int((context_rows[:, 0] == context_rows[:, 1]).sum()),
         )
-        if self.stats.questions_truncated:
+        if stats.questions_truncated:
             first = examples[int(np.argmax(pairs.truncated))]["id"]
             logger.warning(
                 "%d of %d questions are longer than max_question_length=%d tokens and were cut (the first is %s)",
-                *(self.stats.questions_truncated, len(examples), self.max_question_length, first),
+                *(stats.questions_truncated, len(examples), self.max_question_length, first),
             )
         return windows, context_rows
 
     def _encode(self, questions: Sequence[str], contexts: Sequence[str]) -> EncodedPairs:
         if self.compositional:
-            return encode_parts(self.tokenizer, self._template, questions, contexts, self.max_question_length)
-        return encode_pairs(self.tokenizer, questions, contexts, self.max_question_length)
+            return self._encode_parts(questions, contexts)
+        return encode_pairs(self.tokenizer, self._ids_of_text, questions, contexts, self.max_question_length)
+
+    def _encode_parts(self, questions: Sequence[str], contexts: Sequence[str]) -> EncodedPairs:
+        made = (self.tokenizer, self.encoder, self._ids_of_text, self._template)
+        return encode_parts(*made, questions, contexts, self.max_question_length)
 
     def _check_options(self) -> None:
         problems = []
@@ -256,24 +289,25 @@ class Preprocess:
         """Gives the template up, with a warning, if windows made with it are not those of the tokenizer."""
         if not questions:
             return
-        pairs = encode_parts(self.tokenizer, self._template, questions, contexts, self.max_question_length)
+        pairs = self._encode_parts(questions, contexts)
         fine = np.flatnonzero(~pairs.truncated)
         if len(fine) < len(questions):
             self._compare([questions[i] for i in fine], [contexts[i] for i in fine], max_length, stride)
             return
         ours = compose_windows(pairs, max_length, stride, self.tokenizer.truncation_side)
-        theirs = self.tokenizer(
-            *(questions, contexts),
+        theirs = encode_whole_pairs(
+            *(self.tokenizer, questions, contexts),
             truncation="only_second",
             max_length=max_length,
             stride=stride,
             return_overflowing_tokens=True,
-            verbose=False,
         )
         same = np.array_equal(ours.lengths, [len(ids) for ids in theirs["input_ids"]])
         for name, mine in (("input_ids", ours.token_ids), ("token_type_ids", ours.token_type_ids)):
-            if mine is not None and name in theirs:
-                same = same and np.array_equal(mine, list(chain.from_iterable(theirs[name])))
+            if same and mine is not None and name in theirs:
+                expected = np.fromiter(chain.from_iterable(theirs[name]), dtype=np.int64)
+                spelt = (mine == self._ids_of_text[expected]) if name == "input_ids" else False
+                same = bool(((mine == expected) | spelt).all())
         if not same:
             self.compositional = False
             logger.warning(

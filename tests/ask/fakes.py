@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -60,6 +61,12 @@ class WordFinder:
                 num_windows=1,
                 nbest=spans,
             )
+
+    def together(self, answers: list[Answer]) -> list[Answer]:
+        """Confidences as they are given: they say how often a word is there and how long its text is."""
+        nothing = min(answer.no_answer_confidence for answer in answers)
+        silent = [replace(answer, no_answer_confidence=nothing) for answer in answers]
+        return [replace(a, confidence=nothing) if a.start is None else a for a in silent]
 
     def ask(self, question: str, context: str) -> Answer:
         return next(self.predict([{"question": question, "context": context}]))

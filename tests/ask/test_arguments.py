@@ -120,6 +120,11 @@ def test_every_problem_is_reported_at_once(tmp_path):
         ([*ASK, "--interactive"], ["question: has no meaning when asking interactively"]),
         (["--model", "m", "--data", "d", "--top_k", "3"], ["top_k: has no meaning when answering the questions"]),
         ([*ASK, "--temperature", "0"], ["temperature: expected above 0, found 0"]),
+        ([*ASK, "--temperature", "1e-40"], ["temperature: expected from 0.001 to 1000, found 1e-40"]),
+        (
+            [*ASK, "--n_best_size", "1000000000"],
+            ["expected at least 1 and at most 10000, found 1000000000"],
+        ),
         (["--model", "m", "--data", "d", "--field_mapping", "{x: 1}"], ["field_mapping: looks like an inline JSON"]),
         (["--model", "m", "--data", "d", "--output", "."], ['output: "." is a folder']),
     ],

@@ -67,6 +67,34 @@ def test_control_characters_of_a_document_do_not_reach_the_terminal(models, caps
     assert shown("a\tb\n\nc  ") == "a b c"
 
 
+def test_an_answer_of_a_table_is_shown_on_one_line_without_its_bars():
+    assert shown("Fee | 25\neuros |\n|---|:-:|\n| late |") == "Fee 25 euros late"
+    assert shown("a|b or a||b") == "a|b or a||b"
+    assert shown("| Fee ", strip="left") == "Fee "
+    assert shown("5 - 3: x", strip="right") == "5 - 3: x"
+
+
+def test_several_questions_may_follow_one_flag(models, capsys):
+    main(
+        [
+            "--model",
+            "m",
+            "--question",
+            "Where is London?",
+            "Ada?",
+            "--question",
+            "What of engines",
+            "--context",
+            CONTEXT,
+        ]
+    )
+    assert [line for line in capsys.readouterr().out.split("\n") if line.startswith("?")] == [
+        "? Where is London?",
+        "? Ada?",
+        "? What of engines",
+    ]
+
+
 def test_the_best_of_all_documents_is_given_with_its_place(models, folder, capsys):
     main(["--model", "m", "--question", "Where is London?", "--context_file", str(folder), "--top_k", "3"])
     first, second = capsys.readouterr().out.strip().split("\n\n")
@@ -87,7 +115,7 @@ def test_json_has_places_in_the_documents_own_text(models, folder, capsys):
 
 def test_no_answer_is_said_once_with_the_lowest_confidence_of_all_documents(models, folder, capsys):
     main(["--model", "m", "--question", "Who is Zuse?", "--context_file", str(folder)])
-    assert capsys.readouterr().out == "no answer in these texts (0.11)\n"
+    assert capsys.readouterr().out == "no answer in these texts is sure enough\n"
     main(["--model", "m", "--question", "Who is Zuse?", "--context", CONTEXT, "--json"])
     (answer,) = json.loads(capsys.readouterr().out)["answers"]
     assert (answer["text"], answer["start"], answer["end"]) == ("", None, None)

@@ -2,12 +2,15 @@ from __future__ import annotations
 
 from types import SimpleNamespace
 
+import numpy as np
+import pandas as pd
 import pytest
 import torch
 
+import qa_pipeline
 from qa_pipeline import QAPredictor, pipeline
 from qa_pipeline.arguments import ModelArguments
-from qa_pipeline.errors import DataError, ModelError
+from qa_pipeline.errors import ConfigError, DataError, ModelError
 from qa_pipeline.modeling import QASettings, load_tokenizer, load_trained, read_settings, write_settings
 from qa_pipeline.predictor import QuestionAnsweringPipeline, QuestionError
 from tests.modeling.made import FULL, save, trained
@@ -40,7 +43,14 @@ class Rows(torch.utils.data.Dataset):
         return {"question": Q, "context": (C, D)[index]}
 
 
+def columns():
+    from datasets import Dataset
+
+    return Dataset.from_dict({"question": [Q, Q], "context": [C, D]})
+
+
 ONE = {
+    "numpy scalars": lambda qa: qa(question=np.str_(Q), context=np.array(C)),
     "keywords": lambda qa: qa(question=Q, context=C),
     "two texts": lambda qa: qa(Q, C),
     "a dict": lambda qa: qa({"question": Q, "context": C}),
@@ -59,6 +69,15 @@ MANY = {
     "SquadExamples": lambda qa: qa([squad_example(Q, C), squad_example(Q, D)]),
     "create_sample of lists": lambda qa: qa(qa.create_sample(question=[Q, Q], context=[C, D])),
     "two lists": lambda qa: qa([Q, Q], [C, D]),
+    "numpy arrays": lambda qa: qa(question=np.array([Q, Q]), context=np.array([C, D], dtype=object)),
+    "an array and a scalar": lambda qa: qa(question=np.array(Q), context=np.array([C, D])),
+    "Series": lambda qa: qa(question=pd.Series([Q, Q], index=[7, 3]), context=pd.Series([C, D], index=[1, 2])),
+    "a frame": lambda qa: qa(pd.DataFrame({"question": [Q, Q], "context": [C, D]})),
+    "columns": lambda qa: qa(question=columns()["question"], context=columns()["context"]),
+    "a dict of columns": lambda qa: qa({"question": Q, "context": columns()["context"]}),
+    "lists in a dict in a list": lambda qa: qa([{"question": [Q, Q], "context": [C, D]}]),
+    "lists in dicts in a list": lambda qa: qa([{"question": Q, "context": [C]}, {"question": [Q], "context": D}]),
+    "samples in a list": lambda qa: qa([qa.create_sample(question=[Q, Q], context=[C, D])]),
     "transform": lambda qa: qa.transform([{"question": Q, "context": C}, {"question": Q, "context": D}]),
 }
 LAZY = {
@@ -242,6 +261,13 @@ def test_batch_size_counts_windows(qa):
         (lambda qa: qa(question=Q, context=C, top_k=0), "top_k must be .* 1 or more .got 0"),
         (lambda qa: qa(question=Q, context=C, max_answer_len=0), "max_answer_len must be"),
         (lambda qa: qa(question=Q, context=C, min_confidence=2), "min_confidence must be between 0 and 1"),
+        (
+            lambda qa: qa([{"question": Q, "context": [C, D]}, {"question": [Q], "context": [C, D]}]),
+            "1 questions and 2",
+        ),
+        (lambda qa: qa(question=Q, context=C, top_k=True), "top_k must be a whole number"),
+        (lambda qa: qa(question=Q, context=C, top_k=10**9), "top_k must be at most 10,000"),
+        (lambda qa: qa(question=Q, context=C, align_to_words="no"), "align_to_words must be True or False"),
         (lambda qa: qa(question=Q, context=C, topp_k=2), "unknown keyword 'topp_k'; did you mean top_k"),
         (lambda qa: qa(question=Q, contexts=[C]), "unknown keyword 'contexts'; did you mean context"),
     ],
@@ -326,3 +352,57 @@ def test_limits_that_only_work_with_shorter_questions_work_as_before(folder):
     qa = pipeline(model=QAPredictor.from_pretrained(folder, device="cpu"), handle_impossible_answer=False)
     assert qa(Q, LONG, max_seq_len=40)["answer"]
     assert qa(Q, LONG, max_seq_len=100, doc_stride=80)["answer"]
+
+
+def test_a_list_says_which_rows_are_bad_before_any_is_answered(qa):
+    qa.predictor.model.batches.clear()
+    rows = [{"question": Q, "context": C}] * 40 + [{"question": "", "context": C}, {"question": Q}, {"question": Q}]
+    with pytest.raises(QuestionError, match='row 40: question is empty.*; row 41: has no "context".*; row 42'):
+        qa(rows)
+    assert qa.predictor.model.batches == []
+    replies = qa(iter(rows))  # what is read as it comes is answered up to there
+    assert [next(replies) for _ in range(40)] == [REPLY] * 40
+    with pytest.raises(QuestionError, match="row 40: question is empty"):
+        next(replies)
+
+
+def test_numbers_of_numpy_and_torch_are_numbers(qa):
+    found = qa(question=Q, context=C, top_k=np.int64(2), max_answer_len=torch.tensor(3), batch_size=np.array(4))
+    assert found == qa(question=Q, context=C, top_k=2, max_answer_len=3)
+    assert qa(question=Q, context=C, align_to_words=np.bool_(True), temperature=np.float32(1)) == REPLY
+
+
+@pytest.mark.parametrize("given", [{"n_best_size": 10**9}, {"temperature": 1e-40}, {"doc_stride": "8"}])
+def test_limits_that_cannot_be_are_refused_with_their_name(given, qa):
+    with pytest.raises(ConfigError, match=f"{next(iter(given))} must be .*, found"):
+        qa(question=Q, context=C, **given)
+
+
+def test_the_class_is_made_of_a_model_and_a_tokenizer_and_saved(folder, tmp_path):
+    model, tokenizer = load_trained(folder), load_tokenizer(ModelArguments(model_name_or_path=str(folder)))
+    made = qa_pipeline.QuestionAnsweringPipeline(model=model, tokenizer=tokenizer, top_k=2)
+    expected = made(Q, C)
+    assert len(expected) == 2
+    assert QuestionAnsweringPipeline(model, tokenizer, device=-1, top_k=2)(Q, C) == expected
+    assert QuestionAnsweringPipeline(predictor=made.predictor, top_k=2)(Q, C) == expected
+    assert QuestionAnsweringPipeline(model=str(folder), device="cpu", dtype="float32")(Q, C)
+    made.save_pretrained(tmp_path / "saved")
+    again = pipeline(model=str(tmp_path / "saved"), device="cpu", dtype="float32", top_k=2)
+    assert [reply["answer"] for reply in again(Q, C)] == [reply["answer"] for reply in expected]
+    assert again.predictor.settings.max_answer_length == made.predictor.settings.max_answer_length
+
+
+def test_model_kwargs_say_how_the_model_is_loaded(folder, tmp_path):
+    given = {
+        "torch_dtype": torch.bfloat16,
+        "attn_implementation": "eager",
+        "low_cpu_mem_usage": True,
+        "cache_dir": None,
+    }
+    qa = pipeline(model=folder, device="cpu", model_kwargs=given)
+    assert qa.model.config._attn_implementation == "eager"
+    assert next(qa.model.parameters()).dtype == torch.bfloat16
+    with pytest.raises(TypeError, match="unknown keyword 'torch_dtyp' in model_kwargs; did you mean torch_dtype"):
+        pipeline(model=folder, model_kwargs={"torch_dtyp": "float32"})
+    with pytest.raises(ModelError, match="attn_implementation 'fast'"):
+        pipeline(model=folder, device="cpu", model_kwargs={"attn_implementation": "fast"})

@@ -59,3 +59,19 @@ def test_a_sentence_without_spaces_is_not_one_word(family):
     place = 112
     begin, end = WordFinder(tokenizers.tokenizer(family)).widen(context, place, place + 2)
     assert (begin, end) == (place, place + 2)
+
+
+@pytest.mark.parametrize("family", ["bert", "roberta", "xlm_roberta", "deberta_v2"])
+@pytest.mark.parametrize(
+    ("context", "part", "expected"),
+    [
+        ("東京は日本の首都です。", "東京", "東京"),
+        ("北京是中华人民共和国的首都,历史悠久。", "首都", "首都"),
+        ("サービスは2019年にTokyoで始まった。", "oky", "Tokyo"),
+        ("กรุงเทพมหานครเป็นเมืองหลวง", "เมือง", "เมือง"),
+        ("서울은 대한민국의 수도이다.", "대한민국", "대한민국"),
+        ("हिन्दी में लिखा", "हिन्द", "हिन्दी"),
+    ],
+)
+def test_answers_in_scripts_without_spaces_stay_as_they_are(family, context, part, expected):
+    assert widened(family, context, part) == expected

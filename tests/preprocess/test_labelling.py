@@ -28,7 +28,7 @@ from tests.tokenizers import FAMILIES, TEXTS, bert, tokenizer
 
 def trimmed_offsets(tokenizer: Any, question: str, context: str) -> list[tuple[int, int]]:
     """Oracle: the tokenizer's own offsets of the whole context, trimmed with plain Python."""
-    encoding = tokenizer([question.lstrip()], [context], verbose=False).encodings[0]
+    encoding = tokenizer([question.lstrip()], [context], split_special_tokens=True, verbose=False).encodings[0]
     spans = []
     for (begin, end), sequence in zip(encoding.offsets, encoding.sequence_ids, strict=True):
         if sequence == 1:
