@@ -14,7 +14,7 @@ LONG_LINE = 50
 LONGEST_ROW = 300
 """Characters to which a line with " | " in it, but none in front, is a row of a table; a longer one is text."""
 _INLINE = re.compile(
-    r"!\[[^\]\n]*\]\([^()\s]*\)"  # a picture
+    r"!\[[^\]\n]{0,1000}\]\([^()\s]*\)"  # a picture
     r"|(?P<link>\[)[^\[\]\n]+(?P<target>\]\([^()\s]*(?:\s\"[^\"\n]*\")?\))"
     r"|(?P<single>(?<![\w*_])(?P<mark>[*_])(?=[^\s*_])[^*_\n]+?(?<=\S)(?P=mark)(?![\w*]))"
     r"|\*\*+|(?<!\w)__|__(?!\w)|~~|`+|<br\s*/?>"
@@ -91,11 +91,11 @@ def _raw_lines(text: str) -> list[Line]:
             code, kind = not code, "code"
         elif code:
             kind = "code"
-        elif _SEPARATOR.match(written) and "|" in written:
+        elif "|" in written and _SEPARATOR.match(" ".join(written.split())):  # long blanks would take quadratic time
             kind = "separator"
         elif _HEADING.match(written) or _RULE.match(written):
             kind = "heading"
-        elif _ROW.match(written) and (written.lstrip().startswith("|") or len(written) <= LONGEST_ROW):
+        elif (written.lstrip().startswith("|") or len(written) <= LONGEST_ROW) and _ROW.match(written):
             kind = "row"
         found.append(Line(match.start(), match.end(), kind))
     return found

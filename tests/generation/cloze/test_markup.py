@@ -74,3 +74,8 @@ def test_a_line_that_ends_in_an_abbreviation_goes_on():
 )
 def test_headings_addresses_rows_paths_and_code_are_not_asked_about(text):
     assert not any(sentence.askable for sentence in sentences_of(text))
+
+
+@pytest.mark.parametrize("text", [f"{chr(9) * 100_000}a|b", f"---{' ' * 100_000}|x", f"|{' ' * 100_000}-", "![" * 5000])
+def test_a_line_of_a_hundred_thousand_blanks_or_marks_takes_no_time(text):
+    assert len(plain(text)) == len(text) and len(lines(text)) == 1
