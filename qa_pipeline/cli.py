@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from qa_pipeline import artifacts
+from qa_pipeline.console import show_plain_lines
 from qa_pipeline.data import DataReport, Example, load_examples, measure_lengths, write_squad
 from qa_pipeline.data.documents import list_files, read_documents
 from qa_pipeline.data.schema import violations
@@ -41,6 +42,7 @@ def main(argv: list[str]) -> int:
         QAError: something that the user can mend.
     """
     logging.basicConfig(level=logging.INFO, format="%(message)s")
+    show_plain_lines()
     if argv[:1] and argv[0] in GENERATION:  # these read their own settings, from a file and the command line
         from qa_pipeline import generation_command
 

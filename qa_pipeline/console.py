@@ -7,7 +7,21 @@ import os
 import sys
 from typing import Any
 
+from qa_pipeline.wording import plain
+
 logger = logging.getLogger(__name__)
+
+
+def show_plain_lines() -> None:
+    """Log lines hold nothing that a terminal would obey, whatever files and their content are called."""
+    for handler in logging.getLogger().handlers:
+        if type(handler) is logging.StreamHandler:  # those of `basicConfig`, no others'
+            handler.addFilter(_make_plain)
+
+
+def _make_plain(record: logging.LogRecord) -> bool:
+    record.msg, record.args = plain(record.getMessage()), ()
+    return True
 
 
 def log_to_console(args: Any) -> None:
@@ -21,6 +35,7 @@ def log_to_console(args: Any) -> None:
 
     level = args.get_process_log_level()
     logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s", datefmt="%H:%M:%S", stream=sys.stderr)
+    show_plain_lines()
     logging.getLogger("qa_pipeline").setLevel(logging.INFO if args.process_index == 0 else logging.WARNING)
     libraries = max(level, logging.WARNING) if args.log_level == "passive" else level
     transformers.utils.logging.set_verbosity(libraries)

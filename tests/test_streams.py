@@ -72,3 +72,11 @@ def test_output_that_takes_no_more_is_one_message(data):
 def test_line_ends_and_marks_of_direction_stay():
     assert plain("a\tb\nc \u200f\u05d0 \u0645") == "a\tb\nc \u200f\u05d0 \u0645"
     assert plain("\x1b\x00\r\u202e\u2069") == "\ufffd" * 5
+
+
+def test_log_lines_hold_no_characters_that_a_terminal_obeys(tmp_path):
+    source = tmp_path / "\x1b[31m\u202erows.csv"
+    source.write_bytes("id,context,question,answer\n1,Caf\u00e9 opens at nine,When?,nine\n".encode("cp1252"))
+    done = run(["check", str(source), "--model_name_or_path=none"])
+    lines = done.stderr.decode()
+    assert done.returncode == 0 and "read as csv" in lines and plain(lines) == lines

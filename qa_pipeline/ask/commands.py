@@ -25,6 +25,7 @@ from qa_pipeline.ask.parsing import parse
 from qa_pipeline.ask.question_lists import QuestionList, read_questions
 from qa_pipeline.ask.reading import read_contexts, read_data
 from qa_pipeline.ask.terminal import metrics_table, reply_dict, reply_text, shown, uses_colour
+from qa_pipeline.console import show_plain_lines
 from qa_pipeline.data import Example, ids_of
 from qa_pipeline.data.documents import Document
 from qa_pipeline.data.fingerprint import fingerprint
@@ -52,6 +53,7 @@ def main(argv: list[str]) -> int:
     """
     arguments = parse(argv)
     logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
+    show_plain_lines()
     command = {
         "ask": ask,
         "interactive": ask_repeatedly,
@@ -146,7 +148,7 @@ def answer_list(arguments: PredictArguments) -> int:
     )
     if questions.column is not None:
         unused = "; its contexts are left aside, since others were given" if questions.has_contexts else ""
-        print(f"{arguments.data}: questions are in the field {questions.column}{unused}", file=sys.stderr)
+        print(plain(f"{arguments.data}: questions are in the field {questions.column}{unused}"), file=sys.stderr)
     documents = read_contexts(arguments)
     predictor = load_predictor(str(arguments.model), arguments)
     if not arguments.output:

@@ -11,6 +11,7 @@ from qa_pipeline.ask.question_lists import lacks_contexts
 from qa_pipeline.data import DataReport, Example, load_examples
 from qa_pipeline.data.documents import Document, read_documents
 from qa_pipeline.errors import DataError
+from qa_pipeline.wording import plain
 
 _DATA_ENDINGS = (".csv", ".tsv", ".json", ".jsonl", ".ndjson")
 
@@ -53,12 +54,12 @@ def read_data(arguments: PredictArguments, *, require_answers: bool) -> tuple[li
         ) from error
     if arguments.field_mapping is None:
         mapping = json.dumps(report.field_mapping, ensure_ascii=False)
-        print(f"{report.source}: read as {report.format}, fields: {mapping}", file=sys.stderr)
+        print(plain(f"{report.source}: read as {report.format}, fields: {mapping}"), file=sys.stderr)
     if report.rows_dropped or report.rows_repaired:
         print(
             f"{report.source}: {report.rows_read:,} rows read as {report.format}, {report.rows_repaired:,} repaired, "
             f"{report.rows_dropped:,} dropped",
-            *report.reason_lines(report.dropped),
+            *map(plain, report.reason_lines(report.dropped)),
             sep="\n",
             file=sys.stderr,
         )

@@ -126,8 +126,8 @@ def public_settings(job: Job) -> dict[str, Any]:
     """The settings for reports and shards, resolved."""
     values = _without_secrets(job.settings)
     values |= {"language": job.language, "unanswerable_fraction": job.unanswerable_fraction}
-    if values["base_url"]:
-        values["base_url"] = without_credentials(values["base_url"])
+    if job.settings.backend.base_url:
+        values["base_url"] = without_credentials(job.settings.backend.base_url)
     return json.loads(json.dumps({name: value for name, value in values.items() if name not in _NOT_SHOWN}))
 
 

@@ -21,6 +21,7 @@ from filelock import BaseFileLock, FileLock, Timeout
 
 from qa_pipeline.errors import ConfigError, DataError
 from qa_pipeline.generation.outputs import writing
+from qa_pipeline.generation.redaction import redacted
 from qa_pipeline.generation.rows import Row
 from qa_pipeline.generation.types import Passage, Rejected
 
@@ -186,7 +187,8 @@ def _locked(path: Path) -> BaseFileLock:
 
 
 def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
-    """One line for each setting that two identities do not share."""
+    """One line for each setting that two identities do not share; secrets, which earlier versions kept, are none."""
+    old, new = redacted(old), redacted(new)
     return [
         f"{key}: was {json.dumps(old.get(key))}, is {json.dumps(new.get(key))}"
         + (" (documents were changed, added or removed, or have other names)" if key == "passages" else "")

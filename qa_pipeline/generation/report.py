@@ -11,6 +11,7 @@ from typing import Any
 from qa_pipeline.generation.dataset import SPLITS, Dataset
 from qa_pipeline.generation.filters import mean_overlap
 from qa_pipeline.generation.reasons import meaning
+from qa_pipeline.generation.redaction import redacted
 from qa_pipeline.generation.rows import Row
 from qa_pipeline.generation.text import count_words, normalised
 from qa_pipeline.generation.types import UsageSoFar
@@ -50,7 +51,7 @@ def make_report(
     round_trip = rejected.get("round_trip", 0)
     report: dict[str, Any] = {
         "format": FORMAT,
-        "settings": dict(settings),
+        "settings": redacted(settings),
         "facts": {name: value for name, value in facts.items() if name != "account"},
         "drafts": accepted + sum(rejected.values()),
         "rejected": _by_size(rejected),

@@ -13,6 +13,7 @@ from qa_pipeline.errors import BackendError
 from qa_pipeline.generation.backends import Cache, reply_size
 from qa_pipeline.generation.backends.chat_api import Answer, Fault, read_answer
 from qa_pipeline.generation.backends.retries import LONGEST_RETRY_AFTER, retry_after
+from qa_pipeline.generation.journal import differences
 from qa_pipeline.generation.redaction import MARK, is_secret_name, redacted, secrets_in
 from qa_pipeline.generation.types import Completion, Failure
 from tests.generation.backends.made import backend, request, requests
@@ -218,3 +219,11 @@ def test_a_poisoned_answer_ends_neither_the_run_nor_its_restart(tmp_path):
         assert len(server.log) == asked
     report = json.loads((tmp_path / "out" / "dataset_report.json").read_text())
     assert report["not_rephrased"] == {"wrong_schema": report["rows"]}
+
+
+def test_a_journal_of_a_version_that_kept_secrets_belongs_to_the_same_run():
+    old, new = {"extra_body": {"api_key": SECRET}, "seed": 1}, {"extra_body": {"api_key": MARK}, "seed": 1}
+    assert differences(old, new) == []
+    assert differences(old, {**new, "seed": 2}) == ["seed: was 1, is 2"]
+    [line] = differences(old, {"seed": 1})
+    assert SECRET not in line and "extra_body" in line
