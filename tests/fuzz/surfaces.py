@@ -202,6 +202,9 @@ def _front_seeds() -> list[tuple[str, bytes]]:
 
 
 YAML = (
+    b"!!bool foo",
+    b"!!timestamp x",
+    b"!!int ''",
     b": ",
     b"- ",
     b"&a ",
