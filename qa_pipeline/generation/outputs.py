@@ -22,6 +22,8 @@ from qa_pipeline.generation.spec.specification import Specification
 
 FILES = (*(f"{split}.json" for split in SPLITS), CARD)
 _WRITING = "writing.json"
+_STILL_WRITING = 60.0
+"""Seconds since its last byte after which a temporary file is that of a killed run, and no other process's."""
 
 
 @contextlib.contextmanager
@@ -52,6 +54,8 @@ def claim(folder: Path, anew: bool | None = None) -> None:
         known = _known_hashes(folder)
         edited = [] if anew else [name for name in there if _hash((folder / name).read_bytes()) not in known]
         (folder / WORK).mkdir(parents=True, exist_ok=True)
+        for place in (folder, folder / WORK):
+            artifacts.sweep(place, older_than=_STILL_WRITING)
     except OSError as error:
         raise ConfigError("output_dir", f"cannot write to {folder}: {error.strerror or error}") from error
     if edited:

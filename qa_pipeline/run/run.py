@@ -235,10 +235,12 @@ def train(folder: RunFolder, process: Process, beginning: Beginning | None) -> d
         "train_steps"
     ):  # the run in this folder had ended; what it measured and was trained with stays on record
         logger.info("Training had ended at step %d: nothing is left to train.", process.trainer.state.global_step)
+        if folder.finished_stage("train") is None:  # it was killed between its last checkpoint and the record of it
+            folder.trained(steps=process.trainer.state.global_step, best_step=process.best_step)
         return folder.results("train")
+    write_results(folder, "train", metrics)  # first: a record of a training that had ended is not measured again
     facts = {"steps": process.trainer.state.global_step, "best_step": process.best_step}
     folder.trained(seconds=round(time.perf_counter() - begin_time, 1), **facts)
-    write_results(folder, "train", metrics)
     return metrics
 
 

@@ -138,7 +138,7 @@ def test_a_whole_run_is_pushed_without_its_machine(hub, data, tiny_bert, tmp_pat
     assert set(files) >= model | results | merged | {"README.md", "run.json", "data_report.json", "qa_config.json"}
     there = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
     left = {name for name in there - set(files) if not name.startswith("checkpoint-") and "predictions" not in name}
-    assert left == {".env", "merged/customers.csv", "eval_null_odds.json", "predict_null_odds.json"}
+    assert left == {".env", ".run.lock", "merged/customers.csv", "eval_null_odds.json", "predict_null_odds.json"}
     for name, content in files.items():
         for secret in (tmp_path, Path(tiny_bert).parent, data, "hf_secret"):
             assert str(secret).encode() not in content, (name, secret)
