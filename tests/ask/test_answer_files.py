@@ -127,3 +127,21 @@ def test_an_output_that_cannot_be_written_is_said_before_the_work(models, tmp_pa
     with pytest.raises(DataError, match="cannot write"):
         main(["--model", "m", "--data", str(path), "--output", str(tmp_path / "file" / "preds.json")])
     assert models["m"].decoded_with == []
+
+
+def test_an_empty_context_has_the_empty_answer_under_its_id_and_the_rest_is_answered(models, tmp_path, capsys):
+    rows = [{"id": f"q{i}", "question": "Where is London?", "context": CONTEXT} for i in range(8)]
+    rows[2]["context"], rows[5]["context"], rows[6]["question"] = "", " \n", ""
+    (tmp_path / "rows.json").write_text(json.dumps(rows))
+    target = tmp_path / "answers.json"
+    assert main(["--model", "m", "--data", str(tmp_path / "rows.json"), "--output", str(target)]) == 0
+    answers = json.loads(target.read_text())
+    assert {name for name, text in answers.items() if not text} == {"q2", "q5"}
+    assert len(answers) == 7
+    assert "question without text: q6" in capsys.readouterr().err
+    main(["--model", "m", "--data", str(tmp_path / "rows.json"), "--output", str(tmp_path / "answers.jsonl")])
+    lines = [json.loads(line) for line in (tmp_path / "answers.jsonl").read_text().splitlines()]
+    assert [(line["id"], line["question"]) for line in lines if not line["text"]] == [
+        ("q2", "Where is London?"),
+        ("q5", "Where is London?"),
+    ]

@@ -73,3 +73,10 @@ def test_rows_that_were_merged_into_one_question_have_its_prediction_under_their
     predicted(data, finished, tmp_path / "run", [*rows, {**first, "id": "asked again"}])
     texts = read_json(tmp_path / "run" / "out" / "predict_predictions.json")
     assert len(texts) == len(rows) + 1 and texts["asked again"] == texts[first["id"]]
+
+
+def test_an_empty_context_has_the_empty_prediction_under_its_id(rows, data, finished, tmp_path):
+    empty = [LOST | {"id": "empty", "context": "", "answers": {"text": [], "answer_start": []}}]
+    predicted(data, finished, tmp_path / "more", [*rows[:4], *empty, *rows[4:]])
+    predictions = read_json(tmp_path / "more" / "out" / "predict_predictions.json")
+    assert predictions["empty"] == "" and len(predictions) == len(rows) + 1
