@@ -113,6 +113,8 @@ def ask_repeatedly(arguments: PredictArguments) -> int:
 
 def answer_file(arguments: PredictArguments) -> int:
     """Answers the questions of a data set, writes them where asked, and prints the scores if it has answers."""
+    from qa_pipeline.predictor import Answer
+
     check_target(arguments.output)
     examples, everything, report = read_data(arguments, require_answers=False)
     labelled = [example for example in examples if example["answers"]["text"] or example["is_impossible"]]
@@ -125,6 +127,9 @@ def answer_file(arguments: PredictArguments) -> int:
     if arguments.output:
         pairs = zip(examples, answers, strict=True)
         named = [replace(answer, id=name) for example, answer in pairs for name in ids_of(example)]
+        known = {answer.id for answer in named}
+        nowhere = {name: question for name, question in report.without_context.items() if name not in known}
+        named += [Answer.of_nothing(name, question) for name, question in nowhere.items()]
         for path in write_answers(arguments.output, named, predictor.settings.version_2_with_negative):
             print(f"written: {path}")
     print(f"{counted(len(answers), 'question')} in {seconds:.1f} s ({len(answers) / max(seconds, 1e-9):,.1f} a second)")

@@ -90,6 +90,8 @@ class DataReport:
         first_ids: the first rows of each reason, by id or, without one, by place.
         details: what was expected and found in the first rows of a reason, each with its row.
         lengths: token lengths, where a tokenizer was at hand.
+        without_context: rows of a file for prediction whose context is empty, id to question: dropped, but not bad,
+            since their prediction is known to be that there is no answer.
     """
 
     source: str
@@ -116,6 +118,7 @@ class DataReport:
     encoding: str | None = None
     first_ids: dict[str, list[str]] = field(default_factory=dict)
     lengths: LengthReport | None = None
+    without_context: dict[str, str] = field(default_factory=dict)
 
     @property
     def rows_dropped(self) -> int:
@@ -129,8 +132,8 @@ class DataReport:
 
     @property
     def bad_fraction(self) -> float:
-        """Dropped rows among those read, in [0, 1]."""
-        return self.rows_dropped / self.rows_read if self.rows_read else 0.0
+        """Dropped rows among those read, in [0, 1]; those that have a prediction are none of them."""
+        return (self.rows_dropped - len(self.without_context)) / self.rows_read if self.rows_read else 0.0
 
     def count(self, counter: Counter[str], reason: str, where: str, detail: str = "") -> None:
         """Adds one row to `counter` under `reason` and keeps `where`, and what was found, among the first ones."""

@@ -93,6 +93,13 @@ class Verifier:
             if self.policy == ERROR:
                 raise DataError(f"{_place(row)}: {fault.detail}") from None
             report.count(report.dropped, fault.reason, row.id or row.where, fault.detail)
+            if (
+                fault.reason == "empty_context"
+                and not self.require_answers
+                and isinstance(row, LooseExample)
+                and row.id
+            ):
+                report.without_context[row.id] = row.question
             return None
         for reason in mended:
             report.count(report.repaired, reason, row.id or row.where, mended[reason])

@@ -10,7 +10,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from qa_pipeline.postprocess import Prediction, Span
+from qa_pipeline.postprocess import NO_SPAN_NULL_ODDS, Prediction, Span
 
 AnySpan = TypeVar("AnySpan")
 
@@ -62,6 +62,11 @@ class Answer:
             num_windows=prediction.num_windows,
             nbest=prediction.nbest,
         )
+
+    @classmethod
+    def of_nothing(cls, id: str, question: str) -> Answer:
+        """That an empty context holds no answer, which takes no model to say."""
+        return cls(id, question, "", None, None, 1.0, 1.0, NO_SPAN_NULL_ODDS, 0.0, 0)
 
     def above(self, confidence: float) -> list[Span]:
         """Every answer of a context that has several: spans of at least this confidence, none overlapping another.

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
@@ -23,6 +23,7 @@ from qa_pipeline.metrics.breakdown import breakdowns
 from qa_pipeline.modeling import QASettings
 from qa_pipeline.postprocess import (
     MIN_QUESTIONS,
+    NO_SPAN_NULL_ODDS,
     TEMPERATURES,
     Candidates,
     Postprocess,
@@ -253,21 +254,31 @@ def predict(
             metrics["predict_ece_calibrated"] = calibration_error(stated, correct).ece
             metrics["predict_temperature"] = postprocess.temperature
     metrics["predict_samples"] = len(test.examples)
-    write_predictions(folder, "predict", test.examples, predictions, arguments.data.version_2_with_negative)
+    with_null = arguments.data.version_2_with_negative
+    write_predictions(folder, "predict", test.examples, predictions, with_null, test.report.without_context)
     folder.stage("predict", questions=len(predictions))
     write_results(folder, "predict", metrics)
     return metrics
 
 
 def write_predictions(
-    folder: RunFolder, split: str, examples: Sequence[Example], predictions: list[Prediction], with_null: bool
+    folder: RunFolder,
+    split: str,
+    examples: Sequence[Example],
+    predictions: list[Prediction],
+    with_null: bool,
+    without_context: Iterable[str] = (),
 ) -> None:
     """Writes predictions, n-best lists with offsets and confidences and, for v2, the no-answer odds.
 
-    Every id of the file has its prediction, those of rows that were merged into another as well.
+    Every id of the file has its prediction, those of rows that were merged into another as well, and those
+    `without_context`, whose prediction is "".
     """
     pairs = zip(examples, predictions, strict=True)
     predictions = [replace(found, id=name) for example, found in pairs for name in ids_of(example)]
+    known = {found.id for found in predictions}
+    nothing = Prediction("", "", None, None, 1.0, 0.0, NO_SPAN_NULL_ODDS, 0, null_confidence=1.0)
+    predictions += [replace(nothing, id=name) for name in without_context if name not in known]
     folder.write_json(artifacts.predictions_name(split), {p.id: p.text for p in predictions})
     folder.write_json(artifacts.nbest_name(split), {p.id: [asdict(s) for s in p.nbest] for p in predictions})
     if with_null:

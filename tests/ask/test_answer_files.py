@@ -194,3 +194,21 @@ def test_temporary_files_of_killed_runs_are_swept_and_those_of_others_stay(model
         os.utime(file, (time.time() - 3600 * (file != young),) * 2)
     main(["--model", "m", "--data", str(data_file(tmp_path)), "--output", str(tmp_path / "p.csv")])
     assert not old.exists() and young.exists() and other.exists()
+
+
+def test_an_empty_context_has_the_empty_answer_under_its_id_and_the_rest_is_answered(models, tmp_path, capsys):
+    rows = [{"id": f"q{i}", "question": "Where is London?", "context": CONTEXT} for i in range(8)]
+    rows[2]["context"], rows[5]["context"], rows[6]["question"] = "", " \n", ""
+    (tmp_path / "rows.json").write_text(json.dumps(rows))
+    target = tmp_path / "answers.json"
+    assert main(["--model", "m", "--data", str(tmp_path / "rows.json"), "--output", str(target)]) == 0
+    answers = json.loads(target.read_text())
+    assert {name for name, text in answers.items() if not text} == {"q2", "q5"}
+    assert len(answers) == 7
+    assert "question without text: q6" in capsys.readouterr().err
+    main(["--model", "m", "--data", str(tmp_path / "rows.json"), "--output", str(tmp_path / "answers.jsonl")])
+    lines = [json.loads(line) for line in (tmp_path / "answers.jsonl").read_text().splitlines()]
+    assert [(line["id"], line["question"]) for line in lines if not line["text"]] == [
+        ("q2", "Where is London?"),
+        ("q5", "Where is London?"),
+    ]

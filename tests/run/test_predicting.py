@@ -80,3 +80,10 @@ def test_rows_that_cannot_be_asked_are_a_warning(rows, data, finished, tmp_path)
     (warning,) = [text for text in results["warnings"] if "cannot be asked" in text]
     assert "1 of" in warning and "question without text: blank" in warning
     assert "blank" not in read_json(tmp_path / "run" / "out" / "predict_predictions.json")
+
+
+def test_an_empty_context_has_the_empty_prediction_under_its_id(rows, data, finished, tmp_path):
+    empty = [LOST | {"id": "empty", "context": "", "answers": {"text": [], "answer_start": []}}]
+    predicted(data, finished, tmp_path / "more", [*rows[:4], *empty, *rows[4:]])
+    predictions = read_json(tmp_path / "more" / "out" / "predict_predictions.json")
+    assert predictions["empty"] == "" and len(predictions) == len(rows) + 1
