@@ -103,11 +103,11 @@ def load_splits(arguments: Arguments) -> dict[str, Split]:
 def warn_of_unlabelled(splits: dict[str, Split]) -> None:
     """Says which test questions cannot be asked, and which cannot be scored where others can."""
     test = splits.get("test")
-    if test is not None and test.report.rows_dropped > len(test.report.without_context):
+    lost = 0 if test is None else test.report.rows_dropped - len(test.report.without_context)
+    if test is not None and lost:
         reasons = "; ".join(line.strip() for line in test.report.reason_lines(test.report.dropped))
         test.warn(
-            f"{test.source}: {test.report.rows_dropped - len(test.report.without_context)} of {test.report.rows_read} rows cannot be asked and have no "
-            f"prediction: {reasons}"
+            f"{test.source}: {lost} of {test.report.rows_read} rows cannot be asked and have no prediction: {reasons}"
         )
     if test is None or not (labelled := test.labelled()) or len(labelled) == len(test.examples):
         return
