@@ -7,13 +7,13 @@ its rows are one question. No row decides any of these for itself.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import Enum
 
 from qa_pipeline.data.field_mapping import FieldMapping
 from qa_pipeline.data.labels import answer_labels
 from qa_pipeline.data.loose import Label, LooseExample
-from qa_pipeline.data.marks import Mark, marks_in, suspects_in
+from qa_pipeline.data.marks import Marks, marks_in, suspects_in
 from qa_pipeline.data.offsets import CHARACTERS, PLAIN, UNITS, UTF16, Counting, Evidence, weigh
 from qa_pipeline.errors import DataError
 
@@ -52,7 +52,7 @@ class Conventions:
     """
 
     evidence: Evidence = Evidence()
-    marks: dict[str, Mark] | None = None
+    marks: Marks = field(default_factory=dict)
     labels: frozenset[Label] = frozenset()
     marks_anything: bool = False
     merge: Merge = Merge.ALWAYS

@@ -92,7 +92,7 @@ def load_examples(
     verifier = Verifier(report, on_bad_data, require_answers, conventions)
     examples: list[Example] = []
     for row in chain(_taken(seen), rows):
-        if len(examples) == max_samples and not verifier.asks_again(row):
+        if len(examples) == max_samples and not verifier.surely_merges(row):
             break
         if (example := verifier.verify(row)) is not None:
             examples.append(example)

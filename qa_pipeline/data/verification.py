@@ -152,14 +152,20 @@ class Verifier:
             self._asked.setdefault(asked, example)
         return example
 
-    def asks_again(self, row: LooseExample | BadRow) -> bool:
-        """Whether a row asks what an example before it asks of the same context."""
-        return isinstance(row, LooseExample) and _asked(row.context, row.question) in self._asked
+    def surely_merges(self, row: LooseExample | BadRow) -> bool:
+        """Whether a row asks what an example before it asks, so that it can add references but no example."""
+        if not isinstance(row, LooseExample) or not self.require_answers or self.conventions.merge is Merge.NEVER:
+            return False
+        first = self._asked.get(_asked(row.context, row.question))
+        return first is not None and self._shares_its_id(first, row)
+
+    def _shares_its_id(self, first: Example, row: LooseExample) -> bool:
+        return self.conventions.merge is Merge.ALWAYS or not row.id or row.id == first["id"]
 
     def _is_same_question(self, first: Example, row: LooseExample, found: list[Aligned]) -> bool:
         if self.conventions.merge is Merge.NEVER:
             return False
-        if self.conventions.merge is Merge.ALWAYS or not row.id or row.id == first["id"]:
+        if self._shares_its_id(first, row):
             return True
         spans = list(zip(first["answers"]["answer_start"], first["answers"]["text"], strict=True))
         overlap = any(
@@ -235,16 +241,17 @@ class Verifier:
             return [], False
 
         found: list[Aligned] = []
-        lost: list[tuple[str, LooseAnswer]] = []
+        lost: list[tuple[str, str]] = []  # reason, and what was expected and found
         for answer in row.answers:
             if answer.text is not None:
                 answer.text = self._clean(answer.text, mended)
-            mark = mark_of(context, answer, self.conventions.marks or {}, self.conventions.counting)
+            mark = mark_of(context, answer, self.conventions.marks, self.conventions.counting)
             if mark is Mark.NO_ANSWER and answer.text is not None and not is_missing(answer.text):
                 detail = f'answer {_short(answer.text)} read as "no answer"'
                 self.report.count(self.report.noticed, "word_for_no_answer", row.id or row.where, detail)
             if mark is not None:
-                lost.append((alignment.EMPTY_ANSWER if mark is Mark.NO_ANSWER else YES_OR_NO, answer))
+                reason = alignment.EMPTY_ANSWER if mark is Mark.NO_ANSWER else YES_OR_NO
+                lost.append((reason, _describe(reason, context, answer)))
                 continue
             result = align_answer(context, answer, self.conventions.counting)
             if isinstance(result, Aligned) and (self.policy == REPAIR or result.how in alignment.AS_GIVEN):
@@ -253,32 +260,30 @@ class Verifier:
                 if result.how not in alignment.AS_GIVEN:
                     mended.setdefault(result.how, _describe_repair(answer, result))
             else:
-                lost.append(("needs_repair" if isinstance(result, Aligned) else result.reason, answer))
+                reason = "needs_repair" if isinstance(result, Aligned) else result.reason
+                detail = _describe(reason, context, answer)
                 if isinstance(result, Aligned) and result.how == self.conventions.counting.reason:
-                    raise _Unusable(
-                        "needs_repair",
-                        f"{_describe_repair(answer, result)}: {MEANINGS[result.how]}; set on_bad_data=repair",
-                    )
+                    detail = f"{_describe_repair(answer, result)}: {MEANINGS[result.how]}; set on_bad_data=repair"
+                lost.append((reason, detail))
         if lost:
-            return self._without_lost(row, context, found, lost)
+            return self._without_lost(row, found, lost)
         if not found and row.is_impossible is False and self.require_answers:
             raise _Unusable("answerable_without_answer", "the row is marked answerable but has no answer")
         return found, not found and row.is_impossible is None
 
     def _without_lost(
-        self, row: LooseExample, context: str, found: list[Aligned], lost: list[tuple[str, LooseAnswer]]
+        self, row: LooseExample, found: list[Aligned], lost: list[tuple[str, str]]
     ) -> tuple[list[Aligned], bool]:
         """A row some or all of whose references cannot be used."""
-        telling = [(reason, answer) for reason, answer in lost if reason != alignment.EMPTY_ANSWER]
+        telling = [one for one in lost if one[0] != alignment.EMPTY_ANSWER]
         if not found and not telling and row.is_impossible is None:
             return [], True  # an empty text is the usual mark of an unanswerable question
-        reason, answer = (telling or lost)[0]
+        reason, detail = (telling or lost)[0]
         if self.policy == ERROR or (not found and self.require_answers):
             if reason == alignment.EMPTY_ANSWER and not found:
                 reason = "answerable_without_answer"
-            raise _Unusable(reason, _describe(reason, context, answer))
-        for reason, answer in lost:
-            detail = _describe(reason, context, answer)
+            raise _Unusable(reason, detail)
+        for reason, detail in lost:
             self.report.count(self.report.dropped_answers, reason, row.id or row.where, detail)
         return found, False
 

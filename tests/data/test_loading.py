@@ -259,3 +259,18 @@ def test_answers_that_are_all_null_mean_a_file_for_prediction_and_some_mean_no_a
     path.write_text(json.dumps(rows), encoding="utf-8")
     examples, report = load_examples(path)
     assert [e["is_impossible"] for e in examples] == [True, True, True, False] and report.rows_dropped == 0
+
+
+@pytest.mark.parametrize("labelled", [True, False])
+def test_max_samples_is_kept_where_a_question_is_asked_again_and_stays_apart(tmp_path, labelled):
+    context = "Ann left because she was tired. Bob stayed because he was hungry."
+
+    def asked(number: int, question: str, text: str) -> dict:
+        answers = {"answers": [{"text": text, "answer_start": context.index(text)}]} if labelled else {}
+        return {"id": f"q{number}", "question": question} | answers
+
+    qas = [asked(1, "Why?", "she was tired"), asked(2, "Why?", "he was hungry"), asked(3, "Who?", "Ann")]
+    path = tmp_path / "nested.json"
+    path.write_text(json.dumps({"data": [{"title": "T", "paragraphs": [{"context": context, "qas": qas}]}]}))
+    examples, report = load_examples(path, max_samples=1, require_answers=labelled)
+    assert [e["id"] for e in examples] == ["q1"] and (report.rows_read, report.rows_kept) == (1, 1)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from qa_pipeline.data.conventions import Conventions
 from qa_pipeline.data.loose import BadRow, LooseAnswer, LooseExample
+from qa_pipeline.data.offsets import Counting, Evidence
 from qa_pipeline.data.report import MEANINGS, DataReport
 from qa_pipeline.data.verification import Verifier
 from qa_pipeline.errors import DataError
@@ -279,3 +281,13 @@ def test_rows_for_prediction_are_kept_whatever_their_answers():
     assert not any(example["is_impossible"] for example in kept)
     assert (report.unlabelled, report.answerable, report.rows_dropped) == (3, 1, 1)
     assert report.dropped_answers == {"answer_not_found": 1}
+
+
+def test_a_reference_that_another_unit_would_mend_does_not_take_the_others_with_it():
+    report = DataReport(source="train.json", on_bad_data="drop")
+    verifier = Verifier(report, "drop", conventions=Conventions(Evidence(Counting("utf16"))))
+    answers = [LooseAnswer("London", 3), LooseAnswer("\N{PARTY POPPER}", 0)]
+    example = verifier.verify(row(context="\N{PARTY POPPER} London", answers=answers))
+    assert example is not None and example["answers"] == {"text": ["\N{PARTY POPPER}"], "answer_start": [0]}
+    assert report.dropped_answers == {"needs_repair": 1}
+    assert "answer offsets counted in UTF-16 units" in report.details["needs_repair"][0]
