@@ -103,6 +103,16 @@ def fold(text: str, keep_spaces: bool = True) -> Folded:
     return Folded("".join(out), starts, ends)
 
 
+def fold_case(text: str) -> str:
+    r"""The text without case, with each run of white space as one space: what two rows that ask the same share.
+
+    Example:
+        >>> fold_case("  When is\n it Open? ")
+        'when is it open?'
+    """
+    return " ".join(text.split()).casefold()
+
+
 def whole_characters(text: str) -> str:
     """The text with every lone surrogate replaced by U+FFFD, one for one, so that offsets stay."""
     return text if text.isascii() else _LONE_SURROGATE.sub("\ufffd", text)

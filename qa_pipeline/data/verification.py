@@ -13,7 +13,7 @@ from qa_pipeline.data import alignment
 from qa_pipeline.data.alignment import Aligned, align_answer
 from qa_pipeline.data.conventions import Conventions, Merge
 from qa_pipeline.data.example import Example
-from qa_pipeline.data.folding import is_whole, whole_characters
+from qa_pipeline.data.folding import fold_case, is_whole, whole_characters
 from qa_pipeline.data.labels import keep_answers
 from qa_pipeline.data.loose import BadRow, LooseAnswer, LooseExample
 from qa_pipeline.data.marks import Mark, is_missing, mark_of
@@ -343,7 +343,7 @@ class Verifier:
 
 def _asked(context: str, question: str) -> tuple[str, str]:
     """What two rows that ask the same have in common."""
-    return context, " ".join(question.casefold().split())
+    return context, fold_case(question)
 
 
 def _has_html(text: str) -> bool:

@@ -15,7 +15,7 @@ _FIRST = "\u0300"
 """No character below it belongs to the one before, but the second half of a line break."""
 
 
-def whole_characters(text: str, start: int, end: int) -> tuple[int, int]:
+def whole_graphemes(text: str, start: int, end: int) -> tuple[int, int]:
     """The smallest stretch of whole grapheme clusters around `text[start:end]`, which begins with no white space.
 
     Args:

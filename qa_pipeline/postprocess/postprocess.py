@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from qa_pipeline.postprocess.decoding import Candidates, NonFiniteLogitsError, top_spans
-from qa_pipeline.postprocess.graphemes import whole_characters
+from qa_pipeline.postprocess.graphemes import whole_graphemes
 
 if TYPE_CHECKING:
     import torch
@@ -306,7 +306,7 @@ def _merge(gaps: np.ndarray, candidates: Candidates, windows: WindowTable, texts
     # A token may stand for no character (a bare sentencepiece space); it is no answer.
     keep = np.nonzero(end > start)[0]
     for i in keep[np.array([not text.isascii() for text in texts], dtype=bool)[example[keep]]]:
-        start[i], end[i] = whole_characters(texts[example[i]], int(start[i]), int(end[i]))
+        start[i], end[i] = whole_graphemes(texts[example[i]], int(start[i]), int(end[i]))
     keep = keep[np.lexsort((-gap[keep], end[keep], start[keep], example[keep]))]
     same = np.zeros(len(keep), dtype=bool)
     same[1:] = np.all([np.diff(column[keep]) == 0 for column in (example, start, end)], axis=0)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from qa_pipeline.postprocess.graphemes import whole_characters
+from qa_pipeline.postprocess.graphemes import whole_graphemes
 from qa_pipeline.preprocess import text_encoder
 
 FARTHEST = 64
@@ -39,7 +39,7 @@ class WordFinder:
     def widen(self, context: str, start: int, end: int) -> tuple[int, int]:
         """The smallest run of whole words around the characters `start` to `end` (exclusive), never less than these."""
         begin, stop = self._word(context, start)[0], self._word(context, end - 1)[1]
-        return whole_characters(context, min(begin, start), max(stop, end))
+        return whole_graphemes(context, min(begin, start), max(stop, end))
 
     def _word(self, context: str, place: int) -> tuple[int, int]:
         if _WITHOUT_SPACES.match(context, place):

@@ -9,11 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from qa_pipeline.data import Example
-
-
-def fold(text: str) -> str:
-    """The text with each run of white space as one space, none at its ends, and without case."""
-    return " ".join(text.split()).casefold()
+from qa_pipeline.data.folding import fold_case
 
 
 class Contexts:
@@ -26,7 +22,7 @@ class Contexts:
     def folded(self, context: str) -> str:
         """The folded context."""
         if context not in self._folded:
-            self._folded[context] = fold(context)
+            self._folded[context] = fold_case(context)
         return self._folded[context]
 
     def __contains__(self, context: str) -> bool:
@@ -35,13 +31,13 @@ class Contexts:
 
 def asked_in_both(train: Sequence[Example], held_out: Sequence[Example]) -> list[Example]:
     """The held-out rows whose question is asked of the same context in the training data too."""
-    questions = [fold(example["question"]) for example in held_out]
+    questions = [fold_case(example["question"]) for example in held_out]
     wanted = set(questions)
     contexts = Contexts()  # only those of questions that are asked on both sides are folded
     asked = {
         (question, contexts.folded(example["context"]))
         for example in train
-        if (question := fold(example["question"])) in wanted
+        if (question := fold_case(example["question"])) in wanted
     }
     names = {question for question, _ in asked}
     return [

@@ -4,7 +4,7 @@ import regex
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qa_pipeline.postprocess.graphemes import whole_characters
+from qa_pipeline.postprocess.graphemes import whole_graphemes
 
 PIECES = [
     "a",
@@ -33,7 +33,7 @@ def test_an_answer_keeps_the_marks_of_its_letters():
         ("a 👩‍👩‍👧 b", "👩‍", "👩‍👩‍👧"),
     ]:
         start = text.rindex(part)
-        begin, end = whole_characters(text, start, start + len(part))
+        begin, end = whole_graphemes(text, start, start + len(part))
         assert text[begin:end] == expected
 
 
@@ -44,4 +44,4 @@ def test_ends_are_those_of_all_clusters_of_the_text(text, data):
     end = data.draw(st.integers(start + 1, len(text)))
     borders = [0, *(match.end() for match in regex.finditer(r"\X", text))]
     first, last = max(b for b in borders if b <= start), min(b for b in borders if b >= end)
-    assert whole_characters(text, start, end) == (start if text[first].isspace() else first, last)
+    assert whole_graphemes(text, start, end) == (start if text[first].isspace() else first, last)

@@ -9,7 +9,8 @@ import time
 
 import pytest
 
-from qa_pipeline.run.overlap import Contexts, asked_in_both, fold
+from qa_pipeline.data.folding import fold_case
+from qa_pipeline.run.overlap import Contexts, asked_in_both
 from qa_pipeline.run.run import run_qa
 from qa_pipeline.run.splits import load_splits
 from tests.conftest import read_json
@@ -98,5 +99,5 @@ def test_folding_costs_no_noticeable_time():
 
 
 def test_folded_texts_are_equal_where_only_white_space_and_case_differ():
-    assert fold(" A\u2003b\r\nC ") == "a b c" == fold("a b c") != fold("ab c")
+    assert fold_case(" A\u2003b\r\nC ") == "a b c" == fold_case("a b c") != fold_case("ab c")
     assert "A  B" in Contexts([row("x", "a b", answer="a")]) and "ab" not in Contexts([row("x", "a b", answer="a")])
