@@ -117,7 +117,7 @@ def _html(sentence: str, comparison: Comparison) -> str:
 
 
 def _name(comparison: Comparison, place: int) -> str:
-    return f'<b class="name m{place % charts.COLOURS}">{escape(comparison.models[place].label)}</b>'
+    return f'<b class="name m{place % charts.COLOURS}">{_breakable(comparison.models[place].label)}</b>'
 
 
 def _about(comparison: Comparison) -> str:

@@ -17,7 +17,7 @@ from typing import Any
 from qa_pipeline.data.documents import SUFFIXES, list_files, read_document
 from qa_pipeline.data.folding import whole_characters
 from qa_pipeline.data.rawfile import missing_file, reading
-from qa_pipeline.data.text_encoding import name_of
+from qa_pipeline.data.text_encoding import decode, name_of
 from qa_pipeline.errors import DataError
 from qa_pipeline.wording import counted
 
@@ -52,7 +52,7 @@ def source_texts(
         sources: files and folders.
         notes: takes what was left out and why, complete when the last text has been taken.
         leave: a folder whose files are passed over where they lie in one of `sources`: the output of this command.
-        encoding: of text and HTML; None: found out.
+        encoding: of text, HTML and JSONL; None: found out.
 
     Raises:
         DataError: a file that is named is not there or is JSON, or no file can be read.
@@ -77,7 +77,7 @@ def source_texts(
     for path, _ in sorted(files, key=lambda file: _is_jsonl(file[0])):
         try:
             if _is_jsonl(path):
-                texts = _rows(path, names[path], notes)
+                texts = _rows(path, names[path], notes, guessed, encoding)
             else:
                 texts = [_whole(path, names[path], guessed, titles, encoding)]
         except DataError as error:
@@ -183,15 +183,22 @@ def _whole(path: Path, name: str, guessed: dict[str, list[str]], titles: set[str
     return SourceText(name, title, document.text, metadata)
 
 
-def _rows(path: Path, name: str, notes: list[str]) -> list[SourceText]:
+def _rows(
+    path: Path, name: str, notes: list[str], guessed: dict[str, list[str]], encoding: str | None
+) -> list[SourceText]:
     """The rows of a JSONL file that have a text; the others are noted.
 
     Raises:
         DataError: the file cannot be read, or no row has a text.
     """
+    with reading(str(path)):
+        content = path.read_bytes()
+    whole, found, is_guess = decode(content, str(path), encoding=encoding)
+    if is_guess:
+        guessed.setdefault(found, []).append(name)
     rows: list[tuple[int, str, dict[str, Any]]] = []
     bad: list[str] = []
-    for number, line in enumerate(_lines(path), 1):
+    for number, line in enumerate(whole.split("\n"), 1):
         if line.strip():
             text, row = _text(line)
             if row is None:
@@ -212,15 +219,6 @@ def _rows(path: Path, name: str, notes: list[str]) -> list[SourceText]:
         identity = line_name if identities[number] is None else str(identities[number])
         texts.append(SourceText(f"{name}:{identity}", str(row.get("title") or ""), text))
     return texts
-
-
-def _lines(path: Path) -> list[str]:
-    try:
-        return path.read_text(encoding="utf-8-sig").split("\n")
-    except FileNotFoundError:
-        raise missing_file(str(path)) from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"{path}: cannot be read as UTF-8 text: {error}") from error
 
 
 def _text(line: str) -> tuple[str, dict[str, Any] | None]:
