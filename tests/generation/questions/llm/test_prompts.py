@@ -7,7 +7,7 @@ import jsonschema
 import pytest
 import yaml
 
-from qa_pipeline.generation import prompts
+from qa_pipeline.generation.questions.llm import prompts
 from qa_pipeline.generation.questions.llm.prompts import load_prompts, prompts_table
 
 VALUES = {
