@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from qa_pipeline import artifacts
-from qa_pipeline.ask.answer_files import check_target, write_answers, writing
+from qa_pipeline.ask.answer_files import check_target, write_answers
 from qa_pipeline.ask.arguments import LIMITS, PredictArguments
 from qa_pipeline.ask.found import ask_all, best_of_documents
 from qa_pipeline.ask.parsing import parse
@@ -204,7 +204,7 @@ def compare_models(arguments: PredictArguments) -> int:
     print(plain(comparison_table(comparison)))
     if arguments.report:
         beside = Path(arguments.report).parent / COMPARISON
-        with writing(arguments.report):
+        with artifacts.writing(arguments.report):
             artifacts.write_text(arguments.report, report_html(comparison))
             artifacts.write_json(beside, comparison.to_json(), indent=None)
         print(f"\nwritten: {arguments.report}, {beside}")

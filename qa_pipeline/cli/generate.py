@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from qa_pipeline import artifacts
 from qa_pipeline.arguments.help import help_text
 from qa_pipeline.arguments.sources import log_once
 from qa_pipeline.data import Example, load_examples, write_squad
@@ -26,7 +27,7 @@ from qa_pipeline.generation.engines import builtin_engine, cloze_engine
 from qa_pipeline.generation.filters import Reader, ReaderAnswer
 from qa_pipeline.generation.job import SHARDS, WORK, Job, choice_of
 from qa_pipeline.generation.launches import launched, one_at_a_time, wait_for_shards, written_shards
-from qa_pipeline.generation.outputs import claim, save_specification, writing
+from qa_pipeline.generation.outputs import claim, save_specification
 from qa_pipeline.generation.questions.llm.setup import (
     Unasked,
     cache_file,
@@ -229,7 +230,7 @@ class _Trainer:
         self._count += 1
         folder = self._folder / str(self._count)
         shutil.rmtree(folder, ignore_errors=True)
-        with writing(folder / "train.json"):
+        with artifacts.writing(folder / "train.json", resumes=True):
             data = write_squad(folder / "train.json", train)
         options = {
             "model_name_or_path": self._model,

@@ -8,8 +8,6 @@ import logging
 import os
 import re
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from qa_pipeline import artifacts
@@ -60,7 +58,7 @@ def check(arguments: argparse.Namespace) -> int:
     print(plain(report.table()))
     _print_schema_violations(arguments.data, report.format)
     if arguments.report:
-        with _writing(arguments.report):
+        with artifacts.writing(arguments.report):
             artifacts.write_json(arguments.report, {arguments.split or "data": report.to_dict()})
         print(f"report written to {arguments.report}")
     if report.bad_fraction > arguments.max_bad_fraction:
@@ -79,7 +77,7 @@ def convert(arguments: argparse.Namespace) -> int:
     if os.path.exists(source) and os.path.exists(target) and os.path.samefile(source, target):
         raise ConfigError("command line", f"{target} is the data itself; give another name")
     examples, report = _load(arguments, max_bad_fraction=arguments.max_bad_fraction)
-    with _writing(target):
+    with artifacts.writing(target):
         write_squad(target, examples)
     print(plain(report.table()))
     print(f"{len(examples):,} questions written to {target}")
@@ -101,17 +99,6 @@ def text(arguments: argparse.Namespace) -> int:
         print(f"{begin}=== {_CONTROL.sub(chr(0xFFFD), document.source)} ===\n{whole}" if several else whole)
         begin = "\n"
     return 0
-
-
-@contextmanager
-def _writing(path: str) -> Iterator[None]:
-    """Turns a fault of the file system into one message."""
-    try:
-        yield
-    except (OSError, ValueError) as error:
-        raise ConfigError(
-            "command line", f"cannot write {path}: {getattr(error, 'strerror', None) or error}"
-        ) from error
 
 
 def _load(arguments: argparse.Namespace, max_bad_fraction: float) -> tuple[list[Example], DataReport]:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from qa_pipeline.data.lengths import LengthReport
+from qa_pipeline.wording import short
 
 FIRST_IDS = 5
 """How many rows are named for each reason."""
@@ -213,9 +214,9 @@ class DataReport:
         lines = []
         for reason, count in counter.most_common():
             places = self.first_ids.get(reason, [])
-            shown = ", ".join(_short(place) for place in places[:3]) + (", ..." if places and count > 3 else "")
+            shown = ", ".join(short(place, 70) for place in places[:3]) + (", ..." if places and count > 3 else "")
             lines.append(f"    {count:>9,}  {MEANINGS.get(reason, reason)}" + (f": {shown}" if shown else ""))
-            lines += [f"               {_short(d, 140)}" for d in self.details.get(reason, [])[:_SHOWN_DETAILS]]
+            lines += [f"               {short(d, 140)}" for d in self.details.get(reason, [])[:_SHOWN_DETAILS]]
         return lines
 
     def _facts(self) -> tuple[tuple[str, str | None], ...]:
@@ -227,7 +228,3 @@ class DataReport:
 
 def _line(name: str, count: int, note: str = "") -> str:
     return f"  {name:<20}{count:>9,}" + (f"  ({note})" if note else "")
-
-
-def _short(text: str, limit: int = 70) -> str:
-    return text if len(text) <= limit else text[: limit - 3] + "..."

@@ -13,8 +13,9 @@ from dataclasses import dataclass, field, fields, replace
 from itertools import chain
 from typing import Any, Literal
 
-from qa_pipeline.predictor.limits import MOST_SPANS, as_python, in_short, is_whole
+from qa_pipeline.predictor.limits import MOST_SPANS, as_python, is_whole
 from qa_pipeline.predictor.questions import QuestionError
+from qa_pipeline.wording import in_short
 
 Shape = Literal["one", "list", "lazy"]
 
