@@ -15,7 +15,8 @@ from functools import lru_cache
 
 from qa_pipeline.data.loose import LooseAnswer
 from qa_pipeline.data.offsets import BYTES, PLAIN, UTF16, Counting
-from qa_pipeline.text.folding import Folded, fold, is_whole
+from qa_pipeline.text.edges import is_whole
+from qa_pipeline.text.folding import Folded, fold
 
 EXACT = "exact"
 """The answer is where the source says."""

@@ -18,7 +18,8 @@ from qa_pipeline.data.loose import BadRow, LooseAnswer, LooseExample
 from qa_pipeline.data.marks import Mark, is_missing, mark_of
 from qa_pipeline.data.report import MEANINGS, DataReport
 from qa_pipeline.errors import DataError
-from qa_pipeline.text.folding import fold_case, is_whole, whole_characters
+from qa_pipeline.text.edges import is_whole
+from qa_pipeline.text.folding import fold_case, whole_characters
 from qa_pipeline.wording import short
 
 REPAIR, DROP, ERROR = "repair", "drop", "error"

@@ -21,7 +21,8 @@ from qa_pipeline.data.alignment import (
     align_answer,
 )
 from qa_pipeline.data.loose import LooseAnswer
-from qa_pipeline.text.folding import fold, is_whole
+from qa_pipeline.text.edges import is_whole
+from qa_pipeline.text.folding import fold
 
 # Letters, accents (composed and not), ligatures, full width, quotes, dashes, spaces, CJK, Hangul, Arabic, emoji, marks.
 ALPHABET = (
