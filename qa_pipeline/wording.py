@@ -37,3 +37,12 @@ def in_short(value: Any) -> str:
         return "a number of more than 20 digits"
     text = " ".join(repr(value).split())
     return text if len(text) <= 80 else f"{text[:80]} ... ({type(value).__name__})"
+
+
+def describe(value: Any) -> str:
+    """What a value is, briefly, for messages: `int 17`, `list of 3`, `null`."""
+    if value is None:
+        return "null"
+    if isinstance(value, (list, tuple, dict)):
+        return f"{type(value).__name__} of {len(value)}"
+    return f"{type(value).__name__} {short(repr(value), 60)}"

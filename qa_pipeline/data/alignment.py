@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
-from qa_pipeline.data.loose import LooseAnswer
+from qa_pipeline.data.example import LooseAnswer
 from qa_pipeline.data.offsets import BYTES, PLAIN, UTF16, Counting
 from qa_pipeline.text.edges import is_whole
 from qa_pipeline.text.folding import Folded, fold

@@ -10,7 +10,7 @@ import re
 from collections.abc import Sequence
 from enum import Enum
 
-from qa_pipeline.data.loose import LooseAnswer, LooseExample
+from qa_pipeline.data.example import LooseAnswer, LooseExample
 from qa_pipeline.data.offsets import PLAIN, Counting
 from qa_pipeline.text.edges import is_whole
 

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
-from qa_pipeline.data.loose import Label, LooseAnswer, LooseExample
+from qa_pipeline.data.example import Label, LooseAnswer, LooseExample
 from qa_pipeline.text.edges import cuts_word
 from qa_pipeline.text.folding import ENTITY
 

@@ -11,10 +11,8 @@ import re
 
 from qa_pipeline.data import alignment
 from qa_pipeline.data.alignment import Aligned, align_answer
-from qa_pipeline.data.conventions import Conventions, Merge
-from qa_pipeline.data.example import Example
-from qa_pipeline.data.labels import keep_answers
-from qa_pipeline.data.loose import BadRow, LooseAnswer, LooseExample
+from qa_pipeline.data.conventions import Conventions, Merge, keep_answers
+from qa_pipeline.data.example import BadRow, Example, LooseAnswer, LooseExample
 from qa_pipeline.data.marks import Mark, is_missing, mark_of
 from qa_pipeline.data.report import MEANINGS, DataReport
 from qa_pipeline.errors import DataError

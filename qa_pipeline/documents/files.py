@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from qa_pipeline.data.rawfile import missing_file, reading
+from qa_pipeline.data.readers.rawfile import missing_file, reading
 from qa_pipeline.documents.reading import SUFFIXES, list_files, read_document
 from qa_pipeline.errors import DataError
 from qa_pipeline.text.encoding import name_of

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
-from qa_pipeline.data.rawfile import missing_file, reading
+from qa_pipeline.data.readers.rawfile import missing_file, reading
 from qa_pipeline.documents.formats import read_markdown
 from qa_pipeline.documents.html import read_html
 from qa_pipeline.documents.pdf import read_pdf

@@ -16,7 +16,7 @@ from qa_pipeline.ask import answer_files
 from qa_pipeline.ask.commands import main
 from qa_pipeline.ask.terminal import metrics_table
 from qa_pipeline.data import load_examples
-from qa_pipeline.data.fingerprint import fingerprint
+from qa_pipeline.data.example import fingerprint
 from qa_pipeline.errors import ConfigError, DataError, run_script
 from qa_pipeline.metrics import resampling_of, score_rows
 from tests.ask.fakes import CONTEXT, data_file

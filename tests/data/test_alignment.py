@@ -20,7 +20,7 @@ from qa_pipeline.data.alignment import (
     Rejected,
     align_answer,
 )
-from qa_pipeline.data.loose import LooseAnswer
+from qa_pipeline.data.example import LooseAnswer
 from qa_pipeline.text.edges import is_whole
 from qa_pipeline.text.folding import fold
 

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from qa_pipeline.data.fingerprint import fingerprint
+from qa_pipeline.data.example import fingerprint
 
 
 def example(**changes):

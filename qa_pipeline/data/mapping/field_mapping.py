@@ -12,16 +12,104 @@ from __future__ import annotations
 
 import difflib
 import json
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from qa_pipeline.data.field_mapping import PATH_KEYS, FieldMapping
-from qa_pipeline.data.nested import describe
+from qa_pipeline.data.mapping.values import is_path
 from qa_pipeline.data.offsets import UNITS
-from qa_pipeline.data.paths import is_path
-from qa_pipeline.data.presets import PRESETS, preset_name
 from qa_pipeline.errors import ConfigError
+from qa_pipeline.wording import describe
 from qa_pipeline.yaml_reader import YAMLFault, read_yaml
+
+Paths = tuple[str, ...]
+
+PATH_KEYS = {
+    "id": "id",
+    "title": "title",
+    "context": "context",
+    "question": "question",
+    "answers": "answers",
+    "answers.text": "text",
+    "answers.start": "start",
+    "answers.end": "end",
+    "answers.length": "length",
+    "answers.span": "span",
+    "more_answers": "more_answers",
+    "is_impossible": "is_impossible",
+    "answerable": "answerable",
+    "answer_category": "answer_category",
+    "drop_if": "drop_if",
+}
+"""The keys of a written mapping that hold paths, and the attributes that they fill."""
+
+
+@dataclass(frozen=True)
+class FieldMapping:
+    """Where the canonical fields are in a raw row. Each field has paths to try in order; empty means absent.
+
+    Attributes:
+        id, context, question, title: paths to texts.
+        answers: paths to one value that holds all answers, in any usual shape.
+        text, start, end, length, span: paths to the parts of the answers, where they are apart.
+        more_answers: paths to further references, all of which are taken, as where each annotator has a column.
+        is_impossible: paths to a flag that says "no answer".
+        answerable: paths to a flag that says the opposite.
+        answer_category: paths to a kind of answer, which may be that none was given, as Haystack's NOT_GIVEN.
+        drop_if: paths to a flag that marks a row to leave out, as NewsQA's bad questions.
+        metadata: name -> path of further values to keep.
+        no_answer_values: texts that stand for "no answer", such as ANSWERNOTFOUND.
+        inclusive_end: True where an end is the last unit, not one past it; None where the rows are to show it.
+        offset_unit: what offsets count, a key of `offsets.UNITS`; None where the rows are to show it.
+        offset_base: the number of the first unit, 0 or 1; None where the rows are to show it.
+        name: where the mapping comes from, for the log.
+    """
+
+    context: Paths
+    question: Paths
+    id: Paths = ()
+    title: Paths = ()
+    answers: Paths = ()
+    text: Paths = ()
+    start: Paths = ()
+    end: Paths = ()
+    length: Paths = ()
+    span: Paths = ()
+    more_answers: Paths = ()
+    is_impossible: Paths = ()
+    answerable: Paths = ()
+    answer_category: Paths = ()
+    drop_if: Paths = ()
+    metadata: dict[str, str] = field(default_factory=dict)
+    no_answer_values: frozenset[str] = frozenset()
+    inclusive_end: bool | None = None
+    offset_unit: str | None = None
+    offset_base: int | None = None
+    name: str = "field_mapping"
+
+    @property
+    def has_answers(self) -> bool:
+        """True where the mapping names any answer field."""
+        return bool(self.answers or self.text or self.span or self.start or self.more_answers)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The mapping as a user would write it."""
+        written: dict[str, Any] = {}
+        for key, attribute in PATH_KEYS.items():
+            paths = getattr(self, attribute)
+            if paths:
+                written[key] = paths[0] if len(paths) == 1 else list(paths)
+        if self.no_answer_values:
+            texts = sorted(self.no_answer_values)
+            written["no_answer_value"] = texts[0] if len(texts) == 1 else texts
+        for key in ("inclusive_end", "offset_unit", "offset_base"):
+            value = getattr(self, key)
+            if value is not None and (key != "inclusive_end" or value):
+                written[key] = value
+        if self.metadata:
+            written["metadata"] = dict(self.metadata)
+        return written
+
 
 _SYNONYMS = {
     "answers.answer_start": "answers.start",
@@ -165,3 +253,96 @@ def _parse(text: str, source: str, yaml_too: bool) -> Any:
         return read_yaml(text)
     except YAMLFault as error:
         raise ConfigError(source, " ".join(str(error).split())) from error
+
+
+_SQUAD: dict[str, Any] = {
+    "id": "id",
+    "title": "title",
+    "context": "context",
+    "question": "question",
+    "answers": ["answers", "answer"],
+    "answers.text": "answer_text",
+    "answers.start": ["answer_start", "offset_start_in_doc"],
+    "answers.end": "answer_end",
+    "is_impossible": "is_impossible",
+}
+
+PRESETS: dict[str, dict[str, Any]] = {
+    "squad": _SQUAD,
+    "mrqa": {
+        "id": ["qid", "id"],
+        "context": "context",
+        "question": "question",
+        "answers.text": "detected_answers.text",
+        "answers.span": "detected_answers.char_spans",
+        "is_impossible": "is_impossible",
+        "inclusive_end": True,
+    },
+    "subjqa": {
+        "id": ["q_review_id", "id"],
+        "title": ["item_id", "title"],
+        "context": ["review", "context"],
+        "question": "question",
+        "answers": "answers",
+        "answers.text": "human_ans_spans",
+        "answers.span": "human_ans_indices",
+        "no_answer_value": "ANSWERNOTFOUND",
+    },
+    "label_studio": {
+        "id": ["id", "qid", "question_id"],
+        "title": "title",
+        "context": ["context", "text", "passage", "paragraph", "document", "content", "body", "html"],
+        "question": ["question", "query"],
+        "answers": ["answers", "answer", "label"],
+        "is_impossible": "is_impossible",
+    },
+    "haystack": {
+        **_SQUAD,
+        "title": ["title", "document.meta.name", "document.id", "document_id"],
+        "context": ["context", "document.content"],
+        "question": ["question", "query"],
+    },
+    "natural_questions": {
+        "id": ["id", "example_id", "qid"],
+        "title": ["title", "document_title"],
+        "context": "context",
+        "question": ["question", "question_text"],
+        "answers": ["detected_answers", "answers"],
+        "is_impossible": "is_impossible",
+    },
+    "cmrc": {
+        "id": ["query_id", "id"],
+        "title": "title",
+        "context": ["context_text", "context"],
+        "question": ["query_text", "question"],
+        "answers": "answers",
+    },
+    "newsqa": {
+        "title": ["storyId", "story_id"],
+        "context": ["text", "story_text", "context"],
+        "question": ["q", "question"],
+        "answers": ["validatedAnswers", "answers_text"],
+        "answers.start": "consensus.s",
+        "answers.end": "consensus.e",
+        "answers.span": "answer_char_ranges",
+        "is_impossible": "consensus.noAnswer",
+        "drop_if": "consensus.badQuestion",
+    },
+    "quac": {**_SQUAD, "no_answer_value": "CANNOTANSWER"},
+}
+
+ALIASES = {
+    name: "squad"
+    for name in (
+        "squad_v1", "squad_v2", "squad1", "squad2", "xquad", "mlqa", "drcd", "korquad", "germanquad", "fquad", "piaf",
+        "tydiqa", "adversarial_qa", "cuad", "covid_qa", "policyqa", "dureader_robust", "huggingface",
+    )
+}  # fmt: skip
+ALIASES |= {"nq": "natural_questions", "cmrc2018": "cmrc", "labelstudio": "label_studio"}
+
+
+def preset_name(text: str) -> str | None:
+    """The preset that a name means, whatever its case and hyphens; None where there is none."""
+    name = text.strip().lower().replace("-", "_").replace(" ", "_")
+    name = ALIASES.get(name, name)
+    return name if name in PRESETS else None

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from qa_pipeline.data.loose import BadRow, RawRow
+from qa_pipeline.data.example import BadRow, RawRow
 from qa_pipeline.text.edges import is_whole
 
 _QUESTION_LISTS = ("questions", "question", "queries", "query", "question_list", "question_texts", "prompts")

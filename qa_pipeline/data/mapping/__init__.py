@@ -9,19 +9,19 @@ import json
 import re
 from typing import Any
 
-from qa_pipeline.data.answer_shapes import (
+from qa_pipeline.data.example import BadRow, LooseAnswer, LooseExample, RawRow
+from qa_pipeline.data.mapping.answer_shapes import (
     MISSING_PART,
     ShapeError,
     answers_from_container,
     answers_from_parts,
     is_plain,
 )
-from qa_pipeline.data.field_mapping import FieldMapping, Paths
-from qa_pipeline.data.loose import BadRow, LooseAnswer, LooseExample, RawRow
+from qa_pipeline.data.mapping.field_mapping import FieldMapping, Paths
+from qa_pipeline.data.mapping.values import MISSING, find
 from qa_pipeline.data.marks import is_missing, is_not_given
-from qa_pipeline.data.nested import describe
-from qa_pipeline.data.paths import MISSING, find
 from qa_pipeline.text.folding import whole_characters
+from qa_pipeline.wording import describe
 
 _OPPOSITES = frozenset({"answerable", "possible", "unanswerable", "impossible"})
 _SENTINEL = re.compile(r"[A-Z][A-Z_]{7,}")

@@ -9,10 +9,10 @@ import math
 import re
 from typing import Any
 
-from qa_pipeline.data.literals import looks_structured, parse_structure
-from qa_pipeline.data.loose import LooseAnswer
+from qa_pipeline.data.example import LooseAnswer
+from qa_pipeline.data.mapping.values import looks_structured, parse_structure
 from qa_pipeline.data.marks import is_missing
-from qa_pipeline.data.nested import describe
+from qa_pipeline.wording import describe
 
 TEXT_KEYS = ("text", "texts", "answer_text", "answer_texts", "answer", "span_text", "value", "ans")
 START_KEYS = (
