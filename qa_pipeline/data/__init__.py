@@ -1,6 +1,6 @@
 """From a file in nearly any shape to canonical, verified examples and a report of what was done to them."""
 
-from qa_pipeline.data.alignment import Aligned, Rejected, align_answer
+from qa_pipeline.data.alignment import Aligned, Unaligned, align_answer
 from qa_pipeline.data.example import Answers, Example, ids_of, split_by_document
 from qa_pipeline.data.lengths import LengthReport, measure_lengths
 from qa_pipeline.data.loading import load_examples, to_squad, write_squad
@@ -13,7 +13,7 @@ __all__ = [
     "DataReport",
     "Example",
     "LengthReport",
-    "Rejected",
+    "Unaligned",
     "align_answer",
     "ids_of",
     "load_examples",

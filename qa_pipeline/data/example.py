@@ -48,6 +48,8 @@ class BadRow:
     id: str | None = None
 
 
+Extent = tuple[int, int]
+"""The first character (or other unit) of a stretch, and one past its last."""
 Label = tuple[str, str]
 """What names a marked span: the tool's control tag, "" where there is none, and the label."""
 

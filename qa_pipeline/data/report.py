@@ -16,6 +16,13 @@ from qa_pipeline.wording import short
 FIRST_IDS = 5
 """How many rows are named for each reason."""
 _SHOWN_DETAILS = 2
+_WRITTEN = (
+    *("source", "format", "on_bad_data", "field_mapping", "rows_read", "rows_kept", "rows_repaired", "rows_dropped"),
+    *("rows_merged", "bad_fraction", "answerable", "unanswerable", "unlabelled", "answers_kept", "contexts", "titles"),
+    *("located", "repaired", "dropped", "dropped_answers", "merged", "noticed", "first_ids", "details", "offsets"),
+    *("encoding", "lengths"),
+)
+"""What `data_report.json` holds, in its order."""
 
 # What each reason means, for the table. A reason that is not listed (readers have their own) is shown as it is.
 MEANINGS = {
@@ -148,35 +155,10 @@ class DataReport:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values, as in `data_report.json` (schema: `data_report`)."""
-        return {
-            "source": self.source,
-            "format": self.format,
-            "on_bad_data": self.on_bad_data,
-            "field_mapping": self.field_mapping,
-            "rows_read": self.rows_read,
-            "rows_kept": self.rows_kept,
-            "rows_repaired": self.rows_repaired,
-            "rows_dropped": self.rows_dropped,
-            "rows_merged": self.rows_merged,
-            "bad_fraction": round(self.bad_fraction, 6),
-            "answerable": self.answerable,
-            "unanswerable": self.unanswerable,
-            "unlabelled": self.unlabelled,
-            "answers_kept": self.answers_kept,
-            "contexts": self.contexts,
-            "titles": self.titles,
-            "located": self.located,
-            "repaired": dict(self.repaired.most_common()),
-            "dropped": dict(self.dropped.most_common()),
-            "dropped_answers": dict(self.dropped_answers.most_common()),
-            "merged": dict(self.merged.most_common()),
-            "noticed": dict(self.noticed.most_common()),
-            "first_ids": dict(self.first_ids),
-            "details": dict(self.details),
-            "offsets": self.offsets,
-            "encoding": self.encoding,
-            "lengths": None if self.lengths is None else self.lengths.to_dict(),
-        }
+        values = {name: getattr(self, name) for name in _WRITTEN}
+        values |= {name: dict(value.most_common()) for name, value in values.items() if isinstance(value, Counter)}
+        lengths = None if self.lengths is None else self.lengths.to_dict()
+        return values | {"bad_fraction": round(self.bad_fraction, 6), "lengths": lengths}
 
     def table(self) -> str:
         """The short form for people: counts, reasons with the first rows, lengths."""

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import difflib
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -121,7 +122,6 @@ _SYNONYMS = {
     "answer_start": "answers.start",
     "answer_end": "answers.end",
 }
-_OTHER_KEYS = ("no_answer_value", "inclusive_end", "offset_unit", "offset_base", "metadata", "preset")
 _MAX_FILE_BYTES = 2**20
 
 
@@ -163,52 +163,61 @@ def mapping_from_dict(spec: Any, source: str) -> FieldMapping:
     if not isinstance(spec, dict):
         raise ConfigError(source, f"expected an object from canonical field to source path, found {describe(spec)}")
     problems: list[str] = []
-    merged = _with_preset(_unnested(spec), problems)
     values: dict[str, Any] = {}
-    for key, value in merged.items():
-        if key in PATH_KEYS:
-            paths = value if isinstance(value, (list, tuple)) else [value]
-            if paths and all(is_path(path) for path in paths):
-                values[PATH_KEYS[key]] = tuple(paths)
-            elif value is not None:
-                problems.append(f'"{key}": expected a path such as "document.text", found {describe(value)}')
-        elif key == "no_answer_value":
-            texts = value if isinstance(value, list) else [value]
-            texts = [text for text in texts if text is not None]  # null under an answer field means it anyway
-            if all(isinstance(text, (str, int)) for text in texts):
-                values["no_answer_values"] = frozenset(str(text).strip() for text in texts)
-            else:
-                problems.append(f'"{key}": expected a text or a list of texts, found {describe(value)}')
-        elif key == "inclusive_end":
-            if isinstance(value, bool):
-                values["inclusive_end"] = value
-            else:
-                problems.append(f'"{key}": expected true or false, found {describe(value)}')
-        elif key == "offset_unit":
-            if isinstance(value, str) and value in UNITS:
-                values["offset_unit"] = value
-            else:
-                problems.append(f'"{key}": expected one of {", ".join(UNITS)}, found {describe(value)}')
-        elif key == "offset_base":
-            if value in (0, 1) and not isinstance(value, (bool, float)):
-                values["offset_base"] = value
-            else:
-                problems.append(f'"{key}": expected 0 or 1, found {describe(value)}')
-        elif key == "metadata":
-            kept = {path: path for path in value} if isinstance(value, list) and all(map(is_path, value)) else value
-            if isinstance(kept, dict) and all(is_path(path) for path in kept.values()):
-                values["metadata"] = {str(name): path for name, path in kept.items()}
-            else:
-                problems.append(f'"{key}": expected a list of paths or an object of paths, found {describe(value)}')
-        else:
-            near = difflib.get_close_matches(str(key), [*PATH_KEYS, *_SYNONYMS, *_OTHER_KEYS], n=1)
+    for key, value in _with_preset(_unnested(spec), problems).items():
+        if key not in PATH_KEYS and key not in _OTHER_KEYS:
+            near = difflib.get_close_matches(str(key), [*PATH_KEYS, *_SYNONYMS, *_OTHER_KEYS, "preset"], n=1)
             problems.append(f'unknown key "{key}"' + (f'; did you mean "{near[0]}"?' if near else ""))
+            continue
+        attribute, read, expected = _OTHER_KEYS.get(key) or (PATH_KEYS[key], _paths, 'a path such as "document.text"')
+        if (found := read(value)) is not None:
+            values[attribute] = found
+        elif value is not None or key in _OTHER_KEYS:
+            problems.append(f'"{key}": expected {expected}, found {describe(value)}')
     for name in ("context", "question"):
         if name not in values:
             problems.append(f'"{name}" is missing; give the path of the {name}')
     if problems:
         raise ConfigError(source, problems)
     return FieldMapping(**values, name=source)
+
+
+def _paths(value: Any) -> Paths | None:
+    paths = value if isinstance(value, (list, tuple)) else [value]
+    return tuple(paths) if paths and all(map(is_path, paths)) else None
+
+
+def _texts(value: Any) -> frozenset[str] | None:
+    texts = [text for text in (value if isinstance(value, list) else [value]) if text is not None]
+    # Null under an answer field means "no answer" anyway.
+    return frozenset(str(text).strip() for text in texts) if all(isinstance(t, (str, int)) for t in texts) else None
+
+
+def _named_paths(value: Any) -> dict[str, str] | None:
+    named = {path: path for path in value} if isinstance(value, list) and all(map(is_path, value)) else value
+    return (
+        {str(name): path for name, path in named.items()}
+        if isinstance(named, dict) and all(map(is_path, named.values()))
+        else None
+    )
+
+
+_OTHER_KEYS: dict[str, tuple[str, Callable[[Any], Any], str]] = {
+    "no_answer_value": ("no_answer_values", _texts, "a text or a list of texts"),
+    "inclusive_end": ("inclusive_end", lambda value: value if isinstance(value, bool) else None, "true or false"),
+    "offset_unit": (
+        "offset_unit",
+        lambda value: value if isinstance(value, str) and value in UNITS else None,
+        f"one of {', '.join(UNITS)}",
+    ),
+    "offset_base": (
+        "offset_base",
+        lambda value: value if value in (0, 1) and not isinstance(value, (bool, float)) else None,
+        "0 or 1",
+    ),
+    "metadata": ("metadata", _named_paths, "a list of paths or an object of paths"),
+}
+"""Key -> the attribute it fills, what reads its value (None: it is wrong), and what is expected."""
 
 
 def _unnested(spec: dict[Any, Any]) -> dict[str, Any]:

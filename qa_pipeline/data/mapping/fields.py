@@ -79,24 +79,9 @@ _WORDS = {
 }
 # ... and none of these.
 _ABOUT = {
-    *(
-        "id",
-        "ids",
-        "uid",
-        "title",
-        "type",
-        "url",
-        "link",
-        "num",
-        "number",
-        "count",
-        "len",
-        "length",
-        "lang",
-        "language",
-    ),
-    *("start", "end", "index", "idx", "date", "source", "file", "name", "no", "has", "is"),
-    *("category", "type", "kind", "status", "score", "confidence", "rating", "probability", "predicted", "prediction"),
+    *("id", "ids", "uid", "title", "type", "url", "link", "num", "number", "count", "len", "length", "lang"),
+    *("language", "start", "end", "index", "idx", "date", "source", "file", "name", "no", "has", "is"),
+    *("category", "kind", "status", "score", "confidence", "rating", "probability", "predicted", "prediction"),
 }
 
 _NUMBERED = re.compile(r"[ _.-]*(?:\d+|(?<=[ _.-])[a-e])(?=$|[ _.-])", re.IGNORECASE)

@@ -118,26 +118,22 @@ def check_against_rows(mapping: FieldMapping, rows: Sequence[RawRow], source: st
     """Raises DataError where no row has a mapped context, question or answer field, with the fields that there are."""
     if not rows:
         return
-    roles = {"context": mapping.context, "question": mapping.question}
-    answer_paths = (*mapping.answers, *mapping.text, *mapping.span, *mapping.start)
     problems = []
     available = list(Fields(rows).values)
-    for role, paths in roles.items():
+
+    def look(role: str, paths: tuple[str, ...]) -> None:
         if all(find(row.value, path) is MISSING for row in rows for path in paths):
             near = difflib.get_close_matches(paths[0], available, n=1, cutoff=0.6)
             hint = f'; did you mean "{near[0]}"?' if near else ""
-            problems.append(
-                f"{role} -> {' or '.join(map(json.dumps, paths))} is in none of the first {len(rows)} rows{hint}"
-            )
+            shown = " or ".join(map(json.dumps, paths))
+            problems.append(f"{role} -> {shown} is in none of the first {len(rows)} rows{hint}")
+
+    look("context", mapping.context)
+    look("question", mapping.question)
     # Answers may be absent from data that is only predicted on, but a user who names one path means it.
+    answer_paths = (*mapping.answers, *mapping.text, *mapping.span, *mapping.start)
     if len(answer_paths) == 1 and not mapping.name.startswith("preset"):
-        path = answer_paths[0]
-        if all(find(row.value, path) is MISSING for row in rows):
-            near = difflib.get_close_matches(path, available, n=1, cutoff=0.6)
-            problems.append(
-                f'answers -> "{path}" is in none of the first {len(rows)} rows'
-                + (f'; did you mean "{near[0]}"?' if near else "")
-            )
+        look("answers", answer_paths)
     if problems:
         raise DataError(
             f"{source}: {mapping.name} does not fit the rows: {'; '.join(problems)}. Fields: {listed(available)}"
