@@ -42,7 +42,10 @@ def layout(item: Any) -> str:
     """
     if not isinstance(item, dict):
         return FLAT
-    return next((name for name, (fits, _) in _LAYOUTS.items() if fits(item)), None) or _kind_of_paragraph(item) or FLAT
+    for name, fits, _ in _LAYOUTS:
+        if fits(item):
+            return name
+    return _kind_of_paragraph(item) or FLAT
 
 
 def flatten(item: Any, where: str) -> Rows:
@@ -50,13 +53,14 @@ def flatten(item: Any, where: str) -> Rows:
     if not isinstance(item, dict):
         yield BadRow(where, "row is not an object", f"found {describe(item)}")
         return
-    kind = layout(item)
-    if kind == FLAT:
-        yield RawRow(item, where)
-    elif kind in _LAYOUTS and _LAYOUTS[kind][0](item):
-        yield from _LAYOUTS[kind][1](item, where)
-    else:
+    for _, fits, rows in _LAYOUTS:
+        if fits(item):
+            yield from rows(item, where)
+            return
+    if _question_list(item) is not None:
         yield from _paragraph_rows(item, where, {})
+    else:
+        yield RawRow(item, where)
 
 
 def is_header(item: Any) -> bool:
@@ -152,13 +156,13 @@ def _alone(row: Callable[[Item, str], RawRow | BadRow]) -> Callable[[Item, str],
     return lambda item, where: iter((row(item, where),))
 
 
-_LAYOUTS: dict[str, tuple[Callable[[Item], bool], Callable[[Item, str], Rows]]] = {
-    "squad": (lambda item: "paragraphs" in item, _article_rows),
-    "tydi": (is_tydi, _alone(tydi_row)),
-    "prodigy": (is_prodigy_task, _alone(prodigy_row)),
-    "side_by_side": (lambda item: questions_of(item) is not None, side_by_side_rows),
-    "label_studio": (is_label_studio_task, label_studio_rows),
-    "natural_questions": (is_natural_question, _alone(natural_question_row)),
-    "haystack": (is_haystack_label, _alone(haystack_row)),
-}
-"""Name -> how an item is recognised, and its rows; the first that fits. What fits none may be a paragraph."""
+_LAYOUTS: tuple[tuple[str, Callable[[Item], bool], Callable[[Item, str], Rows]], ...] = (
+    ("squad", lambda item: "paragraphs" in item, _article_rows),
+    ("tydi", is_tydi, _alone(tydi_row)),
+    ("prodigy", is_prodigy_task, _alone(prodigy_row)),
+    ("side_by_side", lambda item: questions_of(item) is not None, side_by_side_rows),
+    ("label_studio", is_label_studio_task, label_studio_rows),
+    ("natural_questions", is_natural_question, _alone(natural_question_row)),
+    ("haystack", is_haystack_label, _alone(haystack_row)),
+)
+"""Name, how an item is recognised, and its rows; the first that fits counts. What fits none may be a paragraph."""
