@@ -2,7 +2,7 @@
 
 A statement such as "We may share your email address with third parties to send you offers" says that something is
 shared, what, with whom and why. A frame is such a kind of statement: its verbs here, the questions that people ask
-about it in `frame_questions`.
+about it in `wordings`.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from qa_pipeline.generation.questions.cloze import lexicon
-from qa_pipeline.generation.questions.cloze.categories import category_of_noun
-from qa_pipeline.generation.questions.cloze.phrases import clause_spans, noun_phrases
+from qa_pipeline.generation.questions.cloze.phrases import clause_spans, noun_phrases, second_halves
 from qa_pipeline.generation.questions.cloze.sentences import Sentence
+from qa_pipeline.generation.questions.cloze.services.categories import category_of_noun
 from qa_pipeline.generation.questions.cloze.spans import Span
 from qa_pipeline.generation.questions.cloze.words import Word
 
@@ -111,7 +111,8 @@ def framed_answers(text: str, sentence: Sentence) -> Iterator[Framed]:
             handling = statement if statement.frame in HANDLING else handling
     if handling is not None:
         yield from _named(text, words, handling)
-    yield from _two_halves(text, sentence)
+    for half in second_halves(text, sentence):
+        yield Framed(half.span, half.name, "you", "", half.topic)
     frames = {name for name, cue in CUES if cue.search(text, sentence.start, sentence.end)}
     for name, _ in CUES:
         if name in frames:
@@ -286,18 +287,3 @@ def _predicate_end(words: Sequence[Word], v: int) -> int:
         if i - v > 30:
             return i
     return len(words)
-
-
-def _two_halves(text: str, sentence: Sentence) -> Iterator[Framed]:
-    """Statements of two halves, "To do X, do Y" and "If X, Y": the second half answers a question made of the first."""
-    words = sentence.words
-    opener = words[0].lower
-    if opener not in ("to", "if", "when"):
-        return
-    comma = next((i for i, word in enumerate(words) if word.text == "," and i > 2), None)
-    if comma is None or comma > 20 or len(words) - comma < 5:
-        return
-    end = len(words) - (words[-1].kind == "punct")
-    span = Span(words[comma + 1].start, words[end - 1].end, "manner" if opener == "to" else "predicate")
-    topic = text[words[1].start : words[comma - 1].end]
-    yield Framed(span, "instruction" if opener == "to" else "consequence", "you", "", topic)

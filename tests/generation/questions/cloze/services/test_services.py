@@ -5,16 +5,18 @@ import re
 import numpy as np
 import pytest
 
-from qa_pipeline.generation.questions.cloze import ClozeGenerator, ClozeOptions, Collection
-from qa_pipeline.generation.questions.cloze.categories import CATEGORIES, called, category_of_noun
-from qa_pipeline.generation.questions.cloze.engine import MOST_WORDINGS, MOST_WORDINGS_OF_SENTENCE, SELDOM_ASKED
-from qa_pipeline.generation.questions.cloze.frame_questions import BY_CATEGORY, WORDINGS, frame_question
-from qa_pipeline.generation.questions.cloze.frames import HANDLING, Framed, framed_answers
+from qa_pipeline.documents.passage import Passage
+from qa_pipeline.generation.questions.cloze import ClozeGenerator, Collection
+from qa_pipeline.generation.questions.cloze.asking import MOST_WORDINGS, MOST_WORDINGS_OF_SENTENCE
 from qa_pipeline.generation.questions.cloze.sentences import sentences_of
-from qa_pipeline.generation.questions.cloze.spans import Span
+from qa_pipeline.generation.questions.cloze.services import SELDOM_ASKED, Services, _each_category_once
+from qa_pipeline.generation.questions.cloze.services.categories import CATEGORIES, called, category_of_noun
+from qa_pipeline.generation.questions.cloze.services.frames import BY_US, BY_YOU, HANDLING, Framed, framed_answers
+from qa_pipeline.generation.questions.cloze.services.wordings import BY_CATEGORY, WORDINGS, frame_question
+from qa_pipeline.generation.questions.cloze.spans import TYPES, Span
 from qa_pipeline.generation.questions.cloze.voice import choose_voice
 from qa_pipeline.generation.types import Draft
-from tests.generation.questions.cloze.conftest import passage
+from tests.generation.questions.cloze.conftest import MANUAL, POLICY, passage
 
 TRACKING = (
     "We collect your GPS coordinates and the type of your browser when you visit our website. "
@@ -143,7 +145,7 @@ def test_sentences_that_handle_no_data_name_nothing():
 
 
 def drafts(budget: int = 40, **options) -> list[Draft]:
-    generator = ClozeGenerator(seed=0, style="service", questions_per_context=budget, **options)
+    generator = ClozeGenerator(seed=0, questions_per_context=budget, **options)
     return [draft for draft in generator.drafts([passage(TRACKING, "tracking")]) if isinstance(draft, Draft)]
 
 
@@ -155,8 +157,9 @@ def test_a_question_calls_the_answer_by_another_name():
 
 
 def test_a_passage_names_each_category_once():
-    of_passage = Collection([passage(TRACKING, "tracking")], ClozeOptions(style="service"))
-    categories = [framed.category for _, framed in of_passage.framed(0) if framed.category is not None]
+    (read,) = Collection([passage(TRACKING, "tracking")]).passages
+    named = _each_category_once(Services(frozenset(TYPES))._all_framed(read))
+    categories = [framed.category for _, framed in named if framed.category is not None]
     assert len(categories) == len(set(categories)) > 3
     of_sentences = [one.category for s in sentences_of(TRACKING) for one in framed_answers(TRACKING, s) if one.category]
     assert len(of_sentences) > len(set(of_sentences)) == len(categories)
@@ -199,3 +202,141 @@ def test_receivers_are_not_taken_for_what_is_shared_and_verbs_have_their_preposi
         assert not re.search(r"\b(?:share|shared)\b.* to |\b(?:give|disclose|sell|release|pass)\b.* with ", question), (
             question
         )
+
+
+def framed() -> dict[tuple[str, str], set[str]]:
+    found: dict[tuple[str, str], set[str]] = {}
+    for sentence in sentences_of(POLICY):
+        for answer in framed_answers(POLICY, sentence):
+            key = (answer.frame, answer.span.kind)
+            found.setdefault(key, set()).add(POLICY[answer.span.start : answer.span.end])
+    return found
+
+
+@pytest.mark.parametrize(
+    ("frame", "kind", "answer"),
+    [
+        ("share", "action", "We may share"),
+        ("share", "information", "email address"),
+        ("share", "recipient", "third parties"),
+        ("share", "purpose", "in order to send you special offers"),
+        ("collect", "information", "name and postal address"),
+        ("collect", "condition", "when you register for an account"),
+        ("keep", "duration", "as long as your account is open"),
+        ("instruction", "manner", "click the link at the bottom of each message"),
+        ("protect", "sentence", "All passwords are encrypted so that unauthorized persons cannot read them."),
+    ],
+)
+def test_statements_of_a_service_are_taken_apart(frame, kind, answer):
+    assert answer in framed().get((frame, kind), set()), framed()
+
+
+def test_every_wording_can_be_filled_and_is_a_question():
+    from dataclasses import replace
+
+    one = next(framed_answers(POLICY, sentences_of(POLICY)[0]))
+    for frame, kinds in WORDINGS.items():
+        for kind in kinds:
+            assert kind in TYPES
+            asked = set()
+            for seed in range(30):
+                rng = np.random.default_rng(seed)
+                made = frame_question(
+                    replace(one, frame=frame, span=replace(one.span, kind=kind)), "gadgets", choose_voice(rng), rng
+                )
+                assert made is not None and made[1].startswith((f"{frame}/{kind}/", f"{frame}/action/"))
+                asked.add(made[0])
+            assert all(
+                q.endswith("?") and q[0].isupper() and not set(q) & set("<>{}|") and "  " not in q for q in asked
+            ), asked
+
+
+def test_every_frame_with_verbs_has_wordings():
+    assert {*BY_US, *BY_YOU} <= set(WORDINGS)
+
+
+def applies(text: str) -> bool:
+    return Services(frozenset(TYPES)).applies(Collection([passage(text, "one")]).passages[0])
+
+
+CLINIC = {
+    "fees": (
+        "A private medical report costs £120, and a travel vaccination costs £45. You pay at the front desk by card or "
+        "in cash. We send you a bill for reports that take more than two hours, and you have 30 days to pay it."
+    ),
+    "privacy": (
+        "We keep your medical records confidential and share your information with the hospital only. "
+        "You may ask to see your personal data at any time."
+    ),
+    "hours": (
+        "We are open from Monday to Friday between 8:00 am and 6:30 pm. Please call us before 10:00 am if you need a "
+        "visit at your home. Our practice looks after about 9,400 patients."
+    ),
+}
+
+
+def clinic(one_passage: bool) -> list[Passage]:
+    texts = ["\n\n".join(CLINIC.values())] if one_passage else list(CLINIC.values())
+    return [passage(text, "leaflet") for text in texts]
+
+
+def is_of_plugin(draft: Draft) -> bool:
+    return draft.details["template"].split("/")[0] in {*BY_US, *BY_YOU, "child", "cookie"}
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_two_sentences_on_privacy_do_not_make_a_leaflet_a_policy(seed):
+    made = [d for d in ClozeGenerator(seed=seed).drafts(clinic(one_passage=True)) if isinstance(d, Draft)]
+    assert len(made) == 5 and not any(map(is_of_plugin, made))
+
+
+def test_the_passages_of_a_leaflet_are_asked_about_as_what_they_are():
+    made = [
+        d
+        for seed in range(5)
+        for d in ClozeGenerator(seed=seed).drafts(clinic(one_passage=False))
+        if isinstance(d, Draft)
+    ]
+    of_plugin = {draft.passage.text for draft in made if is_of_plugin(draft)}
+    assert of_plugin == {CLINIC["privacy"]}
+    on_fees = {draft.answer for draft in made if draft.passage.text == CLINIC["fees"]}
+    assert on_fees & {"£120", "£45"}
+
+
+def test_a_passage_of_a_policy_may_say_little_of_data_itself():
+    own = "We write to you when these terms change. This policy is then sent by post. You can read it at home."
+    alone, of_policy = (
+        Collection([passage(text, "policy") for text in texts]).passages for texts in ([own], [own, POLICY, TRACKING])
+    )
+    plugin = Services(frozenset(TYPES))
+    assert not any(map(plugin.applies, alone))
+    assert all(map(plugin.applies, of_policy))
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (POLICY, True),
+        (TRACKING, True),
+        (MANUAL, False),
+        ("For more information, please visit our web site. You can call us on Mondays.", False),
+        ("The data of all users were collected by the town. Cookies were shared with third parties.", False),
+    ],
+)
+def test_it_applies_where_a_text_tells_its_reader_how_data_are_handled(text, expected):
+    assert applies(text) is expected
+
+
+def test_it_can_be_switched_off():
+    policy = [passage(POLICY, "policy")]
+    on, off = (
+        [d for d in ClozeGenerator(plugins=names, questions_per_context=10).drafts(policy) if isinstance(d, Draft)]
+        for names in (("services",), ("none",))
+    )
+    assert any(map(is_of_plugin, on)) and off and not any(map(is_of_plugin, off))
+
+
+def test_what_a_leaflet_states_of_data_is_no_unanswerable_question_about_it():
+    read = Collection(clinic(one_passage=True)).passages[0]
+    plugin = Services(frozenset(TYPES))
+    assert not plugin.applies(read) and {"share", "keep"} <= plugin.topics(read)
