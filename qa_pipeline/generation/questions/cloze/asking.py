@@ -66,14 +66,14 @@ class Candidate:
         text: of the answer, as the passage has it.
         sentence: its number in the passage.
         wording: how it is asked for; None: with the words around it.
-        again: it may be asked for in several wordings.
+        repeatable: it may be asked for in several wordings.
     """
 
     span: Span
     text: str
     sentence: int
     wording: Wording | None = None
-    again: bool = False
+    repeatable: bool = False
 
 
 def general_drafts(passage: ReadPassage, kinds: frozenset[str], rng: np.random.Generator) -> Iterator[Draft | Rejected]:
@@ -91,8 +91,8 @@ def general_drafts(passage: ReadPassage, kinds: frozenset[str], rng: np.random.G
         for half in second_halves(passage.text, sentence)
         if half.span.kind in kinds
     ]
-    told = candidates_at(passage, ((span, index, wording, True) for span, index, wording in halves))
-    yield from draw(passage, [*around_answers(passage, kinds), *told, *of_tables(passage, kinds)], rng)
+    instructions = candidates_at(passage, ((span, index, wording, True) for span, index, wording in halves))
+    yield from draw(passage, [*around_answers(passage, kinds), *instructions, *of_tables(passage, kinds)], rng)
 
 
 def draw(
@@ -100,7 +100,7 @@ def draw(
     candidates: Sequence[Candidate],
     rng: np.random.Generator,
     weights: Mapping[str, float] = WEIGHTS,
-    by_the_way: float = 1.0,
+    rest_weight: float = 1.0,
     of_company: bool = False,
 ) -> Iterator[Draft | Rejected]:
     """Drafts for candidates: kinds of questions by weight, less the more of a kind there are; each answer once.
@@ -110,12 +110,12 @@ def draw(
         candidates: in a fixed order.
         rng: makes all choices.
         weights: of the kinds of questions, see `Span.wh`.
-        by_the_way: weight of candidates that are asked for once against those that may be asked for again.
+        rest_weight: weight of candidates that are asked for once against those that may be asked for again.
         of_company: questions in the passage's own words may call its writer "the company" or "the site".
     """
     from rapidfuzz.fuzz import ratio
 
-    chooser = _Chooser(candidates, rng, weights, by_the_way)
+    chooser = _Chooser(candidates, rng, weights, rest_weight)
     asked: list[str] = []
     while (candidate := chooser.next()) is not None:
         made = _ask(passage, candidate, rng, of_company)
@@ -158,12 +158,12 @@ def of_tables(passage: ReadPassage, kinds: frozenset[str]) -> list[Candidate]:
 
 
 def candidates_at(passage: ReadPassage, places: Iterable[tuple[Span, int, Wording | None, bool]]) -> list[Candidate]:
-    """Candidates from (span, sentence, wording, again), without those that have marks in them."""
+    """Candidates from (span, sentence, wording, repeatable), without those that have marks in them."""
     made = []
-    for span, sentence, wording, again in places:
+    for span, sentence, wording, repeatable in places:
         written, clean = (text[span.start : span.end] for text in (passage.source.text, passage.text))
         if _SPACE.sub(" ", written) == _SPACE.sub(" ", clean):
-            made.append(Candidate(span, written, sentence, wording, again))
+            made.append(Candidate(span, written, sentence, wording, repeatable))
     return made
 
 
@@ -233,7 +233,7 @@ def _half_wording(half: Half) -> Wording:
         voice = choose_voice(rng, service=False)
         wordings = HALVES[half.name][half.span.kind]
         number = int(rng.integers(len(wordings)))
-        text = one_of_each(wordings[number], rng).format(i=voice.i, org=voice.org, topic=voice.reworded(half.topic))
+        text = one_of_each(wordings[number], rng).format(i=voice.i, org=voice.org, topic=voice.reword_text(half.topic))
         return text[:1].upper() + text[1:], f"{half.name}/{half.span.kind}/{number}"
 
     return wording
@@ -264,10 +264,10 @@ class _Chooser:
         candidates: Sequence[Candidate],
         rng: np.random.Generator,
         weights: Mapping[str, float],
-        by_the_way: float,
+        rest_weight: float,
     ):
         self.left = list(candidates)
-        self.rng, self.weights, self.by_the_way = rng, weights, by_the_way
+        self.rng, self.weights, self.rest_weight = rng, weights, rest_weight
         self.by_wh: Counter[str] = Counter()
         self.by_sentence: Counter[int] = Counter()
         self.by_span: Counter[Span] = Counter()
@@ -289,7 +289,7 @@ class _Chooser:
         text, span = normalized(candidate.text), candidate.span
         self.left = [c for c in self.left if normalized(c.text) != text and _overlap(c.span, span) < SAME_SPAN]
         most = MOST_WORDINGS_OF_SENTENCE if span.kind in ("choice", "sentence") else MOST_WORDINGS
-        if candidate.again and self.by_span[span] < most:
+        if candidate.repeatable and self.by_span[span] < most:
             self.left.append(candidate)
 
     def _weight(self, candidate: Candidate) -> float:
@@ -297,7 +297,7 @@ class _Chooser:
         base = self.weights.get(wh, 0.5) / (1 + self.by_wh[wh]) * KIND_WEIGHTS.get(candidate.span.kind, 1.0)
         if candidate.span.kind in ("phrase", "subject") and " " not in candidate.text:
             base *= SINGLE_WORD
-        return base / (1 + self.by_sentence[candidate.sentence]) * (1.0 if candidate.again else self.by_the_way)
+        return base / (1 + self.by_sentence[candidate.sentence]) * (1.0 if candidate.repeatable else self.rest_weight)
 
 
 def _overlap(one: Span, other: Span) -> float:

@@ -69,8 +69,8 @@ def phrase_spans(sentence: Sentence) -> Iterator[Span]:
             continue  # "room 12"
         if end - first == 1 and _says_little(words, first):
             continue
-        told = first and words[first - 1].lower in ("and", "or", ",") and lexicon.is_base(words[first].lower)
-        if told and end - first == 2:
+        is_order = first and words[first - 1].lower in ("and", "or", ",") and lexicon.is_base(words[first].lower)
+        if is_order and end - first == 2:
             continue  # "or contact support"
         rate = first > 1 and words[first - 1].lower in ("a", "an", "each", "every") and words[first].lower in _SPANS
         if rate and end - first == 1:

@@ -38,7 +38,7 @@ def general_question(
     kind: str,
     rng: np.random.Generator,
     reword: Callable[[list[str]], list[str]] | None = None,
-    told: bool = True,
+    spoken: bool = True,
 ) -> tuple[str, str]:
     """A question that the answer of the clause answers.
 
@@ -47,7 +47,7 @@ def general_question(
         kind: the answer's type.
         rng: chooses among templates.
         reword: changes the words of the clause, e.g. from "we" to "the company".
-        told: whether the text speaks to its reader, so that a sentence that begins with a verb tells what to do.
+        spoken: whether the text speaks to its reader, so that a sentence that begins with a verb tells what to do.
 
     Returns:
         The question and the name of its form: "subject", "imperative", "named", "inverted", "in_place" or "apposition".
@@ -57,7 +57,7 @@ def general_question(
     if kind in _PAIRED and is_half(clause.before, clause.after):
         return "", "in_place"
     wh, before, after = wh_and_rest(clause, kind, rng)
-    form, tokens = _order(before, after, kind, wh, clause.opens and (told or _is_order(clause.before)), rng)
+    form, tokens = _order(before, after, kind, wh, clause.opens and (spoken or _is_order(clause.before)), rng)
     if form == "named" or (form != "subject" and wh.endswith("the person who")):
         short = "which" if form == "named" else "who"
         wh, tokens = short, [short if token == wh else token for token in tokens]
@@ -76,7 +76,7 @@ def general_question(
 
 
 def _order(
-    before: list[Word], after: list[Word], kind: str, wh: str, told: bool, rng: np.random.Generator
+    before: list[Word], after: list[Word], kind: str, wh: str, spoken: bool, rng: np.random.Generator
 ) -> tuple[str, list[str]]:
     moved: list[Word] = []
     # "In 1910, she built", "If it rains, take": what stands in front of the subject goes behind.
@@ -89,7 +89,7 @@ def _order(
     tail = [_text(word) for word in moved]
     bare = not any(is_content(word) or word.kind in ("aux", "verb") for word in before)
     if bare and kind in _OF_WHOLE and after:  # "If it rains, take ...": the answer stood in front of the clause
-        order, statement = _imperative(after) if told else None, _invert(after)
+        order, statement = _imperative(after) if spoken else None, _invert(after)
         if order is not None:
             return "imperative", [wh, "should", "you", *order]
         if statement is not None:
@@ -104,13 +104,13 @@ def _order(
         if rest and kind == "subject" and after[0].kind == "verb" and lexicon.is_base(rest[0]):
             rest[0] = lexicon.s_form(rest[0])  # "Who needs" of "lockers need"
         return "subject", [wh, *rest, *tail]
-    order = _imperative(_last_predicate(before)) if told else None
+    order = _imperative(_last_predicate(before)) if spoken else None
     if order is not None:
         return "imperative", [wh, "should", "you", *order, *rest, *tail]
     if (
         after and after[0].text == "," and before[0].kind == "prep"
     ):  # "To return a [device], customers need the receipt"
-        order, statement = _imperative(after[1:]) if told else None, _invert(after[1:])
+        order, statement = _imperative(after[1:]) if spoken else None, _invert(after[1:])
         if order is not None:
             return "imperative", [wh, "should", "you", *order, *texts]
         return ("inverted", [wh, *statement, *texts]) if statement is not None else ("in_place", [*texts, wh, *rest])

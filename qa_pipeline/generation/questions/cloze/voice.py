@@ -64,7 +64,7 @@ class Voice:
                 result.append(table.get(lower, token))
         return result
 
-    def reworded(self, text: str) -> str:
+    def reword_text(self, text: str) -> str:
         """`reword` for running text."""
         return join(self.reword([word.text for word in cut(text)]))
 

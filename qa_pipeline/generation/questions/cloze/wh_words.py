@@ -66,7 +66,7 @@ def wh_and_rest(clause: Clause, kind: str, rng: np.random.Generator) -> tuple[st
     options = WH_WORDS.get(kind, ("what",))
     wh = str(options[int(rng.integers(len(options)))])
     each = bool(before) and before[-1].lower in ("every", "each")
-    before, after = pared(before, after, kind)
+    before, after = pare(before, after, kind)
     behind = before[-1].lower if before and before[-1].kind == "prep" else ""
     if wh in ("who", "what name") and kind == "name" and behind not in ("", "by"):
         wh = "what"
@@ -190,7 +190,7 @@ def _counted(wh: str, kind: str, after: list[Word]) -> tuple[str, list[Word]]:
     return " ".join(["how many", *(word.text for word in after[:end])]), after[end:]
 
 
-def pared(before: list[Word], after: list[Word], kind: str) -> tuple[list[Word], list[Word]]:
+def pare(before: list[Word], after: list[Word], kind: str) -> tuple[list[Word], list[Word]]:
     """The words before and after an answer without its article, its company, asides and a second statement.
 
     Args:
@@ -267,13 +267,13 @@ def _without_company(before: list[Word], after: list[Word], kind: str) -> tuple[
 
 def _without_second_predicate(before: list[Word], after: list[Word]) -> list[Word]:
     """`after` up to "and" with a verb, which says a second thing: "pay [$35] and need to show a card"."""
-    told = bool(before) and lexicon.is_base(before[0].lower)
-    if not told and not any(word.kind in ("aux", "verb") for word in before):
+    is_order = bool(before) and lexicon.is_base(before[0].lower)
+    if not is_order and not any(word.kind in ("aux", "verb") for word in before):
         return after
     for i in range(len(after) - 1):
         if after[i].lower not in ("and", "but", "or"):
             continue
         at = i + 2 if after[i + 1].kind == "adv" and i + 2 < len(after) else i + 1
-        if begins_predicate(after, at) or (told and lexicon.is_base(after[at].lower)):
+        if begins_predicate(after, at) or (is_order and lexicon.is_base(after[at].lower)):
             return after[:i]
     return after

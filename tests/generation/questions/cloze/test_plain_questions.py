@@ -23,10 +23,10 @@ from qa_pipeline.generation.types import Draft
 from tests.generation.questions.cloze.conftest import passage
 
 
-def questions(sentence: str, answer: str, kind: str, told: bool = False) -> set[str]:
+def questions(sentence: str, answer: str, kind: str, spoken: bool = False) -> set[str]:
     start = sentence.index(answer)
     clause = clause_around(tuple(cut(sentence)), start, start + len(answer))
-    return {general_question(clause, kind, np.random.default_rng(seed), told=told)[0] for seed in range(40)}
+    return {general_question(clause, kind, np.random.default_rng(seed), spoken=spoken)[0] for seed in range(40)}
 
 
 @pytest.mark.parametrize(
@@ -160,7 +160,7 @@ def test_questions_as_people_ask(sentence, answer, kind, expected):
 
 
 def test_a_clause_that_ends_with_a_comma_behind_the_answer():
-    assert questions("By using this site,", "site", "phrase", told=True) == {"By using what?"}
+    assert questions("By using this site,", "site", "phrase", spoken=True) == {"By using what?"}
 
 
 def test_a_subordinate_clause_is_not_turned_into_a_question():
@@ -241,14 +241,14 @@ def test_verbs_are_known_in_all_forms():
 
 def test_one_who_acts_has_verbs_for_one():
     voice = Voice("the site", "the site", "its", "does", "my", "me", "I")
-    assert voice.reworded("What do we send to you?") == "What does the site send to me?"
-    assert voice.reworded("We also send a code to the user") == "the site also sends a code to the user"
-    assert voice.reworded("How may we help you?") == "How may the site help me?"
+    assert voice.reword_text("What do we send to you?") == "What does the site send to me?"
+    assert voice.reword_text("We also send a code to the user") == "the site also sends a code to the user"
+    assert voice.reword_text("How may we help you?") == "How may the site help me?"
     assert (
-        voice.reworded("What do we tell you about purchases you make?")
+        voice.reword_text("What do we tell you about purchases you make?")
         == "What does the site tell me about purchases I make?"
     )
-    assert voice.reworded("rules that protect data about you") == "rules that protect data about me"
+    assert voice.reword_text("rules that protect data about you") == "rules that protect data about me"
 
 
 @pytest.mark.parametrize(

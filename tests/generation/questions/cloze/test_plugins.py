@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import doctest
+import importlib
+
 import pytest
 
 from qa_pipeline.errors import ConfigError
@@ -75,3 +78,9 @@ def test_a_name_that_names_no_plugin_is_refused(name, message):
 def test_none_stands_alone():
     assert plugin_faults(["none"]) == plugin_faults(["services"]) == []
     assert plugin_faults(["none", "services"]) == ['"none" stands beside other plug-ins; give one or the other']
+
+
+@pytest.mark.parametrize("module", ["plugins", "engine"])
+def test_the_examples_in_the_docstrings_run(module):
+    found = doctest.testmod(importlib.import_module(f"qa_pipeline.generation.questions.cloze.{module}"))
+    assert found.attempted >= 2 and not found.failed

@@ -83,8 +83,8 @@ def test_only_a_text_that_speaks_to_its_reader_tells_him_what_to_do():
     text = "Delete old files of the pump with a soft brush."
     clause = clause_around(tuple(cut(text)), text.index("soft"), text.index("soft") + len("soft brush"))
     asked = [
-        {general_question(clause, "modified", np.random.default_rng(seed), told=told)[1] for seed in range(9)}
-        for told in (True, False)
+        {general_question(clause, "modified", np.random.default_rng(seed), spoken=spoken)[1] for seed in range(9)}
+        for spoken in (True, False)
     ]
     assert asked[0] == {"imperative"} and "imperative" not in asked[1]
 
@@ -123,7 +123,7 @@ def test_verbs_find_their_base(verb, base, auxiliary):
 
 def test_the_reader_speaks_of_the_service_and_of_himself():
     voices = {
-        choose_voice(np.random.default_rng(seed)).reworded("we may send you our offers to your address")
+        choose_voice(np.random.default_rng(seed)).reword_text("we may send you our offers to your address")
         for seed in range(60)
     }
     assert "you may send me your offers to my address" in voices

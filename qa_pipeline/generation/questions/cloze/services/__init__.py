@@ -16,7 +16,7 @@ import numpy as np
 from qa_pipeline.generation.questions.cloze.asking import Wording, around_answers, candidates_at, draw, of_tables
 from qa_pipeline.generation.questions.cloze.passages import ReadPassage
 from qa_pipeline.generation.questions.cloze.plugins import Plugin
-from qa_pipeline.generation.questions.cloze.services.frames import Framed, framed_answers
+from qa_pipeline.generation.questions.cloze.services.frames import StatedAnswer, stated_answers
 from qa_pipeline.generation.questions.cloze.services.wordings import frame_question
 from qa_pipeline.generation.questions.cloze.spans import TYPES
 from qa_pipeline.generation.questions.cloze.voice import choose_voice
@@ -30,7 +30,7 @@ WEIGHTS = {
     "when": 0.2, "where": 0.2, "how much": 0.5,
 }  # fmt: skip
 """How often people ask a service what."""
-BY_THE_WAY = 0.06
+REST_WEIGHT = 0.06
 """Weight of an answer that no statement about data gives, beside those that one does."""
 SELDOM_ASKED = ("phrase", "subject", "modified", "number", "ordinal")
 """Types that nobody asks for beside such statements; asked for all the same where not all types are wanted."""
@@ -54,7 +54,7 @@ class Services(Plugin):
 
     def __init__(self, kinds: frozenset[str]):
         super().__init__(kinds)
-        self._framed: WeakKeyDictionary[ReadPassage, list[tuple[int, Framed]]] = WeakKeyDictionary()
+        self._found: WeakKeyDictionary[ReadPassage, list[tuple[int, StatedAnswer]]] = WeakKeyDictionary()
         self._policies: WeakKeyDictionary[ReadPassage, bool] = WeakKeyDictionary()
 
     def applies(self, passage: ReadPassage) -> bool:
@@ -67,16 +67,16 @@ class Services(Plugin):
 
     def drafts(self, passage: ReadPassage, rng: np.random.Generator) -> Iterator[Draft | Rejected]:
         """Questions about what the passage states of data; others are rare beside them."""
-        framed = [pair for pair in _each_category_once(self._all_framed(passage)) if pair[1].span.kind in self.kinds]
-        stated = candidates_at(passage, ((one.span, i, _wording(passage, one), True) for i, one in framed))
+        found = [pair for pair in _each_category_once(self._stated_answers(passage)) if pair[1].span.kind in self.kinds]
+        stated = candidates_at(passage, ((one.span, i, _wording(passage, one), True) for i, one in found))
         candidates = [*around_answers(passage, self.kinds), *stated, *of_tables(passage, self.kinds)]
         if stated and self.kinds == frozenset(TYPES):
-            candidates = [one for one in candidates if one.again or one.span.kind not in SELDOM_ASKED]
-        return draw(passage, candidates, rng, WEIGHTS, BY_THE_WAY if stated else 1.0, of_company=True)
+            candidates = [one for one in candidates if one.repeatable or one.span.kind not in SELDOM_ASKED]
+        return draw(passage, candidates, rng, WEIGHTS, REST_WEIGHT if stated else 1.0, of_company=True)
 
     def topics(self, passage: ReadPassage) -> frozenset[str]:
         """The frames of what the passage states, also where it is about something else."""
-        return frozenset(one.frame for _, one in self._all_framed(passage)) if passage.spoken else frozenset()
+        return frozenset(one.frame for _, one in self._stated_answers(passage)) if passage.spoken else frozenset()
 
     def _stands_in_policy(self, passage: ReadPassage) -> bool:
         first = passage.document[0]
@@ -89,23 +89,23 @@ class Services(Plugin):
 
     def _handles_data(self, passage: ReadPassage) -> bool:
         on_data = [_speaks_of_data(passage, number) for number in range(len(passage.sentences))]
-        return any(one.frame in _HANDLING and on_data[number] for number, one in self._all_framed(passage))
+        return any(one.frame in _HANDLING and on_data[number] for number, one in self._stated_answers(passage))
 
-    def _all_framed(self, passage: ReadPassage) -> list[tuple[int, Framed]]:
+    def _stated_answers(self, passage: ReadPassage) -> list[tuple[int, StatedAnswer]]:
         """(number of the sentence, answer) of all that the passage states."""
-        if passage not in self._framed:
-            self._framed[passage] = [
-                (number, framed)
+        if passage not in self._found:
+            self._found[passage] = [
+                (number, one)
                 for number, sentence in enumerate(passage.sentences)
                 if sentence.askable
-                for framed in framed_answers(passage.text, sentence)
+                for one in stated_answers(passage.text, sentence)
             ]
-        return self._framed[passage]
+        return self._found[passage]
 
 
-def _wording(passage: ReadPassage, framed: Framed) -> Wording:
-    text = passage.source.text[framed.span.start : framed.span.end]
-    return lambda rng: frame_question(framed, text, choose_voice(rng), rng)
+def _wording(passage: ReadPassage, stated: StatedAnswer) -> Wording:
+    text = passage.source.text[stated.span.start : stated.span.end]
+    return lambda rng: frame_question(stated, text, choose_voice(rng), rng)
 
 
 def _speaks_of_data(passage: ReadPassage, number: int) -> bool:
@@ -119,9 +119,9 @@ def _share_on_data(passages: Sequence[ReadPassage]) -> float:
     return sum(found) / len(found) if found else 0.0
 
 
-def _each_category_once(framed: Sequence[tuple[int, Framed]]) -> list[tuple[int, Framed]]:
+def _each_category_once(found: Sequence[tuple[int, StatedAnswer]]) -> list[tuple[int, StatedAnswer]]:
     """The pairs without those whose category was named before."""
     first: dict[tuple[str, int] | None, int] = {}
-    for position, (_, one) in enumerate(framed):
+    for position, (_, one) in enumerate(found):
         first.setdefault(one.category, position)
-    return [pair for i, pair in enumerate(framed) if pair[1].category is None or first[pair[1].category] == i]
+    return [pair for i, pair in enumerate(found) if pair[1].category is None or first[pair[1].category] == i]

@@ -83,7 +83,7 @@ CATEGORIES: dict[str, tuple[Category, ...]] = {
 """Part of a statement -> its categories; a part that is not here has none."""
 
 
-def called(kind: str, text: str, rng: np.random.Generator) -> str | None:
+def category_name(kind: str, text: str, rng: np.random.Generator) -> str | None:
     """How a question may call what an answer names.
 
     Args:

@@ -72,7 +72,7 @@ _CONTINUES = lexicon.word_set("about of and or , such other")
 
 
 @dataclass(frozen=True, slots=True)
-class Framed:
+class StatedAnswer:
     """An answer and what the statement around it is about.
 
     Attributes:
@@ -94,7 +94,7 @@ class Framed:
     category: tuple[str, int] | None = None
 
 
-def framed_answers(text: str, sentence: Sentence) -> Iterator[Framed]:
+def stated_answers(text: str, sentence: Sentence) -> Iterator[StatedAnswer]:
     """All answers in a sentence of a service text.
 
     Args:
@@ -112,12 +112,12 @@ def framed_answers(text: str, sentence: Sentence) -> Iterator[Framed]:
     if handling is not None:
         yield from _named(text, words, handling)
     for half in second_halves(text, sentence):
-        yield Framed(half.span, half.name, "you", "", half.topic)
+        yield StatedAnswer(half.span, half.name, "you", "", half.topic)
     frames = {name for name, cue in CUES if cue.search(text, sentence.start, sentence.end)}
     for name, _ in CUES:
         if name in frames:
             kind = "choice" if name == "choose" else "sentence"
-            yield Framed(Span(sentence.start, sentence.end, kind), name, "us", "", "")
+            yield StatedAnswer(Span(sentence.start, sentence.end, kind), name, "us", "", "")
             break
 
 
@@ -174,43 +174,43 @@ def _actor_before(words: Sequence[Word], i: int) -> str:
 
 def _parts(
     text: str, words: Sequence[Word], v: int, statement: _Statement, clauses: Sequence[Span]
-) -> Iterator[Framed]:
+) -> Iterator[StatedAnswer]:
     object_span = _object(words, v + 1)
     topic = text[words[object_span[0]].start : words[object_span[1] - 1].end] if object_span else ""
 
-    def framed(first: int, end: int, kind: str, topic: str) -> Framed:
+    def part(first: int, end: int, kind: str, topic: str) -> StatedAnswer:
         span = Span(words[first].start, words[end - 1].end, kind)
-        return Framed(span, statement.frame, statement.actor, statement.verb, topic)
+        return StatedAnswer(span, statement.frame, statement.actor, statement.verb, topic)
 
     if statement.actor == "us":
-        yield framed(statement.first, v + 1, "action", topic)
+        yield part(statement.first, v + 1, "action", topic)
         if statement.auxiliary not in (statement.first, v):
-            yield framed(statement.auxiliary, v + 1, "action", topic)
+            yield part(statement.auxiliary, v + 1, "action", topic)
     if object_span is not None:
         if not all(word.kind == "pron" for word in words[object_span[0] : object_span[1]]):
-            yield framed(*object_span, "information", "")
+            yield part(*object_span, "information", "")
             short = _head_phrase(words, object_span)
             if short != object_span:
-                yield framed(*short, "information", "")
+                yield part(*short, "information", "")
         recipient = _recipient(words, object_span[1]) if statement.frame in ("share", "use", "collect") else None
         if recipient is not None:
-            yield framed(*recipient, "recipient", topic)
+            yield part(*recipient, "recipient", topic)
     end = _predicate_end(words, v)
     if end - v > 3:
-        yield framed(v, end, "predicate", topic)
+        yield part(v, end, "predicate", topic)
         if statement.first < v:
-            yield framed(statement.first, end, "predicate", topic)
+            yield part(statement.first, end, "predicate", topic)
     behind = [span for span in clauses if span.start >= words[v].end]
     for span in behind[:2]:
         if span.kind != "examples":
-            yield Framed(span, statement.frame, statement.actor, statement.verb, topic)
+            yield StatedAnswer(span, statement.frame, statement.actor, statement.verb, topic)
         else:
-            yield Framed(
+            yield StatedAnswer(
                 Span(span.start, span.end, "information"), statement.frame, statement.actor, statement.verb, ""
             )
 
 
-def _named(text: str, words: Sequence[Word], statement: _Statement) -> Iterator[Framed]:
+def _named(text: str, words: Sequence[Word], statement: _Statement) -> Iterator[StatedAnswer]:
     """What a sentence that says how data are handled names, wherever it stands."""
     for first, end in noun_phrases(words):
         start, stop = words[first].start, words[end - 1].end
@@ -218,7 +218,7 @@ def _named(text: str, words: Sequence[Word], statement: _Statement) -> Iterator[
             number = category_of_noun(kind, text[start:stop])
             if number is not None:
                 span = Span(start, stop, kind)
-                yield Framed(span, statement.frame, statement.actor, statement.verb, "", (kind, number))
+                yield StatedAnswer(span, statement.frame, statement.actor, statement.verb, "", (kind, number))
 
 
 def _object(words: Sequence[Word], first: int) -> tuple[int, int] | None:

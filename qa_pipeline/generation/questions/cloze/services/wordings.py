@@ -8,8 +8,8 @@ import re
 import numpy as np
 
 from qa_pipeline.generation.questions.cloze.asking import HALVES
-from qa_pipeline.generation.questions.cloze.services.categories import called, category_of_noun
-from qa_pipeline.generation.questions.cloze.services.frames import Framed
+from qa_pipeline.generation.questions.cloze.services.categories import category_name, category_of_noun
+from qa_pipeline.generation.questions.cloze.services.frames import StatedAnswer
 from qa_pipeline.generation.questions.cloze.voice import Voice, one_of, one_of_each
 
 # {do} {org}: "do you", "does the company"; {Do}: the same with a capital; {my} {me} {i}; {info}: what it is about;
@@ -172,11 +172,11 @@ YES_NO_SHARE = 0.5
 answered by whatever the text says of sharing: to whom, what, why or when."""
 
 
-def frame_question(framed: Framed, text: str, voice: Voice, rng: np.random.Generator) -> tuple[str, str] | None:
-    """A question that the framed answer answers.
+def frame_question(stated: StatedAnswer, text: str, voice: Voice, rng: np.random.Generator) -> tuple[str, str] | None:
+    """A question that the stated answer answers.
 
     Args:
-        framed: the answer, and what its statement is about.
+        stated: the answer, and what its statement is about.
         text: the answer as written.
         voice: whose words the question uses.
         rng: chooses.
@@ -185,26 +185,26 @@ def frame_question(framed: Framed, text: str, voice: Voice, rng: np.random.Gener
         The question and the name of its wording, such as "share/recipient/2"; None where the frame asks nothing about
         this part of its statement.
     """
-    of_frame, kind = WORDINGS.get(framed.frame, {}), framed.span.kind
+    of_frame, kind = WORDINGS.get(stated.frame, {}), stated.span.kind
     if kind not in of_frame:
         return None
-    wordings, by_category = of_frame[kind], BY_CATEGORY.get(framed.frame, {}).get(kind, ())
+    wordings, by_category = of_frame[kind], BY_CATEGORY.get(stated.frame, {}).get(kind, ())
     name = None
-    if framed.category is not None or (by_category and rng.random() < CATEGORY_SHARE):
-        name = called(kind, text, rng)
+    if stated.category is not None or (by_category and rng.random() < CATEGORY_SHARE):
+        name = category_name(kind, text, rng)
     if name is not None:
         wordings, kind = by_category, f"category/{kind}"
-    elif framed.category is not None:
+    elif stated.category is not None:
         return None
     elif "action" in of_frame and rng.random() < YES_NO_SHARE:
         wordings, kind = of_frame["action"], "action"
     number = int(rng.integers(len(wordings)))
     wording = one_of_each(wordings[number], rng)
     personal = f"{voice.my} {one_of(_PERSONAL, rng)}"
-    statement = framed.frame in HALVES
-    topic = voice.reworded(framed.topic if statement else _LIST.split(framed.topic)[0])
-    of_data = framed.topic and category_of_noun("recipient", framed.topic) is None
-    if statement or not of_data or len(framed.topic.split()) > MOST_TOPIC_WORDS or rng.random() < 0.4:
+    statement = stated.frame in HALVES
+    topic = voice.reword_text(stated.topic if statement else _LIST.split(stated.topic)[0])
+    of_data = stated.topic and category_of_noun("recipient", stated.topic) is None
+    if statement or not of_data or len(stated.topic.split()) > MOST_TOPIC_WORDS or rng.random() < 0.4:
         info = personal
     else:
         topic_is_ours = topic.lower().startswith((voice.my + " ", "information", "data"))
@@ -214,4 +214,4 @@ def frame_question(framed: Framed, text: str, voice: Voice, rng: np.random.Gener
         "org": voice.org, "org_object": voice.org_object, "my": voice.my, "me": voice.me, "i": voice.i, "info": info, "mine": personal, "plain": one_of(_PLAIN, rng), "topic": topic,
     }  # fmt: skip
     question = " ".join(wording.format(**values).split()).replace(" ?", "?")
-    return question[:1].upper() + question[1:], f"{framed.frame}/{kind}/{number}"
+    return question[:1].upper() + question[1:], f"{stated.frame}/{kind}/{number}"

@@ -10,8 +10,8 @@ from qa_pipeline.generation.questions.cloze import ClozeGenerator, Collection
 from qa_pipeline.generation.questions.cloze.asking import MOST_WORDINGS, MOST_WORDINGS_OF_SENTENCE
 from qa_pipeline.generation.questions.cloze.sentences import sentences_of
 from qa_pipeline.generation.questions.cloze.services import SELDOM_ASKED, Services, _each_category_once
-from qa_pipeline.generation.questions.cloze.services.categories import CATEGORIES, called, category_of_noun
-from qa_pipeline.generation.questions.cloze.services.frames import BY_US, BY_YOU, HANDLING, Framed, framed_answers
+from qa_pipeline.generation.questions.cloze.services.categories import CATEGORIES, category_name, category_of_noun
+from qa_pipeline.generation.questions.cloze.services.frames import BY_US, BY_YOU, HANDLING, StatedAnswer, stated_answers
 from qa_pipeline.generation.questions.cloze.services.wordings import BY_CATEGORY, WORDINGS, frame_question
 from qa_pipeline.generation.questions.cloze.spans import TYPES, Span
 from qa_pipeline.generation.questions.cloze.voice import choose_voice
@@ -27,7 +27,7 @@ TRACKING = (
 
 
 def names(kind: str, text: str) -> set[str]:
-    return {name for seed in range(200) if (name := called(kind, text, np.random.default_rng(seed))) is not None}
+    return {name for seed in range(200) if (name := category_name(kind, text, np.random.default_rng(seed))) is not None}
 
 
 @pytest.mark.parametrize(
@@ -76,8 +76,8 @@ def test_every_question_by_category_can_be_filled_for_every_name():
                 rng = np.random.default_rng(seed)
                 category = CATEGORIES[kind][seed % len(CATEGORIES[kind])]
                 text = next(w for w in WORDS[kind] if category.named.search(w))
-                framed = Framed(Span(0, len(text), kind), frame, "us", "share", "", (kind, 0))
-                made = frame_question(framed, text, choose_voice(rng), rng)
+                stated = StatedAnswer(Span(0, len(text), kind), frame, "us", "share", "", (kind, 0))
+                made = frame_question(stated, text, choose_voice(rng), rng)
                 assert made is not None and made[1].startswith(f"{frame}/category/{kind}/")
                 asked.add(made[0])
             assert all(q.endswith("?") and not set(q) & set("<>{}|") and "  " not in q for q in asked), asked
@@ -127,7 +127,7 @@ def test_what_is_named_in_a_sentence_about_data_is_found_wherever_it_stands():
     named = {
         (TRACKING[one.span.start : one.span.end], one.frame, one.category[0])
         for sentence in sentences_of(TRACKING)
-        for one in framed_answers(TRACKING, sentence)
+        for one in stated_answers(TRACKING, sentence)
         if one.category is not None
     }
     assert {
@@ -141,7 +141,7 @@ def test_what_is_named_in_a_sentence_about_data_is_found_wherever_it_stands():
 
 def test_sentences_that_handle_no_data_name_nothing():
     text = "You may contact the police or your bank. Advertisers should write to the office in Dublin."
-    assert not any(one.category for sentence in sentences_of(text) for one in framed_answers(text, sentence))
+    assert not any(one.category for sentence in sentences_of(text) for one in stated_answers(text, sentence))
 
 
 def drafts(budget: int = 40, **options) -> list[Draft]:
@@ -158,10 +158,10 @@ def test_a_question_calls_the_answer_by_another_name():
 
 def test_a_passage_names_each_category_once():
     (read,) = Collection([passage(TRACKING, "tracking")]).passages
-    named = _each_category_once(Services(frozenset(TYPES))._all_framed(read))
-    categories = [framed.category for _, framed in named if framed.category is not None]
+    named = _each_category_once(Services(frozenset(TYPES))._stated_answers(read))
+    categories = [stated.category for _, stated in named if stated.category is not None]
     assert len(categories) == len(set(categories)) > 3
-    of_sentences = [one.category for s in sentences_of(TRACKING) for one in framed_answers(TRACKING, s) if one.category]
+    of_sentences = [one.category for s in sentences_of(TRACKING) for one in stated_answers(TRACKING, s) if one.category]
     assert len(of_sentences) > len(set(of_sentences)) == len(categories)
 
 
@@ -185,17 +185,17 @@ def test_statements_as_a_whole_are_asked_for_in_more_wordings_than_their_parts()
 
 
 def test_receivers_are_not_taken_for_what_is_shared_and_verbs_have_their_prepositions():
-    [framed] = [
+    [stated] = [
         one
         for sentence in sentences_of("We may share our third parties on the map.")
-        for one in framed_answers("We may share our third parties on the map.", sentence)
+        for one in stated_answers("We may share our third parties on the map.", sentence)
         if one.span.kind == "action" and one.span.start == 0
     ]
-    assert framed.topic == "third parties"
+    assert stated.topic == "third parties"
     asked = set()
     for seed in range(300):
         rng = np.random.default_rng(seed)
-        asked.add(frame_question(framed, "We may share", choose_voice(rng), rng)[0])
+        asked.add(frame_question(stated, "We may share", choose_voice(rng), rng)[0])
     assert not any("my third parties" in question or "the third parties" in question for question in asked)
     assert any(" with " in question for question in asked)
     for question in asked:
@@ -204,10 +204,10 @@ def test_receivers_are_not_taken_for_what_is_shared_and_verbs_have_their_preposi
         )
 
 
-def framed() -> dict[tuple[str, str], set[str]]:
+def stated() -> dict[tuple[str, str], set[str]]:
     found: dict[tuple[str, str], set[str]] = {}
     for sentence in sentences_of(POLICY):
-        for answer in framed_answers(POLICY, sentence):
+        for answer in stated_answers(POLICY, sentence):
             key = (answer.frame, answer.span.kind)
             found.setdefault(key, set()).add(POLICY[answer.span.start : answer.span.end])
     return found
@@ -228,13 +228,13 @@ def framed() -> dict[tuple[str, str], set[str]]:
     ],
 )
 def test_statements_of_a_service_are_taken_apart(frame, kind, answer):
-    assert answer in framed().get((frame, kind), set()), framed()
+    assert answer in stated().get((frame, kind), set()), stated()
 
 
 def test_every_wording_can_be_filled_and_is_a_question():
     from dataclasses import replace
 
-    one = next(framed_answers(POLICY, sentences_of(POLICY)[0]))
+    one = next(stated_answers(POLICY, sentences_of(POLICY)[0]))
     for frame, kinds in WORDINGS.items():
         for kind in kinds:
             assert kind in TYPES
