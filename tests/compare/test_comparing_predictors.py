@@ -16,7 +16,7 @@ from qa_pipeline.compare import (
     comparison_to_json,
     report_html,
 )
-from qa_pipeline.data.fingerprint import fingerprint
+from qa_pipeline.data.example import fingerprint
 from tests.compare.fakes import make_examples
 from tests.tiny_models import save_tiny
 

@@ -17,7 +17,7 @@ from qa_pipeline.compare import (
     report_html,
     verdict,
 )
-from qa_pipeline.data.fingerprint import fingerprint
+from qa_pipeline.data.example import fingerprint
 from qa_pipeline.errors import ConfigError, DataError, ModelError
 from tests.compare.fakes import FakeModel, Settings, compared, make_examples, replies_of_skill
 
