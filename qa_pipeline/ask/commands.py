@@ -27,8 +27,8 @@ from qa_pipeline.ask.reading import read_contexts, read_data
 from qa_pipeline.ask.terminal import metrics_table, reply_dict, reply_text, shown, uses_colour
 from qa_pipeline.console import show_plain_lines
 from qa_pipeline.data import Example, ids_of
-from qa_pipeline.data.documents import Document
 from qa_pipeline.data.fingerprint import fingerprint
+from qa_pipeline.documents.reading import Document
 from qa_pipeline.errors import ConfigError, QAError
 from qa_pipeline.metrics import calibration_error, resampling_of, score_rows
 from qa_pipeline.wording import counted, plain
