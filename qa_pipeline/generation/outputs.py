@@ -38,6 +38,19 @@ def writing(path: str | Path) -> Iterator[None]:
         ) from error
 
 
+@contextlib.contextmanager
+def leaving_no_empty_folder(folder: Path) -> Iterator[None]:
+    """Where what is done ends in an error, folders that it made and put nothing into go again."""
+    absent = [place for place in (folder / WORK, folder, *folder.parents) if not place.exists()]
+    try:
+        yield
+    except BaseException:
+        for place in absent:
+            with contextlib.suppress(OSError):  # it holds something, or was never made
+                place.rmdir()
+        raise
+
+
 def claim(folder: Path, anew: bool | None = None) -> None:
     """Makes the folder, or checks that what is in it came from here and is as it was written.
 
