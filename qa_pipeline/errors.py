@@ -55,8 +55,12 @@ class Interrupted(KeyboardInterrupt):
 
 _PACKAGES = (
     *("torch", "transformers", "tokenizers", "safetensors", "huggingface_hub", "accelerate", "peft", "datasets"),
-    *("numpy", "yaml", "pyarrow"),
+    *("evaluate", "numpy", "pyarrow", "yaml", "jsonschema", "regex", "pysbd", "datasketch", "bm25s", "rapidfuzz"),
+    *("filelock", "charset_normalizer", "tqdm"),
 )
+"""The modules that the package cannot do without. Others are asked for where they are needed, with a message there."""
+_DISTRIBUTIONS = {"yaml": "pyyaml", "huggingface_hub": "huggingface-hub", "charset_normalizer": "charset-normalizer"}
+"""Names on the package index, where they differ from the module's."""
 _DEBUG_SETTINGS = (["underflow_overflow"], ["tpu_metrics_debug"])
 
 
@@ -148,9 +152,9 @@ def _output_is_closed() -> bool:
 
 def missing_package(error: ImportError) -> str:
     """One line on a required package that cannot be imported: by which Python, why, and what to run."""
-    own = Path(__file__).resolve().parents[1] / ".venv" / "bin" / "python"
+    home = Path(__file__).resolve().parents[1]
+    own = home / ".venv" / "bin" / "python"
     other = f", or use {own}" if own.exists() and Path(sys.prefix) != own.parents[1] else ""
-    return (
-        f"{sys.executable} cannot import {(error.name or '').split('.')[0]} ({error}); "
-        f"run: {sys.executable} -m pip install -r requirements.txt{other}"
-    )
+    module = (error.name or "").split(".")[0]
+    wanted = "-r requirements.txt" if (home / "requirements.txt").exists() else _DISTRIBUTIONS.get(module, module)
+    return f"{sys.executable} cannot import {module} ({error}); run: {sys.executable} -m pip install {wanted}{other}"

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import qa_pipeline
 from qa_pipeline import artifacts
 from qa_pipeline.console import show_plain_lines
 from qa_pipeline.data import DataReport, Example, load_examples, measure_lengths, write_squad
@@ -164,6 +165,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m qa_pipeline", description="Prepares data for extractive question answering."
     )
+    parser.add_argument("--version", action="version", version=f"qa-pipeline {qa_pipeline.__version__}")
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error")  # taken by run_script
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
 

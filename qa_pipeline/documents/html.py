@@ -37,7 +37,7 @@ def read_html(markup: str, name: str) -> tuple[str, str | None]:
     templates, navigation, and the page's own header and footer unless they have a heading of the first order or a
     number in them. Where all of this leaves nothing, only scripts, styles and templates are left out.
     """
-    with library(name, "HTML", "beautifulsoup4 and lxml"):
+    with library(name, "HTML", "beautifulsoup4", "lxml"):
         import lxml  # noqa: F401  # the parser that is asked for below
         from bs4 import BeautifulSoup
 
