@@ -1,7 +1,7 @@
 """From a file in nearly any shape to canonical, verified examples and a report of what was done to them."""
 
 from qa_pipeline.data.alignment import Aligned, Rejected, align_answer
-from qa_pipeline.data.example import Answers, Example, ids_of
+from qa_pipeline.data.example import Answers, Example, ids_of, is_labelled
 from qa_pipeline.data.lengths import LengthReport, measure_lengths
 from qa_pipeline.data.loading import load_examples, to_squad, write_squad
 from qa_pipeline.data.report import DataReport
@@ -17,6 +17,7 @@ __all__ = [
     "Rejected",
     "align_answer",
     "ids_of",
+    "is_labelled",
     "load_examples",
     "measure_lengths",
     "split_by_document",

@@ -36,3 +36,8 @@ class Example(TypedDict):
 def ids_of(example: Example) -> list[str]:
     """The ids that share the prediction of an example: its own, and those of the rows merged into it."""
     return [example["id"], *example.get("merged_ids", ())]
+
+
+def is_labelled(example: Example) -> bool:
+    """Whether it has an answer, or is known to have none; of data for prediction some, or all, are neither."""
+    return bool(example["answers"]["text"] or example["is_impossible"])
