@@ -249,8 +249,8 @@ def human_rows(cell: str, seed: int, train: list[Any]) -> list[Any]:
 
 def generated(dataset: str, cell: str, seed: int, train: list[Any], arguments: argparse.Namespace) -> list[Any]:
     """What the command makes of the contexts of `train`; of its rows nothing but contexts and articles is read."""
+    from qa_pipeline.cli.generate import generate_command
     from qa_pipeline.data import load_examples, write_squad
-    from qa_pipeline.generation_command import generate_command
 
     articles = articles_of(train) if KIND[dataset] == "xquad" else [row.get("title", "") for row in train]
     article = {row["context"]: title for row, title in zip(train, articles, strict=True)}

@@ -19,15 +19,16 @@ ORDER = [
     {"wording"},
     {"errors"},
     {"artifacts", "yaml_reader"},
+    {"text"},
     {"arguments", "console"},
     {"metrics", "data"},
-    {"mock"},
+    {"documents", "mock"},
     {"preprocess", "generation"},
     {"modeling"},
     {"process", "postprocess"},
     {"predictor", "run"},
     {"compare"},
-    {"ask", "generation_command"},
+    {"ask"},
     {"cli"},
     {"__init__", "__main__"},
 ]
@@ -74,7 +75,9 @@ LIGHT = [
     "wording",
     "artifacts",
     "yaml_reader",
+    "text",
     "data",
+    "documents",
     "metrics",
     "mock",
     "preprocess",
@@ -83,7 +86,7 @@ LIGHT = [
     "compare",
     "ask",
     "generation",
-    "cli",
+    "cli.main",
 ]
 
 

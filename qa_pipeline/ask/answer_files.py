@@ -17,7 +17,7 @@ from qa_pipeline import artifacts
 from qa_pipeline.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
-    from qa_pipeline.data.documents import Document
+    from qa_pipeline.documents.reading import Document
     from qa_pipeline.predictor import Answer
 
 ENDINGS = (".json", ".jsonl", ".csv", ".tsv")

@@ -29,8 +29,8 @@ from qa_pipeline.ask.scoring import ScoredAnswers, with_every_id
 from qa_pipeline.ask.terminal import metrics_table, reply_dict, reply_text, shown, uses_colour
 from qa_pipeline.console import show_plain_lines
 from qa_pipeline.data import Example, is_labelled
-from qa_pipeline.data.documents import Document
 from qa_pipeline.data.fingerprint import fingerprint
+from qa_pipeline.documents.reading import Document
 from qa_pipeline.errors import ConfigError, QAError
 from qa_pipeline.metrics import calibration_error, resampling_of, score_rows
 from qa_pipeline.wording import counted, plain

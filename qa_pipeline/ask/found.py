@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any
 
-from qa_pipeline.data.documents import Document
+from qa_pipeline.documents.reading import Document
 from qa_pipeline.predictor.answer import Answer, distinct, spans_needed
 
 ROOM_FOR_DISTINCT = 40

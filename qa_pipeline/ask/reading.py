@@ -9,7 +9,7 @@ from typing import Any
 from qa_pipeline.ask.arguments import PredictArguments
 from qa_pipeline.ask.question_lists import lacks_contexts
 from qa_pipeline.data import DataReport, Example, load_examples
-from qa_pipeline.data.documents import Document, read_documents
+from qa_pipeline.documents.reading import Document, read_documents
 from qa_pipeline.errors import DataError
 from qa_pipeline.wording import plain
 

@@ -13,9 +13,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
-from qa_pipeline.data.folding import Folded, fold, is_whole
 from qa_pipeline.data.loose import LooseAnswer
 from qa_pipeline.data.offsets import BYTES, PLAIN, UTF16, Counting
+from qa_pipeline.text.folding import Folded, fold, is_whole
 
 EXACT = "exact"
 """The answer is where the source says."""

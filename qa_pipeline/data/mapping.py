@@ -17,11 +17,11 @@ from qa_pipeline.data.answer_shapes import (
     is_plain,
 )
 from qa_pipeline.data.field_mapping import FieldMapping, Paths
-from qa_pipeline.data.folding import whole_characters
 from qa_pipeline.data.loose import BadRow, LooseAnswer, LooseExample, RawRow
 from qa_pipeline.data.marks import is_missing, is_not_given
 from qa_pipeline.data.nested import describe
 from qa_pipeline.data.paths import MISSING, find
+from qa_pipeline.text.folding import whole_characters
 
 _OPPOSITES = frozenset({"answerable", "possible", "unanswerable", "impossible"})
 _SENTINEL = re.compile(r"[A-Z][A-Z_]{7,}")

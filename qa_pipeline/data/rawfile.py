@@ -20,8 +20,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import IO, Any, cast
 
-from qa_pipeline.data.text_encoding import detect, name_of
 from qa_pipeline.errors import DataError
+from qa_pipeline.text.encoding import detect, name_of
 
 HEAD_BYTES = 65536
 MAX_LINE_BYTES = 64 * 2**20

@@ -13,12 +13,12 @@ from qa_pipeline.data import alignment
 from qa_pipeline.data.alignment import Aligned, align_answer
 from qa_pipeline.data.conventions import Conventions, Merge
 from qa_pipeline.data.example import Example
-from qa_pipeline.data.folding import fold_case, is_whole, whole_characters
 from qa_pipeline.data.labels import keep_answers
 from qa_pipeline.data.loose import BadRow, LooseAnswer, LooseExample
 from qa_pipeline.data.marks import Mark, is_missing, mark_of
 from qa_pipeline.data.report import MEANINGS, DataReport
 from qa_pipeline.errors import DataError
+from qa_pipeline.text.folding import fold_case, is_whole, whole_characters
 
 REPAIR, DROP, ERROR = "repair", "drop", "error"
 POLICIES = (REPAIR, DROP, ERROR)

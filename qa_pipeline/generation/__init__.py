@@ -1,5 +1,6 @@
 """Documents or a prompt in, SQuAD data out: `python -m qa_pipeline generate`."""
 
+from qa_pipeline.documents.passage import Passage, passage_id
 from qa_pipeline.generation.types import (
     Backend,
     Completion,
@@ -7,11 +8,9 @@ from qa_pipeline.generation.types import (
     Failure,
     Generator,
     Message,
-    Passage,
     Rejected,
     Request,
     UsageSoFar,
-    passage_id,
 )
 
 __all__ = [

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from qa_pipeline.arguments.config_files import COMMAND_LINE, Given, Problem, nearest
-from qa_pipeline.data.text_encoding import encoding_fault
-from qa_pipeline.generation.cloze.spans import GROUPS, TYPES
+from qa_pipeline.generation.questions.cloze.spans import GROUPS, TYPES
 from qa_pipeline.generation.types import MOST_UNANSWERABLE
+from qa_pipeline.text.encoding import encoding_fault
 
 FILTERS = ("length", "leaked", "deictic", "overlap", "near_duplicate", "round_trip")
 """In the order in which they are named in reports. Alignment with the source ("verbatim") cannot be switched off."""

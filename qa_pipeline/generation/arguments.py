@@ -12,11 +12,11 @@ from typing import Any, ClassVar, Literal
 from qa_pipeline.arguments.config_files import COMMAND_LINE, Problem, raise_problems
 from qa_pipeline.arguments.setting_types import settings_of, split_names
 from qa_pipeline.arguments.sources import read_sources
-from qa_pipeline.data.documents import SUFFIXES
+from qa_pipeline.documents.files import JSONL_SUFFIXES
+from qa_pipeline.documents.reading import SUFFIXES
 from qa_pipeline.errors import ConfigError
 from qa_pipeline.generation.argument_checks import FILTERS, faults, parse_shard
-from qa_pipeline.generation.cloze.spans import GROUPS as ANSWER_GROUPS
-from qa_pipeline.generation.documents.files import JSONL_SUFFIXES
+from qa_pipeline.generation.questions.cloze.spans import GROUPS as ANSWER_GROUPS
 from qa_pipeline.generation.types import MOST_UNANSWERABLE
 
 _USUAL_NAMES = {

@@ -11,9 +11,9 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
+from qa_pipeline.documents.passages import rank
 from qa_pipeline.errors import DataError
 from qa_pipeline.generation.dedup import drop_duplicates, without_repeats_of
-from qa_pipeline.generation.documents.passages import rank
 from qa_pipeline.generation.rows import Row
 
 SPLITS = ("train", "validation", "test")

@@ -21,7 +21,7 @@ from functools import lru_cache
 from typing import Any
 
 from qa_pipeline.generation.rows import Row
-from qa_pipeline.generation.text import normalised, stretch_around, words
+from qa_pipeline.text.words import normalised, stretch_around, words
 
 NUM_PERM = 64
 _LSH_SLACK = 0.2  # MinHash guesses; below the threshold by this much it still proposes

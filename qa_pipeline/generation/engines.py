@@ -8,16 +8,17 @@ from functools import partial
 from typing import Any
 
 from qa_pipeline.data import Example
+from qa_pipeline.documents.passage import Passage, passage_id
 from qa_pipeline.errors import ConfigError, DataError
 from qa_pipeline.generation.arguments import Settings
-from qa_pipeline.generation.cloze.spans import GROUPS
 from qa_pipeline.generation.dataset import make_dataset as choose_rows
 from qa_pipeline.generation.filters import make_filters
 from qa_pipeline.generation.job import Engine, choice_of
+from qa_pipeline.generation.questions.cloze.spans import GROUPS
 from qa_pipeline.generation.rows import Row
 from qa_pipeline.generation.run import check
-from qa_pipeline.generation.spec.specification import Specification, builtin_domain
-from qa_pipeline.generation.types import Draft, Passage, Rejected, passage_id
+from qa_pipeline.generation.specification.specification import Specification, builtin_domain
+from qa_pipeline.generation.types import Draft, Rejected
 from qa_pipeline.mock import DOMAINS, SPLITS
 from qa_pipeline.mock import make_dataset as make_mock
 
@@ -48,8 +49,8 @@ def cloze_engine(
     Raises:
         ConfigError: a setting that it does not know or that is out of range.
     """
-    from qa_pipeline.generation.cloze import ClozeGenerator
-    from qa_pipeline.generation.cloze.options import OPTION_NAMES
+    from qa_pipeline.generation.questions.cloze import ClozeGenerator
+    from qa_pipeline.generation.questions.cloze.options import OPTION_NAMES
 
     options: dict[str, Any] = dict(settings.generation.cloze_ingredients or {})  # type: ignore[arg-type]
     own = ("questions_per_context", "unanswerable_fraction", "answer_types", "language", "seed", "options")
@@ -213,7 +214,7 @@ def _self_train(
     rows: list[Row],
 ) -> tuple[list[Row], Counter[str]]:
     """Rounds of training on one half and judging the other; what is adopted passes the filters like the rest."""
-    from qa_pipeline.generation.cloze import Collection, self_train
+    from qa_pipeline.generation.questions.cloze import Collection, self_train
 
     drafts = [
         Draft(row.passage, row.question, row.answer, row.evidence, row.start, row.generator, row.details)

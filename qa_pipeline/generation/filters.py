@@ -11,8 +11,8 @@ from dataclasses import dataclass, replace
 
 from qa_pipeline.generation.arguments import FilterArguments
 from qa_pipeline.generation.rows import Row
-from qa_pipeline.generation.text import STOPWORDS, contains_words, count_words, normalised, sentence_at
 from qa_pipeline.generation.types import Rejected
+from qa_pipeline.text.words import STOPWORDS, contains_words, count_words, normalised, sentence_at
 
 RowFilter = Callable[[Row], str | None]
 """A reason to refuse the row, or None."""

@@ -9,13 +9,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from qa_pipeline.documents.passage import Passage
 from qa_pipeline.generation.arguments import Settings
 from qa_pipeline.generation.backends.endpoint import known_keys, without_credentials
 from qa_pipeline.generation.dataset import Choice
 from qa_pipeline.generation.filters import Reader
 from qa_pipeline.generation.redaction import redacted
 from qa_pipeline.generation.rows import Row
-from qa_pipeline.generation.types import Backend, Generator, Passage
+from qa_pipeline.generation.types import Backend, Generator
 
 REPORT = "dataset_report.json"
 CARD = "README.md"

@@ -19,11 +19,12 @@ from typing import IO, Any
 
 from filelock import BaseFileLock, FileLock, Timeout
 
+from qa_pipeline.documents.passage import Passage
 from qa_pipeline.errors import ConfigError, DataError
 from qa_pipeline.generation.outputs import writing
 from qa_pipeline.generation.redaction import redacted
 from qa_pipeline.generation.rows import Row
-from qa_pipeline.generation.types import Passage, Rejected
+from qa_pipeline.generation.types import Rejected
 
 _SYNC_SECONDS = 0.5
 

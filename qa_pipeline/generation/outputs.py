@@ -18,7 +18,7 @@ from qa_pipeline import artifacts
 from qa_pipeline.errors import ConfigError, DataError
 from qa_pipeline.generation.dataset import SPLITS
 from qa_pipeline.generation.job import CARD, REPORT, SPECIFICATION, WORK
-from qa_pipeline.generation.spec.specification import Specification
+from qa_pipeline.generation.specification.specification import Specification
 
 FILES = (*(f"{split}.json" for split in SPLITS), CARD)
 _WRITING = "writing.json"

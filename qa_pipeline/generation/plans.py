@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from itertools import chain
 
+from qa_pipeline.documents.passages import choose_shard, choose_subset
 from qa_pipeline.generation.backends.limits import estimate
-from qa_pipeline.generation.documents.passages import choose_shard, choose_subset
 from qa_pipeline.generation.job import Job
-from qa_pipeline.generation.llm.generator import LLMGenerator
-from qa_pipeline.generation.llm.passages import imagined_passages, imagined_requests
-from qa_pipeline.generation.llm.setup import passages_needed, passages_wanted, prices_of
-from qa_pipeline.generation.spec.specification import Specification
+from qa_pipeline.generation.questions.llm.generator import LLMGenerator
+from qa_pipeline.generation.questions.llm.passages import imagined_passages, imagined_requests
+from qa_pipeline.generation.questions.llm.setup import passages_needed, passages_wanted, prices_of
+from qa_pipeline.generation.specification.specification import Specification
 
 
 def plan(job: Job, specification: Specification | None) -> str:

@@ -13,8 +13,8 @@ from qa_pipeline.generation.filters import mean_overlap
 from qa_pipeline.generation.reasons import meaning
 from qa_pipeline.generation.redaction import redacted
 from qa_pipeline.generation.rows import Row
-from qa_pipeline.generation.text import count_words, normalised
 from qa_pipeline.generation.types import UsageSoFar
+from qa_pipeline.text.words import count_words, normalised
 from qa_pipeline.wording import counted
 
 FORMAT = 1

@@ -10,7 +10,7 @@ from functools import cached_property
 from typing import Any
 
 from qa_pipeline.data import Example
-from qa_pipeline.generation.types import Passage
+from qa_pipeline.documents.passage import Passage
 
 KEY_DIGITS = 20
 _INNER = ("document_start", "split", "pages")  # of a passage's metadata: for this package only

@@ -15,10 +15,11 @@ from pathlib import Path
 from typing import Any
 
 from qa_pipeline.data.loading import squad_bytes
+from qa_pipeline.documents.passage import Passage
+from qa_pipeline.documents.passages import choose_shard, choose_subset, rank
 from qa_pipeline.errors import BackendError, DataError
 from qa_pipeline.generation.card import dataset_card
 from qa_pipeline.generation.dataset import Choice, make_dataset
-from qa_pipeline.generation.documents.passages import choose_shard, choose_subset, rank
 from qa_pipeline.generation.filters import RowFilter, apply_filters, make_filters, round_trip
 from qa_pipeline.generation.job import (
     CARD,
@@ -38,7 +39,7 @@ from qa_pipeline.generation.quotes import place
 from qa_pipeline.generation.report import make_report, usage_facts
 from qa_pipeline.generation.rows import Row
 from qa_pipeline.generation.shards import Shard, write_shard
-from qa_pipeline.generation.types import Draft, Passage, Rejected
+from qa_pipeline.generation.types import Draft, Rejected
 from qa_pipeline.wording import counted
 
 logger = logging.getLogger(__name__)

@@ -16,11 +16,11 @@ from pathlib import Path
 from typing import Any
 
 from qa_pipeline import artifacts
+from qa_pipeline.documents.passage import Passage
 from qa_pipeline.errors import DataError
 from qa_pipeline.generation.journal import differences
 from qa_pipeline.generation.outputs import writing
 from qa_pipeline.generation.rows import Row
-from qa_pipeline.generation.types import Passage
 
 FORMAT = 1
 _OF_ALL = ("documents", "passages")  # facts of the whole input, which every shard repeats

@@ -6,31 +6,14 @@ files: those belong to the command (`qa_pipeline.generation.run`), which checks 
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-PASSAGE_ID_DIGITS = 12
+from qa_pipeline.documents.passage import Passage
 
 MOST_UNANSWERABLE = 0.9
 """The greatest share of unanswerable questions: above it a data set has hardly an answer to learn from."""
-
-
-def passage_id(document: str, text: str) -> str:
-    """The stable name of a passage: the first 12 hexadecimal digits of the SHA-256 of document id and text."""
-    return hashlib.sha256(f"{document}\0{text}".encode("utf-8", "surrogatepass")).hexdigest()[:PASSAGE_ID_DIGITS]
-
-
-@dataclass(frozen=True)
-class Passage:
-    """A stretch of one document that questions are asked about."""
-
-    id: str  # see passage_id
-    document: str  # the document's id; splits never share one
-    text: str
-    title: str = ""
-    metadata: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

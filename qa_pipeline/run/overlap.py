@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from qa_pipeline.data import Example
-from qa_pipeline.data.folding import fold_case
+from qa_pipeline.text.folding import fold_case
 
 
 class Contexts:

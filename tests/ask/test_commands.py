@@ -16,7 +16,7 @@ from qa_pipeline.ask import commands
 from qa_pipeline.ask.commands import main
 from qa_pipeline.ask.found import ask_all
 from qa_pipeline.ask.terminal import shown
-from qa_pipeline.data.documents import Document, Page
+from qa_pipeline.documents.reading import Document, Page
 from qa_pipeline.errors import ModelError, run_script
 from qa_pipeline.predictor.answer import distinct
 from tests.ask.fakes import CONTEXT, WordFinder, data_file

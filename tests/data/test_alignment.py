@@ -20,8 +20,8 @@ from qa_pipeline.data.alignment import (
     Rejected,
     align_answer,
 )
-from qa_pipeline.data.folding import fold, is_whole
 from qa_pipeline.data.loose import LooseAnswer
+from qa_pipeline.text.folding import fold, is_whole
 
 # Letters, accents (composed and not), ligatures, full width, quotes, dashes, spaces, CJK, Hangul, Arabic, emoji, marks.
 ALPHABET = (

@@ -19,13 +19,13 @@ import pyarrow.parquet as parquet
 from qa_pipeline.arguments.config_files import read_config_file
 from qa_pipeline.ask.question_lists import read_questions
 from qa_pipeline.data import load_examples
-from qa_pipeline.data.document_formats import read_markdown
 from qa_pipeline.data.mapping_spec import read_mapping
+from qa_pipeline.documents.formats import read_markdown
 from qa_pipeline.errors import QAError
 from qa_pipeline.generation.arguments import parse_generation_arguments
 from qa_pipeline.generation.backends.chat_api import Answer, Fault, read_answer
-from qa_pipeline.generation.llm.parsing import ParseError, read_items
-from qa_pipeline.generation.prompts.schemas import SCHEMAS
+from qa_pipeline.generation.questions.llm.parsing import ParseError, read_items
+from qa_pipeline.generation.questions.llm.prompts.schemas import SCHEMAS
 from tests.data.made import check_invariant
 from tests.data.reading import FLAT, SQUAD
 

@@ -6,7 +6,8 @@ import hashlib
 import random
 from collections.abc import Iterator, Sequence
 
-from qa_pipeline.generation.types import Draft, Passage, Rejected, passage_id
+from qa_pipeline.documents.passage import Passage, passage_id
+from qa_pipeline.generation.types import Draft, Rejected
 
 TOWNS = [
     "Arlen",

@@ -6,10 +6,10 @@ import json
 
 import pytest
 
-from qa_pipeline.cli import main
+from qa_pipeline.cli.main import main
 from qa_pipeline.errors import ConfigError, DataError
 from qa_pipeline.generation.arguments import parse_generation_arguments
-from qa_pipeline.generation.cloze.options import ClozeOptions
+from qa_pipeline.generation.questions.cloze.options import ClozeOptions
 from qa_pipeline.generation.types import MOST_UNANSWERABLE
 from tests.generation.fakes import document
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from qa_pipeline.cli import main
+from qa_pipeline.cli.main import main
 from qa_pipeline.data import load_examples
 from qa_pipeline.errors import ConfigError
 from qa_pipeline.generation.arguments import parse_generation_arguments

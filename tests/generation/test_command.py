@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 import yaml
 
-from qa_pipeline.cli import main
+from qa_pipeline.cli.main import main
 from qa_pipeline.data import load_examples, validate
 from qa_pipeline.errors import ConfigError, DataError
 from qa_pipeline.generation.arguments import parse_generation_arguments
-from qa_pipeline.generation.prompts import get_prompt
+from qa_pipeline.generation.questions.llm.prompts import get_prompt
 from tests.generation.fakes import document
 
 
@@ -198,8 +198,8 @@ def test_lists_and_plans_ask_nothing_and_need_no_key(tmp_path, capsys, monkeypat
 
 
 def test_passages_are_slices_of_their_document():
-    from qa_pipeline.generation.documents.passages import cut
-    from qa_pipeline.generation.text import count_words
+    from qa_pipeline.documents.passages import cut
+    from qa_pipeline.text.words import count_words
 
     text = (
         "# One\n\n"

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 import yaml
 
-from qa_pipeline.cli import main
+from qa_pipeline.cli.main import main
 from qa_pipeline.data import load_examples
 from qa_pipeline.errors import ConfigError
-from tests.data.test_documents import make_pdf
+from tests.documents.test_reading import make_pdf
 from tests.generation.fakes import document
 from tests.generation.server import Reply, ScriptedServer, like_a_model
 

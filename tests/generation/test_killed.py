@@ -9,7 +9,7 @@ import sys
 import time
 from pathlib import Path
 
-from qa_pipeline.cli import main
+from qa_pipeline.cli.main import main
 from tests.generation.fakes import document
 from tests.generation.server import Reply, ScriptedServer, like_a_model
 
@@ -32,7 +32,7 @@ def stopping(function, after=False):
     return wrapped
 
 from qa_pipeline import artifacts
-from qa_pipeline.cli import main
+from qa_pipeline.cli.main import main
 from qa_pipeline.generation import journal, run
 from qa_pipeline.generation.backends import cache
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from qa_pipeline.cli import main
+from qa_pipeline.cli.main import main
 from qa_pipeline.errors import DataError
 from qa_pipeline.generation import launches
 from tests.generation.fakes import document

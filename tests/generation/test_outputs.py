@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from qa_pipeline import artifacts
-from qa_pipeline.cli import main
+from qa_pipeline.cli.main import main
 from qa_pipeline.errors import ConfigError
 from qa_pipeline.generation.outputs import FILES
 from qa_pipeline.generation.run import generate

@@ -6,13 +6,14 @@ import random
 
 import pytest
 
+from qa_pipeline.documents.passage import Passage, passage_id
 from qa_pipeline.generation.dataset import Choice, make_dataset
 from qa_pipeline.generation.dedup import drop_duplicates, repeats, same_question, without_repeats_of
 from qa_pipeline.generation.filters import ReaderAnswer, round_trip
 from qa_pipeline.generation.quotes import place
 from qa_pipeline.generation.rows import Row
-from qa_pipeline.generation.text import STOPWORDS, stretch_around
-from qa_pipeline.generation.types import Draft, Passage, passage_id
+from qa_pipeline.generation.types import Draft
+from qa_pipeline.text.words import STOPWORDS, stretch_around
 from tests.generation.fakes import FakeGenerator, document, passages
 
 

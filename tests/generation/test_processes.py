@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from qa_pipeline.cli import main
+from qa_pipeline.cli.main import main
 from qa_pipeline.data import load_examples
 from tests.generation.backends.tiny_chat import save_tiny_chat
 from tests.generation.fakes import document

@@ -9,10 +9,10 @@ import time
 
 import pytest
 
-from qa_pipeline.data.folding import fold_case
 from qa_pipeline.run.overlap import Contexts, asked_in_both
 from qa_pipeline.run.run import run_qa
 from qa_pipeline.run.splits import load_splits
+from qa_pipeline.text.folding import fold_case
 from tests.conftest import read_json
 from tests.run.made import parsed, settings
 

@@ -16,10 +16,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from qa_pipeline.data.folding import whole_characters
 from qa_pipeline.errors import BackendError
 from qa_pipeline.generation.backends.limits import Spent
 from qa_pipeline.generation.types import Completion, Request
+from qa_pipeline.text.folding import whole_characters
 
 FORMAT = 1
 

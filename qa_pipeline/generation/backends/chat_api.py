@@ -10,13 +10,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from qa_pipeline.data.folding import whole_characters
 from qa_pipeline.generation.backends.endpoint import clean, named, without_credentials
 from qa_pipeline.generation.backends.limits import Spent
 from qa_pipeline.generation.backends.reply_size import ReplyError
 from qa_pipeline.generation.backends.retries import FATAL, PASSING, UNKNOWN, WRONG_PLACE, retry_after
 from qa_pipeline.generation.redaction import without_keys
 from qa_pipeline.generation.types import Completion, Request
+from qa_pipeline.text.folding import whole_characters
 
 _ONE_ANSWER = "one answer to each request is read; for more questions, set questions_per_context"
 OWN_FIELDS = {

@@ -12,10 +12,10 @@ from collections.abc import Sequence
 from typing import Any
 from urllib.parse import SplitResult, unquote, urlsplit, urlunsplit
 
-from qa_pipeline.data.folding import whole_characters
 from qa_pipeline.errors import BackendError
 from qa_pipeline.generation.backends.reply_size import ACCEPTED, cap_reply
 from qa_pipeline.generation.redaction import secrets_in, without_what_looks_like_keys
+from qa_pipeline.text.folding import whole_characters
 
 _LONGEST_DETAIL = 300  # characters
 

@@ -9,11 +9,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from qa_pipeline.data.folding import whole_characters
 from qa_pipeline.generation.backends.account import Account
 from qa_pipeline.generation.backends.cache import Cache
 from qa_pipeline.generation.backends.limits import Limits, Prices, Spent
 from qa_pipeline.generation.types import Completion, Failure, Request, UsageSoFar
+from qa_pipeline.text.folding import whole_characters
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ import tracemalloc
 
 import pytest
 
-from qa_pipeline.cli import main
+from qa_pipeline.cli.main import main
 from qa_pipeline.errors import BackendError
 from qa_pipeline.generation.backends import Cache, reply_size
 from qa_pipeline.generation.backends.chat_api import Answer, Fault, read_answer

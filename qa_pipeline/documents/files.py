@@ -1,0 +1,251 @@
+"""Reads documents and JSONL files as texts to cut passages from. What cannot be read is left out and noted, by name.
+
+Files that are named must be there and be no JSON; what is in them need not be readable while any other file is.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from qa_pipeline.data.rawfile import missing_file, reading
+from qa_pipeline.documents.reading import SUFFIXES, list_files, read_document
+from qa_pipeline.errors import DataError
+from qa_pipeline.text.encoding import name_of
+from qa_pipeline.text.folding import whole_characters
+from qa_pipeline.wording import counted
+
+JSONL_SUFFIXES = frozenset({".jsonl", ".ndjson"})
+TEXT_KEYS = ("text", "context", "content", "body")
+MOST_NAMED = 10
+
+
+@dataclass(frozen=True)
+class SourceText:
+    """One text.
+
+    Attributes:
+        document: id: the file's name (without the folder that was given), for a JSONL row with the row's id or number.
+        title: as the file says, else its name without the ending; of a row as it says.
+        text: all of it.
+        metadata: goes into every passage.
+    """
+
+    document: str
+    title: str
+    text: str
+    metadata: dict[str, Any] = field(default_factory=dict)
+
+
+def source_texts(
+    sources: Sequence[str], notes: list[str], leave: str | None = None, encoding: str | None = None
+) -> Iterator[SourceText]:
+    """The texts of files and folders, one at a time: documents first, then JSONL files.
+
+    Args:
+        sources: files and folders.
+        notes: takes what was left out and why, complete when the last text has been taken.
+        leave: a folder whose files are passed over where they lie in one of `sources`: the output of this command.
+        encoding: of text and HTML; None: found out.
+
+    Raises:
+        DataError: a file that is named is not there or is JSON, or no file can be read.
+    """
+    refuse_missing(sources)
+    data = " ".join(source for source in sources if _is_json(Path(source)))
+    if data:
+        raise DataError(
+            f"{data}: JSON is data and no document. The contexts of labelled data: --contexts_from {data}. Texts: save "
+            'them as .jsonl, with {"text": ...} on each line'
+        )
+    if any(_inside(Path(source), leave) for source in sources):
+        leave = None  # the documents lie in it, and not the other way round
+    listing = list_files(sources, SUFFIXES | JSONL_SUFFIXES)
+    files = [(path, named) for path, named in listing.files if named or not _inside(path, leave)]
+    others = [path for path in listing.others if not _inside(path, leave)]
+    folders = [Path(source) for source in sources if Path(source).is_dir()]
+    names = _names([path for path, _ in files] + others, folders)
+    bad: list[str] = []
+    guessed: dict[str, list[str]] = {}
+    titles: set[str] = set()
+    for path, _ in sorted(files, key=lambda file: _is_jsonl(file[0])):
+        try:
+            if _is_jsonl(path):
+                texts = _rows(path, names[path], notes)
+            else:
+                texts = [_whole(path, names[path], guessed, titles, encoding)]
+        except DataError as error:
+            if len(files) == 1:
+                raise
+            bad.append(f"{names[path]} ({str(error).removeprefix(f'{path}: ')})")
+            continue
+        yield from map(_with_whole_characters, texts)
+    if len(bad) == len(files):
+        raise DataError(f"none of {len(files):,} documents can be read: {some(bad) or 'there is none'}")
+    if bad:
+        notes.append(f"{counted(len(bad), 'file')} left out: {some(bad)}")
+    if others:
+        shown = some([names[path] for path in others])
+        data = ", labelled data with --contexts_from" if any(map(_ends_in_json, others)) else ""
+        notes.append(
+            f"{counted(len(others), 'file')} not read, by the ending of the name: {shown}; a text is read when it is "
+            f"named itself{data}"
+        )
+    for found, files_of_it in guessed.items():
+        notes.append(
+            f"{counted(len(files_of_it), 'file')} not in UTF-8, read as {name_of(found)}: {some(files_of_it)}; if "
+            "letters look wrong, name the encoding (--encoding ENCODING) or convert with iconv -f ENCODING -t UTF-8 IN "
+            "> OUT"
+        )
+
+
+def _with_whole_characters(one: SourceText) -> SourceText:
+    """Without the halves of characters that JSON and names of files can hold and no file takes."""
+    return replace(
+        one,
+        document=whole_characters(one.document),
+        title=whole_characters(one.title),
+        text=whole_characters(one.text),
+    )
+
+
+def some(names: Sequence[str]) -> str:
+    """The first names, and how many more there are."""
+    more = f"; and {len(names) - MOST_NAMED:,} more" if len(names) > MOST_NAMED else ""
+    return "; ".join(names[:MOST_NAMED]) + more
+
+
+def refuse_missing(sources: Sequence[str]) -> None:
+    """Raises DataError where there are no such files or folders, and names them all."""
+    missing = [source for source in sources if not os.path.exists(source)]
+    if missing:
+        start = "" if all(map(os.path.isabs, missing)) else f" (relative paths start at {os.getcwd()})"
+        raise DataError("; ".join(str(missing_file(source)) for source in missing) + start)
+
+
+def _ends_in_json(path: Path) -> bool:
+    return path.suffix.lower() == ".json"
+
+
+def _is_json(path: Path) -> bool:
+    """Whether a file is JSON by name and content, or has it on its first line."""
+    if not _ends_in_json(path) or not path.is_file():
+        return False
+    with reading(str(path)):
+        content = path.read_bytes().strip()
+    for part in (content, content.partition(b"\n")[0]):
+        with contextlib.suppress(ValueError, RecursionError):
+            return isinstance(json.loads(part), (dict, list))
+    return False
+
+
+def _is_jsonl(path: Path) -> bool:
+    return path.suffix.lower() in JSONL_SUFFIXES
+
+
+def _inside(path: Path, folder: str | None) -> bool:
+    return folder is not None and Path(os.path.realpath(path)).is_relative_to(os.path.realpath(folder))
+
+
+def _names(paths: Sequence[Path], folders: Sequence[Path]) -> dict[Path, str]:
+    """The name of each file without the folder it was found in; the whole path where two would have one name."""
+    short = {path: _short_name(path, folders) for path in paths}
+    uses = Counter(short.values())
+    return {path: name if uses[name] == 1 else path.as_posix() for path, name in short.items()}
+
+
+def _short_name(path: Path, folders: Sequence[Path]) -> str:
+    for folder in folders:
+        if path.is_relative_to(folder):
+            return path.relative_to(folder).as_posix()
+    return path.name
+
+
+def _whole(path: Path, name: str, guessed: dict[str, list[str]], titles: set[str], encoding: str | None) -> SourceText:
+    """A document, whatever its format.
+
+    Its title is its own: rows of one title are taken to be of one document, and templates leave their title in many.
+    """
+    document = read_document(path, encoding=encoding)
+    if document.guessed:
+        guessed.setdefault(str(document.encoding), []).append(name)
+    metadata: dict[str, Any] = {"pages": True} if document.pages else {}
+    title = document.title or path.stem
+    if title in titles:
+        title = f"{title} ({name})"
+    titles.add(title)
+    return SourceText(name, title, document.text, metadata)
+
+
+def _rows(path: Path, name: str, notes: list[str]) -> list[SourceText]:
+    """The rows of a JSONL file that have a text; the others are noted.
+
+    Raises:
+        DataError: the file cannot be read, or no row has a text.
+    """
+    rows: list[tuple[int, str, dict[str, Any]]] = []
+    bad: list[str] = []
+    for number, line in enumerate(_lines(path), 1):
+        if line.strip():
+            text, row = _text(line)
+            if row is None:
+                bad.append(f"line {number}: {text}")
+            else:
+                rows.append((number, text, row))
+    if not rows:
+        raise DataError(
+            f'{path}: expected a text or {{"text": ...}} on each line, and none has one: {some(bad) or "it is empty"}'
+        )
+    if bad:
+        notes.append(f"{name}: {len(bad):,} of {len(bad) + len(rows):,} rows left out, {some(bad)}")
+    identities = {number: row.get("document", row.get("id")) for number, _, row in rows}
+    taken = {str(identity) for identity in identities.values() if identity is not None}
+    texts = []
+    for number, text, row in rows:
+        line_name = f"line {number}" if str(number) in taken else str(number)
+        identity = line_name if identities[number] is None else str(identities[number])
+        texts.append(SourceText(f"{name}:{identity}", str(row.get("title") or ""), text))
+    return texts
+
+
+def _lines(path: Path) -> list[str]:
+    try:
+        return path.read_text(encoding="utf-8-sig").split("\n")
+    except FileNotFoundError:
+        raise missing_file(str(path)) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(f"{path}: cannot be read as UTF-8 text: {error}") from error
+
+
+def _text(line: str) -> tuple[str, dict[str, Any] | None]:
+    """The text of a row and its fields; or what is wrong with it, and None."""
+    try:
+        value = json.loads(line)
+    except (ValueError, RecursionError) as error:
+        return f"not JSON ({str(error) or type(error).__name__})", None
+    if isinstance(value, str):
+        value = {"text": value}
+    if not isinstance(value, dict):
+        return f"{_in_words(value)} instead of a text or an object", None
+    given = [key for key in TEXT_KEYS if key in value]
+    for key in given:
+        if isinstance(value[key], str) and value[key].strip():
+            return value[key], value
+    if given:
+        return " and ".join(f'"{key}" is {_in_words(value[key])}' for key in given), None
+    return f'no "text", found the keys {", ".join(list(value)[:MOST_NAMED]) or "none"}', None
+
+
+def _in_words(value: Any) -> str:
+    if value is None:
+        return "null"
+    if isinstance(value, str):
+        return "blank"
+    names: dict[type, str] = {bool: "a truth value", int: "a number", float: "a number", list: "a list"}
+    return names.get(type(value), "an object")

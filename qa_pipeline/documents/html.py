@@ -1,0 +1,164 @@
+"""The text of HTML, through Beautiful Soup, which is imported when needed."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+from qa_pipeline.documents.formats import library, own_title
+from qa_pipeline.documents.table_rows import CELL
+
+_SILENT = {
+    *("script", "style", "noscript", "template", "head", "iframe", "object", "canvas", "video", "audio", "nav"),
+    *("annotation", "annotation-xml"),  # of a formula: its source
+    *("defs", "desc", "metadata", "symbol", "title"),  # of a drawing; a page's own title is in its head
+}
+_FRAME = {"header", "footer"}  # of the page, unless they are inside of its content
+_CONTENT = ("main", "article")
+_FRAME_ROLES = {"banner", "contentinfo"}
+_NAVIGATION_ROLES = {"navigation", "menu", "menubar"}
+_BETWEEN = {"mfrac": "/", "msup": "^", "msub": "_"}
+"""What a formula shows by where it puts its second part."""
+_BLOCKS = {
+    *("address", "article", "aside", "blockquote", "body", "caption", "center", "dd", "details", "div", "dl", "dt"),
+    *("fieldset", "figcaption", "figure", "footer", "form", "h1", "h2", "h3", "h4", "h5", "h6", "header", "hr", "html"),
+    *("li", "main", "ol", "p", "pre", "section", "summary", "table", "tbody", "tfoot", "thead", "tr", "ul"),
+    *("button", "dialog", "legend", "menu", "optgroup", "option", "select", "textarea"),
+}
+_PARAGRAPHS = {"p", "h1", "h2", "h3", "h4", "h5", "h6", "table", "ul", "ol", "dl", "pre", "blockquote", "section"}
+
+
+def read_html(markup: str, name: str) -> tuple[str, str | None]:
+    """What a reader of the page can read, and its title.
+
+    A line for each block, an empty one between paragraphs; white space as a browser shows it. What is closed or hidden
+    is read, because a reader can open it: answers behind questions, tabs, menus of choices. Left out: scripts, styles,
+    templates, navigation, and the page's own header and footer unless they have a heading of the first order or a
+    number in them. Where all of this leaves nothing, only scripts, styles and templates are left out.
+    """
+    with library(name, "HTML", "beautifulsoup4 and lxml"):
+        import lxml  # noqa: F401  # the parser that is asked for below
+        from bs4 import BeautifulSoup
+
+    # A declaration of the encoding would be in the way: the text is decoded already.
+    soup = BeautifulSoup(re.sub(r"^\s*<\?xml[^>]*\?>", "", markup.lstrip("\ufeff")), "lxml")
+    title = own_title(soup.title.get_text()) if soup.title else None
+    return _shown(soup, _is_silent) or _shown(soup, _is_no_text), title
+
+
+def _shown(soup: Any, is_silent: Callable[[Any, bool], bool]) -> str:
+    """The text of a page without the elements that are silent."""
+    writer = _Writer()
+    # With a stack of our own: pages nest deeper than Python's. "framed": a header or footer around it is read.
+    stack: list[tuple[Any, bool, bool]] = [(soup, False, False)]
+    while stack:
+        node, leaving, framed = stack.pop()
+        if isinstance(node, str) and type(node).__name__ == "str":
+            writer.write(node)
+            continue
+        tag = node.name
+        if leaving:
+            writer.close(tag)
+        elif tag is None:
+            if type(node).__name__ == "NavigableString":  # not a comment, a doctype or CDATA
+                writer.write(str(node))
+        elif not is_silent(node, framed):
+            writer.open(tag)
+            children = list(node.contents)
+            if tag in _BETWEEN:
+                children = [child for child in children if child.name]
+                children[1:1] = [_BETWEEN[tag]] * (len(children) > 1)
+            stack.append((node, True, framed))
+            framed = framed or _is_frame(node)
+            stack.extend((child, False, framed) for child in reversed(children))
+    return writer.text()
+
+
+def _is_no_text(node: Any, framed: bool) -> bool:
+    return node.name in ("script", "style", "template", "head")
+
+
+def _is_silent(node: Any, framed: bool) -> bool:
+    if node.name in _SILENT or str(node.get("role", "")).lower() in _NAVIGATION_ROLES:
+        return True
+    # Libraries for formulas give them twice: as MathML, and drawn.
+    if node.get("aria-hidden") == "true" and (node.find_previous_sibling() or node.find_next_sibling()):
+        around = [*node.find_previous_siblings(limit=2), *node.find_next_siblings(limit=2)]
+        if any(each.name == "math" or each.find("math") is not None for each in around):
+            return True
+    if framed or not _is_frame(node) or node.find_parent(_CONTENT) is not None or node.find("h1") is not None:
+        return False
+    return not any(character.isdigit() for character in node.get_text())
+
+
+def _is_frame(node: Any) -> bool:
+    return node.name in _FRAME or str(node.get("role", "")).lower() in _FRAME_ROLES
+
+
+class _Writer:
+    """Gathers text into lines as a browser lays it out."""
+
+    def __init__(self) -> None:
+        self.parts: list[str] = []
+        self.breaks = 0  # line ends that are due before the next text
+        self.space = False  # a space is due before the next text
+        self.preformatted = 0
+        self.rows: list[list[int]] = []  # of the open rows: where in `parts` each cell began
+
+    def open(self, tag: str) -> None:
+        if tag == "br":
+            self.parts.append("\n")
+            self.space = False
+        elif tag in ("td", "th") and self.rows:
+            self._cell(self.rows[-1])
+        else:
+            self._block(tag)
+        if tag == "tr":
+            self.rows.append([])
+        self.preformatted += tag == "pre"
+
+    def close(self, tag: str) -> None:
+        self._block(tag)
+        self.preformatted -= tag == "pre"
+        if tag == "tr":
+            self.rows.pop()
+
+    def _cell(self, cells: list[int]) -> None:
+        """Goes on in the same line after a cell that has one line; other cells are the page's layout, not data."""
+        if cells and not any("\n" in part for part in self.parts[cells[-1] + 1 :]):
+            if len(self.parts) == cells[-1] and self.parts and self.breaks:  # an empty cell at the row's beginning
+                self.parts.append("\n" * self.breaks)
+            self.parts.append(CELL)
+            self.breaks = 0
+        elif cells:
+            self.breaks = max(self.breaks, 1)
+        self.space = False
+        cells.append(len(self.parts))
+
+    def _block(self, tag: str) -> None:
+        if tag in _BLOCKS:
+            self.breaks = max(self.breaks, 2 if tag in _PARAGRAPHS and not self.rows else 1)
+            self.space = False
+
+    def write(self, text: str) -> None:
+        if self.preformatted:
+            shown = text
+        else:
+            shown = re.sub(r"[ \t\r\n\f]+", " ", text)
+            if shown.startswith(" "):
+                self.space, shown = True, shown[1:]
+        if not shown:
+            return
+        if self.breaks and self.parts and self.parts[-1] != CELL:
+            self.parts.append("\n" * self.breaks)
+        elif self.space and self.parts and not self.parts[-1].endswith(("\n", " ")):
+            self.parts.append(" ")
+        self.breaks, self.space = 0, False
+        if not self.preformatted and shown.endswith(" "):
+            self.space, shown = True, shown[:-1]
+        self.parts.append(shown)
+
+    def text(self) -> str:
+        lines = "\n".join(line.rstrip(" \t") for line in "".join(self.parts).split("\n"))
+        return re.sub(r"\n{3,}", "\n\n", lines).strip("\n")

@@ -1,0 +1,150 @@
+"""The text of PDF content, through pypdf, which is imported when needed. Raises DataError for whatever is wrong."""
+
+from __future__ import annotations
+
+import io
+import logging
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from qa_pipeline.documents.formats import library, own_title, short
+from qa_pipeline.documents.hyphens import join_hyphenated
+from qa_pipeline.documents.page_furniture import without_furniture
+from qa_pipeline.documents.table_rows import with_rows
+from qa_pipeline.errors import DataError
+
+logger = logging.getLogger(__name__)
+
+_LIGATURES = str.maketrans({"ﬀ": "ff", "ﬁ": "fi", "ﬂ": "fl", "ﬃ": "ffi", "ﬄ": "ffl", "ﬅ": "st", "ﬆ": "st", "\0": " "})
+_LEFTWARD = re.compile("[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufeff]")
+_SHORT = 40
+"""A line that may be a cell of a table."""
+_MOST_FIELDS = 10_000
+
+
+def read_pdf(content: bytes, name: str) -> tuple[list[str], str | None]:
+    """The text of each page ("" for a page without), and the title.
+
+    Less headers and footers. Tables row by row; what is written in a form's fields and in notes on the page comes after
+    the text of its page. A warning names the pages without text where others have some.
+    """
+    with library(name, "PDF", "pypdf"):
+        import pypdf
+    logging.getLogger("pypdf").setLevel(logging.ERROR)  # it warns of every small fault that it mends
+    try:
+        reader = pypdf.PdfReader(io.BytesIO(content))
+        if reader.is_encrypted and not reader.decrypt(""):
+            raise DataError(f"{name}: is protected by a password; save it without one, for example with qpdf --decrypt")
+        pages = [_page_text(page) for page in reader.pages]
+        title = reader.metadata.title if reader.metadata else None
+        written = [list(_written(page)) for page in reader.pages]
+    except DataError:
+        raise
+    except pypdf.errors.DependencyError as error:
+        raise DataError(
+            f'{name}: is encrypted with AES, which needs one more package: pip install "pypdf[crypto]"'
+        ) from error
+    except Exception as error:  # a damaged file makes the library fail in any way: KeyError, TypeError, recursion ...
+        raise DataError(f"{name}: not a readable PDF, it may be damaged or cut short ({short(error)})") from error
+    pages = without_furniture(join_hyphenated(pages))
+    pages = ["\n".join([page] * bool(page) + lines) for page, lines in zip(pages, written, strict=True)]
+    empty = [number for number, page in enumerate(pages, 1) if not page.strip()]
+    if empty and len(empty) < len(pages):
+        one = len(empty) == 1
+        logger.warning(
+            "%s: page%s %s of %d hold%s no text; %s, make %s text with OCR, for example with ocrmypdf --skip-text",
+            name,
+            "" if one else "s",
+            _ranges(empty),
+            len(pages),
+            "s" if one else "",
+            "if it is a scan or a picture" if one else "if they are scans or pictures",
+            "it" if one else "them",
+        )
+    return pages, own_title(title)
+
+
+def _page_text(page: Any) -> str:
+    """One page: ligatures as letters, tables row by row, no trailing space."""
+    text = _clean(page.extract_text())
+    few = sum(len(line) < _SHORT for line in text.split("\n")) < 4
+    if few or _LEFTWARD.search(text):  # nothing that may be a table, or a script that layout mode does not order
+        return text
+    try:
+        shown = page.extract_text(extraction_mode="layout", layout_mode_space_vertically=False)
+    except Exception:  # the text is read; only its layout is beyond the library
+        return text
+    # Ligatures only: cleaning would take the blanks between cells away.
+    return with_rows(text, shown.translate(_LIGATURES).replace("\xad", ""))
+
+
+def _clean(text: str) -> str:
+    text = text.translate(_LIGATURES).encode("utf-8", "replace").decode("utf-8")
+    text = "\n".join(line.rstrip(" \t\r") for line in text.replace("\xad\n", "").replace("\xad", "").split("\n"))
+    return re.sub(r"[ \t]{1000,}", " ", text).strip()
+
+
+def _written(page: Any) -> Iterator[str]:
+    """What somebody wrote on a page: values of a form's fields, and free text."""
+    given = page.get("/Annots")
+    notes = given.get_object() if given is not None else None
+    seen: set[tuple[str, str]] = set()
+    for entry in list(notes or ())[:_MOST_FIELDS]:
+        note = entry.get_object()
+        if not hasattr(note, "get"):
+            continue
+        if note.get("/Subtype") == "/FreeText":
+            name, value = "", _text(note.get("/Contents"))
+        elif note.get("/Subtype") == "/Widget":
+            name, value = _field(note)
+        else:
+            continue
+        if value and (name, value) not in seen:  # each circle of a choice has the name and value of all
+            seen.add((name, value))
+            yield f"{name}: {value}" if name else value
+
+
+def _field(note: Any) -> tuple[str, str]:
+    """The name and value of a field: its label for readers where it has one. ("", "") for none, and for a password."""
+    found: dict[str, Any] = {}
+    for _ in range(20):  # a field inherits from the one above it; a damaged file may go in a circle
+        for key in ("/FT", "/V", "/TU", "/T", "/Ff"):
+            if key in note and key not in found:
+                found[key] = note[key].get_object() if hasattr(note[key], "get_object") else note[key]
+        parent = note.get("/Parent")
+        if parent is None:
+            break
+        note = parent.get_object()
+    kind, value = found.get("/FT"), found.get("/V")
+    flags = found["/Ff"] if isinstance(found.get("/Ff"), int) else 0
+    name = " ".join((_text(found.get("/TU")) or _text(found.get("/T"))).split()).removesuffix(":")
+    if kind == "/Sig" or (kind == "/Tx" and flags & 1 << 13):
+        return "", ""
+    if kind == "/Btn":
+        chosen = _text(value).removeprefix("/")
+        return (name, chosen) if chosen and chosen != "Off" and not flags & 1 << 16 else ("", "")
+    values = value if isinstance(value, list) else [value]
+    return name, ", ".join(filter(None, map(_text, values)))
+
+
+def _text(value: Any) -> str:
+    """A text of the file; a long one is a stream."""
+    if hasattr(value, "get_object"):
+        value = value.get_object()
+    if hasattr(value, "get_data"):
+        value = value.get_data()
+    if isinstance(value, bytes):
+        value = value.decode("utf-8", "replace")
+    return _clean(value.replace("\r\n", "\n").replace("\r", "\n")) if isinstance(value, str) else ""
+
+
+def _ranges(numbers: list[int]) -> str:
+    """1, 2, 3, 7 as "1-3, 7"."""
+    parts: list[list[int]] = []
+    for number in numbers:
+        if parts and number == parts[-1][-1] + 1:
+            parts[-1][1:] = [number]
+        else:
+            parts.append([number])
+    return ", ".join("-".join(map(str, part)) for part in parts)

@@ -1,0 +1,222 @@
+"""Reads documents (text, Markdown, HTML, PDF, Word) as plain text with known pages. Knows nothing of questions.
+
+HTML, PDF and Word need the "documents" extra: pip install "qa-pipeline[documents]". Importing this needs nothing.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+from bisect import bisect_right
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NamedTuple
+
+from qa_pipeline.data.rawfile import missing_file, reading
+from qa_pipeline.documents.formats import read_markdown
+from qa_pipeline.documents.html import read_html
+from qa_pipeline.documents.pdf import read_pdf
+from qa_pipeline.documents.word import read_docx
+from qa_pipeline.errors import DataError
+from qa_pipeline.text.encoding import decode
+
+logger = logging.getLogger(__name__)
+
+MARKDOWN_SUFFIXES = frozenset({".md", ".markdown", ".mdx"})
+TEXT_SUFFIXES = MARKDOWN_SUFFIXES | {".txt", ".text", ".rst", ".adoc", ".asciidoc", ".org", ".textile"}
+HTML_SUFFIXES = frozenset({".html", ".htm", ".xhtml"})
+SUFFIXES = TEXT_SUFFIXES | HTML_SUFFIXES | {".pdf", ".docx"}
+"""What is read in a folder. A file that is named itself may have any name: PDF and Word are known by their content."""
+
+PAGE_BREAK = "\n\n"
+
+_FOREIGN = (
+    (b"\xd0\xcf\x11\xe0", "an old .doc file or a Word file with a password; save it as .docx without one"),
+    (b"{\\rtf", "an RTF file; save it as .docx or .txt"),
+    (b"\x1f\x8b", "gzip-compressed; unpack it first"),
+    (b"\x89PNG", "a picture; make it text first with OCR"),
+    (b"\xff\xd8\xff", "a picture; make it text first with OCR"),
+    (b"version https://git-lfs", "a Git LFS pointer, not the file; fetch it with git lfs pull"),
+)
+
+
+class Page(NamedTuple):
+    """One page of a document: its number from 1, and its characters in the text, end exclusive."""
+
+    number: int
+    start: int
+    end: int
+
+
+@dataclass(frozen=True)
+class Document:
+    """One document.
+
+    Attributes:
+        text: all of it; never blank.
+        source: the file's name as it was given or found.
+        pages: in order, without gaps except PAGE_BREAK; empty where the format has no pages.
+        title: as the file itself says, or None.
+        encoding: how a text or HTML file was decoded; None for other formats.
+        guessed: nothing said that this was the encoding; it may be another one.
+    """
+
+    text: str
+    source: str
+    pages: list[Page] = field(default_factory=list)
+    title: str | None = None
+    encoding: str | None = None
+    guessed: bool = False
+
+    def page_at(self, position: int) -> int | None:
+        """The number of the page that has this character of the text; None where there are no pages."""
+        place = bisect_right([page.start for page in self.pages], position)
+        return self.pages[place - 1].number if place else None
+
+
+class Listing(NamedTuple):
+    """What sources hold: files to read, each with whether it was named itself, and the other files of folders."""
+
+    files: list[tuple[Path, bool]]
+    others: list[Path]
+
+
+def read_document(path: str | Path, *, encoding: str | None = None) -> Document:
+    """Reads one file.
+
+    PDF: lines as they stand on the page less headers and footers, tables by row, words that a line's end cuts joined,
+    values of forms, pages kept. Word: paragraphs and tables in their order, notes and boxes after their paragraph,
+    headers and footers once. HTML: what a reader of the page can open, without scripts, styles and navigation. Cells of
+    a table's row are separated by " | ". Markdown: as it is, less YAML front matter, whose title is the document's.
+    Anything else is text and is taken as it is.
+
+    Args:
+        path: the file. Its content decides where that is possible, then the name's ending.
+        encoding: of text and HTML; None: as `text_encoding.decode` finds it.
+
+    Raises:
+        DataError: there is no such file, or it is damaged, protected by a password, empty, a scan without text, not a
+            document, or of a format that needs a package which is not installed.
+    """
+    path, name = Path(path), str(path)
+    with reading(name):
+        if path.is_dir():
+            raise DataError(f"{name}: is a folder; read_documents reads all of its files")
+        try:
+            content = path.read_bytes()
+        except FileNotFoundError:
+            raise missing_file(name) from None
+        except ValueError as error:  # a NUL in the name
+            raise DataError(f"{name!r}: not the name of a file") from error
+    document = _read(content, path.suffix.lower(), name, encoding)
+    if not document.text.strip():
+        scanned = "it may be a scan: make it text first, for example with ocrmypdf" if document.pages else "it is blank"
+        raise DataError(f"{name}: holds no text; {scanned}")
+    return document
+
+
+def read_documents(
+    sources: str | Path | Iterable[str | Path],
+    *,
+    skip_bad: bool = False,
+    found: list[str] | None = None,
+    encoding: str | None = None,
+) -> Iterator[Document]:
+    """Reads files, and the documents in folders, one at a time.
+
+    Args:
+        sources: files and folders. Of a folder and the folders in it every file with one of SUFFIXES is read, by name;
+            hidden ones are not. A file that is there twice is read once.
+        skip_bad: leave out files of folders that cannot be read, with a warning each. A file that is named itself must
+            be readable.
+        found: takes the names of the files that are about to be read, before the first one is.
+        encoding: as `read_document`.
+
+    Raises:
+        DataError: as `read_document`; or a folder holds no document, or (skip_bad) none that can be read.
+    """
+    listed = list_files(sources).files
+    if found is not None:
+        found += [str(path) for path, _ in listed]
+    bad, count = "", 0
+    for path, named in listed:
+        try:
+            document = read_document(path, encoding=encoding)
+        except DataError as error:
+            if named or not skip_bad:
+                raise
+            logger.warning("left out: %s", error)
+            bad = str(error)
+            continue
+        count += 1
+        yield document
+    if not count:
+        raise DataError(f"none of {len(listed)} documents can be read; the last: {bad}")
+
+
+def list_files(sources: str | Path | Iterable[str | Path], suffixes: Collection[str] = SUFFIXES) -> Listing:
+    """Every file once: those that are named, and of folders those with one of the suffixes, by name; no hidden ones.
+
+    Raises:
+        DataError: a folder holds no such file, or cannot be read; or no source was given.
+    """
+    sources = [sources] if isinstance(sources, (str, Path)) else sources
+    files: dict[str, tuple[Path, bool]] = {}
+    others: list[Path] = []
+    for source in sources:
+        path = Path(source)
+        if not path.is_dir():
+            files[os.path.realpath(path)] = (path, True)
+            continue
+        with reading(str(path)):
+            visible = sorted(
+                each
+                for each in path.rglob("*")
+                if not any(part.startswith((".", "~$")) for part in each.relative_to(path).parts) and each.is_file()
+            )
+        inside = [each for each in visible if each.suffix.lower() in suffixes]
+        if not inside:
+            raise DataError(
+                f"{path}: holds no document; expected files ending in {', '.join(sorted(suffixes))}, found "
+                f"{', '.join(each.name for each in visible[:5]) or 'none'}{' ...' if len(visible) > 5 else ''}"
+            )
+        others += [each for each in visible if each.suffix.lower() not in suffixes]
+        for each in inside:
+            files.setdefault(os.path.realpath(each), (each, False))
+    if not files:
+        raise DataError("no document was given; name files or folders")
+    return Listing(list(files.values()), [each for each in others if os.path.realpath(each) not in files])
+
+
+def _read(content: bytes, suffix: str, name: str, encoding: str | None) -> Document:
+    """The document in a file's bytes."""
+    if not content.strip():
+        raise DataError(f"{name}: is empty")
+    for magic, what in _FOREIGN:
+        if content.startswith(magic):
+            raise DataError(f"{name}: expected a document, found {what}")
+    if content.lstrip()[:5] == b"%PDF-" or suffix == ".pdf":
+        return _paged(*read_pdf(content, name), name)
+    if content.startswith(b"PK") or suffix == ".docx":
+        text, title = read_docx(content, name)
+        return Document(text, name, title=title)
+    is_html = suffix in HTML_SUFFIXES or (
+        suffix not in TEXT_SUFFIXES and re.match(rb"\s*(<!doctype html|<html)", content[:1000], re.IGNORECASE)
+    )
+    text, found, guessed = decode(content, name, is_html=bool(is_html), encoding=encoding)
+    title = None
+    if is_html:
+        text, title = read_html(text, name)
+    elif suffix in MARKDOWN_SUFFIXES:
+        text, title = read_markdown(text)
+    return Document(text, name, title=title, encoding=found, guessed=guessed)
+
+
+def _paged(texts: list[str], title: str | None, name: str) -> Document:
+    pages, position = [], 0
+    for number, text in enumerate(texts, 1):
+        pages.append(Page(number, position, position + len(text)))
+        position += len(text) + len(PAGE_BREAK)
+    return Document(PAGE_BREAK.join(texts), name, pages, title)

@@ -1,0 +1,220 @@
+"""Answers of lower-case text: noun phrases, and clauses that a cue opens ("in order to ...", "by ...ing", "if ...")."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from qa_pipeline.generation.questions.cloze import lexicon
+from qa_pipeline.generation.questions.cloze.sentences import Sentence
+from qa_pipeline.generation.questions.cloze.spans import Span
+from qa_pipeline.generation.questions.cloze.words import Word, is_content, runs
+
+MOST_PHRASE_WORDS = 6
+LEAST_CLAUSE_WORDS, MOST_CLAUSE_WORDS = 3, 25
+_ENDS = frozenset(".;:?!—–")
+_CONDITIONS = lexicon.word_set("if when unless once whenever until")
+_NOT_PURPOSE = lexicon.word_set(
+    "you us we me him her it them how what where when which whether able want wish need have has had used necessary "
+    "entitled required agree possible likely right opportunity ability subject reluctant willing unable easy "
+    "difficult hard"
+)
+_ADJECTIVE_ENDS = ("al", "ive", "ous", "ful", "ible", "able", "less", "ary", "ian", "ese", "er", "ior", "ic", "lar")
+
+_NOT_LAST = ("adv", "ing", "verb", "num")
+"""Kinds of words that no noun phrase ends with."""
+
+
+def noun_phrases(words: Sequence[Word]) -> list[tuple[int, int]]:
+    """Runs (first word, end exclusive) of nouns and adjectives without articles and possessives in front."""
+    found = []
+    for first, last in runs(words, lambda i: _in_phrase(words, i, i), lambda i, first: _in_phrase(words, i, first)):
+        end = last
+        while end > first and (words[end - 1].kind in _NOT_LAST or words[end - 1].lower == "online"):
+            end -= 1
+        if end > first and words[end - 1].lower not in lexicon.EMPTY_NOUNS and end - first <= MOST_PHRASE_WORDS:
+            found.append((first, end))
+    return found
+
+
+def _in_phrase(words: Sequence[Word], i: int, first: int) -> bool:
+    word = words[i]
+    if i > first and word.start - words[i - 1].end > 1:
+        return False
+    if word.kind in ("word", "cap"):
+        return True
+    # A participle or a number inside a phrase: "targeted ads", "three wars"; not as its end.
+    before = words[i - 1] if i else None
+    follows = words[i + 1] if i + 1 < len(words) else None
+    modifies = follows is not None and follows.kind == "word"
+    return word.kind == "verb" and before is not None and before.kind == "det" and modifies
+
+
+def phrase_spans(sentence: Sentence) -> Iterator[Span]:
+    """Noun phrases: "subject" before a verb at the beginning, "modified" for two words, "phrase" for the others."""
+    words = sentence.words
+    for first, end in noun_phrases(words):
+        content = sum(is_content(word) for word in words[first:end])
+        if not content or words[first].text[0].isupper() and first > 0:
+            continue
+        if end - first == 1 and (len(words[first].text) < 4 or words[first].lower.endswith(_ADJECTIVE_ENDS)):
+            continue
+        follows = words[end] if end < len(words) else None
+        if follows is not None and follows.text in ("'", "’") and follows.start == words[end - 1].end:
+            continue  # "residents' permits"
+        if follows is not None and follows.kind == "num" and follows.start == words[end - 1].end + 1:
+            continue  # "room 12"
+        if end - first == 1 and _says_little(words, first):
+            continue
+        told = first and words[first - 1].lower in ("and", "or", ",") and lexicon.is_base(words[first].lower)
+        if told and end - first == 2:
+            continue  # "or contact support"
+        rate = first > 1 and words[first - 1].lower in ("a", "an", "each", "every") and words[first].lower in _SPANS
+        if rate and end - first == 1:
+            continue  # "twice a year"
+        if first and words[first - 1].lower in ("no", "not", "per"):
+            continue  # "at no charge", "per month": what is left says something else
+        before = words[first - 1] if first else None
+        if before is not None and before.kind in ("ing", "verb", "det") and first > 1:
+            before = words[first - 2]
+        if before is not None and (before.kind == "num" or before.lower == "one"):
+            continue  # "three weeks", "ten working days", "£65 a year"
+        opening = all(word.kind in ("det", "adv", "conj") for word in words[:first])
+        kind = "phrase"
+        if opening and follows is not None and follows.kind == "prep" and follows.lower != "of":
+            continue  # "What by telephone are ...?"
+        if opening and follows is not None and follows.kind in ("verb", "aux"):
+            kind = "subject"
+        elif end - first == 2:
+            kind = "modified"
+        # "theorem of arithmetic": the phrase with its complement. "a fee of £12": neither.
+        if follows is None or follows.lower != "of":
+            yield Span(words[first].start, words[end - 1].end, kind)
+        elif end + 1 < len(words):
+            rest = noun_phrases(words[end + 1 : end + 1 + MOST_PHRASE_WORDS])
+            last = end + rest[0][1] if rest else end
+            longer = last + 1 < len(words) and words[last + 1].lower == "of"
+            if rest and not longer and (rest[0][0] == 0 or (rest[0][0] == 1 and words[end + 1].kind == "det")):
+                yield Span(words[first].start, words[last].end, "phrase")
+
+
+def _says_little(words: Sequence[Word], i: int) -> bool:
+    """Whether one word is no answer by itself: an adjective, a participle, half of an idiom."""
+    lower = words[i].lower
+    return (
+        lower in lexicon.ADJECTIVES
+        or lexicon.VERB_FORMS.get(lower, ("", ""))[1] == "past"
+        and not lexicon.is_base(lower)
+        or _in_idiom(words, i)
+    )
+
+
+def _in_idiom(words: Sequence[Word], i: int) -> bool:
+    """Whether a noun only makes one thing with its verb: "takes place"."""
+    return i > 0 and words[i].lower in _IDIOMS.get(lexicon.VERB_FORMS.get(words[i - 1].lower, ("",))[0], ())
+
+
+_SPANS = lexicon.word_set("second minute hour day night week month quarter season year")
+_IDIOMS = {
+    "take": lexicon.word_set("place part effect care advantage note account turn charge action shape office notice"),
+    "make": lexicon.word_set("sure use way sense"),
+    "give": lexicon.word_set("rise birth way notice effect"),
+    "play": lexicon.word_set("part"),
+    "keep": lexicon.word_set("track pace"),
+    "come": lexicon.word_set("force"),
+}
+"""Verb -> nouns that are not asked for."""
+
+
+def clause_spans(sentence: Sentence) -> Iterator[Span]:
+    """Clauses with a meaning that a cue gives away: purpose, manner, condition, reason, duration, examples."""
+    words = sentence.words
+    for i, word in enumerate(words):
+        found = _cue(words, i)
+        if found is None:
+            continue
+        kind, first = found
+        while first < len(words) and words[first].kind == "punct":
+            first += 1
+        end = _clause_end(words, first, stop_at_comma=kind != "examples" and (kind != "purpose" or i == 0))
+        if kind == "examples":
+            end = _list_end(words, first, end)
+        if LEAST_CLAUSE_WORDS <= end - first <= MOST_CLAUSE_WORDS:
+            yield Span(words[first].start, words[end - 1].end, kind)
+        if kind == "purpose" and word.lower == "to":
+            short = _clause_end(words, first, stop_at_comma=True)
+            if LEAST_CLAUSE_WORDS <= short - first <= MOST_CLAUSE_WORDS and short != end:
+                yield Span(words[first].start, words[short - 1].end, kind)
+
+
+def _cue(words: Sequence[Word], i: int) -> tuple[str, int] | None:
+    """(type, first word of the answer) of a clause that opens at word i."""
+    word, follows = words[i], words[i + 1] if i + 1 < len(words) else None
+    before = words[i - 1].lower if i else ""
+    if follows is None:
+        return None
+    if (
+        word.lower == "to"
+        and follows.kind in ("verb", "word")
+        and lexicon.VERB_FORMS.get(follows.lower, ("", ""))[1] == "base"
+    ):
+        if before in _NOT_PURPOSE or (i and words[i - 1].kind in ("verb", "aux")):
+            return None
+        return ("purpose", i - 2) if before == "order" and i >= 2 else ("purpose", i)
+    if word.lower == "for" and any(w.lower in ("purpose", "purposes") for w in words[i + 1 : i + 6]):
+        return "purpose", i
+    if word.lower in ("by", "through", "via") and follows.lower.endswith("ing") and follows.kind == "ing":
+        return "manner", i
+    if word.lower in _CONDITIONS and follows.kind in ("pron", "det", "word", "cap"):
+        return "condition", i
+    if word.lower == "because" or (word.lower == "due" and follows.lower == "to"):
+        return "reason", i + 1 if word.lower == "because" and follows.lower != "of" else i + 2
+    if word.lower == "as" and follows.lower == "long":
+        return "duration", i
+    if word.lower == "for" and follows.lower in ("as", "up") or (word.lower == "until" and follows.kind != "num"):
+        return "duration", i
+    if before == "such" and word.lower == "as":
+        return "examples", i + 1
+    if word.lower in ("including", "includes", "include") and follows.kind in ("det", "word", "cap", "pron"):
+        return "examples", i + 1
+    return None
+
+
+def _clause_end(words: Sequence[Word], first: int, stop_at_comma: bool) -> int:
+    """Where a clause ends (exclusive): the end of the sentence, a bracket, a comma that no list goes on behind."""
+    for i in range(first + 1, len(words)):
+        word = words[i]
+        if word.text in _ENDS and i + 1 - len(words) <= 0 and not (word.text == "." and i + 1 < len(words)):
+            return i
+        if word.text in "()[]":
+            return i
+        if word.text == "," and (stop_at_comma or _statement_follows(words, i + 1)):
+            return i
+        if i - first >= MOST_CLAUSE_WORDS:
+            return i
+    return len(words)
+
+
+def _list_end(words: Sequence[Word], first: int, end: int) -> int:
+    """Where a list of nouns ends (exclusive), given where its clause does: in front of a statement's verb."""
+    for i in range(first + 1, end):
+        word, follows = words[i], words[i + 1] if i + 1 < len(words) else None
+        infinitive = word.lower == "to" and follows is not None and follows.kind == "verb"
+        if word.kind == "aux" or word.lower in ("that", "which", "who", "where", "when", "but") or infinitive:
+            end = i
+            break
+        if word.kind == "verb" and words[i - 1].kind in ("word", "cap", "pron") and not word.lower.endswith("ed"):
+            end = i
+            break
+    while end > first and (words[end - 1].kind in ("punct", "conj", "prep", "det", "pron", "adv")):
+        end -= 1
+    return end
+
+
+def _statement_follows(words: Sequence[Word], i: int) -> bool:
+    """Whether a new statement begins at word i: a subject and a verb, or a relative clause."""
+    if i >= len(words):
+        return True
+    rest = words[i : i + 3]
+    return rest[0].lower in ("which", "who", "but", "we", "you", "they", "it", "i", "please") or (
+        len(rest) > 1 and rest[0].lower in ("and", "or") and rest[1].lower in ("we", "you", "they", "it", "that")
+    )

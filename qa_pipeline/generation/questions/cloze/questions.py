@@ -1,0 +1,259 @@
+"""Turns an answer and its clause into a question: a wh-word by answer type, the clause in question order, noise.
+
+The forms, from good English to none: the answer was the subject ("Who built the tower?"), the reader is told to do
+something ("What should you click?"), an auxiliary or a form of "do" is moved ("When did she build the tower?"), or the
+clause stays and the wh-word stands in for the answer ("She built what in 1910?").
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from qa_pipeline.generation.questions.cloze import lexicon
+from qa_pipeline.generation.questions.cloze.clauses import Clause
+from qa_pipeline.generation.questions.cloze.noise import NO_NOISE, Noise, add_noise
+from qa_pipeline.generation.questions.cloze.paring import is_half
+from qa_pipeline.generation.questions.cloze.spans import AMOUNTS, NAMED, THINGS
+from qa_pipeline.generation.questions.cloze.wh_words import wh_and_rest
+from qa_pipeline.generation.questions.cloze.words import Word, base_form, is_content, join
+
+MOST_WORDS = 24
+"""Longest question, in words of the clause that are kept."""
+LEAST_CONTENT = 3
+"""Words of content that are left of a question that is made shorter."""
+
+_LOOSE_ENDS = lexicon.word_set("and or but the a an which that who as between both")
+_SUBORDINATE = lexicon.word_set("which who whose when if where while because although though unless until whether once")
+_OF_WHOLE = lexicon.word_set("date year place purpose reason manner condition time duration")
+"""Types whose answer says something of a whole clause."""
+_WHEN_OR_WHY = _OF_WHOLE - {"place"}
+_PAIRED = AMOUNTS | THINGS | {"date", "year"}
+"""Types whose answer may be one end of "between ... and ..."."""
+IN_ORDER_SHARE = 0.9
+"""How often a question has the order of English ones where that can be made."""
+_PARTS = re.compile(r"\b(\w+)( \1\b)+", re.I)
+
+
+def general_question(
+    clause: Clause,
+    kind: str,
+    rng: np.random.Generator,
+    noise: Noise = NO_NOISE,
+    reword: Callable[[list[str]], list[str]] | None = None,
+    length: int | None = None,
+    told: bool = True,
+) -> tuple[str, str]:
+    """A question that the answer of the clause answers.
+
+    Args:
+        clause: words before the answer, of the answer and after it.
+        kind: the answer's type.
+        rng: chooses among templates and makes the noise.
+        noise: what is done to the words of the clause; the wh-word always stays.
+        reword: changes the words of the clause, e.g. from "we" to "the company".
+        length: words that the question should have at most; phrases at its end are left out for that, as far as enough
+            is left to ask with. None leaves nothing out.
+        told: whether the text speaks to its reader, so that a sentence that begins with a verb tells what to do.
+
+    Returns:
+        The question and the name of its form: "subject", "imperative", "named", "inverted", "in_place" or "apposition".
+    """
+    if (named := _apposition(clause, kind)) is not None:
+        return named, "apposition"
+    if kind in _PAIRED and is_half(clause.before, clause.after):
+        return "", "in_place"
+    wh, before, after = wh_and_rest(clause, kind, rng)
+    if length is not None:
+        after = _abridged(before, after, length - len(wh.split()) - len(before))
+    form, tokens = _order(before, after, kind, wh, clause.opens and (told or _is_order(clause.before)), rng)
+    if form == "named" or (form != "subject" and wh.endswith("the person who")):
+        short = "which" if form == "named" else "who"
+        wh, tokens = short, [short if token == wh else token for token in tokens]
+    if reword is not None:
+        tokens = reword(tokens)
+    if not tokens:
+        return "", form
+    position = tokens.index(wh) if wh in tokens else 0
+    left, right = tokens[:position], tokens[position + 1 :]
+    if len(left) + len(right) > MOST_WORDS:
+        left, right = left[-MOST_WORDS // 2 :], right[: MOST_WORDS - min(len(left), MOST_WORDS // 2)]
+    left, right = add_noise(left, rng, noise), add_noise(right, rng, noise)
+    while right and (right[-1] in _LOOSE_ENDS or not right[-1][0].isalnum()):
+        right.pop()
+    text = _PARTS.sub(r"\1", join([*left, wh, *right])).strip(" ,;:-–—.()")
+    return (text[:1].upper() + text[1:] + "?", form) if text else ("", form)
+
+
+def _abridged(before: list[Word], after: list[Word], room: int) -> list[Word]:
+    """`after` up to the last phrase that still has room; a verb and LEAST_CONTENT words of content are left."""
+    content = sum(is_content(word) for word in before)
+    verb = any(word.kind in ("aux", "verb") for word in before)
+    best = len(after)
+    for i in range(len(after) - 1, -1, -1):
+        cut = after[i].kind in ("prep", "conj", "punct") or after[i].lower in ("which", "who", "that", "where", "when")
+        kept = after[:i]
+        enough = content + sum(is_content(word) for word in kept) >= LEAST_CONTENT
+        if cut and enough and (verb or any(word.kind in ("aux", "verb") for word in kept)):
+            best = i
+            if i <= room:
+                break
+    return after[:best] if len(after) > room else after
+
+
+def _order(
+    before: list[Word], after: list[Word], kind: str, wh: str, told: bool, rng: np.random.Generator
+) -> tuple[str, list[str]]:
+    moved: list[Word] = []
+    # "In 1910, she built", "If it rains, take": what stands in front of the subject goes behind.
+    if before and (before[0].kind == "prep" or before[0].lower in ("if", "when", "although", "while")):
+        comma = next((i for i, word in enumerate(before) if word.text == ","), None)
+        if comma is not None:
+            moved, before = before[:comma], before[comma + 1 :]
+    texts = [_text(word) for word in before]
+    rest = [_text(word) for word in after]
+    tail = [_text(word) for word in moved]
+    bare = not any(is_content(word) or word.kind in ("aux", "verb") for word in before)
+    if bare and kind in _OF_WHOLE and after:  # "If it rains, take ...": the answer stood in front of the clause
+        order, statement = _imperative(after) if told else None, _invert(after)
+        if order is not None:
+            return "imperative", [wh, "should", "you", *order]
+        if statement is not None:
+            return "inverted", [wh, *statement]
+    relative = bool(after) and after[0].lower in ("that", "which", "who", "whose")
+    half = bool(after) and after[0].lower in ("and", "or") or bool(before) and before[-1].lower in ("and", "or")
+    half &= kind in THINGS | {"subject"} and not any(word.kind in ("aux", "verb") for word in before)
+    behind = bool(after) and after[0].kind == "prep" and kind in ("phrase", "subject", "modified")
+    if half or bare and (relative or behind or kind in _WHEN_OR_WHY):
+        return "subject", []  # "What and seniors pay?", "Who that was born here became king?", "When was closed?"
+    if bare:
+        if rest and kind == "subject" and after[0].kind == "verb" and lexicon.is_base(rest[0]):
+            rest[0] = lexicon.s_form(rest[0])  # "Who needs" of "lockers need"
+        return "subject", [wh, *rest, *tail]
+    order = _imperative(_last_predicate(before)) if told else None
+    if order is not None:
+        return "imperative", [wh, "should", "you", *order, *rest, *tail]
+    if (
+        after and after[0].text == "," and before[0].kind == "prep"
+    ):  # "To return a [device], customers need the receipt"
+        order, statement = _imperative(after[1:]) if told else None, _invert(after[1:])
+        if order is not None:
+            return "imperative", [wh, "should", "you", *order, *texts]
+        return ("inverted", [wh, *statement, *texts]) if statement is not None else ("in_place", [*texts, wh, *rest])
+    short_name = len(before) <= 3 and all(word.kind in ("det", "word", "cap") for word in before)
+    if short_name and after and after[0].kind in ("verb", "aux", "prep") and kind in NAMED:
+        return "named", [wh, *texts[sum(word.kind == "det" for word in before) :], *rest, *tail]
+    roll = rng.random()
+    # "Orders placed before [2 pm] are shipped": the answer stands in the subject, the verb before it is a participle.
+    in_subject = bool(after) and after[0].kind == "aux" and any(word.kind == "verb" for word in before)
+    inverted = _invert(before) if not in_subject else None
+    stranded = bool(before) and before[-1].kind == "prep"
+    if inverted is None and kind in _OF_WHOLE and not in_subject and not stranded:
+        inverted = _invert(before + after)
+        rest = [] if inverted is not None else rest
+    if inverted is not None and roll < IN_ORDER_SHARE:
+        return "inverted", [wh, *inverted, *rest, *tail]
+    return "in_place", [*tail, *texts, wh, *rest]
+
+
+def _apposition(clause: Clause, kind: str) -> str | None:
+    """The question "Who is the practice manager?" for "the practice manager, Joan Petty"; None for other places."""
+    before = clause.before
+    if kind != "person" or not before or before[-1].text != "," or (clause.after and clause.after[0].text != ","):
+        return None
+    first = len(before) - 1
+    while first and before[first - 1].kind == "word":
+        first -= 1
+    nouns = [word.text for word in before[first:-1]]
+    if len(nouns) < 2 or not first or before[first - 1].lower != "the":
+        return None
+    past = any(lexicon.VERB_FORMS.get(w.lower, ("", ""))[1] == "past" or w.lower in ("was", "were") for w in before)
+    past &= not any(word.kind == "aux" and word.lower not in ("was", "were", "had") for word in before)
+    return join(["Who", "was" if past else "is", "the", *nouns]) + "?"
+
+
+def _is_order(words: Sequence[Word]) -> bool:
+    """Whether a sentence that begins so tells to do something, whoever it speaks to: "Print the label"."""
+    return len(words) > 1 and lexicon.is_base(words[0].lower) and words[1].lower in lexicon.ARTICLES | {"your", "this"}
+
+
+def _last_predicate(words: list[Word]) -> list[Word]:
+    """What is told last: "bring the parcel" of "print the label and bring the parcel"."""
+    for i in range(len(words) - 2, 1, -1):
+        joins = words[i].lower in ("and", "then") and lexicon.is_base(words[i + 1].lower)
+        if joins and _imperative(words) is not None:
+            return words[i + 1 :]
+    return words
+
+
+def _imperative(words: Sequence[Word]) -> list[str] | None:
+    """The words of a clause that tells its reader to do something, "please" left out; None for others."""
+    words = words[1:] if words and words[0].lower == "please" else words
+    if not words or words[0].kind not in ("verb", "word"):
+        return None
+    form = lexicon.VERB_FORMS.get(words[0].lower)
+    if form is None or form[0] != words[0].lower:
+        return None
+    follows = words[1].kind if len(words) > 1 else "det"
+    noun = words[0].kind == "word" and words[0].lower not in lexicon.NOUN_VERBS
+    if words[0].text[0].isupper() and (follows == "cap" or noun):
+        return None  # a name
+    if follows not in ("det", "num", "pron", "adv", "cap") and words[0].kind == "word":
+        return None
+    return [words[0].lower, *(_text(word) for word in words[1:])] if follows not in ("aux", "verb") else None
+
+
+def _invert(words: Sequence[Word]) -> list[str] | None:
+    """The auxiliary, or "do" and the verb's base, in front of the subject. None: no verb found."""
+    for i, word in enumerate(words):
+        if not 0 < i <= 9 or word.kind not in ("aux", "verb") or words[i - 1].lower in ("to", "who", "which", "that"):
+            continue
+        if word.text in (",", ";"):
+            return None
+        if word.kind == "verb" and words[i - 1].kind in ("word", "cap") and _main_verb_follows(words, i):
+            continue
+        subject, rest = [_text(w) for w in words[:i]], [_text(w) for w in words[i + 1 :]]
+        commas = [k for k, w in enumerate(words[:i]) if w.text in ",;:"]
+        apposition = len(commas) == 2 and commas[1] == i - 1 and words[commas[0]].text == ","
+        if (
+            (commas and not apposition)
+            or words[0].lower in _SUBORDINATE
+            or not any(w.kind in ("word", "cap", "pron", "num") for w in words[:i])
+        ):
+            return None
+        main_have = word.lower in lexicon.HAVE and not any(w.kind == "verb" for w in words[i + 1 : i + 4])
+        if word.kind == "aux" and word.lower not in ("be", "been", "being", "am", "having") and not main_have:
+            return [word.lower, *subject, *rest]
+        if word.kind == "verb" or main_have:
+            base, auxiliary = (
+                ("have", {"had": "did", "has": "does"}.get(word.lower, "do")) if main_have else base_form(word)
+            )
+            if auxiliary == "did" and base == word.lower and _is_plural(words[i - 1]):
+                auxiliary = "do"  # "permits cost": as likely today as then
+            if auxiliary == "did" and i + 1 < len(words) and words[i + 1].lower == "by":
+                return None  # a participle without its auxiliary
+            return [auxiliary, *subject, base, *rest]
+    return None
+
+
+def _main_verb_follows(words: Sequence[Word], i: int) -> bool:
+    """Whether the verb at word i is a participle in the subject: "orders placed before noon are shipped"."""
+    if lexicon.VERB_FORMS.get(words[i].lower, ("", "past"))[1] != "past":
+        return False
+    for word in words[i + 1 :]:
+        if word.kind in ("punct", "conj", "verb") or word.lower in ("who", "which", "that", "what", "how"):
+            return False
+        if word.kind == "aux":
+            return True
+    return False
+
+
+def _is_plural(word: Word) -> bool:
+    return word.lower in lexicon.PLURALS or (word.lower.endswith("s") and not word.lower.endswith("ss"))
+
+
+def _text(word: Word) -> str:
+    """As written; the capital of a sentence's first word goes where the word is no name."""
+    return word.lower if word.kind in ("det", "pron", "prep", "conj", "adv", "aux") and word.text != "I" else word.text

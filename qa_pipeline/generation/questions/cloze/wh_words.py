@@ -1,0 +1,187 @@
+"""Chooses the wh-words of a question by answer type, and takes from its clause what they say already."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from qa_pipeline.generation.questions.cloze import lexicon
+from qa_pipeline.generation.questions.cloze.clauses import Clause
+from qa_pipeline.generation.questions.cloze.paring import pared
+from qa_pipeline.generation.questions.cloze.patterns import unit_question
+from qa_pipeline.generation.questions.cloze.spans import AMOUNTS, NAMED
+from qa_pipeline.generation.questions.cloze.words import Word
+
+WH_WORDS: dict[str, tuple[str, ...]] = {
+    "person": ("who", "who", "who", "which person", "what is the name of the person who"),
+    "organization": ("what", "who", "what organization", "which organization", "what group", "which company"),
+    "place": ("where", "where", "what place", "in what place", "which area", "what", "what country", "what city"),
+    "name": ("what", "what", "what", "who", "what name"),
+    "title": ("what", "what", "what work", "what title"),
+    "date": ("when", "when", "on what date", "what date"),
+    "year": ("when", "when", "in what year", "what year", "in which year"),
+    "time": ("when", "at what time", "what time"),
+    "century": ("when", "in what century", "what century", "in which period"),
+    "percent": ("what percentage", "how much", "what percent", "how many"),
+    "money": ("how much", "how much", "how much money", "what amount"),
+    "phone": ("what phone number", "which phone number", "what number", "what telephone number"),
+    "number": ("how many",),
+    "ordinal": ("which", "what"),
+    "purpose": ("why", "why", "why", "for what purpose", "for what reason"),
+    "reason": ("why", "why", "for what reason", "because of what"),
+    "manner": ("how", "how", "in what way", "by what means"),
+    "condition": ("when", "when", "under what circumstances", "in what case", "under which conditions"),
+    "duration": ("how long", "for how long", "until when"),
+    "examples": ("what are examples of", "what", "which", "what are some of"),
+    "subject": ("what",),
+    "modified": ("what", "what"),
+    "phrase": ("what", "what"),
+}
+_TIME_PREPOSITIONS = lexicon.word_set("in on at during since by from until around before after")
+_PLACE_PREPOSITIONS = lexicon.word_set("in at near to within throughout")
+_CLASSED = lexicon.word_set("organization place name title")
+CLASS_SHARE = 0.5
+"""How often a name is asked for by its class: "what party" for "Liberal Party"."""
+_ABOUT = lexicon.word_set("about approximately around nearly almost roughly over only some just")
+_MEASURED = lexicon.word_set("tall high long wide deep old thick heavy large big")
+_SPANNING = lexicon.word_set("for after within before in until")
+_COMPARED = lexicon.word_set("up more less fewer longer shorter older younger higher lower greater smaller")
+_TOTALS = lexicon.word_set("total average maximum minimum sum number lot score population")
+_DOERS = ("ers", "ors", "ists", "ians", "ees", "ents")
+"""Ends of words for people, in the plural."""
+_THINGS_IN_ERS = lexicon.word_set(
+    "orders offers lockers containers numbers papers letters computers servers powers centers towers rivers layers "
+    "sensors doors floors errors colors factors motors monitors indicators folders headers filters timers chargers "
+    "printers scanners covers drivers rollers boilers heaters coolers meters parameters chapters quarters corners "
+    "transfers answers vouchers posters banners trailers browsers routers trackers processors fees trees degrees "
+    "levers transformers vectors operators mirrors elevators generators reactors radiators tractors"
+)
+
+
+def wh_and_rest(clause: Clause, kind: str, rng: np.random.Generator) -> tuple[str, list[Word], list[Word]]:
+    """The wh-words and the words before and after the answer, less what the wh-words say already."""
+    before, after = list(clause.before), list(clause.after)
+    options = WH_WORDS.get(kind, ("what",))
+    wh = str(options[int(rng.integers(len(options)))])
+    each = bool(before) and before[-1].lower in ("every", "each")
+    before, after = pared(before, after, kind)
+    behind = before[-1].lower if before and before[-1].kind == "prep" else ""
+    if wh in ("who", "what name") and kind == "name" and behind not in ("", "by"):
+        wh = "what"
+    if kind in AMOUNTS:
+        counts = kind == "number" and bool(after) and after[0].kind in ("word", "cap")
+        named = _without_amount_words(before, counts)
+        if named:
+            wh = f"what {named}"
+        elif kind in ("number", "percent"):
+            wh, after = _counted(wh, kind, after)
+        elif kind == "quantity":
+            wh = unit_question(" ".join(word.text for word in clause.answer))
+            if after and after[0].lower in _MEASURED:
+                wh, after = f"how {after[0].lower}", after[1:]
+            if wh == "how long" and before and before[-1].lower in _SPANNING:
+                preposition = before.pop().lower
+                wh = wh if preposition == "for" else f"{preposition} {wh}"
+            elif wh == "how long" and each:
+                wh = "how often"
+    elif kind == "time" and before and before[-1].lower in ("between", "from") and len(clause.answer) > 1:
+        wh = "between what times" if before.pop().lower == "between" else "when"
+    elif kind == "person" and before and before[-1].lower.rstrip(".") in lexicon.TITLES:
+        while before and before[-1].lower.rstrip(".") in lexicon.TITLES:
+            before.pop()
+    elif kind in ("date", "year", "time", "century") and before and before[-1].lower in _TIME_PREPOSITIONS:
+        preposition = before.pop().lower
+        if preposition in ("since", "until", "before", "after", "by", "from"):
+            noun = wh.split()[-1]
+            wh = f"{preposition} {noun if noun == 'when' else f'what {noun}'}"
+    elif (
+        kind == "place"
+        and wh == "where"
+        and before
+        and before[-1].lower in _PLACE_PREPOSITIONS
+        or kind == "place"
+        and wh == "in what place"
+        and before
+        and before[-1].kind == "prep"
+    ):
+        before.pop()
+    elif kind == "subject" and _are_people(clause.answer[-1].lower):
+        wh = "who"
+    elif kind == "ordinal" and after and after[0].kind == "word":
+        wh, after = f"{wh} {after[0].text}", after[1:]
+    elif (
+        kind in _CLASSED
+        and clause.answer[-1].lower in lexicon.CLASSES
+        and len(clause.answer) > 1
+        and rng.random() < CLASS_SHARE
+    ):
+        wh = f"{'which' if rng.random() < 0.5 else 'what'} {clause.answer[-1].lower}"
+    elif kind in NAMED and after and after[0].kind == "word" and after[0].start - clause.answer[-1].end == 1:
+        end = next((i for i, word in enumerate(after) if word.kind != "word"), len(after))
+        noun = " ".join(word.text for word in after[:end])  # "American physicians": a name that says which
+        which = "which" if rng.random() < 0.5 else "what"
+        which = "whose" if clause.answer[-1].lower.endswith(("'s", "’s")) else which
+        wh, after = f"{which} {noun}", after[end:]
+    elif kind == "examples":
+        while before and before[-1].lower in ("such", "as", "including", "includes", "include", ","):
+            before.pop()
+    elif kind == "modified" and len(clause.answer) == 2 and rng.random() < 0.4:
+        wh = f"what {'kind' if rng.random() < 0.5 else 'type'} of {clause.answer[-1].text}"
+    elif kind == "reason":
+        while before and before[-1].lower in ("because", "due", "to", "of"):
+            before.pop()
+    if before and before[-1].kind == "prep" and wh.split()[0] in ("in", "on", "at") and len(wh.split()) > 1:
+        wh = wh.split(" ", 1)[1]  # "the minutes of what date"
+    return wh, before, after
+
+
+def _are_people(noun: str) -> bool:
+    return noun in lexicon.PLURALS or (noun.endswith(_DOERS) and noun not in _THINGS_IN_ERS)
+
+
+def _without_amount_words(before: list[Word], counts: bool) -> str:
+    """Takes "about", "up to" and "a total of" off the end; of "a fee of" returns "fee", what the amount is.
+
+    Not where the amount `counts` what comes behind it: "a database of 10 million rows".
+    """
+    while before:
+        last = before[-1].lower
+        if last in _ABOUT or (last in ("least", "most") and before[-2:-1] and before[-2].lower == "at"):
+            del before[-2 if last in ("least", "most") else -1 :]
+        elif last in ("to", "than") and before[-2:-1] and before[-2].lower in _COMPARED:
+            del before[-2:]
+        elif last == "of" and len(before) > 1 and before[-2].kind == "word":
+            end = len(before) - 1
+            first = end - 1
+            while first and before[first - 1].kind == "word" and before[first].start - before[first - 1].end == 1:
+                first -= 1
+            if not first or before[first - 1].kind != "det":
+                return ""
+            noun, head = " ".join(word.text for word in before[first:end]), before[end - 1].lower
+            if counts and head not in _TOTALS:
+                return ""
+            del before[first - 1 :]
+            if head not in _TOTALS:
+                return noun
+        else:
+            return ""
+    return ""
+
+
+def _counted(wh: str, kind: str, after: list[Word]) -> tuple[str, list[Word]]:
+    """The wh-words "how many" with the noun that is counted: "how many students"."""
+    if kind == "percent" and not (after and after[0].lower == "of"):
+        return "what percentage", after
+    if kind == "percent":
+        end = next(
+            (i for i, word in enumerate(after) if i and word.kind not in ("det", "word", "cap", "num")), len(after)
+        )
+        return " ".join([wh, *(word.text for word in after[:end])]), after[end:]
+    end = 0
+    while end < min(4, len(after)) and (
+        after[end].kind in ("word", "cap")
+        or (after[end].kind in ("ing", "verb") and end + 1 < len(after) and after[end + 1].kind == "word" and not end)
+    ):
+        end += 1
+    if not end:
+        return wh, after
+    return " ".join(["how many", *(word.text for word in after[:end])]), after[end:]
