@@ -13,13 +13,12 @@ import re
 import secrets
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import IO, Any
 
 from filelock import BaseFileLock, Timeout
 
-from qa_pipeline.errors import ConfigError
+from qa_pipeline.errors import ConfigError, DataError
 
 RUN = "run.json"
 DATA_REPORT = "data_report.json"
@@ -57,12 +56,12 @@ def null_odds_name(split: str) -> str:
     return f"{split}_null_odds.json"
 
 
-@contextmanager
+@contextlib.contextmanager
 def replacing(*paths: Path) -> Iterator[Sequence[IO[bytes]]]:
     """Files to write into; all take their places when the block ends, and none of them where it fails."""
     temporaries = [path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp") for path in paths]
     try:
-        with ExitStack() as stack:
+        with contextlib.ExitStack() as stack:
             handles = [stack.enter_context(open(temporary, "wb")) for temporary in temporaries]
             yield handles
             for handle in handles:
@@ -289,3 +288,23 @@ def _object(line: bytes) -> dict[str, Any]:
     except (ValueError, RecursionError):
         return {}
     return value if isinstance(value, dict) else {}
+
+
+@contextlib.contextmanager
+def writing(path: str | Path, resumes: bool = False) -> Iterator[None]:
+    """Turns what goes wrong while `path` is written (a full disk, no right to write) into one DataError.
+
+    Args:
+        path: the file or folder that the message names.
+        resumes: whether the same command goes on from what is done; then the message says so.
+    """
+    try:
+        yield
+    except (OSError, ValueError) as error:  # ValueError: a name or a text that the file system cannot hold
+        raise write_error(path, getattr(error, "strerror", None) or error, resumes) from error
+
+
+def write_error(path: str | Path, reason: object, resumes: bool = False) -> DataError:
+    """The error that says that `path` cannot be written, why, and what to do."""
+    mend = ". What is done is kept: mend that (room on the disk, the right to write), then the same command goes on"
+    return DataError(f"{path}: cannot be written: {reason}{mend if resumes else ''}")

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from qa_pipeline import artifacts
 from qa_pipeline.artifacts import Journal
+from qa_pipeline.errors import DataError
 
+UNHURRIED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(st.characters(codec="utf-8")),
     lambda inner: (
@@ -21,6 +25,7 @@ JSON = st.recursive(
 )
 
 
+@UNHURRIED
 @given(st.dictionaries(st.text(st.characters(codec="utf-8")), JSON, max_size=4))
 def test_objects_written_a_member_at_a_time_are_those_written_whole(tmp_path_factory, value):
     folder = tmp_path_factory.mktemp("objects")
@@ -56,6 +61,7 @@ def kept(path: Path, count: int, identity: dict | None = None) -> bytes:
     return path.read_bytes()
 
 
+@UNHURRIED
 @given(st.integers(0, 400))
 def test_a_journal_that_is_cut_anywhere_keeps_its_whole_lines(tmp_path_factory, cut):
     path = tmp_path_factory.mktemp("journal") / "j"
@@ -106,3 +112,21 @@ def test_a_journal_without_a_result_leaves_no_file_and_one_that_was_not_begun_st
     with Journal(tmp_path / "j"):
         pass
     assert (tmp_path / "j").exists()
+
+
+@pytest.mark.parametrize("name", ["file/below.json", "a\0b"])
+def test_what_cannot_be_written_is_one_error_that_names_it(tmp_path, name):
+    (tmp_path / "file").write_text("x")
+    path = f"{tmp_path}/{name}"
+    with pytest.raises(DataError) as caught, artifacts.writing(path):
+        artifacts.write_text(path, "text")
+    assert str(caught.value).startswith(f"{path}: cannot be written: ")
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+def test_work_that_goes_on_is_said_to_be_kept():
+    full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    for resumes, end in ((True, r"\. What is done is kept: .*then the same command goes on"), (False, "")):
+        with pytest.raises(DataError, match=f"^out: cannot be written: No space left on device{end}$"):  # noqa: SIM117
+            with artifacts.writing("out", resumes):
+                raise full

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -70,6 +71,28 @@ def test_imports_point_upwards(path):
         assert (room, other) not in STRANGERS, f"{path.relative_to(ROOT)} ({room}) imports {other}"
 
 
+def imported_modules(path: Path) -> set[str]:
+    """The modules of the package that a file imports when it is imported itself."""
+    modules = set()
+    for node in ast.parse(path.read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.ImportFrom) and node.module:
+            modules |= {f"{node.module}.{alias.name}" for alias in node.names} & MODULES.keys() or {node.module}
+        elif isinstance(node, ast.Import):
+            modules |= {alias.name for alias in node.names}
+    return modules & MODULES.keys()
+
+
+MODULES = {
+    ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path
+    for path in sorted(PACKAGE.rglob("*.py"))
+}
+
+
+def test_no_modules_import_each_other_in_a_circle():
+    imports = {name: imported_modules(path) - {name} for name, path in MODULES.items()}
+    assert len(list(TopologicalSorter(imports).static_order())) == len(MODULES)  # a CycleError names the circle
+
+
 LIGHT = [
     "errors",
     "wording",
@@ -105,14 +128,14 @@ RUN_CONFIGS = [p for p in CONFIGS if f"run_qa.py configs/{p.name}" in p.read_tex
 def test_every_generation_config_says_how_it_is_run_and_parses(path):
     from qa_pipeline.generation.arguments import parse_generation_arguments
 
-    assert f"python -m qa_pipeline generate configs/{path.name}" in path.read_text(encoding="utf-8")
+    assert f"qa-pipeline generate configs/{path.name}" in path.read_text(encoding="utf-8")
     assert parse_generation_arguments([str(path)]).generation.output_dir
 
 
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda p: p.name)
 def test_every_config_says_how_it_is_run(path):
     first_lines = "".join(line for line in path.read_text(encoding="utf-8").splitlines() if line.startswith("#"))
-    assert f"configs/{path.name}" in first_lines and "python " in first_lines
+    assert f"configs/{path.name}" in first_lines and ("python " in first_lines or "qa-pipeline " in first_lines)
 
 
 @pytest.mark.parametrize("path", RUN_CONFIGS, ids=lambda p: p.name)

@@ -9,12 +9,11 @@ import json
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from qa_pipeline import artifacts
-from qa_pipeline.errors import ConfigError, DataError
+from qa_pipeline.errors import ConfigError
 
 if TYPE_CHECKING:
     from qa_pipeline.documents.reading import Document
@@ -72,7 +71,7 @@ def write_answers(
         lines = _lines(answers, errors)
     else:
         lines = _table(answers, "\t" if ending == ".tsv" else ",", errors, (*COLUMNS, *PLACE * of_documents))
-    with writing(path):
+    with artifacts.writing(path, resumes=True):
         artifacts.write_bytes(target, (line.encode("utf-8") for line in lines))
     return [target]
 
@@ -90,7 +89,7 @@ def _write_objects(
             yield name, {target: "", reasons: reason}
 
     mark = _mark(target)
-    with writing(str(target)):
+    with artifacts.writing(target, resumes=True):
         artifacts.write_text(
             mark,
             f"{', '.join(file.name for file in files)}: a run ended while it wrote these files, or still writes them; "
@@ -114,7 +113,7 @@ def check_target(path: str | None) -> None:
     if path is None:
         return
     target = Path(path)
-    with writing(path):
+    with artifacts.writing(path):
         target.parent.mkdir(parents=True, exist_ok=True)
         if not os.access(target.parent, os.W_OK):
             raise OSError("the folder may not be written to")
@@ -130,15 +129,6 @@ def check_target(path: str | None) -> None:
                 f"--output: {', '.join(others)} would be overwritten, which another run wrote ({path} is not there); "
                 "give another name, or move what is there",
             )
-
-
-@contextmanager
-def writing(path: str) -> Iterator[None]:
-    """Turns a fault of the file system into one message."""
-    try:
-        yield
-    except (OSError, ValueError) as error:
-        raise DataError(f"cannot write {path}: {getattr(error, 'strerror', None) or error}") from error
 
 
 def _lines(answers: Iterable[tuple[Answer, Place]], errors: Mapping[str, str]) -> Iterator[str]:

@@ -16,8 +16,7 @@ from typing import TYPE_CHECKING, Any
 from filelock import FileLock
 
 from qa_pipeline import artifacts
-from qa_pipeline.ask.answer_files import Place, check_target, writing
-from qa_pipeline.errors import DataError
+from qa_pipeline.ask.answer_files import Place, check_target
 from qa_pipeline.postprocess import from_json, to_json
 from qa_pipeline.wording import counted
 
@@ -41,7 +40,7 @@ def open_journal(path: str | None) -> Iterator[artifacts.Journal | None]:
         return
     target = Path(path)
     lock = FileLock(target.with_name(f".{target.name}.lock"))
-    with writing(path):
+    with artifacts.writing(path):
         artifacts.hold(
             lock,
             "command line",
@@ -78,7 +77,7 @@ def fill(
     Raises:
         DataError: the journal cannot be read or written.
     """
-    with _kept(path):
+    with artifacts.writing(path, resumes=True):
         changed = journal.begin(identity, ids)
     done = len(journal)
     if changed:
@@ -87,7 +86,7 @@ def fill(
         total = counted(len(ids), "question")
         print(f"{path}: goes on after {done:,} of {total}, which were answered before", file=sys.stderr)
     for answer, place in answers_after(done) if done < len(ids) else ():
-        with _kept(path):
+        with artifacts.writing(path, resumes=True):
             journal.append(to_json(answer) | {"place": place})
     return len(ids) - done
 
@@ -105,14 +104,3 @@ def fingerprint_of(values: Iterable[Any]) -> str:
     for value in values:
         digest.update(json.dumps(value).encode("ascii") + b"\n")
     return digest.hexdigest()[:16]
-
-
-@contextmanager
-def _kept(path: str) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise DataError(
-            f"cannot write {path}: {error.strerror or error}. What is done is kept: mend that (room on the disk, the "
-            "right to write), then the same command goes on"
-        ) from error

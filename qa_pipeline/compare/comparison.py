@@ -17,8 +17,7 @@ import numpy as np
 
 from qa_pipeline.compare.measuring import UNTUNED, Asked, ModelUnderTest, latencies, measure, versus
 from qa_pipeline.compare.results import Comparison, Given, Question
-from qa_pipeline.data.example import Example
-from qa_pipeline.data.fingerprint import fingerprint
+from qa_pipeline.data.example import Example, fingerprint
 from qa_pipeline.errors import ConfigError, DataError, ModelError
 from qa_pipeline.metrics import Scores, resampling_of, score_rows
 from qa_pipeline.metrics.breakdown import breakdowns
@@ -57,7 +56,7 @@ def compare(
         language: default language of the rows, for question words and for "multilingual"; else as `normalization`.
         seed: of the resampling.
         bootstrap_samples: resamples of every interval.
-        resample: what a resample draws: "document", "context", "question" or "auto", see `metrics.resampling`.
+        resample: what a resample draws: "document", "context", "question" or "auto", see `metrics.intervals`.
         latency_questions: how many questions to ask one by one; 0 leaves latency out.
         progress: passed on to `predict`.
 

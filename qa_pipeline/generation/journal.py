@@ -20,7 +20,6 @@ from filelock import FileLock
 from qa_pipeline import artifacts
 from qa_pipeline.documents.passage import Passage
 from qa_pipeline.errors import ConfigError, DataError
-from qa_pipeline.generation.outputs import writing
 from qa_pipeline.generation.redaction import redacted
 from qa_pipeline.generation.rows import Row
 from qa_pipeline.generation.types import Rejected
@@ -116,13 +115,13 @@ class Journal:
     def close(self) -> None:
         """Writes what is left to disk, and lets others work on it."""
         try:
-            with writing(self.path):
+            with artifacts.writing(self.path, resumes=True):
                 self._lines.close()
         finally:
             self._lock.release()
 
     def _write(self, value: Mapping[str, Any], sync: bool = False) -> None:
-        with writing(self.path):
+        with artifacts.writing(self.path, resumes=True):
             self._lines.append(value, sync)
 
     def _read(self, identity: Any) -> int:

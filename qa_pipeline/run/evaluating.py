@@ -18,7 +18,7 @@ import numpy as np
 from qa_pipeline import artifacts
 from qa_pipeline.arguments import Arguments
 from qa_pipeline.data import Example, ids_of
-from qa_pipeline.data.fingerprint import fingerprint
+from qa_pipeline.data.example import fingerprint
 from qa_pipeline.metrics import bootstrap_interval, resampling_of, score_rows, squad_metrics
 from qa_pipeline.metrics.breakdown import breakdowns
 from qa_pipeline.modeling import QASettings
@@ -80,7 +80,7 @@ class Evaluator:
         return metrics
 
     def full_report(self, predictions: list[Prediction]) -> dict[str, Any]:
-        """95% bootstrap intervals, over what (see `metrics.resampling`), and breakdowns."""
+        """95% bootstrap intervals, over what (see `metrics.intervals`), and breakdowns."""
         scores = score_rows({p.id: p.text for p in predictions}, self.examples, **self.scoring)
         drawn = resampling_of(self.examples)
 

@@ -15,7 +15,7 @@ import numpy as np
 
 from qa_pipeline import artifacts, modeling
 from qa_pipeline.data import Example, is_labelled
-from qa_pipeline.data.fingerprint import fingerprint
+from qa_pipeline.data.example import fingerprint
 from qa_pipeline.metrics import calibration_error, score_rows
 from qa_pipeline.postprocess import Postprocess, Prediction, from_json, outcomes, to_json
 from qa_pipeline.preprocess import Preprocess
