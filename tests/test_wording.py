@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from qa_pipeline.wording import counted, in_short, short
+from qa_pipeline.wording import counted, describe, in_short, short
 
 
 def test_one_is_not_many():
@@ -17,3 +17,9 @@ def test_a_value_of_any_type_fits_on_a_line():
     assert [in_short(value) for value in ("a\nb", True, 17)] == ["'a\\nb'", "True", "17"]
     assert in_short(10**20) == "a number of more than 20 digits"
     assert in_short(list(range(100))).endswith(" ... (list)") and len(in_short("x" * 500)) < 100
+
+
+def test_what_a_value_is_is_said_briefly():
+    values = (None, [1, 2], {"a": 1}, 17, "x" * 100)
+    assert [describe(value) for value in values[:4]] == ["null", "list of 2", "dict of 1", "int 17"]
+    assert describe(values[4]) == "str '" + "x" * 56 + "..."

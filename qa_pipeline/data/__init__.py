@@ -1,4 +1,10 @@
-"""From a file in nearly any shape to canonical, verified examples and a report of what was done to them."""
+"""From a file in nearly any shape to canonical, verified examples and a report of what was done to them.
+
+`loading` is the main path. On it a row passes through `readers` (any source to rows), `layouts` (nested rows to one a
+question), `mapping` (where in a row the question, the context and the answers are), `conventions` (how the whole source
+counts its offsets and says "no answer": `offsets`, `marks`) and `verification` (the answer's place in its context:
+`alignment`). `example` holds what a row is at each of these stages.
+"""
 
 from qa_pipeline.data.alignment import Aligned, Unaligned, align_answer
 from qa_pipeline.data.example import Answers, Example, ids_of, split_by_document

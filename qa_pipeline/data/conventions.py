@@ -129,6 +129,9 @@ def _weigh(
     )
 
 
+# Which labels are the answers'. Annotation tools let people mark more than answers: evidence, entities, the question's
+# words. Where any label of the source is called Answer, spans with other labels are none.
+
 _ANSWER = re.compile(
     r"answer|\bans\b|antwort|r[ée]ponse|respuesta|resposta|risposta|antwoord|\bsvar\b|vastaus|odpowied|odpov[eě]d"
     r"|ответ|відповід|απάντηση|إجابة|جواب|תשובה|उत्तर|答案|回答|答え|정답|답변|คำตอบ|cevap|yanıt|trả lời",

@@ -1,6 +1,7 @@
 """Turns raw rows into loose examples by a field mapping: where in a row the canonical fields are.
 
-Nothing is verified against the context here.
+`apply` is the main path; `inference` finds the mapping, `answer_shapes` reads the answers. Nothing is verified against
+the context here.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Reads and writes field mappings as users write them. Never sees a row.
+"""What a field mapping is, how users write it, and the mappings of well-known data sets. Never sees a row.
 
 Keys: context, question, id, title, answers, answers.text, answers.start (or answers.answer_start), answers.end,
 answers.length, answers.span, is_impossible, answerable, answer_category, drop_if: a path, or a list of paths to try in
@@ -263,6 +263,8 @@ def _parse(text: str, source: str, yaml_too: bool) -> Any:
     except YAMLFault as error:
         raise ConfigError(source, " ".join(str(error).split())) from error
 
+
+# Presets. They map the rows that the readers give: nested layouts are already one row a question.
 
 _SQUAD: dict[str, Any] = {
     "id": "id",

@@ -1,6 +1,7 @@
-"""The fields of the first rows: their dotted paths, their values, and which names suit which role.
+"""The fields of the first rows: their dotted paths, their values, and which suit which role by name or by content.
 
-Holds what names mean; decides nothing between fields that suit equally.
+Holds what names mean; decides nothing between fields that suit equally. Where no name tells, an answer is a part of its
+row's context: a column whose texts are, in most rows, may hold the answers.
 """
 
 from __future__ import annotations
@@ -262,6 +263,8 @@ def _plain_name(path: str) -> str:
     letters = unicodedata.normalize("NFKD", "".join(parts).lower())  # an accent of its own is dropped with the rest
     return re.sub(r"[^a-z0-9]", "", letters)
 
+
+# Columns that hold answers by what stands in them
 
 _FEWEST = 2  # a single row's text stands in its context too easily
 _MOST = 0.5

@@ -1,8 +1,7 @@
 """Finds the field mapping of a source: the one that a user wrote, or inferred from its first rows.
 
-Inferred by layout, by the columns of known datasets, then by names and content.
-
-A choice that the rows do not settle is an error that prints the mapping to paste; nothing is guessed between equals.
+Inferred by layout, by the columns of known datasets, then by names and content. A choice that the rows do not settle is
+an error that prints the mapping to paste; nothing is guessed between equals.
 """
 
 from __future__ import annotations

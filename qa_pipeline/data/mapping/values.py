@@ -1,7 +1,8 @@
 """Finds values in a raw row by a dotted path: `document.text`, `answers[0].text`, `detected_answers.char_spans`.
 
 A name asked of a list is asked of each of its elements. A value written as text (a cell that holds a dict or a list) is
-read on the way. A field whose own name has dots in it wins over the path.
+read on the way: JSON, a Python literal, the repr of a numpy array. Nothing is ever evaluated: the text is parsed, and
+only constants, lists, tuples, sets and dicts are taken from it. A field whose own name has dots wins over the path.
 """
 
 from __future__ import annotations
@@ -78,6 +79,8 @@ def _as_index(step: int | str) -> int | None:
         return step
     return int(step) if step.isdecimal() and step.isascii() and len(step) < 10 else None
 
+
+# Values that are written as text
 
 MAX_NESTED = 100
 MAX_CHARACTERS = 2**20
