@@ -227,7 +227,8 @@ class RunFolder:
 
     def finished_stage(self, name: str) -> dict[str, Any] | None:
         """What a stage gave in this run or in the one that it goes on from."""
-        return self.record["stages"].get(name)
+        stage: dict[str, Any] | None = self.record["stages"].get(name)
+        return stage
 
     def write_json(self, name: str, value: Any) -> None:
         """Writes an artifact on the main process."""
@@ -261,7 +262,7 @@ class RunFolder:
         """
         path = self.path / artifacts.RUN
         try:
-            record = json.loads(path.read_text(encoding="utf-8"))
+            record: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
             problems = violations(record, "run")
         except FileNotFoundError:
             return None
