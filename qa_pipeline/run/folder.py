@@ -24,6 +24,7 @@ from qa_pipeline.data.schema import violations
 from qa_pipeline.errors import ConfigError, DataError, QAError
 from qa_pipeline.process import checkpoints
 from qa_pipeline.process.checkpoints import EndedTraining
+from qa_pipeline.wording import first_line
 
 logger = logging.getLogger(__name__)
 
@@ -304,7 +305,7 @@ def _write_fault(error: BaseException | None) -> str | None:
         and not isinstance(error, QAError)
         and any(mark in str(error) for mark in _OF_SAVING)
     ):
-        return str(error).split("\n")[0]
+        return first_line(error)
     return None
 
 
