@@ -81,6 +81,24 @@ def read_sources(argv: list[str], settings: Mapping[str, Setting], old: Mapping[
     return sources
 
 
+def read_values(
+    values: Mapping[str, Any], place: str, settings: Mapping[str, Setting], old: Mapping[str, Legacy] = LEGACY
+) -> Sources:
+    """Takes settings that Python code gives; never raises for them.
+
+    Args:
+        values: by key.
+        place: what gave them, for messages.
+        settings: today's settings, by key.
+        old: other keys that are understood.
+    """
+    known = dict(settings) | {key: legacy.setting for key, legacy in old.items()}
+    sources = Sources(name=place)
+    given = {key: Given(value, place, key) for key, value in values.items()}
+    sources.given |= _today(_typed(given, known, settings, sources, old), settings, sources, old)
+    return sources
+
+
 def log_once(message: str, *values: Any) -> None:
     """Warns, from one process of a distributed run only."""
     if os.environ.get("RANK", "0") == "0":

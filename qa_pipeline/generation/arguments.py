@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import takewhile
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Any, ClassVar, Literal
 
 from qa_pipeline.arguments.config_files import COMMAND_LINE, Problem, raise_problems
 from qa_pipeline.arguments.setting_types import settings_of, split_names
-from qa_pipeline.arguments.sources import read_sources
+from qa_pipeline.arguments.sources import Sources, read_sources, read_values
 from qa_pipeline.documents.files import JSONL_SUFFIXES
 from qa_pipeline.documents.reading import SUFFIXES
 from qa_pipeline.errors import ConfigError
@@ -203,14 +204,38 @@ def parse_generation_arguments(argv: list[str]) -> Settings:
         ConfigError: with every fault that was found.
     """
     _refuse_documents(argv)
+    return _resolve(read_sources(argv, settings_of(*GROUPS), old={}))
+
+
+def settings_from(values: Mapping[str, Any], place: str) -> Settings:
+    """Resolves settings that Python code gives; a path may stand for a text, and one text for a list of one.
+
+    Args:
+        values: by the names of the settings; None: not given.
+        place: what gave them, for messages.
+
+    Raises:
+        ConfigError: with every fault that was found.
+    """
+    texts = {key: _paths_as_texts(value) for key, value in values.items() if value is not None}
+    return _resolve(read_values(texts, place, settings_of(*GROUPS), old={}))
+
+
+def _paths_as_texts(value: Any) -> Any:
+    if isinstance(value, os.PathLike):
+        return os.fspath(value)
+    return [_paths_as_texts(one) for one in value] if isinstance(value, list | tuple) else value
+
+
+def _resolve(sources: Sources) -> Settings:
+    """Defaults, then what was given; checked."""
     settings = settings_of(*GROUPS)
-    sources = read_sources(argv, settings, old={})
     problems = [_with_usual_name(problem) for problem in sources.problems]
     values = {name: setting.default for name, setting in settings.items()}
     values |= {name: one.value for name, one in sources.given.items()}
     values |= {name: split_names(values[name]) for name in ("answer_types", "skip_filters") if values[name]}
     if sources.complete:
-        found = faults(values, sources.given, sources.config_file or COMMAND_LINE, _OF_MODELS, _OF_DOCUMENTS)
+        found = faults(values, sources.given, sources.config_file or sources.name, _OF_MODELS, _OF_DOCUMENTS)
         problems += [fault for fault in found if not sources.broken.intersection(fault.keys)]
     raise_problems(problems)
     parts: list[Any] = [group(**{f.name: values[f.name] for f in dataclasses.fields(group)}) for group in GROUPS]

@@ -7,8 +7,7 @@ from typing import Any
 
 import yaml
 
-from qa_pipeline.generation.reasons import meaning
-from qa_pipeline.generation.report import usage_text
+from qa_pipeline.generation.report import meaning, usage_text
 from qa_pipeline.wording import counted
 
 _SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from qa_pipeline.documents.passages import rank
 from qa_pipeline.errors import DataError
 from qa_pipeline.generation.dedup import drop_duplicates, without_repeats_of
-from qa_pipeline.generation.rows import Row
+from qa_pipeline.generation.types import Row
 
 SPLITS = ("train", "validation", "test")
 
@@ -55,7 +55,7 @@ class Dataset:
         return [row for name in SPLITS for row in self.splits[name]]
 
 
-def make_dataset(rows: Iterable[Row], choice: Choice) -> Dataset:
+def choose_dataset(rows: Iterable[Row], choice: Choice) -> Dataset:
     """Chooses and splits.
 
     Raises:

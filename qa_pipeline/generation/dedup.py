@@ -20,7 +20,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from typing import Any
 
-from qa_pipeline.generation.rows import Row
+from qa_pipeline.generation.types import Row
 from qa_pipeline.text.words import normalised, stretch_around, words
 
 NUM_PERM = 64

@@ -2,31 +2,24 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from functools import partial
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Any
 
-from qa_pipeline.data import Example
 from qa_pipeline.documents.passage import Passage, passage_id
 from qa_pipeline.errors import ConfigError, DataError
 from qa_pipeline.generation.arguments import Settings
-from qa_pipeline.generation.dataset import make_dataset as choose_rows
+from qa_pipeline.generation.dataset import choose_dataset
 from qa_pipeline.generation.filters import make_filters
 from qa_pipeline.generation.job import Engine, choice_of
 from qa_pipeline.generation.questions.cloze.spans import GROUPS
-from qa_pipeline.generation.rows import Row
 from qa_pipeline.generation.run import check
 from qa_pipeline.generation.specification.specification import Specification, builtin_domain
-from qa_pipeline.generation.types import Draft, Rejected
+from qa_pipeline.generation.types import Draft, Rejected, Row
 from qa_pipeline.mock import DOMAINS, SPLITS
 from qa_pipeline.mock import make_dataset as make_mock
 
-TrainAndPredict = Callable[[list[Example], list[Example]], Sequence[tuple[str, int | None, float]]]
-"""Trains a fresh reader on the first rows and answers the second: (text, start, confidence) for each."""
-
 CLOZE_BLOCK = 4000
-"""Passages of a block of the cloze engine: it looks for other sentences within one."""
+"""Passages of a block of the cloze engine: near misses are borrowed within one."""
 MOCK_DRAFTS = 2000
 """Drafts of a built-in domain where no number of rows is asked for."""
 MOCK_SURPLUS = 1.3
@@ -37,13 +30,7 @@ MOCK_PATIENCE = 5000
 """Drafts of a built-in domain from which on more are made only while that helps: filters may refuse them all."""
 
 
-def cloze_engine(
-    settings: Settings,
-    passages: Sequence[Passage],
-    language: str,
-    unanswerable_fraction: float,
-    train_and_predict: TrainAndPredict | None = None,
-) -> Engine:
+def cloze_engine(settings: Settings, language: str, unanswerable_fraction: float) -> Engine:
     """The engine that needs documents only.
 
     Raises:
@@ -73,15 +60,10 @@ def cloze_engine(
         language=language,
         **options,
     )
-    refine = None
-    if settings.generation.self_training_rounds:
-        if train_and_predict is None:
-            raise ConfigError("generate", "self_training_rounds needs something that trains a reader")
-        refine = partial(_self_train, settings, generator, list(passages), train_and_predict, language)
-    return Engine(generator, block_size=CLOZE_BLOCK, by_document=True, refine=refine)
+    return Engine(generator, block_size=CLOZE_BLOCK, by_document=True)
 
 
-class ReadyMade:
+class StoredDrafts:
     """A generator whose drafts are known beforehand, by passage id."""
 
     def __init__(self, drafts: dict[str, list[Draft]]):
@@ -137,7 +119,7 @@ def builtin_engine(
             break
         count, before = round(count * min(MOCK_GROWTH, 1.1 / max(part, 0.01))), part
     passages = [of_passage[0].passage for of_passage in drafts.values()]
-    return Engine(ReadyMade(drafts), block_size=CLOZE_BLOCK), passages, note
+    return Engine(StoredDrafts(drafts), block_size=CLOZE_BLOCK), passages, note
 
 
 def _kinds(name: str, types: Sequence[str] | None) -> tuple[frozenset[str], str]:
@@ -170,7 +152,7 @@ def _drafts(made: dict[str, Any], name: str, kinds: Collection[str]) -> dict[str
                 passage = Passage(passage_id(title, text), title, text, title, {"split": split, "domain": name})
                 asked = [one for one in paragraph["qas"] if one["metadata"]["answer_kind"] in kinds]
                 if asked:
-                    drafts[passage.id] = [_known(passage, question) for question in asked]
+                    drafts[passage.id] = [_draft_of(passage, question) for question in asked]
     return drafts
 
 
@@ -179,10 +161,10 @@ def _share_of_wanted(
 ) -> float:
     """The share of the wanted rows that there are: of the split, or of its unanswerable rows, that lacks most."""
     filters = make_filters(settings.filters, language)
-    checked = [check(draft, filters) for of_passage in drafts for draft in of_passage]
+    results = [check(draft, filters) for of_passage in drafts for draft in of_passage]
     choice = choice_of(settings.to_dict(), unanswerable_fraction)
     try:
-        splits = choose_rows([row for row in checked if isinstance(row, Row)], choice).splits
+        splits = choose_dataset([row for row in results if isinstance(row, Row)], choice).splits
     except DataError:  # nothing can be chosen from these rows yet
         return 0.0
     wanted = choice.num_examples or 0
@@ -197,47 +179,9 @@ def _share_of_wanted(
     return min(parts)
 
 
-def _known(passage: Passage, question: dict[str, Any]) -> Draft:
+def _draft_of(passage: Passage, question: dict[str, Any]) -> Draft:
     answer = question["answers"][0] if question["answers"] else None
     details = {"domain": passage.metadata["domain"], "answer_type": question["metadata"].get("answer_kind")}
     if answer is None:
         return Draft(passage, question["question"], None, None, None, "mock", details)
     return Draft(passage, question["question"], answer["text"], None, answer["answer_start"], "mock", details)
-
-
-def _self_train(
-    settings: Settings,
-    generator: Any,
-    passages: list[Passage],
-    train_and_predict: TrainAndPredict,
-    language: str,
-    rows: list[Row],
-) -> tuple[list[Row], Counter[str]]:
-    """Rounds of training on one half and judging the other; what is adopted passes the filters like the rest."""
-    from qa_pipeline.generation.questions.cloze import Collection, self_train
-
-    drafts = [
-        Draft(row.passage, row.question, row.answer, row.evidence, row.start, row.generator, row.details)
-        for row in sorted(rows, key=lambda row: row.key)
-    ]
-    collection = Collection(passages, generator.options)
-    kept, reports = self_train(
-        drafts,
-        train_and_predict,
-        partial(generator.rebuild, collection),
-        rounds=settings.generation.self_training_rounds,
-        seed=settings.generation.seed,
-    )
-    counts: Counter[str] = Counter()
-    for report in reports:
-        counts["self_training"] += report.counts["dropped"]
-    known = {row.key: row for row in rows}
-    filters = make_filters(settings.filters, language)
-    result: list[Row] = []
-    for draft in kept:
-        checked = check(draft, filters)
-        if isinstance(checked, Rejected):
-            counts[checked.reason] += 1
-        else:
-            result.append(known.get(checked.key, checked))
-    return result, +counts

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from qa_pipeline.documents.passage import Passage
 from qa_pipeline.generation.arguments import Settings
-from qa_pipeline.generation.backends.endpoint import known_keys, without_credentials
+from qa_pipeline.generation.backends.endpoint import known_keys, redacted, without_credentials
+from qa_pipeline.generation.backends.protocol import Backend
 from qa_pipeline.generation.dataset import Choice
 from qa_pipeline.generation.filters import Reader
-from qa_pipeline.generation.redaction import redacted
-from qa_pipeline.generation.rows import Row
-from qa_pipeline.generation.types import Backend, Generator
+from qa_pipeline.generation.specification.specification import Specification
+from qa_pipeline.generation.types import Generator
 
 REPORT = "dataset_report.json"
 CARD = "README.md"
@@ -35,14 +35,12 @@ class Engine:
         backend: what it asks, for counting use; None for cloze.
         block_size: passages in a block. A generator that learns from other passages sees those of its block.
         by_document: passages of a document follow each other, else all are in random order.
-        refine: a last step over all accepted rows (self-training): rows in, rows and counted reasons out.
     """
 
     generator: Generator
     backend: Backend | None = None
     block_size: int = 64
     by_document: bool = False
-    refine: Callable[[list[Row]], tuple[list[Row], Counter[str]]] | None = None
 
 
 @dataclass
@@ -58,7 +56,8 @@ class Job:
         facts: what is known of the sources, numbers only.
         notes: for the report.
         reader: a trained reader for the round trip, or None.
-        told: what a language model is told beyond the settings (task, few-shot examples, versions of the templates).
+        prompt_identity: what a language model reads beyond the settings (task, few-shot examples, template versions).
+        specification: of the prompt, where there is one.
     """
 
     settings: Settings
@@ -69,7 +68,13 @@ class Job:
     facts: dict[str, float] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     reader: Reader | None = None
-    told: dict[str, str] = field(default_factory=dict)
+    prompt_identity: dict[str, str] = field(default_factory=dict)
+    specification: Specification | None = None
+
+    @property
+    def folder(self) -> Path:
+        """Where the data goes."""
+        return Path(str(self.settings.generation.output_dir))
 
     @property
     def choice(self) -> Choice:
@@ -112,7 +117,7 @@ def identity_of(job: Job) -> dict[str, Any]:
         "language": job.language,
         "unanswerable_fraction": job.unanswerable_fraction,
         "prompt": values["prompt"],
-        **job.told,
+        **job.prompt_identity,
         "passages": f"{len(job.passages)} passages, {digest}",
     }
 

@@ -8,23 +8,23 @@ at a time writes to it.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import IO, Any
 
 from filelock import BaseFileLock, FileLock, Timeout
 
+from qa_pipeline.artifacts import writing
 from qa_pipeline.documents.passage import Passage
 from qa_pipeline.errors import ConfigError, DataError
-from qa_pipeline.generation.outputs import writing
-from qa_pipeline.generation.redaction import redacted
-from qa_pipeline.generation.rows import Row
-from qa_pipeline.generation.types import Rejected
+from qa_pipeline.generation.backends.endpoint import redacted
+from qa_pipeline.generation.types import Rejected, Row
 
 _SYNC_SECONDS = 0.5
 
@@ -35,14 +35,14 @@ class Block:
 
     Attributes:
         passages: a digest of the ids of its passages; a block of others is another block.
-        heard_of: ids of the passages of which anything came; not kept.
+        passages_seen: ids of the passages of which anything came; not kept.
         unanswered: by id the passages that are not done, with what failed; a block that is finished has none.
     """
 
     passages: str = ""
     rows: list[Row] = field(default_factory=list)
     rejected: Counter[str] = field(default_factory=Counter)
-    heard_of: set[str] = field(default_factory=set)
+    passages_seen: set[str] = field(default_factory=set)
     unanswered: dict[str, Rejected] = field(default_factory=dict)
 
 
@@ -68,7 +68,7 @@ class Journal:
         self.done: dict[int, Block] = {}
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            self._lock = _locked(self.path)
+            self._lock = _lock(self.path)
         except OSError as error:
             raise DataError(f"{self.path}: {error.strerror or error}") from error
         try:
@@ -114,7 +114,7 @@ class Journal:
     def close(self) -> None:
         """Writes what is left to disk, and lets others work on it."""
         try:
-            with writing(self.path):
+            with writing(self.path, resumes=True):
                 if not self._file.closed:
                     os.fsync(self._file.fileno())
                     self._file.close()
@@ -122,7 +122,7 @@ class Journal:
             self._lock.release()
 
     def _write(self, value: Mapping[str, Any], sync: bool = False) -> None:
-        with writing(self.path):
+        with writing(self.path, resumes=True):
             self._whole(json.dumps(value, ensure_ascii=True).encode("ascii") + b"\n")
             # What is written outlives the process now, and the machine after the fsync.
             if sync or time.monotonic() - self._synced > _SYNC_SECONDS:
@@ -172,7 +172,19 @@ class Journal:
             self.done[value["block"]] = Block(value.get("passages", ""), passed, Counter(value["rejected"]))
 
 
-def _locked(path: Path) -> BaseFileLock:
+@contextlib.contextmanager
+def one_at_a_time(path: Path) -> Iterator[None]:
+    """Holds a lock of that name, where the file system has locks."""
+    lock = FileLock(path)
+    with contextlib.suppress(NotImplementedError), writing(path, resumes=True):
+        lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _lock(path: Path) -> BaseFileLock:
     """A lock that ends with this process, however it ends."""
     lock = FileLock(path.with_suffix(".lock"), timeout=0)
     try:

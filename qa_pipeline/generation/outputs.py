@@ -1,7 +1,8 @@
-"""Writes what a generation ends in, so that a kill in between loses nothing and nobody's edit is overwritten.
+"""Chooses the data set of a generation and writes it with its report and card.
 
-A file is as a run wrote it where its hash stands in the report, or in the list of what is about to be written: that one
-lies in WORK from before the first file is written until the report is there.
+A kill in between loses nothing, and nobody's edit is overwritten. A file is as a run wrote it where its hash stands in
+the report, or in the list of what is about to be written: that one lies in WORK from before the first file is written
+until the report is there.
 """
 
 from __future__ import annotations
@@ -9,16 +10,27 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import logging
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from qa_pipeline import artifacts
+from qa_pipeline.artifacts import writing
+from qa_pipeline.data import Example
+from qa_pipeline.data.loading import squad_bytes
 from qa_pipeline.errors import ConfigError, DataError
-from qa_pipeline.generation.dataset import SPLITS
-from qa_pipeline.generation.job import CARD, REPORT, SPECIFICATION, WORK
+from qa_pipeline.generation.card import dataset_card
+from qa_pipeline.generation.dataset import SPLITS, choose_dataset
+from qa_pipeline.generation.job import CARD, REPORT, SPECIFICATION, WORK, choice_of
+from qa_pipeline.generation.report import make_report, refusals_text
+from qa_pipeline.generation.shards import STOPPED_SHARDS, Shard
 from qa_pipeline.generation.specification.specification import Specification
+from qa_pipeline.wording import counted
+
+logger = logging.getLogger(__name__)
 
 FILES = (*(f"{split}.json" for split in SPLITS), CARD)
 _WRITING = "writing.json"
@@ -26,16 +38,55 @@ _STILL_WRITING = 60.0
 """Seconds since its last byte after which a temporary file is that of a killed run, and no other process's."""
 
 
-@contextlib.contextmanager
-def writing(path: str | Path) -> Iterator[None]:
-    """Turns what goes wrong while `path` is written (a full disk, no right to write) into a DataError."""
+@dataclass(frozen=True)
+class GeneratedDataset:
+    """What a generation ends in.
+
+    Attributes:
+        folder: holds `train.json` and the like in SQuAD 2.0 format, `dataset_report.json` and a card.
+        splits: canonical rows by "train", "validation" and "test"; a split may be empty, and has no file then.
+        report: what the data was made from, what was refused and why, and what it is like, as `dataset_report.json`.
+    """
+
+    folder: Path
+    splits: dict[str, list[Example]]
+    report: dict[str, Any]
+
+
+def write_dataset(folder: Path, whole: Shard, anew: bool | None = None) -> GeneratedDataset:
+    """Chooses and splits the rows and writes the data, its report and its card.
+
+    Args:
+        whole: all rows (shard 1/1).
+        anew: see `claim`.
+
+    Raises:
+        ConfigError: files in the folder were edited, see `claim`.
+        DataError: no row is left, or a file cannot be written.
+    """
+    stopped, settings = whole.stop_reason, whole.settings
+    if stopped is None and whole.facts.get(STOPPED_SHARDS):
+        count = whole.facts[STOPPED_SHARDS]
+        stopped = f"{count:,.0f} of the shards (see the notes); start their commands again, then join all of them again"
+        logger.warning("stopped early: %s", stopped)
     try:
-        yield
-    except OSError as error:
+        dataset = choose_dataset(whole.rows, choice_of(settings, settings["unanswerable_fraction"]))
+    except DataError as error:
+        types = settings.get("answer_types") if settings.get("backend") == "cloze" else None  # models only prefer them
         raise DataError(
-            f"{path}: cannot be written: {error.strerror or error}. What is done is kept: mend that (room on the disk, "
-            "the right to write), then the same command goes on"
-        ) from error
+            f"{error}; {counted(len(whole.rows), 'draft')} accepted before that, {refusals_text(whole.rejected)}"
+            + (f"; answer_types allows only {', '.join(types)}" if types else "")
+            + (f". Stopped early: {stopped}" if stopped else "")
+        ) from None
+    report = make_report(dataset, whole, stopped)
+    if report["split_by"] == "passage":
+        logger.warning("split by passage, since all questions come from one document")
+    splits = {name: [row.to_example() for row in rows] for name, rows in dataset.splits.items()}
+    contents = {f"{name}.json": squad_bytes(examples) for name, examples in splits.items() if examples}
+    contents[CARD] = dataset_card(report, settings["language"]).encode("utf-8")
+    claim(folder, anew)  # once more: a run may take hours
+    write_outputs(folder, contents, report)
+    return GeneratedDataset(folder, splits, report)
 
 
 def claim(folder: Path, anew: bool | None = None) -> None:
@@ -76,15 +127,15 @@ def write_outputs(folder: Path, contents: Mapping[str, bytes], report: dict[str,
     """
     report["files"] = {name: _hash(content) for name, content in contents.items()}
     note = folder / WORK / _WRITING
-    with writing(note):
+    with writing(note, resumes=True):
         artifacts.write_json(note, sorted({*_known_hashes(folder), *report["files"].values()}))
     for name in FILES:
-        with writing(folder / name):
+        with writing(folder / name, resumes=True):
             if name in contents:
                 artifacts.write_bytes(folder / name, contents[name])
             else:
                 (folder / name).unlink(missing_ok=True)  # of an earlier run; a stale file would pass for this one's
-    with writing(folder / REPORT):
+    with writing(folder / REPORT, resumes=True):
         artifacts.write_json(folder / REPORT, report)
         note.unlink()
 
@@ -108,7 +159,7 @@ def save_specification(folder: Path, specification: Specification, given: str | 
             "output_dir, or give --overwrite_output_dir true",
         )
     if not given or os.path.realpath(given) != os.path.realpath(path):
-        with writing(path):
+        with writing(path, resumes=True):
             specification.save(path)
 
 

@@ -21,15 +21,13 @@ from typing import Any
 
 from qa_pipeline.errors import BackendError
 from qa_pipeline.generation.backends import chat_api, endpoint
-from qa_pipeline.generation.backends.account import Account
+from qa_pipeline.generation.backends.budget import Account, Limits, Prices, Usage
 from qa_pipeline.generation.backends.cache import Cache
-from qa_pipeline.generation.backends.chat_api import Answer, Dialect, Fault
-from qa_pipeline.generation.backends.limits import Limits, Prices, Spent
+from qa_pipeline.generation.backends.chat_api import ChatReply, Fault, ServerDialect
+from qa_pipeline.generation.backends.endpoint import redacted
 from qa_pipeline.generation.backends.models import resolve_model
-from qa_pipeline.generation.backends.pace import MARGIN, Pace, Slot
-from qa_pipeline.generation.backends.retries import backoff
-from qa_pipeline.generation.redaction import redacted
-from qa_pipeline.generation.types import Completion, Failure, Request, UsageSoFar
+from qa_pipeline.generation.backends.pace import MARGIN, Pace, Slot, backoff
+from qa_pipeline.generation.backends.protocol import Completion, Failure, Request, UsageTotals
 
 logger = logging.getLogger(__name__)
 
@@ -96,7 +94,7 @@ class OpenAIBackend:
             raise BackendError(f"extra_body: {'; '.join(faults)}")
         self._cache = cache if isinstance(cache, Cache) else Cache(cache)
         self._account = Account(self._cache, self.limits, prices or Prices())
-        self._dialect = Dialect(self.model, structured=structured, extra=dict(extra_body or {}))
+        self._dialect = ServerDialect(self.model, structured=structured, extra=dict(extra_body or {}))
         # Other fields, other completions: what was kept with them is no answer to a request without.
         # A key among them changes no completion, and must not be on disk.
         self._keys = endpoint.known_keys(self._url, api_key_env, extra_body)
@@ -115,7 +113,7 @@ class OpenAIBackend:
         self._client: Any = None
 
     @property
-    def usage(self) -> UsageSoFar:
+    def usage(self) -> UsageTotals:
         """Requests, tokens and cost over the life of the cache file, and hits in the cache of this process."""
         return self._account.usage
 
@@ -223,23 +221,23 @@ class OpenAIBackend:
                 structured = False
                 continue
             passing_faults += 1
-            if not answer.passing or passing_faults > self.limits.max_retries:
+            if not answer.transient or passing_faults > self.limits.max_retries:
                 return self._failed(request, answer)
             await self._wait(answer, passing_faults, session)
 
-    async def _attempt(self, request: Request, body: dict[str, Any], most: Spent, slot: Slot) -> Completion | Fault:
+    async def _attempt(self, request: Request, body: dict[str, Any], most: Usage, slot: Slot) -> Completion | Fault:
         """Sends a request once, keeps what comes back and settles what it cost."""
         completion, used = None, None  # an attempt that is broken off may have cost the most
         try:
             answer = await chat_api.send(self._open_client(), body, self.limits.timeout, self._keys)
-            if isinstance(answer, Answer):
+            if isinstance(answer, ChatReply):
                 completion = answer.completion(request, most)
-                used = Spent(1, completion.prompt_tokens, completion.completion_tokens)
+                used = Usage(1, completion.prompt_tokens, completion.completion_tokens)
                 return completion
             used = answer.used
             return answer
         except BackendError:  # there is no client, so nothing was sent
-            used = Spent()
+            used = Usage()
             raise
         finally:
             tokens = used or most
@@ -250,7 +248,7 @@ class OpenAIBackend:
             else:
                 self._account.store(self._kept_as, request, completion, most)
 
-    async def _reserve(self, most: Spent, session: _Session) -> None:
+    async def _reserve(self, most: Usage, session: _Session) -> None:
         """Books the most that an attempt can cost; waits where answers under way may leave room."""
         while True:
             if session.stopped:
@@ -261,7 +259,7 @@ class OpenAIBackend:
             while self._settled == seen and not session.stopped:
                 await asyncio.sleep(_POLL)
 
-    async def _admit(self, most: Spent, session: _Session) -> Slot:
+    async def _admit(self, most: Usage, session: _Session) -> Slot:
         """Waits for a place in the minute; gives the booking back when the session ends meanwhile."""
         tokens = most.prompt_tokens + most.completion_tokens
         try:
@@ -272,10 +270,10 @@ class OpenAIBackend:
                     raise _Stopped
                 return self._pace.enter(time.monotonic(), tokens)
         except ValueError as error:
-            self._account.settle(most, Spent())
+            self._account.settle(most, Usage())
             raise BackendError(f"{error}; raise it, or lower max_passage_words or max_completion_tokens") from error
         except BaseException:
-            self._account.settle(most, Spent())
+            self._account.settle(most, Usage())
             self._settled += 1
             raise
 
@@ -306,7 +304,7 @@ class OpenAIBackend:
                 f"{fault.reason} ({fault.detail}). What is done is kept; mend the server and start the same command "
                 "to go on"
             )
-        return Failure(request.key, fault.reason, f"{self._shown_url}: {fault.detail}", fault.passing)
+        return Failure(request.key, fault.reason, f"{self._shown_url}: {fault.detail}", fault.transient)
 
     def _open_client(self) -> Any:
         if self._client is None:

@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from qa_pipeline.errors import BackendError
+from qa_pipeline.generation.backends.budget import Limits
 from qa_pipeline.generation.backends.cache import Cache
-from qa_pipeline.generation.backends.in_process import InProcessBackend, Written
-from qa_pipeline.generation.backends.limits import Limits
+from qa_pipeline.generation.backends.in_process import InProcessBackend
 from qa_pipeline.generation.backends.models import (
     TEMPLATE_OPTIONS,
     messages_for,
@@ -24,7 +24,7 @@ from qa_pipeline.generation.backends.models import (
     plain_prompt,
     resolve_model,
 )
-from qa_pipeline.generation.types import Failure, Request
+from qa_pipeline.generation.backends.protocol import Completion, Failure, Request
 
 logger = logging.getLogger(__name__)
 
@@ -98,13 +98,13 @@ class TransformersBackend(InProcessBackend):
                 numbers.append(size)
         return numbers
 
-    def _write(self, requests: Sequence[Request]) -> list[Written]:
+    def _write(self, requests: Sequence[Request]) -> list[Completion]:
         """Writes in batches of similar length; halves them when the memory does not hold one."""
         import torch
 
         prompts = [self._prompt(request) for request in requests]
         order = sorted(range(len(requests)), key=lambda i: len(prompts[i]))
-        written: dict[int, Written] = {}
+        written: dict[int, Completion] = {}
         start = 0
         while start < len(order):
             rows = order[start : start + self.batch_size]
@@ -124,7 +124,7 @@ class TransformersBackend(InProcessBackend):
             start += len(rows)
         return [written[i] for i in range(len(requests))]
 
-    def _write_batch(self, requests: Sequence[Request], prompts: list[str]) -> list[Written]:
+    def _write_batch(self, requests: Sequence[Request], prompts: list[str]) -> list[Completion]:
         import torch
         from transformers import LogitsProcessorList
 
@@ -132,7 +132,7 @@ class TransformersBackend(InProcessBackend):
         inputs = {name: inputs[name].to(self._model.device) for name in ("input_ids", "attention_mask")}
         wanted = [request.max_tokens for request in requests]
         with torch.inference_mode():
-            # do_sample stays off: the drawing is done by _OwnDice, row by row.
+            # do_sample stays off: the drawing is done by _RowSampler, row by row.
             output = self._model.generate(
                 **inputs,
                 max_new_tokens=max(wanted),
@@ -141,18 +141,20 @@ class TransformersBackend(InProcessBackend):
                 top_p=None,
                 top_k=None,
                 pad_token_id=self._tokenizer.pad_token_id,
-                logits_processor=LogitsProcessorList([_OwnDice(requests, self._top_p, self._model.device)]),
+                logits_processor=LogitsProcessorList([_RowSampler(requests, self._top_p, self._model.device)]),
             )
         width = inputs["input_ids"].shape[1]
         ends = _end_tokens(self._model, self._tokenizer)
         prompt_sizes = inputs["attention_mask"].sum(dim=1).tolist()
         rows = []
-        for row, most, prompt_size in zip(output[:, width:].tolist(), wanted, prompt_sizes, strict=True):
+        for request, row, prompt_size in zip(requests, output[:, width:].tolist(), prompt_sizes, strict=True):
+            most = request.max_tokens
             stop = next((i for i, token in enumerate(row[:most]) if token in ends), None)
             tokens = row[:most] if stop is None else row[:stop]
             text = self._tokenizer.decode(tokens, skip_special_tokens=True)
             used = len(tokens) + (stop is not None)
-            rows.append(Written(text, "length" if stop is None else "stop", prompt_size, used))
+            ending = "length" if stop is None else "stop"
+            rows.append(Completion(request.key, text, ending, prompt_size, used, cached=False))
         return rows
 
     def _prompt(self, request: Request) -> str:
@@ -213,7 +215,7 @@ class TransformersBackend(InProcessBackend):
             return False
 
 
-class _OwnDice:
+class _RowSampler:
     """Draws each row's next token with that row's own generator; what is left for the library is to take the largest.
 
     Adding Gumbel noise to the logits and taking the largest is the same as drawing from their softmax.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from qa_pipeline.generation.backends import Limits, OpenAIBackend, Prices
-from qa_pipeline.generation.types import Message, Request
+from qa_pipeline.generation.backends.protocol import Message, Request
 
 SCHEMA = {"type": "object", "properties": {"a": {"type": "string"}}, "required": ["a"], "additionalProperties": False}
 

@@ -16,19 +16,19 @@ import numpy as np
 
 from qa_pipeline.documents.passage import Passage
 from qa_pipeline.errors import ConfigError
-from qa_pipeline.generation.backends.limits import Estimate, Prices, estimate
+from qa_pipeline.generation.backends.budget import Estimate, Prices, estimate
+from qa_pipeline.generation.backends.protocol import Backend, Completion, Request
 from qa_pipeline.generation.questions.llm.parsing import ParseError
-from qa_pipeline.generation.questions.llm.prompts import Prompt, get_prompt, load_prompts, prompt_of_kind
+from qa_pipeline.generation.questions.llm.prompts import Prompt, Slots, get_prompt, load_prompts, prompt_of_kind
 from qa_pipeline.generation.questions.llm.requests import (
+    NoAnswerError,
     Requests,
     Result,
-    Unanswered,
     read_result,
     stable_number,
     typical_text,
 )
-from qa_pipeline.generation.questions.llm.slots import Slots
-from qa_pipeline.generation.types import MOST_UNANSWERABLE, Backend, Completion, Draft, Rejected, Request
+from qa_pipeline.generation.types import MOST_UNANSWERABLE, Draft, Rejected
 from qa_pipeline.text.languages import language_name
 
 _About = Steps[Request, Result, list[Draft | Rejected]]
@@ -130,9 +130,9 @@ class LLMGenerator:
 
     def plan(self, passages: Sequence[Passage], prices: Prices | None = None) -> Estimate:
         """What `drafts` would ask for and what it would cost, without repairs and retries. Asks nothing."""
-        return estimate(self.imagined(passages), prices or Prices())
+        return estimate(self.plan_requests(passages), prices or Prices())
 
-    def imagined(self, passages: Sequence[Passage]) -> Iterator[Request]:
+    def plan_requests(self, passages: Sequence[Passage]) -> Iterator[Request]:
         """The requests of a run in which every answer is as wanted."""
         for passage in passages:
             about = self._about(passage)
@@ -154,8 +154,8 @@ class LLMGenerator:
         rejected: list[Rejected] = []
         try:
             yield from self._steps(passage, drafts, rejected)
-        except Unanswered as error:
-            rejected.append(Rejected(error.failure.reason, passage.id, passing=error.failure.detail))
+        except NoAnswerError as error:
+            rejected.append(Rejected(error.failure.reason, passage.id, outage=error.failure.detail))
         return [*drafts, *rejected]
 
     def _steps(self, passage: Passage, drafts: list[Draft], rejected: list[Rejected]) -> Steps[Request, Result, None]:
@@ -268,7 +268,7 @@ class LLMGenerator:
             Records, what was rejected, and the details that go into rows.
 
         Raises:
-            Unanswered: see there.
+            NoAnswerError: see there.
         """
         assert prompt.schema is not None
         request = self._requests.make(f"{passage.id}/{prompt.name}/{sample}", prompt, values, number)

@@ -153,7 +153,7 @@ def test_nothing_is_asked_that_builds_on_an_answer_that_is_missing():
         found = list(LLMGenerator(asking, questions_per_passage=6, questions_per_request=2).drafts(passages(1)))
         assert len(server.log) == 1
     [one] = found
-    assert isinstance(one, Rejected) and one.reason == "server_error" and server.url in one.passing
+    assert isinstance(one, Rejected) and one.reason == "server_error" and server.url in one.transient
     with ScriptedServer(after(1, Status(500))) as server:
         asking = backend(server.url, max_retries=0, concurrency=1)
         found = list(LLMGenerator(asking, questions_per_passage=6, questions_per_request=2).drafts(passages(1)))

@@ -9,7 +9,7 @@ import yaml
 
 from qa_pipeline.cli.main import main
 from qa_pipeline.errors import DataError
-from qa_pipeline.generation.specification.model_reply import LONGEST_DOMAIN, checked_reading
+from qa_pipeline.generation.specification.reading import LONGEST_DOMAIN, checked_reading
 from tests.generation.fakes import document
 from tests.generation.server import Reply, ScriptedServer, like_a_model
 
