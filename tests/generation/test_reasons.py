@@ -9,7 +9,7 @@ from pathlib import Path
 
 import qa_pipeline.generation
 from qa_pipeline.generation.api import generate_dataset
-from qa_pipeline.generation.card import dataset_card
+from qa_pipeline.generation.outputs import dataset_card
 from qa_pipeline.generation.report import MEANINGS, meaning
 from tests.generation.test_run import job
 
