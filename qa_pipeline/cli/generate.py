@@ -47,7 +47,7 @@ def generate_command(argv: list[str]) -> int:
         print(f"{path}\njoin all shards with: python -m qa_pipeline merge SHARDS... --output_dir FOLDER")
     elif launch.rank == 0:
         shards = wait_for_shards(launch, job)
-        _print_result(api.write_joined(shards, job.folder, anew=general.overwrite_output_dir))
+        _print_result(api.merge_shards(shards, job.folder, anew=general.overwrite_output_dir))
     return 0
 
 

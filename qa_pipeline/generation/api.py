@@ -115,10 +115,10 @@ def merge(
     """
     folder = Path(output_dir)
     claim(folder)
-    return write_joined([read_shard(path) for path in find_shards(shards)], folder, num_examples)
+    return merge_shards([read_shard(path) for path in find_shards(shards)], folder, num_examples)
 
 
-def write_joined(
+def merge_shards(
     shards: Sequence[Shard], folder: Path, num_examples: int | None = None, anew: bool | None = None
 ) -> GeneratedDataset:
     """Joins shards and writes the data set; see `merge`."""

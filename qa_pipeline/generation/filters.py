@@ -16,6 +16,7 @@ from typing import Protocol
 
 from qa_pipeline.data.alignment import AS_GIVEN, INSIDE_WORD, LOCATED, Aligned, align_answer
 from qa_pipeline.data.loose import LooseAnswer
+from qa_pipeline.documents.passage import Passage
 from qa_pipeline.generation.arguments import FilterArguments
 from qa_pipeline.generation.types import Draft, Rejected, Row
 from qa_pipeline.text.folding import is_whole
@@ -87,14 +88,16 @@ def place(draft: Draft) -> Row | Rejected:
         return row(given.text, given.start, _slice(text, draft.evidence))
     begin, end = 0, len(text)
     if draft.evidence is not None and draft.evidence.strip():
-        found = _only(text, draft.evidence, whole=False)
-        if isinstance(found, str):
-            reason = {NOT_VERBATIM: EVIDENCE_NOT_VERBATIM, AMBIGUOUS: EVIDENCE_AMBIGUOUS}.get(found, found)
+        found = _only(draft.passage, draft.evidence, whole=False)
+        if isinstance(found, Rejected):
+            reason = {NOT_VERBATIM: EVIDENCE_NOT_VERBATIM, AMBIGUOUS: EVIDENCE_AMBIGUOUS}.get(
+                found.reason, found.reason
+            )
             return Rejected(reason, draft.passage.id)
         begin, end = found.start, found.start + len(found.text)
-    answer = _only(text, draft.answer, whole=True, begin=begin, end=end)
-    if isinstance(answer, str):
-        return Rejected(answer, draft.passage.id)
+    answer = _only(draft.passage, draft.answer, whole=True, begin=begin, end=end)
+    if isinstance(answer, Rejected):
+        return answer
     evidence = text[begin:end] if (begin, end) != (0, len(text)) else None
     return row(answer.text, answer.start, evidence)
 
@@ -236,11 +239,12 @@ def _slice(text: str, quote: str | None) -> str | None:
     return found.text if isinstance(found, Aligned) else None
 
 
-def _only(text: str, quote: str, *, whole: bool, begin: int = 0, end: int | None = None) -> Aligned | str:
-    """The one place of a quote in `text[begin:end]`, or the reason why there is not exactly one.
+def _only(passage: Passage, quote: str, *, whole: bool, begin: int = 0, end: int | None = None) -> Aligned | Rejected:
+    """The one place of a quote in `passage.text[begin:end]`, or the reason why there is not exactly one.
 
     A quote that is there once as written counts as found once, however often it is there in another case.
     """
+    text = passage.text
     hits: list[Aligned] = []
     cut = False
     for hit in _hits(text[begin:end], quote):
@@ -252,8 +256,8 @@ def _only(text: str, quote: str, *, whole: bool, begin: int = 0, end: int | None
             break
         hits.append(hit)
         if len(hits) == 2:
-            return AMBIGUOUS
-    return hits[0] if hits else CUTS_WORD if cut else NOT_VERBATIM
+            return Rejected(AMBIGUOUS, passage.id)
+    return hits[0] if hits else Rejected(CUTS_WORD if cut else NOT_VERBATIM, passage.id)
 
 
 def _hits(text: str, quote: str) -> Iterator[Aligned]:

@@ -11,7 +11,7 @@ from typing import Any
 
 from qa_pipeline.documents.passage import Passage
 from qa_pipeline.generation.arguments import Settings
-from qa_pipeline.generation.backends.endpoint import known_keys, redacted, without_credentials
+from qa_pipeline.generation.backends.endpoint import known_keys, redact, without_credentials
 from qa_pipeline.generation.backends.protocol import Backend
 from qa_pipeline.generation.dataset import Choice
 from qa_pipeline.generation.filters import Reader
@@ -140,7 +140,7 @@ def public_settings(job: Job) -> dict[str, Any]:
 def _without_secrets(settings: Settings) -> dict[str, Any]:
     """All settings; a run with another key is the same run, so identities have none either."""
     asked = settings.backend
-    return redacted(settings.to_dict(), known_keys(asked.base_url or "", asked.api_key_env, asked.extra_body))
+    return redact(settings.to_dict(), known_keys(asked.base_url or "", asked.api_key_env, asked.extra_body))
 
 
 _NOT_SHOWN = ("plan", "list_prompts", "overwrite_output_dir", "api_key_env")

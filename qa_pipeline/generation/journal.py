@@ -23,7 +23,7 @@ from filelock import BaseFileLock, FileLock, Timeout
 from qa_pipeline.artifacts import writing
 from qa_pipeline.documents.passage import Passage
 from qa_pipeline.errors import ConfigError, DataError
-from qa_pipeline.generation.backends.endpoint import redacted
+from qa_pipeline.generation.backends.endpoint import redact
 from qa_pipeline.generation.types import Rejected, Row
 
 _SYNC_SECONDS = 0.5
@@ -98,7 +98,7 @@ class Journal:
         """A row that passed."""
         self._write({"kind": "row", "block": number, **row.to_json()})
 
-    def rejected(self, number: int, reason: str, passage_id: str) -> None:
+    def reject(self, number: int, reason: str, passage_id: str) -> None:
         """A draft that did not pass."""
         self._write({"kind": "rejected", "block": number, "reason": reason, "passage": passage_id})
 
@@ -201,7 +201,7 @@ def _lock(path: Path) -> BaseFileLock:
 
 def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
     """One line for each setting that two identities do not share; secrets, which earlier versions kept, are none."""
-    old, new = redacted(old), redacted(new)
+    old, new = redact(old), redact(new)
     return [
         f"{key}: was {json.dumps(old.get(key))}, is {json.dumps(new.get(key))}"
         + (" (documents were changed, added or removed, or have other names)" if key == "passages" else "")

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from qa_pipeline.generation.backends.endpoint import redacted
+from qa_pipeline.generation.backends.endpoint import redact
 from qa_pipeline.generation.backends.protocol import UsageTotals
 from qa_pipeline.generation.dataset import SPLITS, Dataset
 from qa_pipeline.generation.filters import mean_overlap
@@ -43,7 +43,7 @@ def make_report(dataset: Dataset, whole: Shard, stopped: str | None = None) -> d
     round_trip = rejected.get("round_trip", 0)
     report: dict[str, Any] = {
         "format": FORMAT,
-        "settings": redacted(settings),
+        "settings": redact(settings),
         "facts": {name: value for name, value in facts.items() if name != "account"},
         "drafts": accepted + sum(rejected.values()),
         "rejected": _by_size(rejected),

@@ -56,7 +56,7 @@ def make_rows(job: Job, say: Callable[[str], None] = logger.info) -> Shard:
     )
     backend = job.engine.backend
     usage = (lambda: backend.usage) if backend is not None else None
-    progress = Progress(say, usage)
+    progress = RunProgress(say, usage)
     try:
         _all_blocks(job, passages, journal, progress)
     except BackendError as error:
@@ -92,7 +92,7 @@ def blocks(passages: Sequence[Passage], engine: Engine, seed: int) -> list[list[
     return result if passages else []
 
 
-def _all_blocks(job: Job, passages: Sequence[Passage], journal: Journal, progress: Progress) -> None:
+def _all_blocks(job: Job, passages: Sequence[Passage], journal: Journal, progress: RunProgress) -> None:
     """Goes through the blocks until there are enough rows, or none is left."""
     from qa_pipeline.generation.backends import BudgetError
 
@@ -120,7 +120,7 @@ def _all_blocks(job: Job, passages: Sequence[Passage], journal: Journal, progres
             break
 
 
-def _one_block(job: Job, number: int, group: Sequence[Passage], journal: Journal, progress: Progress) -> None:
+def _one_block(job: Job, number: int, group: Sequence[Passage], journal: Journal, progress: RunProgress) -> None:
     """Fills the block that is under way with the rows of its passages, noting each in the journal as it comes.
 
     A block with passages that are not done is not done: the next run does it again, from the cache.
@@ -139,7 +139,7 @@ def _one_block(job: Job, number: int, group: Sequence[Passage], journal: Journal
         elif result.outage:
             block.unanswered[result.passage_id] = result
         else:
-            journal.rejected(number, result.reason, result.passage_id)
+            journal.reject(number, result.reason, result.passage_id)
             block.rejected[result.reason] += 1
         progress.tick()
     _apply_round_trip(job, block)
@@ -171,7 +171,7 @@ def check(draft: Draft, filters: Sequence[tuple[str, RowFilter]]) -> Row | Rejec
     return row if isinstance(row, Rejected) else apply_filters(row, filters)
 
 
-class Progress:
+class RunProgress:
     """The sums over all blocks, done now or before, and over the one that is under way.
 
     Args:

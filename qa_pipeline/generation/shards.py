@@ -173,7 +173,7 @@ def join(shards: Iterable[Shard], where: str = "the shards") -> Shard:
         rejected.update(shard.rejected)
     settings = {**first.settings, "shard": None}
     rows = [row for shard in shards for row in shard.rows]
-    facts = _added([shard.facts for shard in shards])
+    facts = _add_up([shard.facts for shard in shards])
     notes = list(dict.fromkeys(note for shard in shards for note in shard.notes))
     return Shard(1, 1, first.identity, settings, rows, rejected, facts, notes)
 
@@ -263,7 +263,7 @@ def written_shards(folder: Path, count: int) -> dict[Path, int]:
     return written
 
 
-def _added(parts: Sequence[dict[str, float]]) -> dict[str, float]:
+def _add_up(parts: Sequence[dict[str, float]]) -> dict[str, float]:
     """Facts of all shards together; what was spent on one account is a sum already, of which the last is the whole."""
     facts: dict[str, float] = {}
     spent: dict[tuple[str, float], float] = {}

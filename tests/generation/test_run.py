@@ -18,7 +18,7 @@ import pytest
 
 from qa_pipeline.data import load_examples
 from qa_pipeline.errors import BackendError, ConfigError, DataError
-from qa_pipeline.generation.api import generate_dataset, generate_shard, write_joined
+from qa_pipeline.generation.api import generate_dataset, generate_shard, merge_shards
 from qa_pipeline.generation.arguments import parse_generation_arguments
 from qa_pipeline.generation.backends import BudgetError
 from qa_pipeline.generation.dataset import Dataset
@@ -184,7 +184,7 @@ def test_shards_and_merge_give_what_one_run_gives(tmp_path):
     generate_dataset(job(tmp_path / "whole", unanswerable_fraction=0.1))
     paths = [generate_shard(job(tmp_path / str(i), shard=f"{i}/3", unanswerable_fraction=0.1)) for i in (1, 2, 3)]
     assert all(path.name.startswith(f"shard-0000{i}-of-00003-") for i, path in enumerate(paths, 1))
-    report = write_joined([read_shard(path) for path in reversed(paths)], tmp_path / "merged").report
+    report = merge_shards([read_shard(path) for path in reversed(paths)], tmp_path / "merged").report
     assert contents(tmp_path / "whole") == contents(tmp_path / "merged")
     assert report["facts"]["passages_asked"] == 40 and report["facts"]["documents"] == 20
     assert report["rejected"]["invalid_json"] == 40

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from qa_pipeline.errors import BackendError
+from qa_pipeline.generation.backends.pace import MARGIN
 from qa_pipeline.generation.backends.protocol import Completion, Request, UsageTotals
 
 if TYPE_CHECKING:
@@ -39,6 +40,9 @@ class Limits:
             with what is left. Retries count.
         timeout: seconds for one attempt, from sending to the last byte.
         max_retries: further attempts after the first, for faults that can pass.
+        backoff_seconds: first wait after such a fault.
+        give_up_after: that many requests in a row that failed for good end the run.
+        pace_window, pace_margin: seconds that "per minute" means, and the allowance for requests that arrive late.
     """
 
     concurrency: int = 8
@@ -49,6 +53,10 @@ class Limits:
     max_cost: float | None = None
     timeout: float = 120.0
     max_retries: int = 6
+    backoff_seconds: float = 0.5
+    give_up_after: int = 10
+    pace_window: float = 60.0
+    pace_margin: float = MARGIN
 
     def problems(self, prices: Prices | None = None) -> list[str]:
         """One line for each setting that cannot be meant."""

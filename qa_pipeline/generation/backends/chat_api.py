@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from qa_pipeline.generation.backends.budget import Usage
-from qa_pipeline.generation.backends.endpoint import ReplyError, clean, named, without_credentials, without_keys
+from qa_pipeline.generation.backends.endpoint import ReplyError, clean, error_text, without_credentials, without_keys
 from qa_pipeline.generation.backends.pace import retry_after
 from qa_pipeline.generation.backends.protocol import Completion, Request
 from qa_pipeline.text.folding import whole_characters
@@ -173,7 +173,7 @@ async def send(client: Any, body: dict[str, Any], timeout: float, keys: Sequence
         cause = error.__cause__ or error if isinstance(error, openai.APIConnectionError) else error
         if isinstance(cause, ReplyError):
             return Fault("bad_response", clean(str(cause), keys))
-        return Fault("unreachable", named(cause, keys), used=_unsent(error))
+        return Fault("unreachable", error_text(cause, keys), used=_unsent(error))
     return read_answer(response.http_response.content, keys)
 
 

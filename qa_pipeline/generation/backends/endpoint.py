@@ -79,7 +79,7 @@ def known_keys(url: str, api_key_env: str | None, extra_body: object) -> list[st
     return [one for one in (key, password, *secrets_in(extra_body)) if one]
 
 
-def checked_url(url: str) -> str:
+def check_url(url: str) -> str:
     """The URL without a slash at its end.
 
     Raises:
@@ -127,7 +127,7 @@ def open_client(url: str, key: str | None, timeout: float) -> Any:
         )
     except Exception as error:  # the libraries' own: an address, a proxy or a file of certificates that they refuse
         raise BackendError(
-            f"{without_credentials(url)}: no client can be made for this address ({named(error, keys)}); check "
+            f"{without_credentials(url)}: no client can be made for this address ({error_text(error, keys)}); check "
             "base_url, and the environment variables for proxies and certificates"
         ) from error
 
@@ -139,7 +139,7 @@ def clean(text: str, keys: Sequence[str]) -> str:
     return text if len(text) <= _LONGEST_DETAIL else text[: _LONGEST_DETAIL - 3] + "..."
 
 
-def named(error: BaseException, keys: Sequence[str]) -> str:
+def error_text(error: BaseException, keys: Sequence[str]) -> str:
     """An exception of a library in one line; of a group, the first in it."""
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
@@ -176,7 +176,7 @@ async def cap_reply(response: Any) -> None:
     if packed not in ("", "identity", *_UNPACKERS):
         raise ReplyError(f"the reply is packed as {packed!r}, where {ACCEPTED} or nothing was asked for")
     response.headers.pop("content-encoding", None)
-    pieces = _capped(response.stream, _UNPACKERS.get(packed))
+    pieces = _cap(response.stream, _UNPACKERS.get(packed))
     # The client takes none but streams of its own library, of which there are two by now (httpx, httpx2).
     base = next(one for one in type(response.stream).__mro__ if one.__name__ == "AsyncByteStream")
     close = response.stream.aclose
@@ -184,7 +184,7 @@ async def cap_reply(response: Any) -> None:
     response.stream = type("CappedStream", (base,), methods)()
 
 
-async def _capped(stream: Any, wbits: int | None) -> AsyncIterator[bytes]:
+async def _cap(stream: Any, wbits: int | None) -> AsyncIterator[bytes]:
     unpack = None if wbits is None else zlib.decompressobj(wbits)
     left = LONGEST_REPLY
     async for piece in stream:
@@ -205,22 +205,22 @@ def is_secret_name(name: str) -> bool:
     return not _SECRET_WORDS.isdisjoint(words) and _OF_A_MODEL.isdisjoint(words)
 
 
-def redacted(value: Any, keys: Iterable[str | None] = ()) -> Any:
+def redact(value: Any, keys: Iterable[str | None] = ()) -> Any:
     """The same value with a mark in the place of every secret.
 
-    >>> redacted({"metadata": {"api_key": "abc"}, "top_p": 0.9})
+    >>> redact({"metadata": {"api_key": "abc"}, "top_p": 0.9})
     {'metadata': {'api_key': '[key]'}, 'top_p': 0.9}
     """
     keys = tuple(keys)
     if isinstance(value, Mapping):
         return {
             without_keys(name, keys) if isinstance(name, str) else name: (
-                _hidden(one) if isinstance(name, str) and is_secret_name(name) else redacted(one, keys)
+                _hide(one) if isinstance(name, str) and is_secret_name(name) else redact(one, keys)
             )
             for name, one in value.items()
         }
     if isinstance(value, list | tuple):
-        return [redacted(one, keys) for one in value]
+        return [redact(one, keys) for one in value]
     return _SURELY_A_KEY.sub(MARK, without_keys(value, keys)) if isinstance(value, str) else value
 
 
@@ -246,12 +246,12 @@ def without_what_looks_like_keys(text: str, keys: Iterable[str | None]) -> str:
     return _LIKE_A_KEY.sub(MARK, without_keys(text, keys))
 
 
-def _hidden(value: Any) -> Any:
+def _hide(value: Any) -> Any:
     """A secret; what is no text (a switch, a number of things) and what is empty hides nothing."""
     if isinstance(value, Mapping):
-        return {name: _hidden(one) for name, one in value.items()}
+        return {name: _hide(one) for name, one in value.items()}
     if isinstance(value, list | tuple):
-        return [_hidden(one) for one in value]
+        return [_hide(one) for one in value]
     return MARK if isinstance(value, str) and value else value
 
 

@@ -28,6 +28,8 @@ from qa_pipeline.generation.backends.protocol import Completion, Failure, Reques
 
 logger = logging.getLogger(__name__)
 
+_FROM_HUB: dict[str, Any] = {"revision": "main", "token": None, "cache_dir": None, "trust_remote_code": False}
+
 
 class TransformersBackend(InProcessBackend):
     """Completes requests with a causal language model.
@@ -40,9 +42,9 @@ class TransformersBackend(InProcessBackend):
         dtype: "auto" (what the weights were saved in), "float32", "bfloat16" or "float16".
         load_in_4bit: load through bitsandbytes in 4 bits.
         top_p: only the likeliest tokens that together have this share are drawn from.
-        revision, token, cache_dir, trust_remote_code: as in transformers.
         limits: max_requests and max_tokens.
         cache: a Cache or its file; None keeps completions in memory.
+        from_hub: revision, token, cache_dir, trust_remote_code, as in transformers.
 
     Raises:
         BackendError: the name stands for no model, or a setting cannot be meant. Loading happens at the first request.
@@ -57,13 +59,12 @@ class TransformersBackend(InProcessBackend):
         dtype: str = "auto",
         load_in_4bit: bool = False,
         top_p: float = 0.95,
-        revision: str | None = None,
-        token: str | None = None,
-        cache_dir: str | None = None,
-        trust_remote_code: bool = False,
         limits: Limits | None = None,
         cache: Cache | str | Path | None = None,
+        **from_hub: Any,
     ):
+        if unknown := from_hub.keys() - _FROM_HUB.keys():
+            raise TypeError(f"TransformersBackend takes no {', '.join(sorted(unknown))}")
         self._found = resolve_model(model)
         if not 0 < top_p <= 1:
             raise BackendError(f"top_p: expected more than 0 and at most 1, found {top_p}")
@@ -71,16 +72,11 @@ class TransformersBackend(InProcessBackend):
             raise BackendError(f"dtype: expected auto, float32, bfloat16 or float16, found {dtype!r}")
         self._load_in_4bit = load_in_4bit or self._found.load_in_4bit
         loaded = {"backend": "transformers", "4bit": self._load_in_4bit, "dtype": dtype, "top_p": top_p}
-        super().__init__(model, {**loaded, "revision": revision}, batch_size, limits, cache)
+        super().__init__(model, {**loaded, "revision": from_hub.get("revision")}, batch_size, limits, cache)
         self._device_name = device
         self._dtype = dtype
         self._top_p = top_p
-        self._from_hub = {
-            "revision": revision or "main",
-            "token": token,
-            "cache_dir": cache_dir,
-            "trust_remote_code": trust_remote_code,
-        }
+        self._from_hub = {name: from_hub.get(name) or default for name, default in _FROM_HUB.items()}
         self._tokenizer: Any = None
         self._model: Any = None
         self._system_role = True

@@ -46,23 +46,22 @@ def engine_arguments(
     model: ChatModel,
     *,
     tensor_parallel_size: int = 1,
-    dtype: str = "auto",
     load_in_4bit: bool = False,
-    gpu_memory_utilization: float = 0.9,
-    max_model_len: int | None = None,
-    seed: int = 0,
-    revision: str | None = None,
     cache_dir: str | None = None,
-    trust_remote_code: bool = False,
+    **options: Any,
 ) -> dict[str, Any]:
-    """Keyword arguments of vllm.LLM."""
+    """Keyword arguments of vllm.LLM.
+
+    Args:
+        options: further ones by vLLM's own names (dtype, max_model_len, revision ...); None: not given.
+    """
     arguments: dict[str, Any] = {
         "model": model.hub_id,
         "tensor_parallel_size": tensor_parallel_size,
-        "dtype": dtype,
-        "gpu_memory_utilization": gpu_memory_utilization,
-        "seed": seed,
-        "trust_remote_code": trust_remote_code,
+        "dtype": "auto",
+        "gpu_memory_utilization": 0.9,
+        "seed": 0,
+        "trust_remote_code": False,
         "enable_prefix_caching": True,  # all prompts of a run begin alike
         "generation_config": "vllm",  # what the request says, not what the model's folder says
         # Whitespace between tokens of JSON is where constrained decoding runs on for ever. vLLM reads this switch
@@ -71,8 +70,8 @@ def engine_arguments(
     }
     if load_in_4bit or model.load_in_4bit:
         arguments["quantization"] = "bitsandbytes"
-    optional = {"max_model_len": max_model_len, "revision": revision, "download_dir": cache_dir}
-    return {**arguments, **{name: value for name, value in optional.items() if value is not None}}
+    options["download_dir"] = cache_dir
+    return {**arguments, **{name: value for name, value in options.items() if value is not None}}
 
 
 def sampling_arguments(request: Request, top_p: float = 0.95) -> dict[str, Any]:
@@ -325,19 +324,19 @@ class ChildReplica:
         try:
             self._pipe.send(chats)
         except OSError as error:
-            raise self._ended() from error
+            raise self._end_error() from error
 
     def finish(self) -> list[Completion | Failure]:
         """Waits for them. Raises BackendError where vLLM fails."""
         try:
             answer = self._pipe.recv()
         except (EOFError, OSError) as error:
-            raise self._ended() from error
+            raise self._end_error() from error
         if isinstance(answer, str):
             raise BackendError(answer)
         return answer
 
-    def _ended(self) -> BackendError:
+    def _end_error(self) -> BackendError:
         self._process.join(timeout=5)
         code = self._process.exitcode
         return BackendError(f"a vLLM replica ended with exit code {code}; its own messages are above")

@@ -70,12 +70,12 @@ def complete_specification(specification: Specification, backend: Backend) -> Sp
                 found = next(value for value in json_values(result.text) if isinstance(value, dict))
             except StopIteration:
                 break
-            values, notes = checked_reading(found, ("domain", *missing))
+            values, notes = check_reading(found, ("domain", *missing))
             return replace(specification, **values, notes=[*specification.notes, *notes])
     return replace(specification, notes=[*specification.notes, "the model's reading of the prompt could not be used"])
 
 
-def checked_reading(found: Mapping[str, Any], names: Sequence[str]) -> tuple[dict[str, Any], list[str]]:
+def check_reading(found: Mapping[str, Any], names: Sequence[str]) -> tuple[dict[str, Any], list[str]]:
     """The fields that can be used, and a note on each that cannot; a field that is left out or null is neither.
 
     Args:

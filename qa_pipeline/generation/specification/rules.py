@@ -286,15 +286,15 @@ def _use_share(instruction: str, match: re.Match[str], found: Numbers) -> None:
     span, answerable = _meaning(instruction, match)
     if span is None:
         if match["percent"] or (match["part"] and instruction[match.end() :].startswith(" of ")):
-            found.notes.append(_not_used(match[0], "give --unanswerable_fraction if it was meant for that"))
+            found.notes.append(_unused_note(match[0], "give --unanswerable_fraction if it was meant for that"))
         return
     share = _value(match)
     share = 1 - share if answerable else share
     if found.unanswerable_fraction is not None:
-        found.notes.append(_not_used(match[0], "another share was found before it"))
+        found.notes.append(_unused_note(match[0], "another share was found before it"))
     elif not 0 <= share <= MOST_UNANSWERABLE:
         found.notes.append(
-            _not_used(match[0], f"the share of unanswerable questions goes from 0 to {MOST_UNANSWERABLE}")
+            _unused_note(match[0], f"the share of unanswerable questions goes from 0 to {MOST_UNANSWERABLE}")
         )
     else:
         found.unanswerable_fraction = round(share, 4)
@@ -334,11 +334,13 @@ def _use_count(match: re.Match[str], found: Numbers) -> None:
     if any(start < match.end("number") and match.start("number") < end for start, end in found.spans):
         return
     if groups.get("each"):
-        found.notes.append(_not_used(text, "give --questions_per_context"))
+        found.notes.append(_unused_note(text, "give --questions_per_context"))
     elif groups.get("lead", "") is None or _NOT_BETWEEN.search(groups.get("between") or ""):
-        found.notes.append(_not_used(text, "give --num_examples if it was meant for that"))
+        found.notes.append(_unused_note(text, "give --num_examples if it was meant for that"))
     elif found.num_examples is not None or _number(match["number"]) < 1:
-        found.notes.append(_not_used(text, "another number was found before it" if found.num_examples else "it is 0"))
+        found.notes.append(
+            _unused_note(text, "another number was found before it" if found.num_examples else "it is 0")
+        )
     else:
         found.num_examples = _number(match["number"])
         found.spans.append((match.start("number"), match.end()))
@@ -367,5 +369,5 @@ def _number(text: str) -> int:
     return int(re.sub(r"[,'k]", "", text)) * thousands
 
 
-def _not_used(text: str, hint: str) -> str:
+def _unused_note(text: str, hint: str) -> str:
     return f'"{text}" in the prompt was not used; {hint}'

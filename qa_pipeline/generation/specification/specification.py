@@ -167,11 +167,10 @@ def specification_from(content: Mapping[str, Any], where: str) -> Specification:
         problems.append(f'task: expected "{TASK}", found "{values["task"]}"')
     examples = []
     for number, row in enumerate(values.pop("examples", None) or (), 1):
-        found = example_from(row) if isinstance(row, Mapping) else "expected a mapping"
-        if isinstance(found, str):
-            problems.append(f"examples, number {number}: {found}")
-        else:
-            examples.append(found)
+        try:
+            examples.append(example_from(row))
+        except ValueError as error:
+            problems.append(f"examples, number {number}: {error}")
     if problems:
         raise ConfigError(where, problems)
     for key in ("sample_questions", "notes"):
@@ -192,10 +191,10 @@ def builtin_domain(specification: Specification, domains: Mapping[str, Any]) -> 
     instruction = split_prompt(specification.prompt)[0]
     as_read = specification.domain in ("", find_domain(instruction, find_numbers(instruction).spans))
     everything = f"{instruction} {' '.join(specification.sample_questions)}"
-    return _called(specification.domain, domains) or (_called(everything, domains) if as_read else None)
+    return _closest_domain(specification.domain, domains) or (_closest_domain(everything, domains) if as_read else None)
 
 
-def _called(text: str, domains: Mapping[str, Any]) -> str | None:
+def _closest_domain(text: str, domains: Mapping[str, Any]) -> str | None:
     """The domain with most of its words in a text; None for too few of them, or a tie."""
     found = {_stem(word) for word in re.findall(r"\w+", text.lower())}
     scores: dict[str, int] = {}
@@ -235,11 +234,10 @@ def labelled_examples(shown: str, notes: list[str]) -> tuple[list[Example], list
             questions.append(row["question"])
             notes.append(f"example {number} has no context, so its answer has no place; kept as a sample question")
         else:
-            found = example_from(row)
-            if isinstance(found, str):
-                notes.append(f"example {number}: {found}; left out")
-            else:
-                examples.append(found)
+            try:
+                examples.append(example_from(row))
+            except ValueError as error:
+                notes.append(f"example {number}: {error}; left out")
     return examples, questions
 
 
@@ -248,15 +246,21 @@ _SAYS_NONE = re.compile(
 )
 
 
-def example_from(row: Mapping[str, Any]) -> Example | str:
-    """A canonical row from a context, a question and an answer as texts, or what is wrong with it."""
+def example_from(row: Any) -> Example:
+    """A canonical row from a context, a question and an answer as texts.
+
+    Raises:
+        ValueError: what is wrong with it.
+    """
+    if not isinstance(row, Mapping):
+        raise ValueError("expected a mapping")
     context, question, answer = row.get("context"), row.get("question"), row.get("answer")
     if not isinstance(context, str) or not context.strip():
-        return "context: expected a text"
+        raise ValueError("context: expected a text")
     if not isinstance(question, str) or not question.strip():
-        return "question: expected a text"
+        raise ValueError("question: expected a text")
     if answer is not None and not isinstance(answer, str):
-        return f"answer: expected a text or null, found {type(answer).__name__}"
+        raise ValueError(f"answer: expected a text or null, found {type(answer).__name__}")
     identity = f"example-{passage_id(context, question)}"
     result: Example = {
         "id": identity,
@@ -273,7 +277,8 @@ def example_from(row: Mapping[str, Any]) -> Example | str:
         result["answers"] = {"text": [found.text], "answer_start": [found.start]}
         result["is_impossible"] = False
     elif answer is not None and not _SAYS_NONE.fullmatch(answer.strip()):
-        return f'answer: "{answer}" is not in the context; quote it word for word, or write null for no answer'
+        text = f'answer: "{answer}" is not in the context; quote it word for word, or write null for no answer'
+        raise ValueError(text)
     return result
 
 

@@ -12,7 +12,7 @@ from qa_pipeline.cli.main import main
 from qa_pipeline.errors import BackendError
 from qa_pipeline.generation.backends import Cache, endpoint
 from qa_pipeline.generation.backends.chat_api import ChatReply, Fault, read_answer
-from qa_pipeline.generation.backends.endpoint import MARK, is_secret_name, redacted, secrets_in
+from qa_pipeline.generation.backends.endpoint import MARK, is_secret_name, redact, secrets_in
 from qa_pipeline.generation.backends.pace import LONGEST_RETRY_AFTER, retry_after
 from qa_pipeline.generation.backends.protocol import Completion, Failure
 from qa_pipeline.generation.journal import differences
@@ -139,13 +139,13 @@ EXTRA = {"metadata": {"api_key": SECRET, "nested": [{"accessToken": SECRET + "2"
 
 
 def test_values_under_names_of_secrets_are_marked_and_all_others_stay():
-    assert redacted(EXTRA) == {
+    assert redact(EXTRA) == {
         "metadata": {"api_key": MARK, "nested": [{"accessToken": MARK}]},
         "top_p": 0.9,
         "min_tokens": 1,
     }
     assert set(secrets_in(EXTRA)) == {SECRET, SECRET + "2"}
-    assert redacted(["Say Bearer instruments", f"it is {SECRET}", "sk-" + "a" * 30], [SECRET]) == [
+    assert redact(["Say Bearer instruments", f"it is {SECRET}", "sk-" + "a" * 30], [SECRET]) == [
         "Say Bearer instruments",
         f"it is {MARK}",
         MARK,

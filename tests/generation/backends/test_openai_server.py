@@ -256,7 +256,7 @@ def test_an_address_that_cannot_be_meant_is_named(url):
 
 @pytest.mark.parametrize("url", ["http://[::1]:80/v1", "https://h\u00e4user.de/v1/", " http://localhost:8000/v1\n"])
 def test_unusual_addresses_are_taken(url):
-    assert endpoint.checked_url(url) == url.strip().rstrip("/")
+    assert endpoint.check_url(url) == url.strip().rstrip("/")
 
 
 @pytest.mark.parametrize("url", ["http://me:pass@[::1/v1?k=pass", "http://me:pass/word@localhost:80/v1?pass"])

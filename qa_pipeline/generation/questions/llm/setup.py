@@ -114,11 +114,10 @@ def language_model_engine(
     Raises:
         ConfigError: the prompt number begins no run, or another setting cannot be meant.
     """
-    from qa_pipeline.generation.questions.llm.generator import LLMGenerator
+    from qa_pipeline.generation.questions.llm.generator import LLMGenerator, LLMOptions
 
     general, arguments = settings.generation, settings.backend
-    generator = LLMGenerator(
-        backend,
+    options = LLMOptions(
         questions_per_passage=general.questions_per_context,
         unanswerable_fraction=unanswerable_fraction,
         answer_types=general.answer_types or ANSWER_KINDS,
@@ -131,7 +130,7 @@ def language_model_engine(
         seed=general.seed,
         max_tokens=arguments.max_completion_tokens,
     )
-    return Engine(generator, backend, block_size=_block_size(settings))
+    return Engine(LLMGenerator(backend, options), backend, block_size=_block_size(settings))
 
 
 def prompt_identity(specification: Specification | None, examples: Sequence[Example]) -> dict[str, str]:
