@@ -48,6 +48,11 @@ class GeneratedDataset:
         folder: holds `train.json` and the like in SQuAD 2.0 format, `dataset_report.json` and a card.
         splits: canonical rows by "train", "validation" and "test"; a split may be empty, and has no file then.
         report: what the data was made from, what was refused and why, and what it is like, as `dataset_report.json`.
+
+    Example:
+        >>> made = GeneratedDataset(Path("data"), {"train": [], "validation": [], "test": []}, {"rows": 0})
+        >>> made.folder.name, made.report["rows"]
+        ('data', 0)
     """
 
     folder: Path
