@@ -1,4 +1,4 @@
-"""`python -m qa_pipeline generate` and `merge`: parses, calls `generation.api`, prints."""
+"""`qa-pipeline generate` and `merge`: parses, calls `generation.api`, prints."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from qa_pipeline.generation.report import table
 from qa_pipeline.generation.shards import join_launch, wait_for_shards
 from qa_pipeline.wording import plain
 
-USAGE = "python -m qa_pipeline generate [CONFIG.yaml] [--key value ...]"
+USAGE = "qa-pipeline generate [CONFIG.yaml] [--key value ...]"
 
 
 def generate_command(argv: list[str]) -> int:
@@ -44,7 +44,7 @@ def generate_command(argv: list[str]) -> int:
         return 0
     path = api.generate_shard(job)
     if launch.processes == 1:
-        print(f"{path}\njoin all shards with: python -m qa_pipeline merge SHARDS... --output_dir FOLDER")
+        print(f"{path}\njoin all shards with: qa-pipeline merge SHARDS... --output_dir FOLDER")
     elif launch.rank == 0:
         shards = wait_for_shards(launch, job)
         _print_result(api.merge_shards(shards, job.folder, anew=general.overwrite_output_dir))
@@ -57,9 +57,7 @@ def merge_command(argv: list[str]) -> int:
     Raises:
         QAError: something that the user can mend.
     """
-    parser = argparse.ArgumentParser(
-        prog="python -m qa_pipeline merge", description="Joins all shards of one generation."
-    )
+    parser = argparse.ArgumentParser(prog="qa-pipeline merge", description="Joins all shards of one generation.")
     parser.add_argument("shards", nargs="+", metavar="SHARDS", help="shard files, or folders that hold them")
     parser.add_argument("--output_dir", required=True, help="folder for the data, its report and its card")
     parser.add_argument("--num_examples", type=int, help="rows over all splits, if not as the shards say")

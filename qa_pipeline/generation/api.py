@@ -1,4 +1,4 @@
-"""Makes question-answering data: from Python what `python -m qa_pipeline generate` and `merge` do.
+"""Makes question-answering data: from Python what `qa-pipeline generate` and `merge` do.
 
 source -> passages -> drafts (by rules, or by a language model) -> rows -> filters -> data set. `generate` is the way
 from settings to files; `prepare` is its first half (what is asked about, and by what), `run.make_rows` the second.
@@ -71,7 +71,7 @@ def generate(
         output_dir: folder for the data, its report and its card.
         prompt: what the questions should be about, in words; with or without documents.
         backend: "cloze" makes questions by rules; "openai", "vllm" or "transformers" ask a language model (`model`).
-        settings: all other settings of the command by their names (`python -m qa_pipeline generate --help`), such as
+        settings: all other settings of the command by their names (`qa-pipeline generate --help`), such as
             num_examples, unanswerable_fraction, answer_types, seed, contexts_from, round_trip_model.
 
     Returns:
@@ -261,7 +261,7 @@ def _refuse_parts(settings: Settings) -> None:
     """What makes no data set is for the command."""
     general = settings.generation
     asked = [name for name in ("shard", "plan", "list_prompts") if getattr(general, name)]
-    problems = [f"{name}: makes no data set; start the command: python -m qa_pipeline generate" for name in asked]
+    problems = [f"{name}: makes no data set; start the command: qa-pipeline generate" for name in asked]
     if int(os.environ.get("WORLD_SIZE", "1")) > 1:
         problems.append(
             "generate() makes the whole data set, and this process is one of several of a launch; start the command "
