@@ -9,10 +9,9 @@ from qa_pipeline.documents.passage import Passage, passage_id
 from qa_pipeline.errors import ConfigError, DataError
 from qa_pipeline.generation.arguments import Settings
 from qa_pipeline.generation.dataset import choose_dataset
-from qa_pipeline.generation.filters import make_filters
+from qa_pipeline.generation.filters import check, make_filters
 from qa_pipeline.generation.job import Engine, choice_of
 from qa_pipeline.generation.questions.cloze.spans import GROUPS
-from qa_pipeline.generation.run import check
 from qa_pipeline.generation.specification.specification import Specification, builtin_domain
 from qa_pipeline.generation.types import Draft, Rejected, Row
 from qa_pipeline.mock import DOMAINS, SPLITS

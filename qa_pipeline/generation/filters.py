@@ -65,6 +65,12 @@ def make_reader(name: str) -> Reader:
     return read
 
 
+def check(draft: Draft, filters: Sequence[tuple[str, RowFilter]]) -> Row | Rejected:
+    """The draft as an aligned row that has passed the filters, or why not."""
+    row = place(draft)
+    return row if isinstance(row, Rejected) else apply_filters(row, filters)
+
+
 def place(draft: Draft) -> Row | Rejected:
     """The draft as a row with the answer's place in the passage, or the reason why there is none."""
     question = " ".join(draft.question.split())

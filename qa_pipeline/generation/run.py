@@ -18,7 +18,7 @@ from qa_pipeline.documents.passages import choose_shard, choose_subset, rank
 from qa_pipeline.errors import BackendError, DataError
 from qa_pipeline.generation.backends.protocol import UsageTotals
 from qa_pipeline.generation.dataset import choose_dataset
-from qa_pipeline.generation.filters import RowFilter, apply_filters, make_filters, place, round_trip
+from qa_pipeline.generation.filters import check, make_filters, round_trip
 from qa_pipeline.generation.job import WORK, Engine, Job, identity_of, public_settings, shard_identity
 from qa_pipeline.generation.journal import Block, Journal
 from qa_pipeline.generation.outputs import claim
@@ -163,12 +163,6 @@ def _rows_of(job: Job, group: Sequence[Passage]) -> Iterator[Row | Rejected]:
     filters = make_filters(job.settings.filters, job.language)
     for draft in job.engine.generator.drafts(group):
         yield check(draft, filters) if isinstance(draft, Draft) else draft
-
-
-def check(draft: Draft, filters: Sequence[tuple[str, RowFilter]]) -> Row | Rejected:
-    """The draft as an aligned row that has passed the filters, or why not."""
-    row = place(draft)
-    return row if isinstance(row, Rejected) else apply_filters(row, filters)
 
 
 class RunProgress:

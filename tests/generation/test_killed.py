@@ -33,13 +33,13 @@ def stopping(function, after=False):
 
 from qa_pipeline import artifacts
 from qa_pipeline.cli.main import main
-from qa_pipeline.generation import journal, outputs, run
+from qa_pipeline.generation import filters, journal, outputs
 from qa_pipeline.generation.backends import cache
 
 if phase == "storing":  # an answer has come back, and is not kept yet, or just now
     cache.Cache.put = stopping(cache.Cache.put, after=True)
 elif phase == "filters":
-    run.apply_filters = stopping(run.apply_filters)
+    filters.apply_filters = stopping(filters.apply_filters)
 elif phase in ("noting", "noted"):  # the end of a block in the journal
     journal.Journal.finish = stopping(journal.Journal.finish, after=phase == "noted")
 elif phase == "splitting":
