@@ -23,7 +23,7 @@ from qa_pipeline.generation.argument_checks import unknown_types
 from qa_pipeline.generation.arguments import Settings, settings_from
 from qa_pipeline.generation.backends.budget import estimate
 from qa_pipeline.generation.backends.protocol import Backend
-from qa_pipeline.generation.engines import builtin_engine, cloze_engine
+from qa_pipeline.generation.engines import builtin_engine, cloze_engine, raise_questions
 from qa_pipeline.generation.filters import make_reader
 from qa_pipeline.generation.job import SHARDS, WORK, Job
 from qa_pipeline.generation.journal import one_at_a_time
@@ -191,6 +191,9 @@ def prepare(settings: Settings) -> Job:
             passages, more = passages_from_prompt(settings, backend, specification, language)
             notes += more
     elif passages:
+        if raised := raise_questions(settings, len(passages)):
+            log_once("%s", raised)
+            notes.append(raised)
         engine = cloze_engine(settings, language, fraction)
         if specification is not None:
             note = "the questions are about all documents: without a language model a prompt's topic narrows nothing"

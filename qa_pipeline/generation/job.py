@@ -100,8 +100,8 @@ def choice_of(settings: Mapping[str, Any], unanswerable_fraction: float) -> Choi
 
 _CONTENT = (
     *("seed", "subset", "answer_types", "questions_per_context", "backend", "model", "prompt_number", "rephrase"),
-    *("temperature", "max_completion_tokens", "load_in_4bit", "cloze_ingredients", "self_training_rounds"),
-    *("self_training_model", "skip_filters", "min_question_words", "max_question_words", "max_answer_words"),
+    *("temperature", "max_completion_tokens", "load_in_4bit", "cloze_plugins"),
+    *("skip_filters", "min_question_words", "max_question_words", "max_answer_words"),
     *("max_overlap", "round_trip_model", "round_trip_f1", "extra_body"),
 )
 """Settings that decide which rows are made; all others only choose among them, or decide how they are made."""

@@ -2,7 +2,7 @@
 
 A statement such as "We may share your email address with third parties to send you offers" says that something is
 shared, what, with whom and why. A frame is such a kind of statement: its verbs here, the questions that people ask
-about it in `frame_questions`.
+about it in `wordings`.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from qa_pipeline.generation.questions.cloze import lexicon
-from qa_pipeline.generation.questions.cloze.categories import category_of_noun
-from qa_pipeline.generation.questions.cloze.phrases import clause_spans, noun_phrases
+from qa_pipeline.generation.questions.cloze.phrases import clause_spans, noun_phrases, second_halves
 from qa_pipeline.generation.questions.cloze.sentences import Sentence
+from qa_pipeline.generation.questions.cloze.services.categories import category_of_noun
 from qa_pipeline.generation.questions.cloze.spans import Span
 from qa_pipeline.generation.questions.cloze.words import Word
 
@@ -72,7 +72,7 @@ _CONTINUES = lexicon.word_set("about of and or , such other")
 
 
 @dataclass(frozen=True, slots=True)
-class Framed:
+class StatedAnswer:
     """An answer and what the statement around it is about.
 
     Attributes:
@@ -94,7 +94,7 @@ class Framed:
     category: tuple[str, int] | None = None
 
 
-def framed_answers(text: str, sentence: Sentence) -> Iterator[Framed]:
+def stated_answers(text: str, sentence: Sentence) -> Iterator[StatedAnswer]:
     """All answers in a sentence of a service text.
 
     Args:
@@ -111,12 +111,13 @@ def framed_answers(text: str, sentence: Sentence) -> Iterator[Framed]:
             handling = statement if statement.frame in HANDLING else handling
     if handling is not None:
         yield from _named(text, words, handling)
-    yield from _two_halves(text, sentence)
+    for half in second_halves(text, sentence):
+        yield StatedAnswer(half.span, half.name, "you", "", half.topic)
     frames = {name for name, cue in CUES if cue.search(text, sentence.start, sentence.end)}
     for name, _ in CUES:
         if name in frames:
             kind = "choice" if name == "choose" else "sentence"
-            yield Framed(Span(sentence.start, sentence.end, kind), name, "us", "", "")
+            yield StatedAnswer(Span(sentence.start, sentence.end, kind), name, "us", "", "")
             break
 
 
@@ -173,43 +174,43 @@ def _actor_before(words: Sequence[Word], i: int) -> str:
 
 def _parts(
     text: str, words: Sequence[Word], v: int, statement: _Statement, clauses: Sequence[Span]
-) -> Iterator[Framed]:
+) -> Iterator[StatedAnswer]:
     object_span = _object(words, v + 1)
     topic = text[words[object_span[0]].start : words[object_span[1] - 1].end] if object_span else ""
 
-    def framed(first: int, end: int, kind: str, topic: str) -> Framed:
+    def part(first: int, end: int, kind: str, topic: str) -> StatedAnswer:
         span = Span(words[first].start, words[end - 1].end, kind)
-        return Framed(span, statement.frame, statement.actor, statement.verb, topic)
+        return StatedAnswer(span, statement.frame, statement.actor, statement.verb, topic)
 
     if statement.actor == "us":
-        yield framed(statement.first, v + 1, "action", topic)
+        yield part(statement.first, v + 1, "action", topic)
         if statement.auxiliary not in (statement.first, v):
-            yield framed(statement.auxiliary, v + 1, "action", topic)
+            yield part(statement.auxiliary, v + 1, "action", topic)
     if object_span is not None:
         if not all(word.kind == "pron" for word in words[object_span[0] : object_span[1]]):
-            yield framed(*object_span, "information", "")
+            yield part(*object_span, "information", "")
             short = _head_phrase(words, object_span)
             if short != object_span:
-                yield framed(*short, "information", "")
+                yield part(*short, "information", "")
         recipient = _recipient(words, object_span[1]) if statement.frame in ("share", "use", "collect") else None
         if recipient is not None:
-            yield framed(*recipient, "recipient", topic)
+            yield part(*recipient, "recipient", topic)
     end = _predicate_end(words, v)
     if end - v > 3:
-        yield framed(v, end, "predicate", topic)
+        yield part(v, end, "predicate", topic)
         if statement.first < v:
-            yield framed(statement.first, end, "predicate", topic)
+            yield part(statement.first, end, "predicate", topic)
     behind = [span for span in clauses if span.start >= words[v].end]
     for span in behind[:2]:
         if span.kind != "examples":
-            yield Framed(span, statement.frame, statement.actor, statement.verb, topic)
+            yield StatedAnswer(span, statement.frame, statement.actor, statement.verb, topic)
         else:
-            yield Framed(
+            yield StatedAnswer(
                 Span(span.start, span.end, "information"), statement.frame, statement.actor, statement.verb, ""
             )
 
 
-def _named(text: str, words: Sequence[Word], statement: _Statement) -> Iterator[Framed]:
+def _named(text: str, words: Sequence[Word], statement: _Statement) -> Iterator[StatedAnswer]:
     """What a sentence that says how data are handled names, wherever it stands."""
     for first, end in noun_phrases(words):
         start, stop = words[first].start, words[end - 1].end
@@ -217,7 +218,7 @@ def _named(text: str, words: Sequence[Word], statement: _Statement) -> Iterator[
             number = category_of_noun(kind, text[start:stop])
             if number is not None:
                 span = Span(start, stop, kind)
-                yield Framed(span, statement.frame, statement.actor, statement.verb, "", (kind, number))
+                yield StatedAnswer(span, statement.frame, statement.actor, statement.verb, "", (kind, number))
 
 
 def _object(words: Sequence[Word], first: int) -> tuple[int, int] | None:
@@ -286,18 +287,3 @@ def _predicate_end(words: Sequence[Word], v: int) -> int:
         if i - v > 30:
             return i
     return len(words)
-
-
-def _two_halves(text: str, sentence: Sentence) -> Iterator[Framed]:
-    """Statements of two halves, "To do X, do Y" and "If X, Y": the second half answers a question made of the first."""
-    words = sentence.words
-    opener = words[0].lower
-    if opener not in ("to", "if", "when"):
-        return
-    comma = next((i for i, word in enumerate(words) if word.text == "," and i > 2), None)
-    if comma is None or comma > 20 or len(words) - comma < 5:
-        return
-    end = len(words) - (words[-1].kind == "punct")
-    span = Span(words[comma + 1].start, words[end - 1].end, "manner" if opener == "to" else "predicate")
-    topic = text[words[1].start : words[comma - 1].end]
-    yield Framed(span, "instruction" if opener == "to" else "consequence", "you", "", topic)

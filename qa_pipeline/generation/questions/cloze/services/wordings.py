@@ -1,4 +1,4 @@
-"""The questions that people ask about the statements of `frames`: a small grammar of wordings, filled per voice and topic."""
+"""The questions that people ask about the statements of `frames`: a small grammar of wordings, filled by voice and topic."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ import re
 
 import numpy as np
 
-from qa_pipeline.generation.questions.cloze.categories import called, category_of_noun
-from qa_pipeline.generation.questions.cloze.frames import Framed
-from qa_pipeline.generation.questions.cloze.voice import Voice
+from qa_pipeline.generation.questions.cloze.asking import HALVES
+from qa_pipeline.generation.questions.cloze.services.categories import category_name, category_of_noun
+from qa_pipeline.generation.questions.cloze.services.frames import StatedAnswer
+from qa_pipeline.generation.questions.cloze.voice import Voice, one_of, one_of_each
 
 # {do} {org}: "do you", "does the company"; {Do}: the same with a capital; {my} {me} {i}; {info}: what it is about;
 # {share}: a verb of the frame; {others}: people outside. "a|b" in angle brackets is a choice.
@@ -135,11 +136,9 @@ WORDINGS: dict[str, dict[str, tuple[str, ...]]] = {
         "{Do} {org} use cookies?", "How {do} {org} <track|recognize|follow> {me} <online|on the site|>?", "Why {do} {org} use cookies?", "What <is|gets> recorded automatically?",
         "{Do} {org} collect {plain} <automatically|without my knowledge|about my device>?", "How <are|can> cookies <used|be turned off>?",
     )},
-    "instruction": {"manner": ("How <do|can> {i} {topic}?", "What <do {i} have to|should {i}|must {i}> do to {topic}?", "Can {i} {topic}?")},
-    "consequence": {"predicate": ("What happens if {topic}?", "What if {topic}?", "What <will|can> {org} do if {topic}?")},
+    **HALVES,
 }  # fmt: skip
 _LIST = re.compile(r",| (?:and|or|such) ")
-_CHOICES = re.compile(r"<([^<>]*)>")
 _PLAIN = ("information", "data", "information", "data", "details")
 _PERSONAL = ("information", "data", "personal information", "personal data", "info", "private data")
 MOST_TOPIC_WORDS = 6
@@ -173,11 +172,11 @@ YES_NO_SHARE = 0.5
 answered by whatever the text says of sharing: to whom, what, why or when."""
 
 
-def frame_question(framed: Framed, text: str, voice: Voice, rng: np.random.Generator) -> tuple[str, str] | None:
-    """A question that the framed answer answers.
+def frame_question(stated: StatedAnswer, text: str, voice: Voice, rng: np.random.Generator) -> tuple[str, str] | None:
+    """A question that the stated answer answers.
 
     Args:
-        framed: the answer, and what its statement is about.
+        stated: the answer, and what its statement is about.
         text: the answer as written.
         voice: whose words the question uses.
         rng: chooses.
@@ -186,37 +185,33 @@ def frame_question(framed: Framed, text: str, voice: Voice, rng: np.random.Gener
         The question and the name of its wording, such as "share/recipient/2"; None where the frame asks nothing about
         this part of its statement.
     """
-    of_frame, kind = WORDINGS.get(framed.frame, {}), framed.span.kind
+    of_frame, kind = WORDINGS.get(stated.frame, {}), stated.span.kind
     if kind not in of_frame:
         return None
-    wordings, by_category = of_frame[kind], BY_CATEGORY.get(framed.frame, {}).get(kind, ())
+    wordings, by_category = of_frame[kind], BY_CATEGORY.get(stated.frame, {}).get(kind, ())
     name = None
-    if framed.category is not None or (by_category and rng.random() < CATEGORY_SHARE):
-        name = called(kind, text, rng)
+    if stated.category is not None or (by_category and rng.random() < CATEGORY_SHARE):
+        name = category_name(kind, text, rng)
     if name is not None:
         wordings, kind = by_category, f"category/{kind}"
-    elif framed.category is not None:
+    elif stated.category is not None:
         return None
     elif "action" in of_frame and rng.random() < YES_NO_SHARE:
         wordings, kind = of_frame["action"], "action"
     number = int(rng.integers(len(wordings)))
-    wording = _CHOICES.sub(lambda match: _one(match.group(1).split("|"), rng), wordings[number])
-    personal = f"{voice.my} {_one(_PERSONAL, rng)}"
-    statement = framed.frame in ("instruction", "consequence")
-    topic = voice.reworded(framed.topic if statement else _LIST.split(framed.topic)[0])
-    of_data = framed.topic and category_of_noun("recipient", framed.topic) is None
-    if statement or not of_data or len(framed.topic.split()) > MOST_TOPIC_WORDS or rng.random() < 0.4:
+    wording = one_of_each(wordings[number], rng)
+    personal = f"{voice.my} {one_of(_PERSONAL, rng)}"
+    statement = stated.frame in HALVES
+    topic = voice.reword_text(stated.topic if statement else _LIST.split(stated.topic)[0])
+    of_data = stated.topic and category_of_noun("recipient", stated.topic) is None
+    if statement or not of_data or len(stated.topic.split()) > MOST_TOPIC_WORDS or rng.random() < 0.4:
         info = personal
     else:
         topic_is_ours = topic.lower().startswith((voice.my + " ", "information", "data"))
-        info = topic if topic_is_ours else f"{_one((voice.my, voice.my, 'the'), rng)} {topic}"
+        info = topic if topic_is_ours else f"{one_of((voice.my, voice.my, 'the'), rng)} {topic}"
     values = {
         "called": (name or "").format(my=voice.my, me=voice.me, i=voice.i), "do": voice.do, "Do": voice.do.capitalize(),
-        "org": voice.org, "org_object": voice.org_object, "my": voice.my, "me": voice.me, "i": voice.i, "info": info, "mine": personal, "plain": _one(_PLAIN, rng), "topic": topic,
+        "org": voice.org, "org_object": voice.org_object, "my": voice.my, "me": voice.me, "i": voice.i, "info": info, "mine": personal, "plain": one_of(_PLAIN, rng), "topic": topic,
     }  # fmt: skip
     question = " ".join(wording.format(**values).split()).replace(" ?", "?")
-    return question[:1].upper() + question[1:], f"{framed.frame}/{kind}/{number}"
-
-
-def _one(options: tuple[str, ...] | list[str], rng: np.random.Generator) -> str:
-    return options[int(rng.integers(len(options)))]
+    return question[:1].upper() + question[1:], f"{stated.frame}/{kind}/{number}"

@@ -4,8 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qa_pipeline.generation.questions.cloze.markup import lines, plain
-from qa_pipeline.generation.questions.cloze.sentences import sentences_of
+from qa_pipeline.generation.questions.cloze.sentences import lines, plain, sentences_of
 
 
 def words(text: str) -> str:

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from qa_pipeline.generation.questions.cloze.voice import one_of
+
 
 @dataclass(frozen=True, slots=True)
 class Category:
@@ -20,7 +22,7 @@ class Category:
 
     Attributes:
         named: finds what belongs to it.
-        asked: how questions call it; "{my}", "{me}" and "{i}" are filled as in `frame_questions`.
+        asked: how questions call it; "{my}", "{me}" and "{i}" are filled as in `wordings`.
         by_noun: a noun tells it by itself; "requests" and "services" are in every statement and tell nothing.
     """
 
@@ -81,7 +83,7 @@ CATEGORIES: dict[str, tuple[Category, ...]] = {
 """Part of a statement -> its categories; a part that is not here has none."""
 
 
-def called(kind: str, text: str, rng: np.random.Generator) -> str | None:
+def category_name(kind: str, text: str, rng: np.random.Generator) -> str | None:
     """How a question may call what an answer names.
 
     Args:
@@ -100,7 +102,7 @@ def called(kind: str, text: str, rng: np.random.Generator) -> str | None:
         for name in category.asked
         if name.removeprefix("{my} ").lower() not in lower
     ]
-    return names[int(rng.integers(len(names)))] if names else None
+    return one_of(names, rng) if names else None
 
 
 def category_of_noun(kind: str, text: str) -> int | None:
