@@ -15,11 +15,11 @@ from dataclasses import replace
 from typing import Protocol
 
 from qa_pipeline.data.alignment import AS_GIVEN, INSIDE_WORD, LOCATED, Aligned, align_answer
-from qa_pipeline.data.loose import LooseAnswer
+from qa_pipeline.data.example import LooseAnswer
 from qa_pipeline.documents.passage import Passage
 from qa_pipeline.generation.arguments import FilterArguments
 from qa_pipeline.generation.types import Draft, Rejected, Row
-from qa_pipeline.text.folding import is_whole
+from qa_pipeline.text.edges import is_whole
 from qa_pipeline.text.words import STOPWORDS, contains_words, count_words, normalised, sentence_at
 
 EMPTY_QUESTION = "empty_question"

@@ -20,7 +20,6 @@ from typing import Any
 import yaml
 
 from qa_pipeline import artifacts
-from qa_pipeline.artifacts import writing
 from qa_pipeline.data import Example
 from qa_pipeline.data.loading import squad_bytes
 from qa_pipeline.errors import ConfigError, DataError
@@ -134,15 +133,15 @@ def write_outputs(folder: Path, contents: Mapping[str, bytes], report: dict[str,
     """
     report["files"] = {name: _hash(content) for name, content in contents.items()}
     note = folder / WORK / _WRITING
-    with writing(note, resumes=True):
+    with artifacts.writing(note, resumes=True):
         artifacts.write_json(note, sorted({*_known_hashes(folder), *report["files"].values()}))
     for name in FILES:
-        with writing(folder / name, resumes=True):
+        with artifacts.writing(folder / name, resumes=True):
             if name in contents:
                 artifacts.write_bytes(folder / name, contents[name])
             else:
                 (folder / name).unlink(missing_ok=True)  # of an earlier run; a stale file would pass for this one's
-    with writing(folder / REPORT, resumes=True):
+    with artifacts.writing(folder / REPORT, resumes=True):
         artifacts.write_json(folder / REPORT, report)
         note.unlink()
 
@@ -166,7 +165,7 @@ def save_specification(folder: Path, specification: Specification, given: str | 
             "output_dir, or give --overwrite_output_dir true",
         )
     if not given or os.path.realpath(given) != os.path.realpath(path):
-        with writing(path, resumes=True):
+        with artifacts.writing(path, resumes=True):
             specification.save(path)
 
 

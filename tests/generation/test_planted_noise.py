@@ -12,7 +12,7 @@ from qa_pipeline.generation.dataset import Choice, choose_dataset
 from qa_pipeline.generation.dedup import drop_duplicates, repeats, same_question, without_repeats_of
 from qa_pipeline.generation.filters import place, round_trip
 from qa_pipeline.generation.types import Draft, Row
-from qa_pipeline.text.words import STOPWORDS, stretch_around
+from qa_pipeline.text.words import STOPWORDS, sentence_around
 from tests.generation.fakes import FakeGenerator, document, passages
 
 
@@ -121,7 +121,7 @@ def test_planted_repeats_across_splits_go_and_generic_questions_stay(capsys):
         origins.add(row.key)
         question = disturbed(row.question, rng)
         text = row.passage.text
-        sentence = stretch_around(text, row.start, row.start + len(row.answer))
+        sentence = text[slice(*sentence_around(text, row.start, row.start + len(row.answer), lines=True))]
         kind = rng.randrange(3)
         if kind == 0:  # nearly the same context
             planted.append(across(row, text.replace("The ", "A ", 1) + " That is all.", question))

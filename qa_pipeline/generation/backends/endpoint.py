@@ -16,6 +16,7 @@ from urllib.parse import SplitResult, unquote, urlsplit, urlunsplit
 
 from qa_pipeline.errors import BackendError
 from qa_pipeline.text.folding import whole_characters
+from qa_pipeline.wording import short
 
 _LONGEST_DETAIL = 300  # characters
 LONGEST_REPLY = 16 * 1024 * 1024  # bytes, unfolded
@@ -136,7 +137,7 @@ def clean(text: str, keys: Sequence[str]) -> str:
     """One short line without keys, and without characters that a terminal obeys."""
     text = without_what_looks_like_keys(text, keys)
     text = " ".join("".join(c if c.isprintable() else " " for c in whole_characters(text)).split())
-    return text if len(text) <= _LONGEST_DETAIL else text[: _LONGEST_DETAIL - 3] + "..."
+    return short(text, _LONGEST_DETAIL)
 
 
 def error_text(error: BaseException, keys: Sequence[str]) -> str:

@@ -18,7 +18,7 @@ from qa_pipeline import artifacts
 from qa_pipeline.arguments.config_files import nearest, read_config_file
 from qa_pipeline.data import Example
 from qa_pipeline.data.alignment import Aligned, align_answer
-from qa_pipeline.data.loose import LooseAnswer
+from qa_pipeline.data.example import LooseAnswer
 from qa_pipeline.documents.passage import passage_id
 from qa_pipeline.errors import ConfigError
 from qa_pipeline.generation.specification.rules import (
@@ -90,7 +90,7 @@ class Specification:
     def to_yaml(self) -> str:
         """The specification as a commented YAML file."""
         content = asdict(self)
-        content["examples"] = [_short(example) for example in self.examples]
+        content["examples"] = [_as_written(example) for example in self.examples]
         return _HEADER + yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=110)
 
     def save(self, path: str | Path) -> Path:
@@ -331,7 +331,7 @@ def _number_problems(values: Mapping[str, Any]) -> list[str]:
     return problems
 
 
-def _short(example: Example) -> dict[str, Any]:
+def _as_written(example: Example) -> dict[str, Any]:
     texts = example["answers"]["text"]
     return {"context": example["context"], "question": example["question"], "answer": texts[0] if texts else None}
 

@@ -1,6 +1,8 @@
-"""Reads values that were written into a cell as text: JSON, Python literals, and the repr of numpy arrays.
+"""Finds values in a raw row by a dotted path: `document.text`, `answers[0].text`, `detected_answers.char_spans`.
 
-Nothing is ever evaluated: the text is parsed, and only constants, lists, tuples, sets and dicts are taken from it.
+A name asked of a list is asked of each of its elements. A value written as text (a cell that holds a dict or a list) is
+read on the way: JSON, a Python literal, the repr of a numpy array. Nothing is ever evaluated: the text is parsed, and
+only constants, lists, tuples, sets and dicts are taken from it. A field whose own name has dots wins over the path.
 """
 
 from __future__ import annotations
@@ -11,7 +13,74 @@ import json
 import re
 import tokenize
 import warnings
-from typing import Any
+from typing import Any, Final
+
+
+class _Missing:
+    def __repr__(self) -> str:
+        return "MISSING"
+
+    def __bool__(self) -> bool:
+        return False
+
+
+MISSING: Final[Any] = _Missing()
+"""There is no such field, as against a field that holds null."""
+
+_STEP = re.compile(r"\[(-?\d+)\]|([^.\[\]]+)")
+_INDEX = re.compile(r"(?<=.)\[-?\d+\]")
+
+
+def is_path(text: Any) -> bool:
+    """True for text that can be read as a path: not blank, and brackets only around an index."""
+    return isinstance(text, str) and bool(text.strip()) and not re.search(r"[\[\]]", _INDEX.sub("", text))
+
+
+def find(row: dict[str, Any], path: str) -> Any:
+    """The value at `path`, or MISSING."""
+    if path in row:
+        return row[path]
+    if "." not in path and "[" not in path:
+        return MISSING
+    steps = [int(index) if index else name for index, name in _STEP.findall(path)]
+    return _walk(row, steps)
+
+
+def _walk(value: Any, steps: list[int | str]) -> Any:
+    for number, step in enumerate(steps):
+        if isinstance(value, str):
+            value = parse_structure(value)
+        if isinstance(value, dict):
+            if step in value:
+                value = value[step]
+            elif str(step) in value:
+                value = value[str(step)]
+            else:
+                return MISSING
+        elif isinstance(value, (list, tuple)):
+            index = _as_index(step)
+            if index is None:
+                found = [_walk(element, steps[number:]) for element in value]
+                if not found:
+                    return []
+                # Absent in some elements is null there, so that parallel lists stay parallel.
+                kept = [None if element is MISSING else element for element in found]
+                return MISSING if all(element is MISSING for element in found) else kept
+            if not -len(value) <= index < len(value):
+                return MISSING
+            value = value[index]
+        else:
+            return MISSING
+    return value
+
+
+def _as_index(step: int | str) -> int | None:
+    if isinstance(step, int):
+        return step
+    return int(step) if step.isdecimal() and step.isascii() and len(step) < 10 else None
+
+
+# Values that are written as text
 
 MAX_NESTED = 100
 MAX_CHARACTERS = 2**20

@@ -9,10 +9,10 @@ import math
 import re
 from typing import Any
 
-from qa_pipeline.data.literals import looks_structured, parse_structure
-from qa_pipeline.data.loose import LooseAnswer
+from qa_pipeline.data.example import Extent, LooseAnswer
+from qa_pipeline.data.mapping.values import looks_structured, parse_structure
 from qa_pipeline.data.marks import is_missing
-from qa_pipeline.data.nested import describe
+from qa_pipeline.wording import describe
 
 TEXT_KEYS = ("text", "texts", "answer_text", "answer_texts", "answer", "span_text", "value", "ans")
 START_KEYS = (
@@ -32,7 +32,6 @@ _RANGES_TEXT = re.compile(r"(\d+:\d+|None|\?)([|,](\d+:\d+|None|\?))*", re.IGNOR
 
 _FARTHEST = 2**53
 
-Span = tuple[int, int]
 
 MISSING_PART: Any = object()
 """A part of an answer that the mapping does not name."""
@@ -47,7 +46,7 @@ def answers_from_container(value: Any, inclusive_end: bool, context: str) -> lis
 
     Shapes: a text; a list of texts; a list of [start, end] or [start, end, label]; an object with text and start (each
     one or a list, as `datasets` has them); a list of such objects; any of these written as text. Labels are kept for
-    `labels.py` to tell which of them are answers.
+    `conventions.py` to tell which of them are answers.
 
     Raises:
         ShapeError: the value has none of these shapes.
@@ -89,7 +88,7 @@ def answers_from_parts(
         ShapeError: the lists differ in length, or a value is neither a text nor a position.
     """
     text_list = None if texts is MISSING_PART else _as_texts(texts, context)
-    positions: list[list[Span]] | None = None
+    positions: list[list[Extent]] | None = None
     if spans is not MISSING_PART:
         positions = _as_spans(spans, inclusive_end, None if text_list is None else len(text_list))
     elif starts is not MISSING_PART:
@@ -210,7 +209,7 @@ def _text_answer(value: Any) -> LooseAnswer:
         return LooseAnswer(None)
 
 
-def _answer(text: str | None, span: Span) -> LooseAnswer:
+def _answer(text: str | None, span: Extent) -> LooseAnswer:
     start, end = span
     return LooseAnswer(text, start, None if end < 0 else end)
 
@@ -251,7 +250,7 @@ def _as_numbers(value: Any) -> list[int | None]:
     return [number(value)]
 
 
-def _as_spans(value: Any, inclusive_end: bool, texts: int | None) -> list[list[Span]]:
+def _as_spans(value: Any, inclusive_end: bool, texts: int | None) -> list[list[Extent]]:
     """A list of spans for each answer."""
     if isinstance(value, str):
         parsed = parse_structure(value)
@@ -311,7 +310,7 @@ def _is_span(value: Any) -> bool:
     )
 
 
-def _span(value: Any, inclusive_end: bool) -> Span:
+def _span(value: Any, inclusive_end: bool) -> Extent:
     start, end = number(value[0]), number(value[1])
     assert start is not None and end is not None
     return start, end + inclusive_end

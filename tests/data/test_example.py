@@ -1,4 +1,4 @@
-"""Splitting: no document on both sides, a share near the one asked for, the same seed the same split."""
+"""Splitting: no document on both sides, a share near the one asked for, the same seed the same split. Fingerprints."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from qa_pipeline.data import split_by_document
+from qa_pipeline.data.example import fingerprint
 from qa_pipeline.errors import ConfigError, DataError
 
 
@@ -95,3 +96,22 @@ def test_one_document_cannot_be_split():
 def test_the_fraction_must_be_a_share(fraction):
     with pytest.raises(ConfigError, match="fraction must be above 0 and below 1"):
         split_by_document(make((None, "a"), (None, "b")), fraction, random.Random(0))
+
+
+def row(**changes):
+    plain = {"id": "1", "context": "a b", "question": "q", "is_impossible": False}
+    return plain | {"answers": {"text": ["a"], "answer_start": [0]}} | changes
+
+
+def test_the_fingerprint_follows_every_field_and_the_order():
+    base = [row(), row(id="2")]
+    variants = [
+        [row(id="3"), row(id="2")],
+        [row(context="a c"), row(id="2")],
+        [row(question="r"), row(id="2")],
+        [row(answers={"text": ["b"], "answer_start": [2]}), row(id="2")],
+        base[::-1],
+    ]
+    prints = {fingerprint(rows) for rows in [base, *variants]}
+    assert len(prints) == 6
+    assert fingerprint(base) == fingerprint([dict(each) for each in base])

@@ -13,8 +13,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from qa_pipeline.data.loose import BadRow, RawRow
-from qa_pipeline.data.rawfile import MAX_LINE_BYTES, open_text, reading
+from qa_pipeline.data.example import BadRow, RawRow
+from qa_pipeline.data.readers.rawfile import MAX_LINE_BYTES, open_text, reading
 from qa_pipeline.errors import DataError
 
 MAX_FIELD_CHARACTERS = 32 * 2**20

@@ -1,40 +1,75 @@
-"""Infers a field mapping from the first rows: by layout, by the columns of known datasets, then by names and content.
+"""Finds the field mapping of a source: the one that a user wrote, or inferred from its first rows.
 
-A choice that the rows do not settle is an error that prints the mapping to paste; nothing is guessed between equals.
+Inferred by layout, by the columns of known datasets, then by names and content. A choice that the rows do not settle is
+an error that prints the mapping to paste; nothing is guessed between equals.
 """
 
 from __future__ import annotations
 
 import difflib
 import json
+import logging
 import re
 from collections.abc import Sequence
+from dataclasses import replace
+from itertools import islice
+from pathlib import Path
 from typing import Any
 
-from qa_pipeline.data.answer_column import (
-    answer_columns,
-    are_choices,
-    are_references,
-    holds_answers,
-    may_hold_answers,
-)
-from qa_pipeline.data.field_mapping import FieldMapping
-from qa_pipeline.data.fields import (
+from qa_pipeline.data.example import BadRow, RawRow
+from qa_pipeline.data.layouts import FLAT
+from qa_pipeline.data.mapping.field_mapping import PRESETS, FieldMapping, mapping_from_dict, read_mapping
+from qa_pipeline.data.mapping.fields import (
     SENTINELS,
     Fields,
     all_texts,
+    answer_columns,
     any_text,
+    are_choices,
+    are_references,
+    holds_answers,
     listed,
+    may_hold_answers,
     numbered,
     read_cell,
     speaks_of_answers,
 )
-from qa_pipeline.data.loose import BadRow, RawRow
-from qa_pipeline.data.mapping_spec import mapping_from_dict
-from qa_pipeline.data.nested import FLAT
-from qa_pipeline.data.paths import MISSING, find
-from qa_pipeline.data.presets import PRESETS
+from qa_pipeline.data.mapping.values import MISSING, find
 from qa_pipeline.errors import DataError
+
+logger = logging.getLogger(__name__)
+
+
+def resolve_mapping(spec: Any, stream: Any, source: str | Path | None = None) -> FieldMapping:
+    """The mapping for a source, checked against its first rows.
+
+    Args:
+        spec: preset name, path of a JSON or YAML file, inline object or its JSON text; None infers it.
+        stream: a RowStream, or a sequence of its first rows.
+        source: name for messages; the stream's own by default.
+
+    Raises:
+        ConfigError: the mapping itself is wrong: unknown preset, key or file.
+        DataError: the mapping does not fit the rows, or the roles cannot be inferred; prints the mapping to paste.
+    """
+    name = str(source if source is not None else getattr(stream, "source", "data"))
+    first: Sequence[RawRow | BadRow] = stream.head() if hasattr(stream, "head") else list(islice(stream, 200))
+    rows = [row for row in first if isinstance(row, RawRow)]
+    layout = getattr(stream, "format", "")
+    if spec is None:
+        mapping = infer_mapping(rows, layout, name, first)
+        logger.info("%s: fields by %s: %s", name, mapping.name, json.dumps(mapping.to_dict(), ensure_ascii=False))
+        return mapping
+    mapping = read_mapping(spec)
+    check_against_rows(mapping, rows, name)
+    if not mapping.id and (path := own_id(rows)):
+        mapping = replace(mapping, id=(path,))
+    if not mapping.no_answer_values and (sentinel := sentinel_of(mapping, rows)):
+        mapping = replace(mapping, no_answer_values=frozenset({sentinel}))
+        logger.info('%s: "%s" is read as "no answer"; no_answer_value in the mapping says another word', name, sentinel)
+    logger.info("%s: fields by %s: %s", name, mapping.name, json.dumps(mapping.to_dict(), ensure_ascii=False))
+    return mapping
+
 
 _SIGNATURES = {
     "subjqa": {"review", "question", "human_ans_spans", "human_ans_indices"},
@@ -82,26 +117,22 @@ def check_against_rows(mapping: FieldMapping, rows: Sequence[RawRow], source: st
     """Raises DataError where no row has a mapped context, question or answer field, with the fields that there are."""
     if not rows:
         return
-    roles = {"context": mapping.context, "question": mapping.question}
-    answer_paths = (*mapping.answers, *mapping.text, *mapping.span, *mapping.start)
     problems = []
     available = list(Fields(rows).values)
-    for role, paths in roles.items():
+
+    def look(role: str, paths: tuple[str, ...]) -> None:
         if all(find(row.value, path) is MISSING for row in rows for path in paths):
             near = difflib.get_close_matches(paths[0], available, n=1, cutoff=0.6)
             hint = f'; did you mean "{near[0]}"?' if near else ""
-            problems.append(
-                f"{role} -> {' or '.join(map(json.dumps, paths))} is in none of the first {len(rows)} rows{hint}"
-            )
+            shown = " or ".join(map(json.dumps, paths))
+            problems.append(f"{role} -> {shown} is in none of the first {len(rows)} rows{hint}")
+
+    look("context", mapping.context)
+    look("question", mapping.question)
     # Answers may be absent from data that is only predicted on, but a user who names one path means it.
+    answer_paths = (*mapping.answers, *mapping.text, *mapping.span, *mapping.start)
     if len(answer_paths) == 1 and not mapping.name.startswith("preset"):
-        path = answer_paths[0]
-        if all(find(row.value, path) is MISSING for row in rows):
-            near = difflib.get_close_matches(path, available, n=1, cutoff=0.6)
-            problems.append(
-                f'answers -> "{path}" is in none of the first {len(rows)} rows'
-                + (f'; did you mean "{near[0]}"?' if near else "")
-            )
+        look("answers", answer_paths)
     if problems:
         raise DataError(
             f"{source}: {mapping.name} does not fit the rows: {'; '.join(problems)}. Fields: {listed(available)}"

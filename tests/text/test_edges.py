@@ -4,7 +4,7 @@ import regex
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qa_pipeline.text.graphemes import whole_graphemes
+from qa_pipeline.text.edges import whole_graphemes
 
 PIECES = [
     "a",

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any, NoReturn
 
-from qa_pipeline.data.rawfile import open_text, reading
+from qa_pipeline.data.readers.rawfile import open_text, reading
 from qa_pipeline.errors import DataError
 
 ROW_LISTS = ("data", "rows", "examples", "items", "records", "documents")

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from qa_pipeline.data.json_stream import split_names
+from qa_pipeline.data.readers.json_stream import split_names
 from qa_pipeline.errors import DataError
 
 logger = logging.getLogger(__name__)

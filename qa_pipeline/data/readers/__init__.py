@@ -15,19 +15,19 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
-from qa_pipeline.data.columnar import (
+from qa_pipeline.data.example import BadRow, RawRow
+from qa_pipeline.data.layouts import FLAT, flatten, is_header, layout
+from qa_pipeline.data.mapping.values import MAX_NESTED, nested_too_deeply
+from qa_pipeline.data.readers.columnar import (
     is_dataset_folder,
     iter_arrow_rows,
     iter_folder_rows,
     iter_hub_rows,
     iter_parquet_rows,
 )
-from qa_pipeline.data.csv_file import find_dialect, iter_csv_rows
-from qa_pipeline.data.json_stream import iter_json_rows, split_names
-from qa_pipeline.data.literals import MAX_NESTED, nested_too_deeply
-from qa_pipeline.data.loose import BadRow, RawRow
-from qa_pipeline.data.nested import FLAT, flatten, is_header, layout
-from qa_pipeline.data.rawfile import (
+from qa_pipeline.data.readers.csv_file import find_dialect, iter_csv_rows
+from qa_pipeline.data.readers.json_stream import iter_json_rows, split_names
+from qa_pipeline.data.readers.rawfile import (
     ENCODINGS,
     encoding_of,
     iter_lines,

@@ -1,6 +1,7 @@
 """Turns raw rows into loose examples by a field mapping: where in a row the canonical fields are.
 
-Nothing is verified against the context here.
+`apply` is the main path; `inference` finds the mapping, `answer_shapes` reads the answers. Nothing is verified against
+the context here.
 """
 
 from __future__ import annotations
@@ -9,19 +10,19 @@ import json
 import re
 from typing import Any
 
-from qa_pipeline.data.answer_shapes import (
+from qa_pipeline.data.example import BadRow, LooseAnswer, LooseExample, RawRow
+from qa_pipeline.data.mapping.answer_shapes import (
     MISSING_PART,
     ShapeError,
     answers_from_container,
     answers_from_parts,
     is_plain,
 )
-from qa_pipeline.data.field_mapping import FieldMapping, Paths
-from qa_pipeline.data.loose import BadRow, LooseAnswer, LooseExample, RawRow
+from qa_pipeline.data.mapping.field_mapping import FieldMapping, Paths
+from qa_pipeline.data.mapping.values import MISSING, find
 from qa_pipeline.data.marks import is_missing, is_not_given
-from qa_pipeline.data.nested import describe
-from qa_pipeline.data.paths import MISSING, find
 from qa_pipeline.text.folding import whole_characters
+from qa_pipeline.wording import describe
 
 _OPPOSITES = frozenset({"answerable", "possible", "unanswerable", "impossible"})
 _SENTINEL = re.compile(r"[A-Z][A-Z_]{7,}")
