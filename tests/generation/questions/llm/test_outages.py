@@ -155,7 +155,7 @@ def test_nothing_is_asked_that_builds_on_an_answer_that_is_missing():
         )
         assert len(server.log) == 1
     [one] = found
-    assert isinstance(one, Rejected) and one.reason == "server_error" and server.url in one.transient
+    assert isinstance(one, Rejected) and one.reason == "server_error" and server.url in one.outage
     with ScriptedServer(after(1, Status(500))) as server:
         asking = backend(server.url, max_retries=0, concurrency=1)
         found = list(
