@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -27,7 +28,13 @@ from qa_pipeline.generation.engines import builtin_engine, cloze_engine, raise_q
 from qa_pipeline.generation.filters import make_reader
 from qa_pipeline.generation.job import SHARDS, WORK, Job
 from qa_pipeline.generation.journal import one_at_a_time
-from qa_pipeline.generation.outputs import GeneratedDataset, claim, save_specification, write_dataset
+from qa_pipeline.generation.outputs import (
+    GeneratedDataset,
+    claim,
+    leaving_no_empty_folder,
+    save_specification,
+    write_dataset,
+)
 from qa_pipeline.generation.questions.llm.generator import LLMGenerator
 from qa_pipeline.generation.questions.llm.passages import passages_from_prompt, placeholder_passages, plan_requests
 from qa_pipeline.generation.questions.llm.setup import (
@@ -114,8 +121,9 @@ def merge(
         DataError: a shard is missing, is there twice with different content, belongs to another run or is damaged.
     """
     folder = Path(output_dir)
-    claim(folder)
-    return merge_shards([read_shard(path) for path in find_shards(shards)], folder, num_examples)
+    with leaving_no_empty_folder(folder):
+        claim(folder)
+        return merge_shards([read_shard(path) for path in find_shards(shards)], folder, num_examples)
 
 
 def merge_shards(
@@ -149,10 +157,12 @@ def start(settings: Settings) -> Job:
         ConfigError, DataError, BackendError: something that the user can mend.
     """
     general = settings.generation
-    claim(Path(str(general.output_dir)), general.overwrite_output_dir)  # before anything is asked
-    job = prepare(settings)
-    if job.specification is not None and os.environ.get("RANK", "0") == "0":
-        save_specification(job.folder, job.specification, general.spec_file, general.overwrite_output_dir)
+    folder = Path(str(general.output_dir))
+    with leaving_no_empty_folder(folder):
+        claim(folder, general.overwrite_output_dir)  # before anything is asked
+        job = prepare(settings)
+        if job.specification is not None and os.environ.get("RANK", "0") == "0":
+            save_specification(folder, job.specification, general.spec_file, general.overwrite_output_dir)
     return job
 
 
@@ -276,13 +286,17 @@ def _refuse_parts(settings: Settings) -> None:
 
 def _specification(settings: Settings) -> Specification | None:
     """What the prompt or the specification's file asks for, if there is one."""
-    path = settings.generation.spec_file
-    if not path:
-        return parse_prompt(settings.generation.prompt) if settings.generation.prompt is not None else None
-    specification = read_specification(path)
-    unknown = unknown_types(specification.answer_types) if settings.backend.backend == "cloze" else []
-    if unknown and not settings.generation.answer_types:
-        raise ConfigError(path, [f"answer_types: {text}" for text in unknown])
+    general = settings.generation
+    specification = None
+    if general.spec_file:
+        specification = read_specification(general.spec_file)
+        unknown = unknown_types(specification.answer_types) if settings.backend.backend == "cloze" else []
+        if unknown and not general.answer_types:
+            raise ConfigError(general.spec_file, [f"answer_types: {text}" for text in unknown])
+    elif general.prompt is not None:
+        specification = parse_prompt(general.prompt)
+    if general.domain is not None:
+        specification = replace(specification or Specification(), domain=general.domain)
     return specification
 
 

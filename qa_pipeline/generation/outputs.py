@@ -12,7 +12,7 @@ import hashlib
 import json
 import logging
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -93,6 +93,19 @@ def write_dataset(folder: Path, whole: Shard, anew: bool | None = None) -> Gener
     claim(folder, anew)  # once more: a run may take hours
     write_outputs(folder, contents, report)
     return GeneratedDataset(folder, splits, report)
+
+
+@contextlib.contextmanager
+def leaving_no_empty_folder(folder: Path) -> Iterator[None]:
+    """Where what is done ends in an error, folders that it made and put nothing into go again."""
+    absent = [place for place in (folder / WORK, folder, *folder.parents) if not place.exists()]
+    try:
+        yield
+    except BaseException:
+        for place in absent:
+            with contextlib.suppress(OSError):  # it holds something, or was never made
+                place.rmdir()
+        raise
 
 
 def claim(folder: Path, anew: bool | None = None) -> None:
