@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from qa_pipeline.arguments.groups import DataArguments, LoRAArguments, ModelArguments
+    from qa_pipeline.arguments.limits import QASettings
     from qa_pipeline.arguments.parsing import Arguments, parse_arguments, public_dict
     from qa_pipeline.arguments.training import TrainingArguments
 
@@ -18,6 +19,7 @@ _HOMES = {
     "DataArguments": "groups",
     "LoRAArguments": "groups",
     "ModelArguments": "groups",
+    "QASettings": "limits",
     "TrainingArguments": "training",
     "parse_arguments": "parsing",
     "public_dict": "parsing",
@@ -28,6 +30,7 @@ __all__ = [
     "DataArguments",
     "LoRAArguments",
     "ModelArguments",
+    "QASettings",
     "TrainingArguments",
     "parse_arguments",
     "public_dict",

@@ -13,7 +13,7 @@ from qa_pipeline.arguments import trainer_settings
 from qa_pipeline.arguments.config_files import COMMAND_LINE, Given, Problem, found, nearest
 from qa_pipeline.arguments.precision import accelerator_available
 from qa_pipeline.arguments.ranges import out_of_range
-from qa_pipeline.arguments.setting_types import split_names
+from qa_pipeline.arguments.settings import split_names
 
 SPECIAL_TOKENS_ROOM = 2
 """Special tokens in a window of question and context, at least; how many there are the tokenizer says later."""

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from qa_pipeline.arguments.config_files import COMMAND_LINE, SECRET_KEYS, Given, Problem, found
-from qa_pipeline.arguments.setting_types import Setting
+from qa_pipeline.arguments.settings import Setting
 
 _NUMBER = re.compile(r"^-(\d|\.\d|inf$|nan$)", re.IGNORECASE)
 

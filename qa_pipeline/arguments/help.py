@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any, get_origin
 
 from qa_pipeline.arguments.groups import DataArguments, LoRAArguments, ModelArguments, TrainingSettings
-from qa_pipeline.arguments.setting_types import Setting, settings_of
+from qa_pipeline.arguments.settings import Setting, settings_of
 
 USAGE = "%(prog)s [CONFIG.json|CONFIG.yaml] [--key value ...]"
 PRECEDENCE = "Settings come from their defaults, then the configuration file, then the command line."

@@ -18,7 +18,7 @@ from qa_pipeline.arguments.checks import check_values
 from qa_pipeline.arguments.config_files import COMMAND_LINE, HIDDEN, SECRET_KEYS, Given, Problem, raise_problems
 from qa_pipeline.arguments.groups import STORED_WITH_MODEL, DataArguments, LoRAArguments, ModelArguments
 from qa_pipeline.arguments.help import print_help_if_asked
-from qa_pipeline.arguments.setting_types import settings_of
+from qa_pipeline.arguments.settings import settings_of
 from qa_pipeline.arguments.sources import log_once, read_sources
 from qa_pipeline.arguments.training import GROUPS, TrainingArguments, default_eval_steps
 from qa_pipeline.errors import ConfigError

@@ -45,7 +45,7 @@ _RANGES = {
     "eval_steps": "(0, inf)",
     "save_steps": "(0, inf)",
     "neftune_noise_alpha": "(0, inf)",
-    "temperature": "(0, inf)",
+    "temperature": "[0.001, 1000]",
     "extra_train_epochs": "(0, 1000]",
     "max_bad_fraction": "[0, 1]",
     "min_confidence": "[0, 1]",

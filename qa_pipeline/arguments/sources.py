@@ -23,7 +23,7 @@ from qa_pipeline.arguments.config_files import (
     read_config_file,
 )
 from qa_pipeline.arguments.legacy import LEGACY, Legacy, Replaced, translate
-from qa_pipeline.arguments.setting_types import Setting, convert
+from qa_pipeline.arguments.settings import Setting, convert
 from qa_pipeline.errors import ConfigError
 
 logger = logging.getLogger(__name__)

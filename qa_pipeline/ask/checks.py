@@ -10,7 +10,6 @@ from qa_pipeline.arguments.config_files import Given, Problem, found
 from qa_pipeline.arguments.ranges import out_of_range
 from qa_pipeline.ask.answer_files import ENDINGS
 from qa_pipeline.ask.arguments import Command, PredictArguments
-from qa_pipeline.predictor.limits import COLDEST, HOTTEST
 from qa_pipeline.text.encoding import encoding_fault
 
 # Which settings say something to which command; those of no row do to all.
@@ -56,8 +55,6 @@ def check(values: PredictArguments, given: Mapping[str, Given], default_place: s
     for name, one in given.items():
         if fault := out_of_range(name, one.value):
             report(name, fault)
-        elif name == "temperature" and isinstance(one.value, int | float) and not COLDEST <= one.value <= HOTTEST:
-            report(name, f"expected from {COLDEST:g} to {HOTTEST:g}, found {found(one.value)}")
     command = values.command
     for name, commands in _BELONGS.items():
         if name in given and given[name].value is not False and command not in commands:

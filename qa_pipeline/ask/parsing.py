@@ -7,7 +7,7 @@ import dataclasses
 from qa_pipeline.arguments.config_files import COMMAND_LINE, Given, Problem, raise_problems
 from qa_pipeline.arguments.help import PRECEDENCE, USAGE, help_text
 from qa_pipeline.arguments.legacy import renamed
-from qa_pipeline.arguments.setting_types import settings_of
+from qa_pipeline.arguments.settings import settings_of
 from qa_pipeline.arguments.sources import read_sources
 from qa_pipeline.ask.arguments import GROUPS, PredictArguments
 from qa_pipeline.ask.checks import check

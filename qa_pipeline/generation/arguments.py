@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 from qa_pipeline.arguments.config_files import COMMAND_LINE, Problem, raise_problems
-from qa_pipeline.arguments.setting_types import settings_of, split_names
+from qa_pipeline.arguments.settings import settings_of, split_names
 from qa_pipeline.arguments.sources import read_sources
 from qa_pipeline.documents.files import JSONL_SUFFIXES
 from qa_pipeline.documents.reading import SUFFIXES

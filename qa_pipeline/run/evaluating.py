@@ -16,11 +16,12 @@ import numpy as np
 
 from qa_pipeline import artifacts
 from qa_pipeline.arguments import Arguments
+from qa_pipeline.arguments.limits import LIMITS, WINDOW_LIMITS
 from qa_pipeline.data import Example, ids_of
 from qa_pipeline.data.fingerprint import fingerprint
 from qa_pipeline.metrics import bootstrap_interval, calibration_error, resampling_of, score_rows, squad_metrics
 from qa_pipeline.metrics.breakdown import breakdowns
-from qa_pipeline.modeling import QASettings
+from qa_pipeline.modeling import StoredSettings
 from qa_pipeline.postprocess import (
     MIN_QUESTIONS,
     NO_SPAN_NULL_ODDS,
@@ -96,7 +97,7 @@ class Evaluator:
             ),
         }
 
-    def fit(self, predictions: list[Prediction], candidates: Candidates, settings: QASettings) -> dict[str, Any]:
+    def fit(self, predictions: list[Prediction], candidates: Candidates, settings: StoredSettings) -> dict[str, Any]:
         """Fits threshold and temperature and puts them into the settings.
 
         Args:
@@ -125,7 +126,7 @@ class Evaluator:
                 metrics["threshold_reason"] = self._leave_threshold(settings, tuned["best_f1_thresh"])
         found = outcomes(self.postprocess, self.examples, self.windows, candidates, **self.scoring)
         texts = [example["context"] for example in self.examples]
-        threshold = self.postprocess.null_score_diff_threshold
+        threshold = self.postprocess.settings.null_score_diff_threshold
         calibration = calibrate(found, texts, threshold=threshold, tune=given is None, rng=np.random.default_rng(0))
         if calibration.temperature is not None:
             settings.temperature, settings.tuned_on = calibration.temperature, tuned_on
@@ -136,7 +137,7 @@ class Evaluator:
             metrics["ece_calibrated"] = calibration.ece_calibrated
         return metrics
 
-    def _leave_threshold(self, settings: QASettings, best: float) -> str:
+    def _leave_threshold(self, settings: StoredSettings, best: float) -> str:
         """Keeps the threshold from following chance; one that an earlier training stored does not outlive this one."""
         if self.trained:
             settings.null_score_diff_threshold, settings.tuned_on = 0.0, None
@@ -195,11 +196,12 @@ def forget_other_base(folder: RunFolder, validation: Evaluator) -> None:
 
 def measured_on(validation: Evaluator) -> dict[str, Any]:
     """What a score hangs on beside the model."""
-    decoding = asdict(validation.postprocess)
+    limits = validation.postprocess.settings
+    decoding = {name: getattr(limits, name) for name in LIMITS if name not in WINDOW_LIMITS}
     return {"questions": fingerprint(validation.examples), **validation.scoring, **decoding}
 
 
-def evaluate(folder: RunFolder, process: Process, validation: Evaluator, settings: QASettings) -> dict[str, Any]:
+def evaluate(folder: RunFolder, process: Process, validation: Evaluator, settings: StoredSettings) -> dict[str, Any]:
     """Scores the trained model, fits threshold and temperature, and writes results and predictions."""
     metrics, candidates = process.evaluate(validation.evaluation_at(TEMPERATURES))
     predictions = validation.predictions(candidates)
@@ -217,16 +219,11 @@ def predict(
     process: Process,
     test: Split,
     preprocess: Preprocess,
-    postprocess: Postprocess,
-    settings: QASettings,
+    settings: StoredSettings,
     arguments: Arguments,
 ) -> dict[str, Any]:
     """Answers the test questions with the settings of the model, and scores those whose answers the file has."""
-    postprocess = replace(
-        postprocess,
-        null_score_diff_threshold=settings.null_score_diff_threshold,
-        temperature=settings.temperature,
-    )
+    postprocess = Postprocess(settings)
     windows = preprocess.windows(test.examples)
     evaluation = evaluation_of(test.examples, windows, postprocess, temperatures=(1.0,))
     metrics, candidates = process.evaluate(evaluation, prefix="predict")
@@ -240,8 +237,8 @@ def predict(
         if len(labelled) < len(test.examples):
             metrics["predict_unlabelled"] = len(test.examples) - len(labelled)
         found = outcomes(postprocess, test.examples, windows, candidates, (1.0,), **scoring)
-        correct = found.correct(postprocess.null_score_diff_threshold)[labelled]
-        plain = found.confidence(postprocess.null_score_diff_threshold)[labelled, 0]
+        correct = found.correct(postprocess.settings.null_score_diff_threshold)[labelled]
+        plain = found.confidence(postprocess.settings.null_score_diff_threshold)[labelled, 0]
         metrics["predict_ece"] = calibration_error(plain, correct).ece
         if settings.tuned_on is not None and settings.tuned_on == fingerprint(scored):
             logger.warning(
@@ -252,7 +249,7 @@ def predict(
         else:
             stated = np.array([predictions[row].confidence for row in labelled])
             metrics["predict_ece_calibrated"] = calibration_error(stated, correct).ece
-            metrics["predict_temperature"] = postprocess.temperature
+            metrics["predict_temperature"] = postprocess.settings.temperature
     metrics["predict_samples"] = len(test.examples)
     with_null = arguments.data.version_2_with_negative
     write_predictions(folder, "predict", test.examples, predictions, with_null, test.report.without_context)

@@ -26,7 +26,7 @@ from qa_pipeline.run.hub import push_run
 from qa_pipeline.run.model_card import model_card
 from qa_pipeline.run.revisions import hub_commits
 from qa_pipeline.run.splits import Split, load_splits, report_data
-from qa_pipeline.run.stored import decoding_settings, make_postprocess, settle
+from qa_pipeline.run.stored import decoding_settings, limits_of, make_postprocess, settle
 
 logger = logging.getLogger(__name__)
 
@@ -135,8 +135,7 @@ def _run(arguments: Arguments, folder: RunFolder) -> dict[str, Any]:
     if args.do_train:
         model_files = save(folder, process, tokenizer, settings, arguments, train_windows)
     if args.do_predict:
-        postprocess = make_postprocess(arguments, stored)
-        results |= predict(folder, process, splits["test"], plain_preprocess, postprocess, settings, arguments)
+        results |= predict(folder, process, splits["test"], plain_preprocess, settings, arguments)
     if is_main and args.do_train:
         finish(folder, results)
         if push:
@@ -153,9 +152,7 @@ def make_preprocess(tokenizer: Any, arguments: Arguments, training: bool = True)
     data = arguments.data
     return Preprocess(
         tokenizer,
-        max_seq_length=data.max_seq_length,
-        doc_stride=data.doc_stride,
-        max_question_length=data.max_question_length,
+        limits_of(data),
         straddle=data.straddle,
         answer_choice=data.answer_choice if training else "first",
         negative_window_ratio=data.negative_window_ratio if training else None,
@@ -248,7 +245,7 @@ def save(
     folder: RunFolder,
     process: Process,
     tokenizer: Any,
-    settings: modeling.QASettings,
+    settings: modeling.StoredSettings,
     arguments: Arguments,
     probe_windows: Any,
 ) -> list[Path]:

@@ -12,7 +12,7 @@ from huggingface_hub import constants
 from qa_pipeline import QAPredictor
 from qa_pipeline.arguments import LoRAArguments, ModelArguments
 from qa_pipeline.errors import ModelError
-from qa_pipeline.modeling import QASettings, load_model, load_tokenizer, reaching, stored_settings, write_settings
+from qa_pipeline.modeling import StoredSettings, load_model, load_tokenizer, reaching, stored_settings, write_settings
 from qa_pipeline.modeling.reaching import at_hand
 
 
@@ -91,5 +91,5 @@ def test_settings_that_training_stored_are_found_by_the_name_on_the_hub(hub, cac
     hub.answer = ConnectionError()
     arguments = ModelArguments(model_name_or_path="some/model", cache_dir=str(cache.parents[2]))
     assert stored_settings(arguments) is None
-    write_settings(QASettings(max_answer_length=7), cache)
+    write_settings(StoredSettings(max_answer_length=7), cache)
     assert stored_settings(arguments).max_answer_length == 7
