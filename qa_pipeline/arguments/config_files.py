@@ -112,6 +112,12 @@ def nearest(name: str, valid: Iterable[str], cutoff: float = 0.5) -> str | None:
     return by_form[matches[0]] if matches else None
 
 
+def nearest_hint(name: str, valid: Iterable[str]) -> str:
+    """The nearest valid name in brackets, to be added to a message; empty when nothing is near."""
+    near = nearest(name, valid)
+    return f' (nearest: "{near}")' if near else ""
+
+
 def found(value: Any, secret: bool = False) -> str:
     """How a value is shown in a message: short, on one line, and never when it is a secret."""
     if secret:

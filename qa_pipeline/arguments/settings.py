@@ -13,11 +13,11 @@ import math
 import types
 import typing
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from enum import Enum
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
-from qa_pipeline.arguments.config_files import found, nearest
+from qa_pipeline.arguments.config_files import found, nearest_hint
 
 TRUE_WORDS = frozenset({"yes", "true", "t", "y", "1", "on"})
 FALSE_WORDS = frozenset({"no", "false", "f", "n", "0", "off"})
@@ -86,7 +86,16 @@ def setting(default: Any, text: str, *, hidden: bool = False, share: float | Non
         raise TypeError(f"a setting declares no {', '.join(sorted(unknown))}")
     if bounds:
         declared["range"] = Range(**bounds)
-    return field(default=default, repr=not hidden, metadata=_Declaration(help=text, **declared))
+    metadata = _Declaration(help=text, **declared)
+    if isinstance(default, list):
+        return field(default_factory=default.copy, repr=not hidden, metadata=metadata)
+    return field(default=default, repr=not hidden, metadata=metadata)
+
+
+def optional(group: type) -> type:
+    """A dataclass with the settings of another, each of which may be left out: its default is then None."""
+    kept = [(one.name, f"{one.type} | None", field(default=None, metadata=one.metadata)) for one in fields(group)]
+    return dataclasses.make_dataclass(f"Optional{group.__name__}", kept)
 
 
 @dataclass(frozen=True)
@@ -153,7 +162,7 @@ def settings_of(*groups: type) -> dict[str, Setting]:
     result: dict[str, Setting] = {}
     for group in groups:
         hints = get_type_hints(group)
-        for one in dataclasses.fields(group):
+        for one in fields(group):
             if one.init:
                 default = one.default if one.default is not dataclasses.MISSING else None
                 if one.default_factory is not dataclasses.MISSING:
@@ -181,8 +190,8 @@ def convert(setting: Setting, value: Any, secret: bool = False) -> Any:
                 break
             return converted
     message = f"expected {_expected(setting)}, found {found(value, secret)}"
-    if isinstance(value, str) and setting.choices and (near := nearest(value, setting.choices)):
-        message += f' (nearest: "{near}")'
+    if isinstance(value, str) and setting.choices:
+        message += nearest_hint(value, setting.choices)
     elif setting.kinds == (str,) and not setting.choices and isinstance(value, (int, float)) and value is not None:
         message += "; put it in quotes"
     raise ValueError(message)

@@ -14,7 +14,7 @@ from qa_pipeline import modeling
 from qa_pipeline.arguments import Arguments, DataArguments, QASettings
 from qa_pipeline.arguments.groups import STORED_WITH_MODEL
 from qa_pipeline.arguments.limits import Limits
-from qa_pipeline.arguments.parsing import with_stored
+from qa_pipeline.arguments.training import with_stored
 from qa_pipeline.data import Example
 from qa_pipeline.data.fingerprint import fingerprint
 from qa_pipeline.modeling import StoredSettings
