@@ -14,8 +14,7 @@ from qa_pipeline import artifacts
 from qa_pipeline.arguments import ModelArguments, QASettings
 from qa_pipeline.arguments.limits import LIMITS
 from qa_pipeline.errors import ModelError
-from qa_pipeline.modeling.paths import resolve_model_path
-from qa_pipeline.modeling.reaching import at_hand
+from qa_pipeline.modeling.paths import at_hand, resolve_model_path
 
 FORMAT_VERSION = 1
 

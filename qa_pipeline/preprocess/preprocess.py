@@ -23,8 +23,16 @@ from qa_pipeline.arguments import QASettings
 from qa_pipeline.errors import ConfigError, DataError, ModelError
 from qa_pipeline.preprocess.encoded_pairs import EncodedPairs, compose_windows
 from qa_pipeline.preprocess.labelling import AnswerChoice, Straddle, label_windows
-from qa_pipeline.preprocess.pair_template import PairTemplate, encode_pairs, encode_parts, probe_template
-from qa_pipeline.preprocess.tokenizing import TOKENIZER_LOCK, encode_whole_pairs, ids_of_text, text_encoder
+from qa_pipeline.preprocess.pair_template import (
+    TOKENIZER_LOCK,
+    PairTemplate,
+    encode_pairs,
+    encode_parts,
+    encode_whole_pairs,
+    ids_of_text,
+    probe_template,
+    text_encoder,
+)
 from qa_pipeline.preprocess.windows import IGNORE, Windows, collate, padded_length
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ import torch
 
 from qa_pipeline.arguments import QASettings
 from qa_pipeline.postprocess import Candidates, Postprocess
-from qa_pipeline.preprocess.batching import inference_batches, padded_lengths
+from qa_pipeline.preprocess.windows import inference_batches, padded_lengths
 from qa_pipeline.process import Evaluation
 from qa_pipeline.process.batching import LengthGroupedBatches, MixedBatches
 from tests.process.test_process import parts  # noqa: F401  # a fixture
