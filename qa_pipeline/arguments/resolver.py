@@ -15,7 +15,7 @@ import dataclasses
 import logging
 import os
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import takewhile
 from typing import Any, TypeVar
 
@@ -40,11 +40,6 @@ Group = TypeVar("Group")
 
 Fault = tuple[str, str]
 """The settings that a fault is about, separated by spaces, and what is wrong; without a setting, the environment."""
-
-
-def wrong(*rows: tuple[Any, str, str]) -> Iterator[Fault]:
-    """The faults among rows of (whether it is one, its settings, what is wrong)."""
-    return ((keys, text) for is_fault, keys, text in rows if is_fault)
 
 
 class Resolution:
