@@ -23,7 +23,7 @@ HIDDEN = "<hidden>"
 
 
 @dataclass(frozen=True)
-class Given:
+class Entry:
     """One setting as the user gave it.
 
     Attributes:

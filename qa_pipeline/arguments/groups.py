@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from typing import Any, ClassVar, Literal
 
-from qa_pipeline.arguments.limits import Limits
+from qa_pipeline.arguments.limits import TrainingLimits
 from qa_pipeline.arguments.settings import setting, split_names
 
 
@@ -83,7 +83,7 @@ class DataSources:
 
 
 @dataclass
-class DataArguments(Limits, DataSources):
+class DataArguments(TrainingLimits, DataSources):
     """Which data is read, how it is cut into windows, and how answers are decoded and scored."""
 
     _argument_group_name: ClassVar[str] = "data"
@@ -116,7 +116,7 @@ class DataArguments(Limits, DataSources):
     )
 
 
-STORED_WITH_MODEL = (*(one.name for one in fields(Limits)), "answer_normalization", "answer_language")
+STORED_WITH_MODEL = (*(one.name for one in fields(TrainingLimits)), "answer_normalization", "answer_language")
 """Data settings that training stores with the model: asking that model later goes by them, unless others are given."""
 
 

@@ -15,7 +15,7 @@ from qa_pipeline.errors import ConfigError
 
 
 @dataclass
-class Limits:
+class TrainingLimits:
     """The limits that a training chooses. Lengths are in tokens."""
 
     max_seq_length: int = setting(384, "Longest window in tokens, question included.", least=16)
@@ -29,7 +29,7 @@ class Limits:
 
 
 @dataclass
-class QASettings(Limits):
+class QASettings(TrainingLimits):
     """All limits: those of a training, and the two that are fitted to validation data afterwards.
 
     A value that cannot be is refused when it is made, so that nobody checks it again.

@@ -23,7 +23,7 @@ from qa_pipeline.arguments.config_files import (
     COMMAND_LINE,
     HIDDEN,
     SECRET_KEYS,
-    Given,
+    Entry,
     Problem,
     found,
     nearest,
@@ -58,7 +58,7 @@ class Resolution:
 
     def __init__(self, settings: Mapping[str, Setting], place: str = COMMAND_LINE):
         self.settings, self.place, self.source = settings, place, place
-        self.given: dict[str, Given] = {}
+        self.given: dict[str, Entry] = {}
         self.values = {name: one.default for name, one in settings.items()}
         self.problems: list[Problem] = []
         self._usual_names: Mapping[str, str] = {}
@@ -90,7 +90,7 @@ class Resolution:
         if file is not None:
             resolution.place, resolution.source = file, f"{file} and {COMMAND_LINE}" if line else file
             try:
-                content = {key: Given(value, file, key) for key, value in read_config_file(file).items()}
+                content = {key: Entry(value, file, key) for key, value in read_config_file(file).items()}
                 resolution._take(content, old)
             except ConfigError as error:
                 resolution._complete = False
@@ -111,7 +111,7 @@ class Resolution:
             old: other keys that are understood.
         """
         resolution = cls(settings_of(*groups), place)
-        resolution._take({key: Given(value, place, key) for key, value in values.items()}, old)
+        resolution._take({key: Entry(value, place, key) for key, value in values.items()}, old)
         return resolution
 
     def report(self, keys: str, text: str) -> None:
@@ -125,14 +125,14 @@ class Resolution:
             return
         given = [self.given[name] for name in names if name in self.given]
         on_line = [one for one in given if one.place == COMMAND_LINE]
-        one = (on_line or given or [Given(None, self.place, names[0])])[0]
+        one = (on_line or given or [Entry(None, self.place, names[0])])[0]
         self.problems.append(Problem(one.place, f"{one.label}: {text}", tuple(names)))
 
     def report_at(self, keys: str, text: str) -> None:
         """Adds a problem of the first of these settings, which was perhaps not given; the others caused it."""
         names = keys.split()
         place = next((self.given[name].place for name in names if name in self.given), self.place)
-        one = self.given.get(names[0], Given(None, place, names[0]))
+        one = self.given.get(names[0], Entry(None, place, names[0]))
         self.problems.append(Problem(one.place, f"{one.label}: {text}", tuple(names)))
 
     def asked(self, name: str) -> bool:
@@ -168,15 +168,15 @@ class Resolution:
         dependent = [name for name, setting in self.settings.items() if setting.requires == switch]
         return all(self.given[name].place != COMMAND_LINE for name in dependent if name in self.given)
 
-    def _fault(self, one: Given, text: str, *keys: str) -> None:
+    def _fault(self, one: Entry, text: str, *keys: str) -> None:
         """Notes a setting that could not be read, and the keys whose values are therefore not known."""
         self._unread.append(Problem(one.place, f"{one.label}: {text}", keys[:1]))
         self._broken.update(keys)
 
-    def _take(self, raw: Mapping[str, Given], old: Mapping[str, Legacy]) -> None:
+    def _take(self, raw: Mapping[str, Entry], old: Mapping[str, Legacy]) -> None:
         """Brings one source's settings to their types and to today's names; what is wrong is noted."""
         known = _known(self.settings, old)
-        typed: dict[str, Given] = {}
+        typed: dict[str, Entry] = {}
         for key, one in raw.items():
             if key not in known:
                 near = self._usual_names.get(key) or nearest(key, self.settings)
@@ -229,7 +229,7 @@ _NUMBER = re.compile(r"^-(\d|\.\d|inf$|nan$)", re.IGNORECASE)
 
 def split_command_line(
     argv: Sequence[str], settings: Mapping[str, Setting]
-) -> tuple[str | None, dict[str, Given], list[Problem]]:
+) -> tuple[str | None, dict[str, Entry], list[Problem]]:
     """Reads the words; of a flag given twice the last one counts.
 
     Args:
@@ -247,7 +247,7 @@ def split_command_line(
         Problem(COMMAND_LINE, f"{found(extra)}: one configuration file is expected, this is more")
         for extra in leading[1:]
     ]
-    values: dict[str, Given] = {}
+    values: dict[str, Entry] = {}
     del words[: len(leading)]
     while words:
         name, equals, attached = words.pop(0).partition("=")
@@ -256,7 +256,7 @@ def split_command_line(
             texts.append(words.pop(0))
         try:
             key, value = _read_flag(name, texts, settings)
-            values[key] = Given(value, COMMAND_LINE, name.lstrip("-"))
+            values[key] = Entry(value, COMMAND_LINE, name.lstrip("-"))
         except _Misread as error:
             problems.append(Problem(COMMAND_LINE, f"{name}: {error}", (error.key,)))
     return leading[0] if leading else None, values, problems

@@ -14,7 +14,7 @@ from typing import Any
 import transformers
 
 from qa_pipeline.arguments.checks import check_run
-from qa_pipeline.arguments.config_files import HIDDEN, SECRET_KEYS, Given, Problem
+from qa_pipeline.arguments.config_files import HIDDEN, SECRET_KEYS, Entry, Problem
 from qa_pipeline.arguments.groups import (
     DEFAULT_LOGGING_STEPS,
     STORED_WITH_MODEL,
@@ -83,7 +83,7 @@ class Arguments:
     training: TrainingArguments
     source: str
     explicit: set[str]
-    given: dict[str, Given] = field(default_factory=dict, repr=False)
+    given: dict[str, Entry] = field(default_factory=dict, repr=False)
 
 
 def parse_arguments(argv: list[str]) -> Arguments:
@@ -133,7 +133,7 @@ def with_stored(arguments: Arguments, stored: Mapping[str, Any], place: str) -> 
     return dataclasses.replace(arguments, data=data)
 
 
-def _left_to_the_model(fault: Problem, given: Mapping[str, Given]) -> bool:
+def _left_to_the_model(fault: Problem, given: Mapping[str, Entry]) -> bool:
     """Whether a fault hangs on a setting that was not given, and that may be stored with the model."""
     return any(key in STORED_WITH_MODEL and key not in given for key in fault.keys)
 
@@ -157,7 +157,7 @@ def public_dict(*groups: Any) -> dict[str, Any]:
     return json.loads(json.dumps(result, default=str))
 
 
-def _fill_in(values: dict[str, Any], given: dict[str, Given]) -> None:
+def _fill_in(values: dict[str, Any], given: dict[str, Entry]) -> None:
     """Resolves defaults that depend on other settings."""
     if values["eval_strategy"] == "steps" and values["eval_steps"] is None:
         values["eval_steps"] = default_eval_steps(values["logging_steps"])

@@ -13,7 +13,7 @@ from dataclasses import asdict, fields
 from qa_pipeline import modeling
 from qa_pipeline.arguments import Arguments, DataArguments, QASettings
 from qa_pipeline.arguments.groups import STORED_WITH_MODEL
-from qa_pipeline.arguments.limits import Limits
+from qa_pipeline.arguments.limits import TrainingLimits
 from qa_pipeline.arguments.training import with_stored
 from qa_pipeline.data import Example
 from qa_pipeline.data.fingerprint import fingerprint
@@ -83,7 +83,7 @@ def make_postprocess(
 
 def limits_of(data: DataArguments) -> QASettings:
     """The limits that a run goes by, before threshold and temperature are fitted."""
-    return QASettings(**{one.name: getattr(data, one.name) for one in fields(Limits)})
+    return QASettings(**{one.name: getattr(data, one.name) for one in fields(TrainingLimits)})
 
 
 def decoding_settings(arguments: Arguments, stored: StoredSettings | None) -> StoredSettings:

@@ -8,7 +8,7 @@ import math
 import pytest
 
 from qa_pipeline.arguments import DataArguments, QASettings
-from qa_pipeline.arguments.limits import LIMITS, WINDOW_LIMITS, Limits
+from qa_pipeline.arguments.limits import LIMITS, WINDOW_LIMITS, TrainingLimits
 from qa_pipeline.ask.arguments import PredictArguments
 from qa_pipeline.errors import ConfigError
 from qa_pipeline.modeling import StoredSettings
@@ -36,9 +36,9 @@ def test_every_limit_that_cannot_be_is_named_at_once():
 
 def test_defaults_and_ranges_are_the_same_wherever_limits_are_given():
     assert set(WINDOW_LIMITS) < set(LIMITS) and len(LIMITS) == 8
-    assert issubclass(DataArguments, Limits) and issubclass(StoredSettings, QASettings)
+    assert issubclass(DataArguments, TrainingLimits) and issubclass(StoredSettings, QASettings)
     data, stored = DataArguments(), StoredSettings()
-    for one in dataclasses.fields(Limits):
+    for one in dataclasses.fields(TrainingLimits):
         assert getattr(data, one.name) == getattr(stored, one.name) == LIMITS[one.name].default
     asked = {one.name: one for one in dataclasses.fields(PredictArguments)}
     assert all(name in asked and asked[name].default is None for name in LIMITS)
