@@ -10,8 +10,9 @@ import difflib
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from qa_pipeline.arguments.limits import LIMITS, in_short, is_whole, limit_fault
+from qa_pipeline.arguments.limits import LIMITS, is_whole, limit_fault
 from qa_pipeline.errors import ConfigError
+from qa_pipeline.wording import in_short
 
 if TYPE_CHECKING:
     from qa_pipeline.modeling import StoredSettings

@@ -16,7 +16,7 @@ from qa_pipeline.arguments.groups import STORED_WITH_MODEL
 from qa_pipeline.arguments.limits import TrainingLimits
 from qa_pipeline.arguments.training import with_stored
 from qa_pipeline.data import Example
-from qa_pipeline.data.fingerprint import fingerprint
+from qa_pipeline.data.example import fingerprint
 from qa_pipeline.modeling import StoredSettings
 from qa_pipeline.postprocess import Postprocess
 
