@@ -224,4 +224,5 @@ def _trackers(v: SimpleNamespace, given: Container[str]) -> Iterator[Fault]:
             expected = f"expected all, none or some of {', '.join(known)}, found {found(name)}"
             yield "report_to", expected + nearest_hint(name, known)
         elif name not in installed:
-            yield "report_to", f"{name} is not installed; pip install {name}, or leave it out"
+            package = {"azure_ml": "azureml-core", "flyte": "flytekit"}.get(name, name)
+            yield "report_to", f"{name} is not installed; pip install {package}, or leave it out"

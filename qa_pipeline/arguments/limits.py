@@ -62,6 +62,11 @@ WINDOW_LIMITS = ("max_seq_length", "doc_stride", "max_question_length")
 """Those that windows are cut by; the others are for decoding."""
 
 
+def decoding_limits(settings: QASettings) -> dict[str, Any]:
+    """The limits that answers to given windows hang on, by name."""
+    return {name: getattr(settings, name) for name in LIMITS if name not in WINDOW_LIMITS}
+
+
 def limit_fault(name: str, value: Any) -> str | None:
     """What is wrong with the value of one limit, in the words of a caller from Python; None where it is fine."""
     (kind,), bounds = LIMITS[name].kinds, LIMITS[name].range

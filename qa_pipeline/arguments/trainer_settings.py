@@ -1,8 +1,7 @@
 """Settings of transformers' TrainingArguments that a run here cannot honour, or honours only with others.
 
-A setting that would silently do nothing is refused, with what to do instead. What would fail inside transformers or
-torch once training begins (a package that is missing, an argument that a schedule needs) is tried first on one made-up
-weight. Sees the settings and the environment that `accelerate launch` sets up, never a model.
+A setting that would silently do nothing is refused, with what to do instead. Sees the settings and the environment that
+`accelerate launch` sets up, never a model.
 """
 
 from __future__ import annotations
@@ -11,7 +10,6 @@ import importlib.util
 import json
 import multiprocessing
 import os
-import warnings
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import SimpleNamespace
@@ -19,6 +17,7 @@ from typing import Any
 
 from qa_pipeline.arguments.config_files import found
 from qa_pipeline.arguments.precision import accelerator_type, env_true, resolve_bf16
+from qa_pipeline.arguments.rehearsal import rehearse
 from qa_pipeline.arguments.resolver import Fault
 from qa_pipeline.arguments.settings import Range, Setting
 
@@ -87,7 +86,7 @@ def faults(v: SimpleNamespace, settings: Mapping[str, Setting]) -> Iterator[Faul
     yield from _processes(v)
     yield from _kernels(v)
     refused = list(_optimizer(v))
-    yield from refused or _rehearse(v, settings)
+    yield from refused or rehearse(v, settings)
 
 
 def _ranges(v: SimpleNamespace) -> Iterator[Fault]:
@@ -221,106 +220,3 @@ def _content(config: Any) -> dict[str, Any]:
         except (OSError, ValueError):
             return {}
     return config if isinstance(config, dict) else {}
-
-
-# A rehearsal on one made-up weight
-
-_REHEARSED_STEPS = 100
-_COMPILE_MODES = ("default", "reduce-overhead", "max-autotune", "max-autotune-no-cudagraphs")
-_NEEDS_THE_MODEL = "need to pass a"  # transformers says so where all that comes before was right
-
-
-def _rehearse(v: SimpleNamespace, settings: Mapping[str, Setting]) -> Iterator[Fault]:
-    """What would fail when training begins; settings that are left as they are cost nothing."""
-    if not v.do_train:
-        return
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        if v.optim != settings["optim"].default or v.optim_args:
-            yield from _rehearse_optimizer(v)
-        if v.lr_scheduler_type != settings["lr_scheduler_type"].default or v.lr_scheduler_kwargs:
-            yield from _rehearse_schedule(v)
-        if any((v.torch_compile, v.torch_compile_backend, v.torch_compile_mode)):
-            yield from _rehearse_compiler(v)
-
-
-def _rehearse_optimizer(v: SimpleNamespace) -> Iterator[Fault]:
-    import torch
-    from transformers import Trainer
-
-    names = "optim optim_args" if v.optim_args else "optim"
-    for part in filter(None, str(v.optim_args or "").split(",")):
-        if part.count("=") != 1:
-            yield "optim_args", f"expected name=value, name=value, ... found {found(v.optim_args)}"
-            return
-    try:
-        settings: Any = SimpleNamespace(**vars(v) | {"optim": str(getattr(v.optim, "value", v.optim))})
-        settings.parallel_mode = None
-        optimizer_class, options = Trainer.get_optimizer_cls_and_kwargs(settings, None)
-        weight = torch.nn.Parameter(torch.zeros(64, 64))
-        optimizer = optimizer_class([weight], **options)
-        if v.use_cpu or accelerator_type() is None:  # else the step is not for this device
-            if hasattr(optimizer, "train"):
-                optimizer.train()
-            weight.grad = torch.zeros_like(weight)
-            optimizer.step()
-    except Exception as error:
-        if _NEEDS_THE_MODEL not in str(error):
-            yield names, f"{found(v.optim)} cannot be set up: {_said(error)}; mend that, or take another optim"
-
-
-def _rehearse_schedule(v: SimpleNamespace) -> Iterator[Fault]:
-    import torch
-    from transformers import get_scheduler
-
-    given = v.lr_scheduler_kwargs
-    try:
-        options = json.loads(given) if isinstance(given, str) else given
-    except ValueError as error:
-        yield "lr_scheduler_kwargs", f"expected a JSON object, found {found(given)} ({error})"
-        return
-    kind = str(getattr(v.lr_scheduler_type, "value", v.lr_scheduler_type))
-    if kind == "warmup_stable_decay" and not (isinstance(options, dict) and "num_decay_steps" in options):
-        return  # transformers' arguments are refused without it, in better words
-    steps = v.max_steps if v.max_steps > 0 else _REHEARSED_STEPS
-    warmup = v.warmup_steps or 0
-    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=v.learning_rate)
-    try:
-        schedule = get_scheduler(kind, optimizer, int(warmup if warmup >= 1 else warmup * steps), steps, options)
-        optimizer.step()
-        schedule.step(*([1.0] if kind in ("reduce_lr_on_plateau", "greedy") else ()))
-    except Exception as error:
-        yield (
-            "lr_scheduler_type lr_scheduler_kwargs",
-            f"{found(kind)} cannot be set up: {_said(error)}; give what it needs as lr_scheduler_kwargs, or take "
-            "another lr_scheduler_type",
-        )
-
-
-def _rehearse_compiler(v: SimpleNamespace) -> Iterator[Fault]:
-    import torch._dynamo
-    from accelerate.utils import DynamoBackend
-
-    backend, mode = v.torch_compile_backend or "inductor", v.torch_compile_mode
-    known = {one.value.lower() for one in DynamoBackend} & set(torch._dynamo.list_backends(exclude_tags=()))
-    if backend not in known:
-        yield (
-            "torch_compile_backend",
-            f"expected one of {', '.join(sorted(known))}, which torch and accelerate know here, found {found(backend)}",
-        )
-        return
-    if mode is not None and mode not in _COMPILE_MODES:
-        yield "torch_compile_mode", f"expected one of {', '.join(_COMPILE_MODES)}, found {found(mode)}"
-    if backend == "inductor" and (v.use_cpu or accelerator_type() is None):
-        try:
-            from torch._inductor.cpp_builder import get_cpp_compiler
-
-            get_cpp_compiler()
-        except Exception as error:
-            yield "torch_compile torch_compile_backend", f"inductor needs a C++ compiler: {_said(error)}; leave it out"
-
-
-def _said(error: Exception) -> str:
-    """The first line of what another program said, without the end of its sentence."""
-    text = f"{type(error).__name__} {error}" if isinstance(error, KeyError) or not str(error) else str(error)
-    return text.splitlines()[0].rstrip(". ")[:300]

@@ -56,6 +56,9 @@ class QuestionArguments:
     report: str | None = setting(
         None, "Compare: the report, an HTML file; comparison.json goes beside it.", commands=("compare",)
     )
+    by: list[str] | str | None = setting(
+        None, "Compare: columns of the data by whose values scores are broken down.", commands=("compare",)
+    )
 
 
 @dataclass
@@ -173,6 +176,11 @@ class PredictArguments(LoadArguments, DatasetArguments, OutputArguments, Questio
     def tuned_models(self) -> list[str]:
         """Models that are compared with the base."""
         return _listed(self.tuned)
+
+    @property
+    def columns(self) -> list[str]:
+        """Columns of the data by which a comparison is broken down."""
+        return _listed(self.by)
 
     @property
     def least_confidence(self) -> float:

@@ -17,11 +17,13 @@ import numpy as np
 from qa_pipeline import artifacts, modeling
 from qa_pipeline.arguments import Arguments, public_dict
 from qa_pipeline.data.example import fingerprint
+from qa_pipeline.postprocess import Postprocess
 from qa_pipeline.preprocess import Preprocess
 from qa_pipeline.process import Process
 from qa_pipeline.process.checkpoints import Beginning
-from qa_pipeline.run.evaluating import Evaluator, evaluate, evaluate_base, forget_other_base, predict
+from qa_pipeline.run.evaluating import Evaluator, evaluate, evaluate_base, forget_other_base, scoring_settings
 from qa_pipeline.run.folder import RunFolder, write_results
+from qa_pipeline.run.predicting import Task, predict
 from qa_pipeline.run.publishing import hub_commits, model_card, push_run
 from qa_pipeline.run.splits import Split, load_splits, report_data
 from qa_pipeline.run.stored import decoding_settings, limits_of, make_postprocess, settle
@@ -133,7 +135,10 @@ def _run(arguments: Arguments, folder: RunFolder) -> dict[str, Any]:
     if args.do_train:
         model_files = save(folder, process, tokenizer, settings, arguments, train_windows)
     if args.do_predict:
-        results |= predict(folder, process, splits["test"], plain_preprocess, settings, arguments)
+        task = Task(
+            splits["test"], plain_preprocess, Postprocess(settings), scoring_settings(arguments), settings.tuned_on
+        )
+        results |= predict(folder, process, task)
     if is_main and args.do_train:
         finish(folder, results)
         if push:
