@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ import numpy as np
 from qa_pipeline import artifacts, modeling
 from qa_pipeline.arguments import Arguments, TrainingArguments, public_dict
 from qa_pipeline.data.example import fingerprint
+from qa_pipeline.postprocess import Postprocess
 from qa_pipeline.preprocess import Preprocess, Windows
 from qa_pipeline.process import Process
 from qa_pipeline.process.checkpoints import Beginning
@@ -26,7 +27,7 @@ from qa_pipeline.run.folder import RunFolder, write_results
 from qa_pipeline.run.predicting import Task, predict
 from qa_pipeline.run.publishing import hub_commits, model_card, push_run
 from qa_pipeline.run.splits import Split, load_splits, report_data
-from qa_pipeline.run.stored import FITTED, decoding_settings, make_postprocess, settle
+from qa_pipeline.run.stored import decoding_settings, limits_of, make_postprocess, settle
 
 logger = logging.getLogger(__name__)
 
@@ -100,10 +101,9 @@ def _run(arguments: Arguments, folder: RunFolder) -> dict[str, Any]:
     if args.do_train:
         model_files = save(folder, process, tokenizer, settings, arguments, train_windows)
     if args.do_predict:
-        fitted = {name: getattr(settings, name) for name in FITTED}
-        postprocess = replace(make_postprocess(arguments, stored), **fitted)
-        scoring = scoring_settings(arguments)
-        task = Task(splits["test"], plain_preprocess, postprocess, scoring, settings.tuned_on)
+        task = Task(
+            splits["test"], plain_preprocess, Postprocess(settings), scoring_settings(arguments), settings.tuned_on
+        )
         results |= predict(folder, process, task)
     if folder.is_main and args.do_train:
         finish(folder, results)
@@ -128,9 +128,7 @@ def make_preprocess(tokenizer: Any, arguments: Arguments, training: bool = True)
     data = arguments.data
     return Preprocess(
         tokenizer,
-        max_seq_length=data.max_seq_length,
-        doc_stride=data.doc_stride,
-        max_question_length=data.max_question_length,
+        limits_of(data),
         straddle=data.straddle,
         answer_choice=data.answer_choice if training else "first",
         negative_window_ratio=data.negative_window_ratio if training else None,
@@ -138,7 +136,7 @@ def make_preprocess(tokenizer: Any, arguments: Arguments, training: bool = True)
 
 
 def make_evaluator(
-    split: Split, preprocess: Preprocess, arguments: Arguments, stored: modeling.QASettings | None
+    split: Split, preprocess: Preprocess, arguments: Arguments, stored: modeling.StoredSettings | None
 ) -> Evaluator:
     """Evaluator of the validation rows; settings that a model brought along are kept where it is not trained."""
     postprocess = make_postprocess(arguments, stored, split.examples)
@@ -270,7 +268,7 @@ def save(
     folder: RunFolder,
     process: Process,
     tokenizer: Any,
-    settings: modeling.QASettings,
+    settings: modeling.StoredSettings,
     arguments: Arguments,
     probe_windows: Any,
 ) -> list[Path]:
