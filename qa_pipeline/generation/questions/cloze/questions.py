@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -23,6 +24,8 @@ MOST_WORDS = 24
 
 _LOOSE_ENDS = lexicon.word_set("and or but the a an which that who as between both")
 _SUBORDINATE = lexicon.word_set("which who whose when if where while because although though unless until whether once")
+_FRONTED = lexicon.word_set("if when whenever while because although though unless whereas once")
+"""Open a subordinate clause that may stand in front of its main clause, with a comma between them."""
 _OF_WHOLE = lexicon.word_set("date year place purpose reason manner condition time duration")
 """Types whose answer says something of a whole clause."""
 _WHEN_OR_WHY = _OF_WHOLE - {"place"}
@@ -56,8 +59,11 @@ def general_question(
         return named, "apposition"
     if kind in _PAIRED and is_half(clause.before, clause.after):
         return "", "in_place"
+    moved, clause = _without_fronted(clause)
     wh, before, after = wh_and_rest(clause, kind, rng)
-    form, tokens = _order(before, after, kind, wh, clause.opens and (spoken or _is_order(clause.before)), rng)
+    if _is_in_fronted(clause) and clause.after[0].text == "," and after and after[0].text != ",":
+        after = [clause.after[0], *after]  # "If you lose [your card], call us": it parts the clauses
+    form, tokens = _order(moved, before, after, kind, wh, clause.opens and (spoken or _is_order(clause.before)), rng)
     if form == "named" or (form != "subject" and wh.endswith("the person who")):
         short = "which" if form == "named" else "who"
         wh, tokens = short, [short if token == wh else token for token in tokens]
@@ -69,18 +75,54 @@ def general_question(
     left, right = tokens[:position], tokens[position + 1 :]
     if len(left) + len(right) > MOST_WORDS:
         left, right = left[-MOST_WORDS // 2 :], right[: MOST_WORDS - min(len(left), MOST_WORDS // 2)]
-    while right and (right[-1] in _LOOSE_ENDS or not right[-1][0].isalnum()):
+    while right and (right[-1] in _LOOSE_ENDS or not any(map(str.isalnum, right[-1]))):
         right.pop()
     text = _PARTS.sub(r"\1", join([*left, wh, *right])).strip(" ,;:-–—.()")
     return (text[:1].upper() + text[1:] + "?", form) if text else ("", form)
 
 
+def _without_fronted(clause: Clause) -> tuple[list[Word], Clause]:
+    """The subordinate clause in front of the main clause that the answer stands in, and the main clause alone.
+
+    "If it rains, take an [umbrella]" asks for what to take, and the condition goes behind that. Nothing is in front
+    where no main clause follows a comma: "If you lose your card, your key or your [badge]".
+    """
+    before = clause.before
+    if not before or before[0].lower not in _FRONTED:
+        return [], clause
+    words = (*before, *clause.answer, *clause.after)
+    ends = [i for i, word in enumerate(before) if word.text == "," and _is_main_clause(words[i + 1 :])]
+    if not ends:
+        return [], clause
+    # A comma with no verb before it may be in a list: "If the pump, the lamp or the fan is off, ...".
+    end = next((i for i in ends if any(word.kind in ("aux", "verb") for word in before[:i])), ends[0])
+    return list(before[:end]), replace(clause, before=before[end + 1 :])
+
+
+def _is_main_clause(words: Sequence[Word]) -> bool:
+    """Whether words begin with what to do, or with a subject and a verb and no comma between."""
+    first = next((i for i, word in enumerate(words) if word.text == "," or word.kind in ("aux", "verb")), 0)
+    tells = bool(words) and (words[0].lower == "please" or lexicon.is_base(words[0].lower))
+    return tells or (first > 0 and words[first].text != ",")
+
+
+def _is_in_fronted(clause: Clause) -> bool:
+    """Whether the answer stands in a subordinate clause and its main clause follows: "If [it] rains, take ..."."""
+    fronted = bool(clause.before) and clause.before[0].lower in _FRONTED
+    return fronted and any(word.text == "," for word in clause.after)
+
+
 def _order(
-    before: list[Word], after: list[Word], kind: str, wh: str, spoken: bool, rng: np.random.Generator
+    moved: list[Word],
+    before: list[Word],
+    after: list[Word],
+    kind: str,
+    wh: str,
+    spoken: bool,
+    rng: np.random.Generator,
 ) -> tuple[str, list[str]]:
-    moved: list[Word] = []
-    # "In 1910, she built", "If it rains, take": what stands in front of the subject goes behind.
-    if before and (before[0].kind == "prep" or before[0].lower in ("if", "when", "although", "while")):
+    # "In 1910, she built": what stands in front of the subject goes behind.
+    if before and before[0].kind == "prep":
         comma = next((i for i, word in enumerate(before) if word.text == ","), None)
         if comma is not None:
             moved, before = before[:comma], before[comma + 1 :]
@@ -94,6 +136,11 @@ def _order(
             return "imperative", [wh, "should", "you", *order]
         if statement is not None:
             return "inverted", [wh, *statement]
+    if bare and before and before[0].lower in _FRONTED and any(word.text == "," for word in after):
+        # "If the [battery] is empty, the lamp blinks": alone, "What is empty" says nothing of the lamp. Without a verb
+        # behind it the answer is none that can be asked for: "If you [miss] a visit, we charge £25".
+        is_subject = after[0].kind in ("aux", "verb")
+        return ("in_place", [*texts, wh, *rest]) if is_subject else ("subject", [])
     relative = bool(after) and after[0].lower in ("that", "which", "who", "whose")
     half = bool(after) and after[0].lower in ("and", "or") or bool(before) and before[-1].lower in ("and", "or")
     half &= kind in THINGS | {"subject"} and not any(word.kind in ("aux", "verb") for word in before)
