@@ -1,4 +1,4 @@
-"""What people read is true: the commands and examples of README, docs and docstrings run, and what they name is there."""
+"""What people read is true: the commands and examples of README, docs and docstrings run; what they name is there."""
 
 from __future__ import annotations
 
