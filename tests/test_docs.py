@@ -197,7 +197,7 @@ def test_every_file_of_the_repository_that_is_named_exists(page):
 
 
 def test_every_flag_that_the_pages_name_is_one_of_a_command():
-    known = {"--system-site-packages", "--config_file", "--version", "--skip-text", "--no-deps"}
+    known = {"--system-site-packages", "--config_file", "--version", "--skip-text", "--no-deps", "--check"}
     for source in [*(ROOT / "benchmarks").glob("*.py"), *(ROOT / "tools").glob("*.py")]:
         known |= set(re.findall(r"--\w+", source.read_text(encoding="utf-8")))
     commands = ["run_qa.py", "qa_predict.py", "mock_dataset.py"]
@@ -215,6 +215,13 @@ def test_the_readme_is_short_and_says_nothing_of_one_machine():
     assert len((ROOT / "README.md").read_text(encoding="utf-8").split()) <= MOST_WORDS_OF_THE_README
     for page in [*PAGES, ROOT / "CHANGELOG.md"]:
         assert not re.search(r"/(?:home|work|root|Users|tmp)/", page.read_text(encoding="utf-8")), page.name
+
+
+def test_the_architecture_names_every_room():
+    text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    rooms = [path for path in (ROOT / "qa_pipeline").iterdir() if path.suffix == ".py" or (path / "__init__.py").exists()]
+    for name in sorted(path.stem for path in rooms if not path.stem.startswith("_")):
+        assert f"`{name}`" in text, f"docs/architecture.md: the room {name} has no line"
 
 
 def test_the_changelog_has_dated_versions_and_known_sections():
