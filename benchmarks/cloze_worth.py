@@ -10,7 +10,7 @@
 - policyqa: trained on `policyqa/train.json`, scored on `policyqa/validation.json`.
 - sites: `policyqa/train.json` alone, its websites divided into folds as the articles of xquad. How labelled and
   generated rows are passed over was chosen on fold 0; `--fold 1 2 3` leaves it out.
-- cells: `base` is the untrained head; `cloze` what `python -m qa_pipeline generate` makes of the training contexts
+- cells: `base` is the untrained head; `cloze` what `qa-pipeline generate` makes of the training contexts
   alone, with its filters; `human` the human questions of the same contexts; `human+cloze` both in one training,
   with `--beside_human` generated questions a context. `tenth` and `tenth+cloze` have a tenth of the human questions.
 - A cell of generated rows may be followed by `-NAME` for ingredients that are left out (other_sentence, noise, frames,

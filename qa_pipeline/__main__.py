@@ -1,4 +1,4 @@
-"""`python -m qa_pipeline COMMAND`."""
+"""`qa-pipeline COMMAND`."""
 
 import sys
 

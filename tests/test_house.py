@@ -105,14 +105,14 @@ RUN_CONFIGS = [p for p in CONFIGS if f"run_qa.py configs/{p.name}" in p.read_tex
 def test_every_generation_config_says_how_it_is_run_and_parses(path):
     from qa_pipeline.generation.arguments import parse_generation_arguments
 
-    assert f"python -m qa_pipeline generate configs/{path.name}" in path.read_text(encoding="utf-8")
+    assert f"qa-pipeline generate configs/{path.name}" in path.read_text(encoding="utf-8")
     assert parse_generation_arguments([str(path)]).generation.output_dir
 
 
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda p: p.name)
 def test_every_config_says_how_it_is_run(path):
     first_lines = "".join(line for line in path.read_text(encoding="utf-8").splitlines() if line.startswith("#"))
-    assert f"configs/{path.name}" in first_lines and "python " in first_lines
+    assert f"configs/{path.name}" in first_lines and ("python " in first_lines or "qa-pipeline " in first_lines)
 
 
 @pytest.mark.parametrize("path", RUN_CONFIGS, ids=lambda p: p.name)

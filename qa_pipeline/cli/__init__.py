@@ -1,1 +1,1 @@
-"""The commands of `python -m qa_pipeline`: each parses, calls one public function of a room above, and prints."""
+"""The commands of `qa-pipeline`: each parses, calls one public function of a room above, and prints."""

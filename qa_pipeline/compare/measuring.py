@@ -12,7 +12,7 @@ import numpy as np
 from qa_pipeline.compare.results import Difference, ModelResult, Score, Versus
 from qa_pipeline.data.example import Example
 from qa_pipeline.metrics import Scores, bootstrap_interval
-from qa_pipeline.metrics.comparison import calibration_error, paired_bootstrap, risk_coverage
+from qa_pipeline.metrics.intervals import calibration_error, paired_bootstrap, risk_coverage
 
 UNTUNED = {"temperature": 1.0, "null_score_diff_threshold": 0.0}
 """What a model is decoded with whose own settings were fitted on the questions that it is asked."""

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from qa_pipeline.compare.results import Comparison, Difference, ModelResult, Versus
-from qa_pipeline.metrics.resampling import FEWEST
+from qa_pipeline.metrics.intervals import FEWEST
 from qa_pipeline.wording import counted
 
 FEW_QUESTIONS = 100

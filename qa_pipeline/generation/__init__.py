@@ -1,4 +1,4 @@
-"""Documents or a prompt in, SQuAD data out: `python -m qa_pipeline generate`."""
+"""Documents or a prompt in, SQuAD data out: `qa-pipeline generate`."""
 
 from qa_pipeline.documents.passage import Passage, passage_id
 from qa_pipeline.generation.types import (

@@ -1,15 +1,16 @@
 """EM and F1 as the official SQuAD scripts give them, thresholds, intervals, breakdowns, comparisons: pure functions."""
 
-from qa_pipeline.metrics.comparison import (
+from qa_pipeline.metrics.intervals import (
     CalibrationCurve,
     PairedDifference,
+    Resampling,
     RiskCoverage,
     calibration_error,
     paired_bootstrap,
+    resampling_of,
     risk_coverage,
 )
 from qa_pipeline.metrics.normalization import normalize_answer
-from qa_pipeline.metrics.resampling import Resampling, resampling_of
 from qa_pipeline.metrics.scores import (
     BestThresholds,
     Scores,

@@ -16,8 +16,8 @@ from typing import Any, Literal
 import numpy as np
 
 from qa_pipeline.errors import DataError
+from qa_pipeline.metrics.intervals import clustered_means
 from qa_pipeline.metrics.normalization import normalize_answer, row_language
-from qa_pipeline.metrics.resampling import clustered_means
 
 __all__ = [
     "BestThresholds",

@@ -26,11 +26,10 @@ from typing import TYPE_CHECKING, Any
 
 from qa_pipeline.errors import ModelError
 from qa_pipeline.predictor.answer import Answer, distinct, spans_needed
-from qa_pipeline.predictor.calls import INPUTS, Options, UnknownKeywordError, read_call
+from qa_pipeline.predictor.device import pick_device
 from qa_pipeline.predictor.limits import MOST_SPANS, check_limits
-from qa_pipeline.predictor.precision import pick_device
 from qa_pipeline.predictor.predictor import QAPredictor
-from qa_pipeline.predictor.questions import check_rows
+from qa_pipeline.predictor.questions import INPUTS, Options, UnknownKeywordError, check_rows, read_call
 from qa_pipeline.predictor.words import WordFinder
 
 if TYPE_CHECKING:

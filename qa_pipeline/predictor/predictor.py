@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 from qa_pipeline.postprocess import Postprocess
 from qa_pipeline.predictor.answer import Answer, together
-from qa_pipeline.predictor.batches import BATCH_TOKENS, BATCH_TOKENS_CPU, FoundSpans, find_spans
-from qa_pipeline.predictor.forks import compute_on_one_thread_in_forks
+from qa_pipeline.predictor.batches import BATCH_TOKENS, BATCH_TOKENS_CPU, FoundSpans, Progress, find_spans
+from qa_pipeline.predictor.device import compute_on_one_thread_in_forks, pick_device, pick_dtype, set_precision
 from qa_pipeline.predictor.limits import (
     WINDOW_LIMITS,
     check_limits,
@@ -23,8 +23,6 @@ from qa_pipeline.predictor.limits import (
     longest_window,
     with_limits,
 )
-from qa_pipeline.predictor.precision import pick_device, pick_dtype, set_precision
-from qa_pipeline.predictor.progress import Progress
 from qa_pipeline.predictor.questions import STRETCH, chunks, rounds, stretches
 from qa_pipeline.preprocess import TOKENIZER_LOCK, Preprocess
 

@@ -80,7 +80,7 @@ class Evaluator:
         return metrics
 
     def full_report(self, predictions: list[Prediction]) -> dict[str, Any]:
-        """95% bootstrap intervals, over what (see `metrics.resampling`), and breakdowns."""
+        """95% bootstrap intervals, over what (see `metrics.intervals`), and breakdowns."""
         scores = score_rows({p.id: p.text for p in predictions}, self.examples, **self.scoring)
         drawn = resampling_of(self.examples)
 

@@ -23,7 +23,7 @@ from qa_pipeline import artifacts
 from qa_pipeline.data.schema import violations
 from qa_pipeline.errors import ConfigError, DataError, QAError
 from qa_pipeline.process import checkpoints
-from qa_pipeline.process.resuming import EndedTraining
+from qa_pipeline.process.checkpoints import EndedTraining
 
 logger = logging.getLogger(__name__)
 

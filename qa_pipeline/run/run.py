@@ -19,12 +19,10 @@ from qa_pipeline.arguments import Arguments, public_dict
 from qa_pipeline.data.fingerprint import fingerprint
 from qa_pipeline.preprocess import Preprocess
 from qa_pipeline.process import Process
-from qa_pipeline.process.resuming import Beginning
+from qa_pipeline.process.checkpoints import Beginning
 from qa_pipeline.run.evaluating import Evaluator, evaluate, evaluate_base, forget_other_base, predict
 from qa_pipeline.run.folder import RunFolder, write_results
-from qa_pipeline.run.hub import push_run
-from qa_pipeline.run.model_card import model_card
-from qa_pipeline.run.revisions import hub_commits
+from qa_pipeline.run.publishing import hub_commits, model_card, push_run
 from qa_pipeline.run.splits import Split, load_splits, report_data
 from qa_pipeline.run.stored import decoding_settings, make_postprocess, settle
 

@@ -1,8 +1,14 @@
-"""Reads the data of a run: which source is train, validation or test, and what the report says of each."""
+"""Reads the data of a run: which source is train, validation or test, and what the report says of each.
+
+What stands in the training data and in held-out data alike is found however white space and case are written: whoever
+copies a text from a page changes its line ends and spaces, and most small encoders do not see case. To a reader these
+are the same questions, and a score on them says nothing of others.
+"""
 
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,7 +19,7 @@ from qa_pipeline.arguments.setting_types import split_names
 from qa_pipeline.data import DataReport, Example, load_examples, measure_lengths, split_by_document
 from qa_pipeline.data.report import FIRST_IDS
 from qa_pipeline.errors import ConfigError, DataError
-from qa_pipeline.run.overlap import Contexts, asked_in_both
+from qa_pipeline.text.folding import fold_case
 
 logger = logging.getLogger(__name__)
 
@@ -92,7 +98,7 @@ def load_splits(arguments: Arguments) -> dict[str, Split]:
         if name == "train" and len(split.examples) < FEWEST_TO_TRAIN:
             split.warn(
                 f"{split.source}: {len(split.examples)} questions are few to train on (fewer than {FEWEST_TO_TRAIN}): "
-                "expect weak answers. Add labelled or generated questions (extra_train_files; python -m qa_pipeline "
+                "expect weak answers. Add labelled or generated questions (extra_train_files; qa-pipeline "
                 "generate), or begin with a model that is already trained to answer questions."
             )
     warn_of_overlap(splits)
@@ -224,3 +230,38 @@ def report_data(splits: dict[str, Split], tokenizer: Any, arguments: Arguments) 
         reports[name] = split.report.to_dict()
     logger.info("Questions: %s", ", ".join(f"{len(split.examples):,} {name}" for name, split in splits.items()))
     return reports
+
+
+class Contexts:
+    """Contexts, compared folded; each is folded once, however many questions are asked about it."""
+
+    def __init__(self, examples: Iterable[Example] = ()):
+        self._folded: dict[str, str] = {}
+        self._held = {self.folded(example["context"]) for example in examples}
+
+    def folded(self, context: str) -> str:
+        """The folded context."""
+        if context not in self._folded:
+            self._folded[context] = fold_case(context)
+        return self._folded[context]
+
+    def __contains__(self, context: str) -> bool:
+        return self.folded(context) in self._held
+
+
+def asked_in_both(train: Sequence[Example], held_out: Sequence[Example]) -> list[Example]:
+    """The held-out rows whose question is asked of the same context in the training data too."""
+    questions = [fold_case(example["question"]) for example in held_out]
+    wanted = set(questions)
+    contexts = Contexts()  # only those of questions that are asked on both sides are folded
+    asked = {
+        (question, contexts.folded(example["context"]))
+        for example in train
+        if (question := fold_case(example["question"])) in wanted
+    }
+    names = {question for question, _ in asked}
+    return [
+        example
+        for question, example in zip(questions, held_out, strict=True)
+        if question in names and (question, contexts.folded(example["context"])) in asked
+    ]

@@ -119,8 +119,6 @@ def test_an_inline_mapping_must_be_json(tmp_path, mapping):
 @pytest.mark.parametrize(
     ("argv", "message"),
     [
-        ([], "required: COMMAND"),
-        (["chek", "x"], "invalid choice: 'chek'"),
         (["check"], "required: DATA"),
         (["check", "x", "--max_bad_fraction", "2"], "expected a share between 0 and 1, found 2"),
         (["check", "x", "--max_samples", "0"], "expected a whole number above 0, found 0"),

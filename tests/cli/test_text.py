@@ -1,4 +1,4 @@
-"""`python -m qa_pipeline text FILE`: what was read of a document, as answers point into it."""
+"""`qa-pipeline text FILE`: what was read of a document, as answers point into it."""
 
 from __future__ import annotations
 

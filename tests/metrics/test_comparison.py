@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from qa_pipeline.errors import DataError
 from qa_pipeline.metrics import calibration_error, paired_bootstrap, risk_coverage
-from qa_pipeline.metrics.comparison import MOST_POINTS
+from qa_pipeline.metrics.intervals import MOST_POINTS
 
 share = st.integers(0, 8).map(lambda x: x / 8)
 

@@ -9,7 +9,7 @@ import pytest
 
 from qa_pipeline.errors import ConfigError, DataError
 from qa_pipeline.metrics import bootstrap_interval, paired_bootstrap, resampling_of
-from qa_pipeline.metrics.resampling import FEWEST, clustered_means
+from qa_pipeline.metrics.intervals import FEWEST, clustered_means
 
 
 def rows(documents: int, contexts: int, questions: int, *, titles: bool = True) -> list[dict[str, str]]:

@@ -5,7 +5,7 @@ import torch
 
 from qa_pipeline.errors import ModelError
 from qa_pipeline.modeling import find_qa_head
-from qa_pipeline.predictor.precision import pick_device, pick_dtype, set_precision
+from qa_pipeline.predictor.device import pick_device, pick_dtype, set_precision
 from tests.tiny_models import MODELS
 
 CPU = torch.device("cpu")

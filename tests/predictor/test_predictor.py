@@ -173,7 +173,7 @@ def test_a_bar_is_shown_only_after_some_seconds(capsys, monkeypatch):
     rows = [{"question": "q", "context": "contract"}] * 3
     list(lookup({"contract": 9.0}).predict(rows, progress=True))
     assert capsys.readouterr().err == ""
-    monkeypatch.setattr("qa_pipeline.predictor.progress.PATIENCE", 0.0)
+    monkeypatch.setattr("qa_pipeline.predictor.batches.PATIENCE", 0.0)
     list(lookup({"contract": 9.0}).predict(iter(rows), progress=True))
     assert "questions" in capsys.readouterr().err
     list(lookup({"contract": 9.0}).predict(rows))  # stderr is no terminal here

@@ -10,8 +10,7 @@ import yaml
 
 from qa_pipeline.data.schema import validate
 from qa_pipeline.errors import ModelError
-from qa_pipeline.run.hub import push_run, upload
-from qa_pipeline.run.model_card import model_card
+from qa_pipeline.run.publishing import model_card, push_run, upload
 from qa_pipeline.run.run import run_qa
 from tests.run.made import parsed, settings
 

@@ -9,9 +9,8 @@ import time
 
 import pytest
 
-from qa_pipeline.run.overlap import Contexts, asked_in_both
 from qa_pipeline.run.run import run_qa
-from qa_pipeline.run.splits import load_splits
+from qa_pipeline.run.splits import Contexts, asked_in_both, load_splits
 from qa_pipeline.text.folding import fold_case
 from tests.conftest import read_json
 from tests.run.made import parsed, settings

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 
 from qa_pipeline.arguments import DataArguments, ModelArguments
 from qa_pipeline.data import loading
-from qa_pipeline.run.revisions import cached_commit, hub_commits
+from qa_pipeline.run.publishing import cached_commit, hub_commits
 from qa_pipeline.run.run import run_qa
 from tests.conftest import read_json
 from tests.run.made import parsed, settings

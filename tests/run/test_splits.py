@@ -166,5 +166,5 @@ def test_warnings_reach_the_end_of_the_run_and_its_record(data, tiny_bert, tmp_p
     results = run_qa(parsed(tmp_path, config))
     assert results["warnings"] == read_json(tmp_path / "out" / "run.json")["warnings"]
     assert [text for text in results["warnings"] if "version_2_with_negative is off: they are left out" in text]
-    assert [text for text in results["warnings"] if "python -m qa_pipeline generate" in text]
+    assert [text for text in results["warnings"] if "qa-pipeline generate" in text]
     assert "warnings" not in read_json(tmp_path / "out" / "all_results.json")

@@ -34,7 +34,7 @@ from qa_pipeline.generation.types import MOST_UNANSWERABLE
 
 TASK = "extractive question answering"
 _HEADER = (
-    "# What data to make. Edit it and give it back: python -m qa_pipeline generate CONFIG --spec_file THIS_FILE\n"
+    "# What data to make. Edit it and give it back: qa-pipeline generate CONFIG --spec_file THIS_FILE\n"
     "# null means: not said, the default is taken.\n"
 )
 
