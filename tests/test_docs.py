@@ -16,6 +16,7 @@ import pytest
 from filelock import FileLock
 
 import qa_pipeline
+from qa_pipeline.cli.main import COMMANDS
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -94,25 +95,14 @@ def worker_id_or_none() -> str | None:
     return os.environ.get("PYTEST_XDIST_WORKER")
 
 
-COMMAND = """#!/bin/sh
-case "$1" in
-  train) shift; exec python run_qa.py "$@" ;;
-  ask | compare) shift; exec python qa_predict.py "$@" ;;
-  mock) shift; exec python mock_dataset.py "$@" ;;
-  *) exec python -m qa_pipeline "$@" ;;
-esac
-"""
-
-
 def furnish(folder: Path) -> None:
     """Links what the repository holds into a folder, so that commands run there as they do in a clone."""
     for name in ("benchmarks", "configs", "docs", "run_qa.py", "qa_predict.py", "mock_dataset.py"):
         (folder / name).symlink_to(ROOT / name)
     programs = folder / "bin"
     programs.mkdir()
-    (programs / "python").write_text(f'#!/bin/sh\nexec "{sys.executable}" "$@"\n')
-    (programs / "qa-pipeline").write_text(COMMAND)
-    for name in ("python", "qa-pipeline"):
+    for name, words in {"python": "", "qa-pipeline": "-m qa_pipeline "}.items():
+        (programs / name).write_text(f'#!/bin/sh\nexec "{sys.executable}" {words}"$@"\n')
         (programs / name).chmod(0o755)
 
 
@@ -200,10 +190,8 @@ def test_every_flag_that_the_pages_name_is_one_of_a_command():
     known = {"--system-site-packages", "--config_file", "--version", "--skip-text", "--no-deps", "--check"}
     for source in [*(ROOT / "benchmarks").glob("*.py"), *(ROOT / "tools").glob("*.py")]:
         known |= set(re.findall(r"--\w+", source.read_text(encoding="utf-8")))
-    commands = ["run_qa.py", "qa_predict.py", "mock_dataset.py"]
-    commands += [f"-m qa_pipeline {name}" for name in ("check", "convert", "text", "generate", "merge")]
-    for command in commands:
-        words = [sys.executable, *command.split(), "--help"]
+    for command in COMMANDS:
+        words = [sys.executable, "-m", "qa_pipeline", command, "--help"]
         printed = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=True).stdout
         known |= set(re.findall(r"--\w+", printed))
     for page in PAGES:
@@ -215,6 +203,12 @@ def test_the_readme_is_short_and_says_nothing_of_one_machine():
     assert len((ROOT / "README.md").read_text(encoding="utf-8").split()) <= MOST_WORDS_OF_THE_README
     for page in [*PAGES, ROOT / "CHANGELOG.md"]:
         assert not re.search(r"/(?:home|work|root|Users|tmp)/", page.read_text(encoding="utf-8")), page.name
+
+
+def test_every_command_is_shown():
+    text = "\n".join(block.text for page in PAGES for block in blocks_of(page) if block.language == "bash")
+    for command in COMMANDS:
+        assert f"qa-pipeline {command}" in text, f"no page shows qa-pipeline {command}"
 
 
 def test_the_architecture_names_every_room():
