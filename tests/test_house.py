@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -68,6 +69,28 @@ def test_imports_point_upwards(path):
     for other in imported_rooms(path) - {room}:
         assert LEVEL[other] < LEVEL[room], f"{path.relative_to(ROOT)} ({room}) imports {other}"
         assert (room, other) not in STRANGERS, f"{path.relative_to(ROOT)} ({room}) imports {other}"
+
+
+def imported_modules(path: Path) -> set[str]:
+    """The modules of the package that a file imports when it is imported itself."""
+    modules = set()
+    for node in ast.parse(path.read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.ImportFrom) and node.module:
+            modules |= {f"{node.module}.{alias.name}" for alias in node.names} & MODULES.keys() or {node.module}
+        elif isinstance(node, ast.Import):
+            modules |= {alias.name for alias in node.names}
+    return modules & MODULES.keys()
+
+
+MODULES = {
+    ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path
+    for path in sorted(PACKAGE.rglob("*.py"))
+}
+
+
+def test_no_modules_import_each_other_in_a_circle():
+    imports = {name: imported_modules(path) - {name} for name, path in MODULES.items()}
+    assert len(list(TopologicalSorter(imports).static_order())) == len(MODULES)  # a CycleError names the circle
 
 
 LIGHT = [

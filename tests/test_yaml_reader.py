@@ -6,7 +6,7 @@ import pytest
 import yaml
 
 from qa_pipeline.arguments.config_files import read_config_file
-from qa_pipeline.data.mapping_spec import read_mapping
+from qa_pipeline.data.mapping.field_mapping import read_mapping
 from qa_pipeline.errors import ConfigError
 from qa_pipeline.yaml_reader import YAMLFault, read_yaml
 

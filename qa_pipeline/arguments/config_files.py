@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from qa_pipeline.errors import ConfigError
+from qa_pipeline.wording import short
 from qa_pipeline.yaml_reader import YAMLFault, read_yaml
 
 COMMAND_LINE = "command line"
@@ -119,7 +120,7 @@ def found(value: Any, secret: bool = False) -> str:
     if value is None or isinstance(value, bool):
         return json.dumps(value)
     if isinstance(value, str):
-        return json.dumps(value if len(value) <= 60 else value[:57] + "...", ensure_ascii=False)
+        return json.dumps(short(value, 60), ensure_ascii=False)
     if isinstance(value, (int, float)):
         shown = repr(value) if not isinstance(value, int) or abs(value) < 10**30 else "a number of over 30 digits"
         return shown

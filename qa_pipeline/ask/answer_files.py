@@ -8,13 +8,12 @@ import io
 import json
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from qa_pipeline import artifacts
-from qa_pipeline.errors import ConfigError, DataError
+from qa_pipeline.errors import ConfigError
 
 if TYPE_CHECKING:
     from qa_pipeline.documents.reading import Document
@@ -79,7 +78,7 @@ def write_answers(
         values = {target: {answer.id: answer.text for answer in answers} | dict.fromkeys(errors, "")}
         values |= {_side_file(target, name): value for name, value in beside.items()}
         contents = {file: json.dumps(value, ensure_ascii=False, indent=2) + "\n" for file, value in values.items()}
-    with writing(path):
+    with artifacts.writing(path):
         if len(contents) == 1:
             artifacts.write_text(target, contents[target])
         else:
@@ -112,7 +111,7 @@ def check_target(path: str | None) -> None:
     if path is None:
         return
     target = Path(path)
-    with writing(path):
+    with artifacts.writing(path):
         target.parent.mkdir(parents=True, exist_ok=True)
         if not os.access(target.parent, os.W_OK):
             raise OSError("the folder may not be written to")
@@ -128,15 +127,6 @@ def check_target(path: str | None) -> None:
                 f"--output: {', '.join(others)} would be overwritten, which another run wrote ({path} is not there); "
                 "give another name, or move what is there",
             )
-
-
-@contextmanager
-def writing(path: str) -> Iterator[None]:
-    """Turns a fault of the file system into one message."""
-    try:
-        yield
-    except (OSError, ValueError) as error:
-        raise DataError(f"cannot write {path}: {getattr(error, 'strerror', None) or error}") from error
 
 
 def _table(

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from qa_pipeline import artifacts
-from qa_pipeline.ask.answer_files import check_target, write_answers, writing
+from qa_pipeline.ask.answer_files import check_target, write_answers
 from qa_pipeline.ask.arguments import LIMITS, PredictArguments
 from qa_pipeline.ask.found import ask_all, best_of_documents
 from qa_pipeline.ask.parsing import parse
@@ -27,7 +27,7 @@ from qa_pipeline.ask.reading import read_contexts, read_data
 from qa_pipeline.ask.terminal import metrics_table, reply_dict, reply_text, shown, uses_colour
 from qa_pipeline.console import show_plain_lines
 from qa_pipeline.data import Example, ids_of
-from qa_pipeline.data.fingerprint import fingerprint
+from qa_pipeline.data.example import fingerprint
 from qa_pipeline.documents.reading import Document
 from qa_pipeline.errors import ConfigError, QAError
 from qa_pipeline.metrics import calibration_error, resampling_of, score_rows
@@ -204,7 +204,7 @@ def compare_models(arguments: PredictArguments) -> int:
     print(plain(comparison_table(comparison)))
     if arguments.report:
         beside = Path(arguments.report).parent / COMPARISON
-        with writing(arguments.report):
+        with artifacts.writing(arguments.report):
             artifacts.write_text(arguments.report, report_html(comparison))
             artifacts.write_json(beside, comparison.to_json(), indent=None)
         print(f"\nwritten: {arguments.report}, {beside}")

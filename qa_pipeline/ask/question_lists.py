@@ -13,10 +13,10 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from qa_pipeline.data.fields import NAMES, Fields
-from qa_pipeline.data.loose import BadRow, RawRow
-from qa_pipeline.data.mapping_spec import mapping_from_dict, read_mapping
-from qa_pipeline.data.paths import find
+from qa_pipeline.data.example import BadRow, RawRow
+from qa_pipeline.data.mapping.field_mapping import mapping_from_dict, read_mapping
+from qa_pipeline.data.mapping.fields import NAMES, Fields
+from qa_pipeline.data.mapping.values import find
 from qa_pipeline.data.readers import read_rows
 from qa_pipeline.documents.reading import read_document
 from qa_pipeline.errors import DataError

@@ -10,7 +10,7 @@ import numpy as np
 
 from qa_pipeline.ask.found import Found, Reply
 from qa_pipeline.metrics import Resampling, Scores, bootstrap_interval
-from qa_pipeline.text.sentences import sentence_around
+from qa_pipeline.text.words import sentence_around
 from qa_pipeline.wording import plain
 
 BOLD, DIM, MARKED, PLAIN = "\x1b[1m", "\x1b[2m", "\x1b[1;30;43m", "\x1b[0m"

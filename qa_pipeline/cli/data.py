@@ -5,8 +5,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from qa_pipeline import artifacts
@@ -33,7 +31,7 @@ def check(argv: list[str]) -> int:
     print(plain(report.table()))
     _print_schema_violations(arguments.data, report.format)
     if arguments.report:
-        with _writing(arguments.report):
+        with artifacts.writing(arguments.report):
             artifacts.write_json(arguments.report, {arguments.split or "data": report.to_dict()})
         print(f"report written to {arguments.report}")
     if report.bad_fraction > arguments.max_bad_fraction:
@@ -48,8 +46,8 @@ def convert(argv: list[str]) -> int:
     """Writes a data set as clean SQuAD 2.0 JSON.
 
     Raises:
-        ConfigError: the file cannot be written, or is the data itself.
-        DataError: the data cannot be read.
+        ConfigError: the file to write is a folder, or the data itself.
+        DataError: the data cannot be read, or the file cannot be written.
     """
     parser = argparse.ArgumentParser(
         prog="qa-pipeline convert", description="Writes a data set as clean SQuAD 2.0 JSON.", parents=[_reading()]
@@ -62,22 +60,11 @@ def convert(argv: list[str]) -> int:
     if os.path.exists(source) and os.path.exists(target) and os.path.samefile(source, target):
         raise ConfigError("command line", f"{target} is the data itself; give another name")
     examples, report = _load(arguments, max_bad_fraction=arguments.max_bad_fraction)
-    with _writing(target):
+    with artifacts.writing(target):
         write_squad(target, examples)
     print(plain(report.table()))
     print(f"{len(examples):,} questions written to {target}")
     return 0
-
-
-@contextmanager
-def _writing(path: str) -> Iterator[None]:
-    """Turns a fault of the file system into one message."""
-    try:
-        yield
-    except (OSError, ValueError) as error:
-        raise ConfigError(
-            "command line", f"cannot write {path}: {getattr(error, 'strerror', None) or error}"
-        ) from error
 
 
 def _load(arguments: argparse.Namespace, max_bad_fraction: float) -> tuple[list[Example], DataReport]:

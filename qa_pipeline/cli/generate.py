@@ -1,32 +1,31 @@
 """`qa-pipeline generate` and `merge`: parses, gathers what the generation needs, runs it and prints.
 
-What needs a trained reader (the round trip, self-training) is built here from the rooms that train and predict, and
-handed down as a plain function.
+What needs a trained reader (the round trip) is built here from the room that predicts, and handed down as a plain
+function.
 """
 
 from __future__ import annotations
 
 import argparse
 import logging
-import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from qa_pipeline.arguments.help import help_text
 from qa_pipeline.arguments.sources import log_once
-from qa_pipeline.data import Example, load_examples, write_squad
+from qa_pipeline.data import Example, load_examples
 from qa_pipeline.documents.files import refuse_missing
 from qa_pipeline.documents.passage import Passage
 from qa_pipeline.documents.passages import read_passages
 from qa_pipeline.errors import ConfigError
 from qa_pipeline.generation.argument_checks import unknown_types
 from qa_pipeline.generation.arguments import GROUPS, Settings, parse_generation_arguments
-from qa_pipeline.generation.engines import builtin_engine, cloze_engine
+from qa_pipeline.generation.engines import builtin_engine, cloze_engine, raise_questions
 from qa_pipeline.generation.filters import Reader, ReaderAnswer
 from qa_pipeline.generation.job import SHARDS, WORK, Job, choice_of
 from qa_pipeline.generation.launches import launched, one_at_a_time, wait_for_shards, written_shards
-from qa_pipeline.generation.outputs import claim, save_specification, writing
+from qa_pipeline.generation.outputs import claim, save_specification
 from qa_pipeline.generation.questions.llm.setup import (
     Unasked,
     cache_file,
@@ -175,10 +174,10 @@ def prepare(settings: Settings) -> tuple[Job, Specification | None]:
             passages, more = invented(settings, backend, specification, language)
             notes += more
     elif passages:
-        trainer = None
-        if general.self_training_rounds and folder is not None:
-            trainer = _Trainer(general.self_training_model, folder / WORK / "self_training", general.seed)
-        engine = cloze_engine(settings, passages, language, fraction, trainer)
+        if raised := raise_questions(settings, len(passages)):
+            log_once("%s", raised)
+            notes.append(raised)
+        engine = cloze_engine(settings, language, fraction)
         if specification is not None:
             unread = "the questions are about all documents: without a language model a prompt's topic narrows nothing"
             log_once("%s", unread)
@@ -210,49 +209,6 @@ def make_reader(name: str) -> Reader:
         ]
 
     return read
-
-
-class _Trainer:
-    """Trains a fresh reader on some rows and asks it others; each training has a folder of its own."""
-
-    def __init__(self, model: str, folder: Path, seed: int):
-        self._model, self._folder, self._seed = model, folder, seed
-        self._count = 0
-
-    def __call__(self, train: list[Example], asked: list[Example]) -> list[tuple[str, int | None, float]]:
-        from qa_pipeline.arguments import parse_arguments
-        from qa_pipeline.predictor import QAPredictor
-        from qa_pipeline.run.run import run_qa
-
-        self._count += 1
-        folder = self._folder / str(self._count)
-        shutil.rmtree(folder, ignore_errors=True)
-        with writing(folder / "train.json"):
-            data = write_squad(folder / "train.json", train)
-        options = {
-            "model_name_or_path": self._model,
-            "train_file": data,
-            "output_dir": folder / "run",
-            "do_train": "true",
-            "use_lora": "false",
-            "learning_rate": 3e-4,
-            "num_train_epochs": 2,
-            "train_batch_tokens": 2048,
-            "warmup_steps": 0.1,
-            "max_answer_length": 60,
-            "attention_dropout": 0,
-            "hidden_dropout": 0,
-            "save_strategy": "no",
-            "seed": self._seed,
-            "version_2_with_negative": str(any(row["is_impossible"] for row in train)).lower(),
-        }
-        run_qa(parse_arguments([f"--{key}={value}" for key, value in options.items()]))
-        # Only answerable rows are asked: a reader that says "no answer" would judge none of them.
-        predictor = QAPredictor.from_pretrained(folder / "run", version_2_with_negative=False)
-        answers = predictor.predict([dict(row) for row in asked], progress=False)
-        result = [(answer.text, answer.start, answer.confidence) for answer in answers]
-        shutil.rmtree(folder, ignore_errors=True)
-        return result
 
 
 def _specification(settings: Settings) -> Specification | None:

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import re
 import sys
 
 from qa_pipeline.documents.reading import list_files, read_documents
 from qa_pipeline.errors import ConfigError
 from qa_pipeline.text.encoding import encoding_fault
-
-# A document's own control characters could move the cursor of the reader's terminal, or turn its lines round.
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+from qa_pipeline.wording import plain
 
 
 def main(argv: list[str]) -> int:
@@ -36,7 +33,7 @@ def main(argv: list[str]) -> int:
     for document in read_documents(arguments.documents, skip_bad=True, encoding=arguments.encoding):
         pages = [f"--- page {page.number} ---\n{document.text[page.start : page.end]}" for page in document.pages]
         whole = "\n\n".join(page.strip("\n") for page in pages) if pages else document.text.strip("\r\n")
-        whole = _CONTROL.sub("\ufffd", whole.replace("\r\n", "\n").replace("\r", "\n"))
-        print(f"{begin}=== {_CONTROL.sub(chr(0xFFFD), document.source)} ===\n{whole}" if several else whole)
+        whole = plain(whole.replace("\r\n", "\n").replace("\r", "\n"))
+        print(f"{begin}=== {plain(document.source)} ===\n{whole}" if several else whole)
         begin = "\n"
     return 0

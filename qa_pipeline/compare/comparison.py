@@ -17,8 +17,7 @@ import numpy as np
 
 from qa_pipeline.compare.measuring import UNTUNED, Asked, ModelUnderTest, latencies, measure, versus
 from qa_pipeline.compare.results import Comparison, Given, Question
-from qa_pipeline.data.example import Example
-from qa_pipeline.data.fingerprint import fingerprint
+from qa_pipeline.data.example import Example, fingerprint
 from qa_pipeline.errors import ConfigError, DataError, ModelError
 from qa_pipeline.metrics import Scores, resampling_of, score_rows
 from qa_pipeline.metrics.breakdown import breakdowns

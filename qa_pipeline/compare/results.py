@@ -143,7 +143,7 @@ class Comparison:
 
     Attributes:
         source: what the data is called.
-        fingerprint: of the questions, see `qa_pipeline.data.fingerprint`.
+        fingerprint: of the questions, see `qa_pipeline.data.example`.
         created: when, ISO 8601.
         bootstrap_samples, seed: how the intervals were drawn.
         normalization: how answers are compared, see `qa_pipeline.metrics.normalize_answer`.

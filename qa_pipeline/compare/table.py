@@ -27,7 +27,7 @@ def comparison_table(comparison: Comparison) -> str:
     """The whole comparison but its examples, at most 100 characters wide for up to three models."""
     words = verdict(comparison)
     models = comparison.models
-    labels = [_short(model.label) for model in models]
+    labels = [_end_of(model.label) for model in models]
     lines = [*textwrap.wrap(words.plain(words.headline, comparison), _WIDTH), "", _about(comparison), ""]
 
     kinds = [kind for kind in KINDS if all(kind in model.kinds for model in models)]
@@ -118,7 +118,7 @@ def _difference(found: Difference) -> str:
     return f"{found.difference:+.1f} ({found.low:+.1f} to {found.high:+.1f}) {p_words(found.p_value)}"
 
 
-def _short(label: str) -> str:
+def _end_of(label: str) -> str:
     return label if len(label) <= _LABEL else "..." + label[3 - _LABEL :]
 
 

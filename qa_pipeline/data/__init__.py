@@ -1,12 +1,17 @@
-"""From a file in nearly any shape to canonical, verified examples and a report of what was done to them."""
+"""From a file in nearly any shape to canonical, verified examples and a report of what was done to them.
 
-from qa_pipeline.data.alignment import Aligned, Rejected, align_answer
-from qa_pipeline.data.example import Answers, Example, ids_of
+`loading` is the main path. On it a row passes through `readers` (any source to rows), `layouts` (nested rows to one a
+question), `mapping` (where in a row the question, the context and the answers are), `conventions` (how the whole source
+counts its offsets and says "no answer": `offsets`, `marks`) and `verification` (the answer's place in its context:
+`alignment`). `example` holds what a row is at each of these stages.
+"""
+
+from qa_pipeline.data.alignment import Aligned, Unaligned, align_answer
+from qa_pipeline.data.example import Answers, Example, ids_of, split_by_document
 from qa_pipeline.data.lengths import LengthReport, measure_lengths
 from qa_pipeline.data.loading import load_examples, to_squad, write_squad
 from qa_pipeline.data.report import DataReport
 from qa_pipeline.data.schema import validate
-from qa_pipeline.data.splitting import split_by_document
 
 __all__ = [
     "Aligned",
@@ -14,7 +19,7 @@ __all__ = [
     "DataReport",
     "Example",
     "LengthReport",
-    "Rejected",
+    "Unaligned",
     "align_answer",
     "ids_of",
     "load_examples",

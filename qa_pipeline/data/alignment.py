@@ -1,8 +1,8 @@
 """Finds where a claimed answer really is in its context. Never raises, never sees a file.
 
 The result is always a slice of the context. Methods are tried from the most literal to the most tolerant: the claimed
-place, the nearest exact occurrence, and at last the folded texts of `folding.py`. Only the claimed place may lie inside
-a word: whatever is searched for is found as whole words or not at all ("no" is not in "know").
+place, the nearest exact occurrence, and at last folded texts. Only the claimed place may lie inside a word: whatever is
+searched for is found as whole words or not at all ("no" is not in "know").
 """
 
 from __future__ import annotations
@@ -13,9 +13,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
-from qa_pipeline.data.loose import LooseAnswer
+from qa_pipeline.data.example import Extent, LooseAnswer
 from qa_pipeline.data.offsets import BYTES, PLAIN, UTF16, Counting
-from qa_pipeline.text.folding import Folded, fold, is_whole
+from qa_pipeline.text.edges import is_whole
+from qa_pipeline.text.folding import Folded, fold
 
 EXACT = "exact"
 """The answer is where the source says."""
@@ -51,8 +52,7 @@ _ABBREVIATION = 4  # letters of the longest word in capitals that may be a word 
 _DIGITS_APART = re.compile(r"\d\s+\d")
 _FLOAT = re.compile(r"([+-]?\d+)\.0+")
 
-Span = tuple[int, int]
-Hits = Callable[[int, int], Span | None]
+Hits = Callable[[int, int], Extent | None]
 """The first whole-word hit at or after a character (step 1), or the last one before it (step -1)."""
 
 
@@ -74,7 +74,7 @@ class Aligned:
 
 
 @dataclass(slots=True, frozen=True)
-class Rejected:
+class Unaligned:
     """An answer that is not in the context.
 
     Attributes:
@@ -84,7 +84,7 @@ class Rejected:
     reason: str
 
 
-def align_answer(context: str, answer: LooseAnswer, counting: Counting = PLAIN) -> Aligned | Rejected:
+def align_answer(context: str, answer: LooseAnswer, counting: Counting = PLAIN) -> Aligned | Unaligned:
     """Returns the slice of `context` that `answer` means, and how it was found.
 
     A negative start means an unknown place. Where text and span disagree the text decides.
@@ -101,7 +101,7 @@ def align_answer(context: str, answer: LooseAnswer, counting: Counting = PLAIN) 
         return _from_span(context, start, answer.end, counting)
     core = text.strip()
     if not core:
-        return Rejected(EMPTY_ANSWER)
+        return Unaligned(EMPTY_ANSWER)
     place = None if start is None else counting.start(context, start)
     if place is not None:
         how = EXACT if counting.is_plain or place == start else counting.reason
@@ -112,20 +112,20 @@ def align_answer(context: str, answer: LooseAnswer, counting: Counting = PLAIN) 
     return _searched(context, core, start, place)
 
 
-def _from_span(context: str, start: int | None, end: int | None, counting: Counting) -> Aligned | Rejected:
+def _from_span(context: str, start: int | None, end: int | None, counting: Counting) -> Aligned | Unaligned:
     if start is None or end is None:
-        return Rejected(NO_TEXT)
+        return Unaligned(NO_TEXT)
     begin, stop = counting.start(context, start), counting.end(context, end)
     if start == end == 0 and (stop == 0 or not is_whole(context, 0, stop or 0)):
-        return Rejected(EMPTY_ANSWER)  # the usual mark of a question without an answer
+        return Unaligned(EMPTY_ANSWER)  # the usual mark of a question without an answer
     if begin is None or stop is None or not begin <= stop <= len(context):
-        return Rejected(BAD_SPAN)
+        return Unaligned(BAD_SPAN)
     if begin == stop:
-        return Rejected(EMPTY_SPAN)
+        return Unaligned(EMPTY_SPAN)
     text = context[begin:stop]
     core = text.strip()
     if not core:
-        return Rejected(EMPTY_ANSWER)
+        return Unaligned(EMPTY_ANSWER)
     how = TRIMMED if len(core) != len(text) else EXACT if counting.is_plain or begin == start else counting.reason
     return Aligned(core, begin + text.index(core), how)
 
@@ -140,7 +140,7 @@ def _trimmed(context: str, text: str, core: str, start: int) -> Aligned | None:
     return None
 
 
-def _searched(context: str, core: str, start: int | None, place: int | None) -> Aligned | Rejected:
+def _searched(context: str, core: str, start: int | None, place: int | None) -> Aligned | Unaligned:
     """The text where it stands as whole words: as it is, then without what tables and forms add, then folded."""
     if found := _exact(context, core, start, place):
         return found
@@ -151,11 +151,11 @@ def _searched(context: str, core: str, start: int | None, place: int | None) -> 
             found = _exact(context, plain, start, place) or _tolerant(context, plain, start, place)
             if found:
                 return Aligned(found.text, found.start, how, found.ambiguous)
-    return Rejected(INSIDE_WORD if core in context else NOT_FOUND)
+    return Unaligned(INSIDE_WORD if core in context else NOT_FOUND)
 
 
 def _exact(context: str, core: str, start: int | None, place: int | None) -> Aligned | None:
-    def hits(at: int, step: int) -> Span | None:
+    def hits(at: int, step: int) -> Extent | None:
         found = context.find(core, at) if step > 0 else context.rfind(core, 0, max(0, at + len(core) - 1))
         for _ in range(_MAX_OCCURRENCES):
             if found < 0 or is_whole(context, found, found + len(core)):
@@ -178,7 +178,7 @@ def _exact(context: str, core: str, start: int | None, place: int | None) -> Ali
     return Aligned(core, span[0], MOVED, ambiguous)
 
 
-def _nearest(hits: Hits, place: int) -> tuple[Span | None, bool]:
+def _nearest(hits: Hits, place: int) -> tuple[Extent | None, bool]:
     """The hit nearest to `place` (of two equally near the earlier), and whether others leave that open.
 
     An offset that is off by one still says which one is meant; from further away another may be meant as well.
@@ -213,7 +213,7 @@ def _tolerant(context: str, core: str, start: int | None, place: int | None) -> 
         if wanted not in folded.text:
             continue
 
-        def hits(at: int, step: int, folded: Folded = folded, wanted: str = wanted) -> Span | None:
+        def hits(at: int, step: int, folded: Folded = folded, wanted: str = wanted) -> Extent | None:
             return next(_scan(context, folded, wanted, core, at, step), None)
 
         if start is None:
@@ -236,7 +236,7 @@ def _means_the_same(context: str, begin: int, end: int, core: str) -> bool:
     return not (_DIGITS_APART.search(found) and not _DIGITS_APART.search(core))
 
 
-def _scan(context: str, folded: Folded, wanted: str, core: str, at: int, step: int) -> Iterator[Span]:
+def _scan(context: str, folded: Folded, wanted: str, core: str, at: int, step: int) -> Iterator[Extent]:
     """Usable matches from `at` on (step 1), or before it (step -1), the nearest first."""
     pivot = bisect_left(folded.starts, at)
     if step > 0:

@@ -16,15 +16,14 @@ from pathlib import Path
 from typing import Any
 
 from qa_pipeline.artifacts import write_bytes
-from qa_pipeline.data.answer_column import how_to_map_answers
 from qa_pipeline.data.conventions import Merge, find_conventions, with_conventions
-from qa_pipeline.data.example import Example
-from qa_pipeline.data.field_mapping import FieldMapping
-from qa_pipeline.data.loose import BadRow, LooseExample, RawRow
+from qa_pipeline.data.example import BadRow, Example, LooseExample, RawRow
 from qa_pipeline.data.mapping import apply
+from qa_pipeline.data.mapping.field_mapping import FieldMapping
+from qa_pipeline.data.mapping.fields import how_to_map_answers
+from qa_pipeline.data.mapping.inference import resolve_mapping
 from qa_pipeline.data.readers import read_rows
 from qa_pipeline.data.report import DataReport
-from qa_pipeline.data.resolving import resolve_mapping
 from qa_pipeline.data.verification import POLICIES, Verifier
 from qa_pipeline.errors import ConfigError, DataError
 

@@ -10,9 +10,9 @@ import re
 from collections.abc import Sequence
 from enum import Enum
 
-from qa_pipeline.data.loose import LooseAnswer, LooseExample
+from qa_pipeline.data.example import LooseAnswer, LooseExample
 from qa_pipeline.data.offsets import PLAIN, Counting
-from qa_pipeline.text.folding import is_whole
+from qa_pipeline.text.edges import is_whole
 
 
 class Mark(Enum):

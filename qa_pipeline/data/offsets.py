@@ -15,8 +15,9 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
-from qa_pipeline.data.loose import Label, LooseAnswer, LooseExample
-from qa_pipeline.text.folding import ENTITY, cuts_word
+from qa_pipeline.data.example import Label, LooseAnswer, LooseExample
+from qa_pipeline.text.edges import cuts_word
+from qa_pipeline.text.folding import ENTITY
 
 CHARACTERS, BYTES, UTF16, WORDS, TOKENS = "characters", "bytes", "utf16", "words", "tokens"
 CRLF_AS_ONE, LF_AS_TWO, UNESCAPED = "crlf_as_one", "lf_as_two", "unescaped_html"

@@ -11,10 +11,18 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from qa_pipeline.data.lengths import LengthReport
+from qa_pipeline.wording import short
 
 FIRST_IDS = 5
 """How many rows are named for each reason."""
 _SHOWN_DETAILS = 2
+_WRITTEN = (
+    *("source", "format", "on_bad_data", "field_mapping", "rows_read", "rows_kept", "rows_repaired", "rows_dropped"),
+    *("rows_merged", "bad_fraction", "answerable", "unanswerable", "unlabelled", "answers_kept", "contexts", "titles"),
+    *("located", "repaired", "dropped", "dropped_answers", "merged", "noticed", "first_ids", "details", "offsets"),
+    *("encoding", "lengths"),
+)
+"""What `data_report.json` holds, in its order."""
 
 # What each reason means, for the table. A reason that is not listed (readers have their own) is shown as it is.
 MEANINGS = {
@@ -147,35 +155,10 @@ class DataReport:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values, as in `data_report.json` (schema: `data_report`)."""
-        return {
-            "source": self.source,
-            "format": self.format,
-            "on_bad_data": self.on_bad_data,
-            "field_mapping": self.field_mapping,
-            "rows_read": self.rows_read,
-            "rows_kept": self.rows_kept,
-            "rows_repaired": self.rows_repaired,
-            "rows_dropped": self.rows_dropped,
-            "rows_merged": self.rows_merged,
-            "bad_fraction": round(self.bad_fraction, 6),
-            "answerable": self.answerable,
-            "unanswerable": self.unanswerable,
-            "unlabelled": self.unlabelled,
-            "answers_kept": self.answers_kept,
-            "contexts": self.contexts,
-            "titles": self.titles,
-            "located": self.located,
-            "repaired": dict(self.repaired.most_common()),
-            "dropped": dict(self.dropped.most_common()),
-            "dropped_answers": dict(self.dropped_answers.most_common()),
-            "merged": dict(self.merged.most_common()),
-            "noticed": dict(self.noticed.most_common()),
-            "first_ids": dict(self.first_ids),
-            "details": dict(self.details),
-            "offsets": self.offsets,
-            "encoding": self.encoding,
-            "lengths": None if self.lengths is None else self.lengths.to_dict(),
-        }
+        values = {name: getattr(self, name) for name in _WRITTEN}
+        values |= {name: dict(value.most_common()) for name, value in values.items() if isinstance(value, Counter)}
+        lengths = None if self.lengths is None else self.lengths.to_dict()
+        return values | {"bad_fraction": round(self.bad_fraction, 6), "lengths": lengths}
 
     def table(self) -> str:
         """The short form for people: counts, reasons with the first rows, lengths."""
@@ -213,9 +196,9 @@ class DataReport:
         lines = []
         for reason, count in counter.most_common():
             places = self.first_ids.get(reason, [])
-            shown = ", ".join(_short(place) for place in places[:3]) + (", ..." if places and count > 3 else "")
+            shown = ", ".join(short(place, 70) for place in places[:3]) + (", ..." if places and count > 3 else "")
             lines.append(f"    {count:>9,}  {MEANINGS.get(reason, reason)}" + (f": {shown}" if shown else ""))
-            lines += [f"               {_short(d, 140)}" for d in self.details.get(reason, [])[:_SHOWN_DETAILS]]
+            lines += [f"               {short(d, 140)}" for d in self.details.get(reason, [])[:_SHOWN_DETAILS]]
         return lines
 
     def _facts(self) -> tuple[tuple[str, str | None], ...]:
@@ -227,7 +210,3 @@ class DataReport:
 
 def _line(name: str, count: int, note: str = "") -> str:
     return f"  {name:<20}{count:>9,}" + (f"  ({note})" if note else "")
-
-
-def _short(text: str, limit: int = 70) -> str:
-    return text if len(text) <= limit else text[: limit - 3] + "..."

@@ -12,6 +12,7 @@ from itertools import islice
 from typing import Any
 
 from qa_pipeline.errors import DataError
+from qa_pipeline.wording import short
 
 NAMES = (
     "comparison",
@@ -76,7 +77,7 @@ def _validator(name: str) -> Any:
 
 def _describe(error: Any) -> str:
     """One line for a violation: place, what was expected, what was found."""
-    found = _short(json.dumps(error.instance, ensure_ascii=False, default=str))
+    found = short(json.dumps(error.instance, ensure_ascii=False, default=str))
     place = _path(error.absolute_path)
     rule, expected = error.validator, error.validator_value
     if rule == "type":
@@ -85,10 +86,10 @@ def _describe(error: Any) -> str:
         missing = error.message.split("'")[1]  # one error for each missing key, named in the message alone
         return f'{place}: "{missing}" is missing, found {found}'
     if rule == "enum":
-        return f"{place}: expected one of {_short(json.dumps(expected))}, found {found}"
+        return f"{place}: expected one of {short(json.dumps(expected))}, found {found}"
     if rule == "anyOf" and "description" in error.schema:
         return f"{place}: expected {error.schema['description']}; found {found}"
-    return f"{place}: {_short(error.message, 160)}"
+    return f"{place}: {short(error.message, 160)}"
 
 
 def _path(parts: Any) -> str:
@@ -96,7 +97,3 @@ def _path(parts: Any) -> str:
     for part in parts:
         text += f"[{part}]" if isinstance(part, int) else (f".{part}" if text else str(part))
     return text or "the whole value"
-
-
-def _short(text: str, limit: int = 80) -> str:
-    return text if len(text) <= limit else text[: limit - 3] + "..."

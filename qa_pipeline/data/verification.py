@@ -11,14 +11,14 @@ import re
 
 from qa_pipeline.data import alignment
 from qa_pipeline.data.alignment import Aligned, align_answer
-from qa_pipeline.data.conventions import Conventions, Merge
-from qa_pipeline.data.example import Example
-from qa_pipeline.data.labels import keep_answers
-from qa_pipeline.data.loose import BadRow, LooseAnswer, LooseExample
+from qa_pipeline.data.conventions import Conventions, Merge, keep_answers
+from qa_pipeline.data.example import BadRow, Example, LooseAnswer, LooseExample
 from qa_pipeline.data.marks import Mark, is_missing, mark_of
 from qa_pipeline.data.report import MEANINGS, DataReport
 from qa_pipeline.errors import DataError
-from qa_pipeline.text.folding import fold_case, is_whole, whole_characters
+from qa_pipeline.text.edges import is_whole
+from qa_pipeline.text.folding import fold_case, whole_characters
+from qa_pipeline.wording import short
 
 REPAIR, DROP, ERROR = "repair", "drop", "error"
 POLICIES = (REPAIR, DROP, ERROR)
@@ -190,7 +190,7 @@ class Verifier:
         other = "an earlier row with this id" if row.id == first["id"] else first["id"]
         report.count(report.merged, reason, where, f"asks what {other} asks of the same context")
         if known and new and not {text.casefold() for text, _ in known} & {text.casefold() for text in texts}:
-            detail = f"answer {_short(texts[0])} beside {_short(known[0][0])} of {first['id']}"
+            detail = f"answer {_quoted(texts[0])} beside {_quoted(known[0][0])} of {first['id']}"
             report.count(report.noticed, "contradictory_answers", where, detail)
         if new and not known:
             first["is_impossible"] = False
@@ -247,7 +247,7 @@ class Verifier:
                 answer.text = self._clean(answer.text, mended)
             mark = mark_of(context, answer, self.conventions.marks, self.conventions.counting)
             if mark is Mark.NO_ANSWER and answer.text is not None and not is_missing(answer.text):
-                detail = f'answer {_short(answer.text)} read as "no answer"'
+                detail = f'answer {_quoted(answer.text)} read as "no answer"'
                 self.report.count(self.report.noticed, "word_for_no_answer", row.id or row.where, detail)
             if mark is not None:
                 reason = alignment.EMPTY_ANSWER if mark is Mark.NO_ANSWER else YES_OR_NO
@@ -289,17 +289,17 @@ class Verifier:
 
     def _note(self, row: LooseExample, context: str, claimed: LooseAnswer, answer: Aligned) -> None:
         if claimed.text is None and not is_whole(context, answer.start, answer.start + len(answer.text)):
-            detail = f"span {claimed.start} to {claimed.end} is {_short(answer.text)}"
+            detail = f"span {claimed.start} to {claimed.end} is {_quoted(answer.text)}"
             self.report.count(self.report.noticed, "span_cuts_word", row.id or row.where, detail)
         if answer.text in self.conventions.suspects:
             detail = (
-                f'{_short(answer.text)} ends many contexts and is the answer there; if it says "no answer", give it '
+                f'{_quoted(answer.text)} ends many contexts and is the answer there; if it says "no answer", give it '
             )
             detail += "as no_answer_value in a field mapping"
             self.report.count(self.report.noticed, "same_answer_at_the_end", row.id or row.where, detail)
         self.report.located += answer.how == alignment.LOCATED
         if answer.ambiguous:
-            detail = f"answer {_short(answer.text)}: the one at character {answer.start} was taken"
+            detail = f"answer {_quoted(answer.text)}: the one at character {answer.start} was taken"
             self.report.count(self.report.noticed, "located_ambiguous", row.id or row.where, detail)
 
     def _unique_id(self, row: LooseExample, identity: int, mended: dict[str, str]) -> str | None:
@@ -364,10 +364,10 @@ def _place(row: LooseExample | BadRow) -> str:
 def _describe_repair(answer: LooseAnswer, found: Aligned) -> str:
     """Says what the source claims and what was made of it."""
     if answer.text is None:
-        return f"span {answer.start} to {answer.end}, read as {_short(found.text)} at character {found.start}"
+        return f"span {answer.start} to {answer.end}, read as {_quoted(found.text)} at character {found.start}"
     claimed = "" if answer.start is None or answer.start < 0 else f" with answer_start {answer.start}"
-    what = "" if found.text == answer.text else f" as {_short(found.text)}"
-    return f"answer {_short(answer.text)}{claimed}, found{what} at character {found.start}"
+    what = "" if found.text == answer.text else f" as {_quoted(found.text)}"
+    return f"answer {_quoted(answer.text)}{claimed}, found{what} at character {found.start}"
 
 
 def _describe(reason: str, context: str, answer: LooseAnswer) -> str:
@@ -380,7 +380,7 @@ def _describe(reason: str, context: str, answer: LooseAnswer) -> str:
         if reason == alignment.BAD_SPAN:
             return f"answer span {answer.start} to {answer.end} is not within the context of {len(context)} characters"
         return "the answer has neither a text nor a span; fill it in or remove the row"
-    text = _short(answer.text)
+    text = _quoted(answer.text)
     if reason == YES_OR_NO:
         return f"answer {text} is no part of the text; give the words that show it, or remove the row"
     if reason == alignment.INSIDE_WORD:
@@ -392,7 +392,7 @@ def _describe(reason: str, context: str, answer: LooseAnswer) -> str:
         if there == answer.text:
             return f"answer {text} has spaces around it; set on_bad_data=repair or trim it"
         return (
-            f"answer {text} is not at answer_start {answer.start} (found {_short(there)}); "
+            f"answer {text} is not at answer_start {answer.start} (found {_quoted(there)}); "
             "set on_bad_data=repair or fix the offset"
         )
     if reason == "needs_repair":
@@ -400,5 +400,5 @@ def _describe(reason: str, context: str, answer: LooseAnswer) -> str:
     return "the answer is empty; mark the row impossible, or mend the answer"
 
 
-def _short(text: str, limit: int = 60) -> str:
-    return '"' + (text if len(text) <= limit else text[: limit - 3] + "...").replace("\n", " ") + '"'
+def _quoted(text: str) -> str:
+    return '"' + short(text, 60).replace("\n", " ") + '"'

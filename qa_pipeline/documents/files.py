@@ -1,4 +1,4 @@
-"""Reads documents and JSONL files as texts to cut passages from. What cannot be read is left out and noted, by name.
+"""Reads files, folders and JSONL files as documents to cut passages from. What cannot be read is left out and noted.
 
 Files that are named must be there and be no JSON; what is in them need not be readable while any other file is.
 """
@@ -10,12 +10,12 @@ import json
 import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from qa_pipeline.data.rawfile import missing_file, reading
-from qa_pipeline.documents.reading import SUFFIXES, list_files, read_document
+from qa_pipeline.data.readers.rawfile import missing_file, reading
+from qa_pipeline.documents.reading import SUFFIXES, Document, list_files, read_document
 from qa_pipeline.errors import DataError
 from qa_pipeline.text.encoding import name_of
 from qa_pipeline.text.folding import whole_characters
@@ -26,27 +26,13 @@ TEXT_KEYS = ("text", "context", "content", "body")
 MOST_NAMED = 10
 
 
-@dataclass(frozen=True)
-class SourceText:
-    """One text.
-
-    Attributes:
-        document: id: the file's name (without the folder that was given), for a JSONL row with the row's id or number.
-        title: as the file says, else its name without the ending; of a row as it says.
-        text: all of it.
-        metadata: goes into every passage.
-    """
-
-    document: str
-    title: str
-    text: str
-    metadata: dict[str, Any] = field(default_factory=dict)
-
-
-def source_texts(
+def source_documents(
     sources: Sequence[str], notes: list[str], leave: str | None = None, encoding: str | None = None
-) -> Iterator[SourceText]:
-    """The texts of files and folders, one at a time: documents first, then JSONL files.
+) -> Iterator[Document]:
+    """The documents of files and folders, one at a time, then the rows of JSONL files.
+
+    The source of a document is here the file's name without the folder that was given, and for a JSONL row also the
+    row's id or number. A file that says no title has its name without the ending for one; no title is there twice.
 
     Args:
         sources: files and folders.
@@ -77,15 +63,15 @@ def source_texts(
     for path, _ in sorted(files, key=lambda file: _is_jsonl(file[0])):
         try:
             if _is_jsonl(path):
-                texts = _rows(path, names[path], notes)
+                documents = _rows(path, names[path], notes)
             else:
-                texts = [_whole(path, names[path], guessed, titles, encoding)]
+                documents = [_whole(path, names[path], guessed, titles, encoding)]
         except DataError as error:
             if len(files) == 1:
                 raise
             bad.append(f"{names[path]} ({str(error).removeprefix(f'{path}: ')})")
             continue
-        yield from map(_with_whole_characters, texts)
+        yield from map(_with_whole_characters, documents)
     if len(bad) == len(files):
         raise DataError(f"none of {len(files):,} documents can be read: {some(bad) or 'there is none'}")
     if bad:
@@ -105,13 +91,13 @@ def source_texts(
         )
 
 
-def _with_whole_characters(one: SourceText) -> SourceText:
+def _with_whole_characters(document: Document) -> Document:
     """Without the halves of characters that JSON and names of files can hold and no file takes."""
     return replace(
-        one,
-        document=whole_characters(one.document),
-        title=whole_characters(one.title),
-        text=whole_characters(one.text),
+        document,
+        text=whole_characters(document.text),
+        source=whole_characters(document.source),
+        title=whole_characters(document.title or ""),
     )
 
 
@@ -167,7 +153,7 @@ def _short_name(path: Path, folders: Sequence[Path]) -> str:
     return path.name
 
 
-def _whole(path: Path, name: str, guessed: dict[str, list[str]], titles: set[str], encoding: str | None) -> SourceText:
+def _whole(path: Path, name: str, guessed: dict[str, list[str]], titles: set[str], encoding: str | None) -> Document:
     """A document, whatever its format.
 
     Its title is its own: rows of one title are taken to be of one document, and templates leave their title in many.
@@ -175,15 +161,14 @@ def _whole(path: Path, name: str, guessed: dict[str, list[str]], titles: set[str
     document = read_document(path, encoding=encoding)
     if document.guessed:
         guessed.setdefault(str(document.encoding), []).append(name)
-    metadata: dict[str, Any] = {"pages": True} if document.pages else {}
     title = document.title or path.stem
     if title in titles:
         title = f"{title} ({name})"
     titles.add(title)
-    return SourceText(name, title, document.text, metadata)
+    return replace(document, source=name, title=title)
 
 
-def _rows(path: Path, name: str, notes: list[str]) -> list[SourceText]:
+def _rows(path: Path, name: str, notes: list[str]) -> list[Document]:
     """The rows of a JSONL file that have a text; the others are noted.
 
     Raises:
@@ -206,12 +191,12 @@ def _rows(path: Path, name: str, notes: list[str]) -> list[SourceText]:
         notes.append(f"{name}: {len(bad):,} of {len(bad) + len(rows):,} rows left out, {some(bad)}")
     identities = {number: row.get("document", row.get("id")) for number, _, row in rows}
     taken = {str(identity) for identity in identities.values() if identity is not None}
-    texts = []
+    documents = []
     for number, text, row in rows:
         line_name = f"line {number}" if str(number) in taken else str(number)
         identity = line_name if identities[number] is None else str(identities[number])
-        texts.append(SourceText(f"{name}:{identity}", str(row.get("title") or ""), text))
-    return texts
+        documents.append(Document(text, f"{name}:{identity}", title=str(row.get("title") or "")))
+    return documents
 
 
 def _lines(path: Path) -> list[str]:

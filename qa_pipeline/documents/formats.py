@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from qa_pipeline import wording
 from qa_pipeline.errors import DataError
 from qa_pipeline.yaml_reader import YAMLFault, read_yaml
 
@@ -39,7 +40,7 @@ def own_title(title: Any) -> str | None:
 
 def short(error: Exception) -> str:
     """An error of a library in a few words."""
-    return f"{type(error).__name__}: {error}".split("\n")[0][:120]
+    return wording.short(f"{type(error).__name__}: {error}".split("\n")[0], 120)
 
 
 _FRONT_MATTER = re.compile(r"---[ \t]*\r?\n(.*?\r?\n)(?:---|\.\.\.)[ \t]*(?:\r?\n|\Z)", re.S)

@@ -16,10 +16,24 @@ def passage_id(document: str, text: str) -> str:
 
 @dataclass(frozen=True)
 class Passage:
-    """A stretch of one document that questions are asked about."""
+    """A stretch of one document that questions are asked about, and where it stands.
 
-    id: str  # see passage_id
-    document: str  # the document's id; splits never share one
+    Attributes:
+        id: see `passage_id`.
+        document: the name of its document; splits never share one.
+        text: `document.text[start:end]` where its place is known.
+        title: the document's; may be empty.
+        metadata: what else its source says of it.
+        start, end: characters in the document's own text, end exclusive; None where no document was read (contexts of
+            labelled data, passages that a model wrote).
+        page: the number of the page that it begins on, from 1; None where there are no pages.
+    """
+
+    id: str
+    document: str
     text: str
     title: str = ""
     metadata: dict[str, Any] = field(default_factory=dict)
+    start: int | None = None
+    end: int | None = None
+    page: int | None = None

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from qa_pipeline.data import load_examples
-from qa_pipeline.documents.files import some, source_texts
+from qa_pipeline.documents.files import some, source_documents
 from qa_pipeline.documents.passage import Passage, passage_id
 from qa_pipeline.errors import DataError
 from qa_pipeline.text.languages import is_other_language, language_name
@@ -208,11 +208,12 @@ def _from_documents(
 ) -> Iterator[Passage]:
     if not sources:
         return
-    for one in source_texts(sources, notes, leave, encoding):
-        for start, end in cut(one.text, max_words, language):
-            piece = one.text[start:end]
-            details = {**one.metadata, "document_start": start}
-            yield Passage(passage_id(one.document, piece), one.document, piece, one.title, details)
+    for document in source_documents(sources, notes, leave, encoding):
+        name, title = document.source, document.title or ""
+        for start, end in cut(document.text, max_words, language):
+            piece = document.text[start:end]
+            identity, page = passage_id(name, piece), document.page_at(start)
+            yield Passage(identity, name, piece, title, {"document_start": start}, start, end, page)
 
 
 def _in_other_languages(passages: Sequence[Passage], language: str) -> dict[str, int]:

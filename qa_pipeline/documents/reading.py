@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
-from qa_pipeline.data.rawfile import missing_file, reading
+from qa_pipeline.data.readers.rawfile import missing_file, reading
 from qa_pipeline.documents.formats import read_markdown
 from qa_pipeline.documents.html import read_html
 from qa_pipeline.documents.pdf import read_pdf
@@ -52,11 +52,11 @@ class Page(NamedTuple):
 
 @dataclass(frozen=True)
 class Document:
-    """One document.
+    """One document: a file, or a row of a file of texts.
 
     Attributes:
         text: all of it; never blank.
-        source: the file's name as it was given or found.
+        source: the file's name as it was given or found; of a row with the row's id or number.
         pages: in order, without gaps except PAGE_BREAK; empty where the format has no pages.
         title: as the file itself says, or None.
         encoding: how a text or HTML file was decoded; None for other formats.
@@ -94,7 +94,7 @@ def read_document(path: str | Path, *, encoding: str | None = None) -> Document:
 
     Args:
         path: the file. Its content decides where that is possible, then the name's ending.
-        encoding: of text and HTML; None: as `text_encoding.decode` finds it.
+        encoding: of text and HTML; None: as `text.encoding.decode` finds it.
 
     Raises:
         DataError: there is no such file, or it is damaged, protected by a password, empty, a scan without text, not a

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from qa_pipeline.arguments.config_files import COMMAND_LINE, Given, Problem, nearest
+from qa_pipeline.generation.questions.cloze.plugins import plugin_faults
 from qa_pipeline.generation.questions.cloze.spans import GROUPS, TYPES
 from qa_pipeline.generation.types import MOST_UNANSWERABLE
 from qa_pipeline.text.encoding import encoding_fault
@@ -30,7 +31,7 @@ _LEAST: dict[str, float] = {
     **dict.fromkeys(("batch_size", "concurrency", "requests_per_minute", "tokens_per_minute", "max_requests"), 1),
     **dict.fromkeys(("max_tokens", "tensor_parallel_size", "data_parallel_size", "min_question_words"), 1),
     **dict.fromkeys(("max_question_words", "max_answer_words", "min_passage_words"), 1),
-    **dict.fromkeys(("seed", "temperature", "max_retries", "self_training_rounds", "max_cost"), 0),
+    **dict.fromkeys(("seed", "temperature", "max_retries", "max_cost"), 0),
     **dict.fromkeys(("price_per_million_prompt_tokens", "price_per_million_completion_tokens"), 0),
     "max_passage_words": 20,
     "timeout_s": 0.001,
@@ -87,9 +88,10 @@ def faults(
             fault(_unknown("filter", name, FILTERS), "skip_filters")
     if values["shard"] is not None and parse_shard(values["shard"]) is None:
         fault(f'expected I/N with 1 <= I <= N such as 2/8, found "{values["shard"]}"', "shard")
-    for key, example in (("cloze_ingredients", '{"noise": false}'), ("extra_body", '{"top_p": 0.9}')):
-        if isinstance(values[key], str):
-            fault(f"expected a mapping such as {example}", key)
+    if isinstance(values["extra_body"], str):
+        fault('expected a mapping such as {"top_p": 0.9}', "extra_body")
+    for text in plugin_faults(values["cloze_plugins"]):
+        fault(text, "cloze_plugins")
     if isinstance(values["extra_body"], dict):
         from qa_pipeline.generation.backends.chat_api import extra_body_faults
 
@@ -139,9 +141,8 @@ def _check_backend(
     if values["backend"] != "cloze":
         if not values["model"]:
             fault(f"is required with backend: {values['backend']}", "model", "backend")
-        for name in ("self_training_rounds", "cloze_ingredients"):
-            if values[name]:
-                fault("is for backend: cloze", name, "backend")
+        if values["cloze_plugins"] != of_documents["cloze_plugins"]:
+            fault("is for backend: cloze", "cloze_plugins", "backend")
         return
     for text in unknown_types(values["answer_types"]):
         fault(text, "answer_types")
@@ -151,7 +152,7 @@ def _check_backend(
     if values["documents"] or values["contexts_from"] or not (values["prompt"] or values["spec_file"]):
         return
     for name, default in of_documents.items():
-        if values[name] and values[name] != default:
+        if values[name] != default:
             fault("has no effect with a prompt alone and no language model; give documents or contexts_from", name)
 
 

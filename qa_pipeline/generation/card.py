@@ -79,9 +79,8 @@ def _split_rule(settings: Mapping[str, Any], split_by: str) -> str:
 def _how(settings: Mapping[str, Any]) -> str:
     if settings.get("backend") == "cloze":
         return (
-            "The questions were made by rules (cloze), without a language model. They are rough by design: words are "
-            "left out, moved or blanked in part of them, since a reader learns more from such questions; they are for "
-            "training, not for reading."
+            "The questions were made by rules (cloze), without a language model. They are rough by design: rules make "
+            "them of the words of the text; they are for training, not for reading."
         )
     return f"The questions were written by the language model `{settings.get('model')}`."
 

@@ -21,7 +21,7 @@ from functools import lru_cache
 from typing import Any
 
 from qa_pipeline.generation.rows import Row
-from qa_pipeline.text.words import normalised, stretch_around, words
+from qa_pipeline.text.words import normalised, sentence_around, words
 
 NUM_PERM = 64
 _LSH_SLACK = 0.2  # MinHash guesses; below the threshold by this much it still proposes
@@ -161,7 +161,9 @@ def _sentence(row: Row) -> str:
     """What was quoted as evidence, else the sentence of the answer."""
     if row.evidence is not None or row.answer is None or row.start is None:
         return row.evidence or ""
-    return stretch_around(row.passage.text, row.start, row.start + len(row.answer))
+    text = row.passage.text
+    low, high = sentence_around(text, row.start, row.start + len(row.answer), most=len(text), lines=True)
+    return text[low:high]
 
 
 @lru_cache(maxsize=8192)

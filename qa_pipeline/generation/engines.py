@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from functools import partial
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from math import ceil
 from typing import Any
 
-from qa_pipeline.data import Example
 from qa_pipeline.documents.passage import Passage, passage_id
 from qa_pipeline.errors import ConfigError, DataError
 from qa_pipeline.generation.arguments import Settings
@@ -21,64 +19,62 @@ from qa_pipeline.generation.specification.specification import Specification, bu
 from qa_pipeline.generation.types import Draft, Rejected
 from qa_pipeline.mock import DOMAINS, SPLITS
 from qa_pipeline.mock import make_dataset as make_mock
-
-TrainAndPredict = Callable[[list[Example], list[Example]], Sequence[tuple[str, int | None, float]]]
-"""Trains a fresh reader on the first rows and answers the second: (text, start, confidence) for each."""
+from qa_pipeline.wording import counted
 
 CLOZE_BLOCK = 4000
-"""Passages of a block of the cloze engine: it looks for other sentences within one."""
+"""Passages of a block of the cloze engine: near misses are borrowed within one."""
+SURPLUS = 1.3
+"""Drafts for each row wanted, since filters and duplicates take some."""
+MOST_RAISED = 16
+"""Questions about one passage to which their number is raised where more rows are wanted: further ones repeat."""
 MOCK_DRAFTS = 2000
 """Drafts of a built-in domain where no number of rows is asked for."""
-MOCK_SURPLUS = 1.3
-"""Drafts of a built-in domain for each row wanted, to begin with, since filters and duplicates take some."""
 MOCK_GROWTH = 5.0
 """Most times as much that is made of a built-in domain where that was too little."""
 MOCK_PATIENCE = 5000
 """Drafts of a built-in domain from which on more are made only while that helps: filters may refuse them all."""
 
 
-def cloze_engine(
-    settings: Settings,
-    passages: Sequence[Passage],
-    language: str,
-    unanswerable_fraction: float,
-    train_and_predict: TrainAndPredict | None = None,
-) -> Engine:
+def cloze_engine(settings: Settings, language: str, unanswerable_fraction: float) -> Engine:
     """The engine that needs documents only.
 
     Raises:
         ConfigError: a setting that it does not know or that is out of range.
     """
     from qa_pipeline.generation.questions.cloze import ClozeGenerator
-    from qa_pipeline.generation.questions.cloze.options import OPTION_NAMES
 
-    options: dict[str, Any] = dict(settings.generation.cloze_ingredients or {})  # type: ignore[arg-type]
-    own = ("questions_per_context", "unanswerable_fraction", "answer_types", "language", "seed", "options")
-    known = [name for name in OPTION_NAMES if name not in own]
-    problems = [
-        f"cloze_ingredients: {name} is a setting of its own"
-        if name in own
-        else f'cloze_ingredients: unknown ingredient "{name}"; known: {", ".join(known)}'
-        for name in options
-        if name not in known
-    ]
-    if problems:
-        raise ConfigError(settings.source, problems)
-    types = settings.generation.answer_types
+    general = settings.generation
     generator = ClozeGenerator(
-        seed=settings.generation.seed,
-        questions_per_context=settings.generation.questions_per_context,
+        seed=general.seed,
+        questions_per_context=general.questions_per_context,
         unanswerable_fraction=unanswerable_fraction,
-        answer_types=tuple(types) if types else None,
+        answer_types=general.answer_types or None,
         language=language,
-        **options,
+        plugins=general.cloze_plugins,
     )
-    refine = None
-    if settings.generation.self_training_rounds:
-        if train_and_predict is None:
-            raise ConfigError("generate", "self_training_rounds needs something that trains a reader")
-        refine = partial(_self_train, settings, generator, list(passages), train_and_predict, language)
-    return Engine(generator, block_size=CLOZE_BLOCK, by_document=True, refine=refine)
+    return Engine(generator, block_size=CLOZE_BLOCK, by_document=True)
+
+
+def raise_questions(settings: Settings, passages: int) -> str | None:
+    """Sets `questions_per_context` higher where the passages could not give `num_examples` rows otherwise.
+
+    Args:
+        settings: changed in place.
+        passages: how many there are to ask about.
+
+    Returns:
+        What was changed, in words; None where nothing was.
+    """
+    general = settings.generation
+    passages = min(passages, general.subset or passages)
+    wanted, now = general.num_examples or 0, general.questions_per_context
+    if wanted <= passages * now or now >= MOST_RAISED:
+        return None
+    general.questions_per_context = max(now, min(MOST_RAISED, ceil(SURPLUS * wanted / passages)))
+    return (
+        f"questions_per_context raised from {now} to {general.questions_per_context}: num_examples asks for {wanted:,} "
+        f"rows, and there {'is' if passages == 1 else 'are'} {counted(passages, 'passage')}"
+    )
 
 
 class ReadyMade:
@@ -117,7 +113,7 @@ def builtin_engine(
     general = settings.generation
     kinds, note = _kinds(name, general.answer_types)
     wanted = MOCK_DRAFTS if general.num_examples is None else general.num_examples
-    count = max(30, wanted if general.num_examples is None else round(wanted * MOCK_SURPLUS))
+    count = max(30, wanted if general.num_examples is None else round(wanted * SURPLUS))
     part = before = 0.0
     while True:
         made = make_mock(
@@ -203,41 +199,3 @@ def _known(passage: Passage, question: dict[str, Any]) -> Draft:
     if answer is None:
         return Draft(passage, question["question"], None, None, None, "mock", details)
     return Draft(passage, question["question"], answer["text"], None, answer["answer_start"], "mock", details)
-
-
-def _self_train(
-    settings: Settings,
-    generator: Any,
-    passages: list[Passage],
-    train_and_predict: TrainAndPredict,
-    language: str,
-    rows: list[Row],
-) -> tuple[list[Row], Counter[str]]:
-    """Rounds of training on one half and judging the other; what is adopted passes the filters like the rest."""
-    from qa_pipeline.generation.questions.cloze import Collection, self_train
-
-    drafts = [
-        Draft(row.passage, row.question, row.answer, row.evidence, row.start, row.generator, row.details)
-        for row in sorted(rows, key=lambda row: row.key)
-    ]
-    collection = Collection(passages, generator.options)
-    kept, reports = self_train(
-        drafts,
-        train_and_predict,
-        partial(generator.rebuild, collection),
-        rounds=settings.generation.self_training_rounds,
-        seed=settings.generation.seed,
-    )
-    counts: Counter[str] = Counter()
-    for report in reports:
-        counts["self_training"] += report.counts["dropped"]
-    known = {row.key: row for row in rows}
-    filters = make_filters(settings.filters, language)
-    result: list[Row] = []
-    for draft in kept:
-        checked = check(draft, filters)
-        if isinstance(checked, Rejected):
-            counts[checked.reason] += 1
-        else:
-            result.append(known.get(checked.key, checked))
-    return result, +counts

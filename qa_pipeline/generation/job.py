@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,7 +14,6 @@ from qa_pipeline.generation.backends.endpoint import known_keys, without_credent
 from qa_pipeline.generation.dataset import Choice
 from qa_pipeline.generation.filters import Reader
 from qa_pipeline.generation.redaction import redacted
-from qa_pipeline.generation.rows import Row
 from qa_pipeline.generation.types import Backend, Generator
 
 REPORT = "dataset_report.json"
@@ -35,14 +33,12 @@ class Engine:
         backend: what it asks, for counting use; None for cloze.
         block_size: passages in a block. A generator that learns from other passages sees those of its block.
         by_document: passages of a document follow each other, else all are in random order.
-        refine: a last step over all accepted rows (self-training): rows in, rows and counted reasons out.
     """
 
     generator: Generator
     backend: Backend | None = None
     block_size: int = 64
     by_document: bool = False
-    refine: Callable[[list[Row]], tuple[list[Row], Counter[str]]] | None = None
 
 
 @dataclass
@@ -95,8 +91,8 @@ def choice_of(settings: Mapping[str, Any], unanswerable_fraction: float) -> Choi
 
 _CONTENT = (
     *("seed", "subset", "answer_types", "questions_per_context", "backend", "model", "prompt_number", "rephrase"),
-    *("temperature", "max_completion_tokens", "load_in_4bit", "cloze_ingredients", "self_training_rounds"),
-    *("self_training_model", "skip_filters", "min_question_words", "max_question_words", "max_answer_words"),
+    *("temperature", "max_completion_tokens", "load_in_4bit", "cloze_plugins"),
+    *("skip_filters", "min_question_words", "max_question_words", "max_answer_words"),
     *("max_overlap", "round_trip_model", "round_trip_f1", "extra_body"),
 )
 """Settings that decide which rows are made; all others only choose among them, or decide how they are made."""

@@ -19,9 +19,9 @@ from typing import IO, Any
 
 from filelock import BaseFileLock, FileLock, Timeout
 
+from qa_pipeline import artifacts
 from qa_pipeline.documents.passage import Passage
 from qa_pipeline.errors import ConfigError, DataError
-from qa_pipeline.generation.outputs import writing
 from qa_pipeline.generation.redaction import redacted
 from qa_pipeline.generation.rows import Row
 from qa_pipeline.generation.types import Rejected
@@ -114,7 +114,7 @@ class Journal:
     def close(self) -> None:
         """Writes what is left to disk, and lets others work on it."""
         try:
-            with writing(self.path):
+            with artifacts.writing(self.path, resumes=True):
                 if not self._file.closed:
                     os.fsync(self._file.fileno())
                     self._file.close()
@@ -122,7 +122,7 @@ class Journal:
             self._lock.release()
 
     def _write(self, value: Mapping[str, Any], sync: bool = False) -> None:
-        with writing(self.path):
+        with artifacts.writing(self.path, resumes=True):
             self._whole(json.dumps(value, ensure_ascii=True).encode("ascii") + b"\n")
             # What is written outlives the process now, and the machine after the fsync.
             if sync or time.monotonic() - self._synced > _SYNC_SECONDS:

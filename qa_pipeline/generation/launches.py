@@ -11,11 +11,11 @@ from pathlib import Path
 
 from filelock import FileLock
 
+from qa_pipeline import artifacts
 from qa_pipeline.errors import ConfigError, DataError
 from qa_pipeline.generation.arguments import Settings
 from qa_pipeline.generation.job import SPECIFICATION, Job, shard_identity
 from qa_pipeline.generation.journal import differences
-from qa_pipeline.generation.outputs import writing
 from qa_pipeline.generation.run import STOPPED_SHARDS
 from qa_pipeline.generation.shards import Shard, read_shard
 
@@ -28,7 +28,7 @@ _WAIT_SECONDS = 1.0
 def one_at_a_time(path: Path) -> Iterator[None]:
     """Holds a lock of that name, where the file system has locks."""
     lock = FileLock(path)
-    with contextlib.suppress(NotImplementedError), writing(path):
+    with contextlib.suppress(NotImplementedError), artifacts.writing(path, resumes=True):
         lock.acquire()
     try:
         yield

@@ -10,12 +10,12 @@ import contextlib
 import hashlib
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from qa_pipeline import artifacts
-from qa_pipeline.errors import ConfigError, DataError
+from qa_pipeline.errors import ConfigError
 from qa_pipeline.generation.dataset import SPLITS
 from qa_pipeline.generation.job import CARD, REPORT, SPECIFICATION, WORK
 from qa_pipeline.generation.specification.specification import Specification
@@ -24,18 +24,6 @@ FILES = (*(f"{split}.json" for split in SPLITS), CARD)
 _WRITING = "writing.json"
 _STILL_WRITING = 60.0
 """Seconds since its last byte after which a temporary file is that of a killed run, and no other process's."""
-
-
-@contextlib.contextmanager
-def writing(path: str | Path) -> Iterator[None]:
-    """Turns what goes wrong while `path` is written (a full disk, no right to write) into a DataError."""
-    try:
-        yield
-    except OSError as error:
-        raise DataError(
-            f"{path}: cannot be written: {error.strerror or error}. What is done is kept: mend that (room on the disk, "
-            "the right to write), then the same command goes on"
-        ) from error
 
 
 def claim(folder: Path, anew: bool | None = None) -> None:
@@ -76,15 +64,15 @@ def write_outputs(folder: Path, contents: Mapping[str, bytes], report: dict[str,
     """
     report["files"] = {name: _hash(content) for name, content in contents.items()}
     note = folder / WORK / _WRITING
-    with writing(note):
+    with artifacts.writing(note, resumes=True):
         artifacts.write_json(note, sorted({*_known_hashes(folder), *report["files"].values()}))
     for name in FILES:
-        with writing(folder / name):
+        with artifacts.writing(folder / name, resumes=True):
             if name in contents:
                 artifacts.write_bytes(folder / name, contents[name])
             else:
                 (folder / name).unlink(missing_ok=True)  # of an earlier run; a stale file would pass for this one's
-    with writing(folder / REPORT):
+    with artifacts.writing(folder / REPORT, resumes=True):
         artifacts.write_json(folder / REPORT, report)
         note.unlink()
 
@@ -108,7 +96,7 @@ def save_specification(folder: Path, specification: Specification, given: str | 
             "output_dir, or give --overwrite_output_dir true",
         )
     if not given or os.path.realpath(given) != os.path.realpath(path):
-        with writing(path):
+        with artifacts.writing(path, resumes=True):
             specification.save(path)
 
 

@@ -11,10 +11,10 @@ import re
 from collections.abc import Iterator
 
 from qa_pipeline.data.alignment import AS_GIVEN, INSIDE_WORD, LOCATED, Aligned, align_answer
-from qa_pipeline.data.loose import LooseAnswer
+from qa_pipeline.data.example import LooseAnswer
 from qa_pipeline.generation.rows import Row
 from qa_pipeline.generation.types import Draft, Rejected
-from qa_pipeline.text.folding import is_whole
+from qa_pipeline.text.edges import is_whole
 
 EMPTY_QUESTION = "empty_question"
 EMPTY_ANSWER = "empty_answer"

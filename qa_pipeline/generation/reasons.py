@@ -40,7 +40,6 @@ MEANINGS = {
     "fragment": "the question is no whole sentence",
     "same_question": "nearly the same question was made for this passage before",
     "no_near_miss": "no question could be made that is close to the passage and has no answer in it",
-    "self_training": "the reader that was trained on the other half disagreed",
     # The filters
     "question_too_short": "the question has too few words (min_question_words)",
     "question_too_long": "the question has too many words (max_question_words)",

@@ -86,9 +86,6 @@ def generate(job: Job, say: Callable[[str], None] = logger.info) -> dict[str, An
         if not rows:
             raise BackendError(f"no row is left: nothing was accepted; {_refused(rejected)}. {stopped}")
         logger.warning("stopped early: %s", stopped)
-    if job.engine.refine is not None and rows:
-        rows, more = job.engine.refine(rows)
-        rejected = rejected + more
     facts = {**job.facts, "passages_asked": done.asked, **usage_facts(usage() if usage else None)}
     if done.unanswered:
         facts["passages_unanswered"] = len(done.unanswered)

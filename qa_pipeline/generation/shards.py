@@ -19,7 +19,6 @@ from qa_pipeline import artifacts
 from qa_pipeline.documents.passage import Passage
 from qa_pipeline.errors import DataError
 from qa_pipeline.generation.journal import differences
-from qa_pipeline.generation.outputs import writing
 from qa_pipeline.generation.rows import Row
 
 FORMAT = 1
@@ -78,11 +77,11 @@ def write_shard(folder: str | Path, shard: Shard) -> Path:
     content = b"".join(json.dumps(value, ensure_ascii=True).encode("ascii") + b"\n" for value in values)
     stem = f"shard-{shard.number:05}-of-{shard.of:05}-"
     path = Path(folder) / f"{stem}{_digest(content)}.jsonl"
-    with writing(path):
+    with artifacts.writing(path, resumes=True):
         artifacts.write_bytes(path, content)
     for old in path.parent.glob(f"{stem}*.jsonl"):
         if old.name != path.name and _NAME.fullmatch(old.name):
-            with writing(old):
+            with artifacts.writing(old, resumes=True):
                 old.unlink(missing_ok=True)
     return path
 

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from qa_pipeline.postprocess.decoding import Candidates, NonFiniteLogitsError, top_spans
-from qa_pipeline.text.graphemes import whole_graphemes
+from qa_pipeline.text.edges import whole_graphemes
 
 if TYPE_CHECKING:
     import torch

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from qa_pipeline.errors import ConfigError
+from qa_pipeline.wording import in_short
 
 if TYPE_CHECKING:
     from qa_pipeline.modeling import QASettings
@@ -131,11 +132,3 @@ def is_whole(value: Any) -> bool:
 
 def _is_number(value: Any) -> bool:
     return (isinstance(value, float) and not math.isnan(value)) or (is_whole(value) and abs(value) < 10**300)
-
-
-def in_short(value: Any) -> str:
-    """What was found, on one short line."""
-    if isinstance(value, int) and not isinstance(value, bool) and abs(value) >= 10**20:
-        return "a number of more than 20 digits"
-    text = " ".join(repr(value).split())
-    return text if len(text) <= 80 else f"{text[:80]} ... ({type(value).__name__})"

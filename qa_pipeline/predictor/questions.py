@@ -15,7 +15,8 @@ from itertools import chain
 from typing import Any, Literal, NamedTuple
 
 from qa_pipeline.errors import DataError
-from qa_pipeline.predictor.limits import MOST_SPANS, as_python, in_short, is_whole
+from qa_pipeline.predictor.limits import MOST_SPANS, as_python, is_whole
+from qa_pipeline.wording import in_short
 
 FIRST_QUESTIONS, FIRST_CHARACTERS = 16, 64_000
 """Size of the first chunk: small, so that somebody who waits sees answers. Each chunk after it is twice as large ..."""

@@ -10,7 +10,7 @@ import re
 from typing import Any
 
 from qa_pipeline.preprocess import text_encoder
-from qa_pipeline.text.graphemes import whole_graphemes
+from qa_pipeline.text.edges import whole_graphemes
 
 FARTHEST = 64
 """Characters to the next white space beyond which there is no word to be had."""

@@ -17,7 +17,7 @@ import numpy as np
 from qa_pipeline import artifacts
 from qa_pipeline.arguments import Arguments
 from qa_pipeline.data import Example, ids_of
-from qa_pipeline.data.fingerprint import fingerprint
+from qa_pipeline.data.example import fingerprint
 from qa_pipeline.metrics import bootstrap_interval, calibration_error, resampling_of, score_rows, squad_metrics
 from qa_pipeline.metrics.breakdown import breakdowns
 from qa_pipeline.modeling import QASettings

@@ -78,10 +78,7 @@ class RunFolder:
         self._lock.release()
         reason = _write_fault(error) if self.begun else None
         if reason is not None:
-            raise DataError(
-                f"{self.path}: cannot be written: {reason}. What is done is kept: mend that (room on the disk, the "
-                "right to write), then the same command goes on"
-            ) from error
+            raise artifacts.write_error(self.path, reason, resumes=True) from error
 
     def claim(self) -> None:
         """Checks that the path may be the folder of this run; changes nothing.

@@ -168,7 +168,7 @@ def model_card(results: dict[str, Any], record: dict[str, Any], name: str) -> st
         "tags": ["question-answering", "extractive-qa"] + (["lora"] if lora else []),
     }
     if base.startswith((".", "/", "~")) or Path(base).is_dir():
-        base = _short(base)
+        base = _last_part(base)
     elif not base.startswith("package:"):
         header["base_model"] = base
     datasets = [str(config[key]) for key in ("dataset_name",) if config.get(key)]
@@ -188,7 +188,7 @@ def model_card(results: dict[str, Any], record: dict[str, Any], name: str) -> st
                 "results": [
                     {
                         "task": {"type": "question-answering"},
-                        "dataset": {"name": _short(validation.get("source", "validation")), "type": "custom"},
+                        "dataset": {"name": _last_part(validation.get("source", "validation")), "type": "custom"},
                         "metrics": metrics,
                     }
                 ],
@@ -241,7 +241,7 @@ def _interval(results: dict[str, Any], prefix: str, metric: str) -> str:
 
 def _data(data: dict[str, dict[str, Any]]) -> str:
     rows = ["| split | source | questions |", "|---|---|---|"]
-    rows += [f"| {split} | {_short(facts['source'])} | {facts['questions']:,} |" for split, facts in data.items()]
+    rows += [f"| {split} | {_last_part(facts['source'])} | {facts['questions']:,} |" for split, facts in data.items()]
     return "\n".join(rows)
 
 
@@ -258,7 +258,7 @@ def _settings(config: dict[str, Any], record: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def _short(source: str) -> str:
+def _last_part(source: str) -> str:
     """The last part of a path: a card does not tell the folders of the machine it was made on."""
     return str(source).replace("\\", "/").rstrip("/").split("/")[-1]
 

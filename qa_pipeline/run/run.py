@@ -16,7 +16,7 @@ import numpy as np
 
 from qa_pipeline import artifacts, modeling
 from qa_pipeline.arguments import Arguments, public_dict
-from qa_pipeline.data.fingerprint import fingerprint
+from qa_pipeline.data.example import fingerprint
 from qa_pipeline.preprocess import Preprocess
 from qa_pipeline.process import Process
 from qa_pipeline.process.checkpoints import Beginning

@@ -15,7 +15,7 @@ from qa_pipeline.arguments import Arguments
 from qa_pipeline.arguments.groups import STORED_WITH_MODEL
 from qa_pipeline.arguments.parsing import with_stored
 from qa_pipeline.data import Example
-from qa_pipeline.data.fingerprint import fingerprint
+from qa_pipeline.data.example import fingerprint
 from qa_pipeline.modeling import QASettings
 from qa_pipeline.postprocess import Postprocess
 

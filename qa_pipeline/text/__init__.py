@@ -1,1 +1,1 @@
-"""Folds, cuts and compares text: words, sentences, graphemes, languages, encodings. Knows no file and no question."""
+"""Folds, cuts and compares text: words, sentences, edges, languages, encodings. Knows no file and no question."""

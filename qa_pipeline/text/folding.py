@@ -23,30 +23,8 @@ _QUOTES += (
 _MINUS = "\u2212\u02d7\u2043"
 ENTITY = re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,30});")
 """A character reference of HTML, such as `&amp;` or `&#39;`."""
-_NUMBER = re.compile(r"(?![12]\d{3}[.,][12]\d{3}$)(?:\d{1,3}(?:[.,]\d{3})+(?:[.,]\d+)?|\d+[.,]\d+)")
-_UNIT = re.compile(
-    r"(?:[kmcdn\u00b5\u03bc]?[mglLst]|[kM]?W|k[Whm]+|[kMG](?:Hz|B|bit)|Hz|ha|min|h|pm|am|EUR|USD|mph|kmh|bn|mn|px|pt)(?![^\W_])"
-)
-"""A unit that is written right behind its number, as in 5kg."""
-_LONGEST_NUMBER = 40
 # A run of one of these counts as one: "--" for a long dash, `` and '' for quotes in tokenised text.
 _RUNS = frozenset(" -'")
-
-# Scripts that do not put spaces between words, or that glue particles on (Korean): any cut may be a word's edge.
-_UNSPACED = (
-    (0x0E00, 0x0EFF),  # Thai, Lao
-    (0x1000, 0x109F),  # Myanmar
-    (0x1100, 0x11FF),  # Hangul jamo
-    (0x1780, 0x17FF),  # Khmer
-    (0x3005, 0x30FF),  # kana
-    (0x3130, 0x318F),  # Hangul compatibility jamo
-    (0x31F0, 0xA4CF),  # Han, Yi
-    (0xAC00, 0xD7FF),  # Hangul
-    (0xF900, 0xFAFF),  # Han compatibility
-    (0xFF65, 0xFFDC),  # half-width kana and Hangul
-    (0x1B000, 0x1B16F),  # kana supplement
-    (0x20000, 0x3FFFF),  # Han extensions
-)
 
 
 @dataclass(slots=True, frozen=True)
@@ -116,55 +94,6 @@ def fold_case(text: str) -> str:
 def whole_characters(text: str) -> str:
     """The text with every lone surrogate replaced by U+FFFD, one for one, so that offsets stay."""
     return text if text.isascii() else _LONE_SURROGATE.sub("\ufffd", text)
-
-
-def is_whole(text: str, begin: int, end: int) -> bool:
-    """Whether `text[begin:end]` cuts no word of a script that writes spaces between words, and no number."""
-    return not (cuts_word(text, begin) or cuts_word(text, end))
-
-
-def cuts_word(text: str, place: int) -> bool:
-    """Whether a word or a number such as 3,100 goes on from before `text[place]` to behind it.
-
-    In scripts without spaces between words any cut may be a word's edge.
-    """
-    if not 0 < place < len(text):
-        return False
-    left, right = text[place - 1], text[place]
-    if unicodedata.category(right) in ("Mn", "Mc"):  # an accent or a vowel sign belongs to the letter before it
-        return True
-    if left == "_" or right == "_":  # within an identifier, not around an emphasised word
-        before, after = text[place - 2 : place - 1] if left == "_" else left, text[place + 1 : place + 2]
-        return _in_word(before) and _in_word(after if right == "_" else right)
-    if _in_word(left) and _in_word(right):
-        return not _unspaced(left) and not _unspaced(right) and not (left.isdigit() and _UNIT.match(text, place))
-    return (left in ".," or right in ".,") and _cuts_number(text, place)
-
-
-def _in_word(character: str) -> bool:
-    """A letter, an accent or a digit, but no superscript: a footnote's number is no part of its word."""
-    return (
-        bool(character)
-        and (character.isalnum() or unicodedata.category(character) in ("Mn", "Mc"))
-        and (unicodedata.category(character) != "No")
-    )
-
-
-def _cuts_number(text: str, place: int) -> bool:
-    """A date such as 1.1.1957, a section such as 2.3.1 or a list such as 1,2,3 is no number: its parts are words."""
-    begin = end = place
-    while begin > 0 and place - begin < _LONGEST_NUMBER and (text[begin - 1].isdigit() or text[begin - 1] in ".,"):
-        begin -= 1
-    while end < len(text) and end - place < _LONGEST_NUMBER and (text[end].isdigit() or text[end] in ".,"):
-        end += 1
-    run = text[begin:end]
-    inside = begin + len(run) - len(run.lstrip(".,")) < place < begin + len(run.rstrip(".,"))
-    return inside and _NUMBER.fullmatch(run.strip(".,")) is not None
-
-
-def _unspaced(character: str) -> bool:
-    code = ord(character)
-    return code >= 0x0E00 and any(low <= code <= high for low, high in _UNSPACED)
 
 
 def _units(text: str) -> list[str]:

@@ -1,10 +1,12 @@
-"""Small facts about text that passages, filters and duplicates share. Pure functions."""
+"""Cuts text into words and sentences, and compares texts by their words. Pure functions."""
 
 from __future__ import annotations
 
 import re
 import unicodedata
-from functools import lru_cache
+import warnings
+from functools import cache, lru_cache
+from typing import Any
 
 _WORD = re.compile(r"\w+(?:['\u2019-]\w+)*")
 # Scripts without spaces between words: Thai to Myanmar, kana, Han. Two characters count as one word.
@@ -49,19 +51,24 @@ def sentence_spans(text: str, language: str = "en") -> tuple[tuple[int, int], ..
 
     A language that pysbd does not know is cut by the rules for English.
     """
-    import pysbd
-    from pysbd.languages import LANGUAGE_CODES
-
-    code = language.split("-")[0].lower()
-    segmenter = pysbd.Segmenter(language=code if code in LANGUAGE_CODES else "en", clean=False, char_span=False)
     spans, position = [], 0
-    for sentence in segmenter.segment(text):
+    for sentence in _segmenter(language.split("-")[0].lower()).segment(text):
         core = sentence.strip()
         start = text.find(core, position) if core else -1
-        if start >= 0:
+        if start >= 0:  # the segmenter may put characters of its own into odd text
             spans.append((start, start + len(core)))
             position = start + len(core)
     return tuple(spans) or ((0, len(text)),)
+
+
+@cache
+def _segmenter(code: str) -> Any:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # its regular expressions warn when they are compiled
+        import pysbd
+        from pysbd.languages import LANGUAGE_CODES
+
+        return pysbd.Segmenter(language=code if code in LANGUAGE_CODES else "en", clean=False)
 
 
 def sentence_at(text: str, start: int, language: str = "en") -> str:
@@ -72,14 +79,58 @@ def sentence_at(text: str, start: int, language: str = "en") -> str:
     return text
 
 
-_STOP = re.compile(r"[.?!](?=\s)|\n|[\u3002\uff01\uff1f\u0964]")
+# Ends of sentences: a mark, closing quotes and white space before a capital, a digit or a script without capitals; a
+# blank line; the marks of scripts that put no space between sentences.
+_END = re.compile(r"""[.!?…؟۔।][)\]"'”’»]*\s+(?=[^\s\w]*[^\W_a-zà-öø-ÿ])|\n[^\S\n]*\n\s*|[。！？]["'”’」』)]*\s*""")
+# A full stop after one letter ("J. Smith", "e.g.") or one of these words ends no sentence.
+_WORDS = "mr|mrs|ms|dr|prof|st|no|nos|art|arts|sec|para|par|vs|cf|al|fig|inc|ltd|co|etc|approx|ca|bzw|nr|abs"
+_ABBREVIATION = re.compile(rf"(?:^|[\s(.])(?:[^\W\d]|{_WORDS})\.$", re.IGNORECASE)
+_END_OR_LINE = re.compile(rf"{_END.pattern}|\n\s*")
 
 
-def stretch_around(text: str, start: int, end: int) -> str:
-    """What stands between the stops before and after the characters `start` to `end`: a sentence, found fast.
+def sentence_around(text: str, start: int, end: int, most: int = 240, lines: bool = False) -> tuple[int, int]:
+    """The characters of the sentence, or sentences, that hold `text[start:end]`; end exclusive, no space around.
 
-    Unlike `sentence_at` it knows no abbreviations, and no language either.
+    Looks around this one place alone, so it is fast, and works without a model of the language.
+
+    Args:
+        text: any text.
+        start, end: of the answer, in characters.
+        most: characters on each side that are looked at; what is further is cut off, at white space if there is any.
+        lines: whether every line break ends a sentence; else only a blank line does.
+
+    Example:
+        >>> "Wait. Ask Dr. Smith. Pay."[slice(*sentence_around("Wait. Ask Dr. Smith. Pay.", 10, 13))]
+        'Ask Dr. Smith.'
     """
-    begin = max((match.end() for match in _STOP.finditer(text, 0, start)), default=0)
-    stop = _STOP.search(text, end)
-    return text[begin : stop.end() if stop else len(text)].strip()
+    ends = _END_OR_LINE if lines else _END
+    low, high = max(0, start - most), min(len(text), end + most)
+    begin = low if low == 0 else _after_space(text, low, start)
+    for match in ends.finditer(text, low, start + 4):  # what follows a mark decides whether it ends a sentence
+        if match.end() <= start and not _goes_on(text, match):
+            begin = match.end()
+    finish = high if high == len(text) else _before_space(text, high, end)
+    # An answer that has the sentence's own mark is its end, so the search begins one character before.
+    for match in ends.finditer(text, max(start, end - 1), high):
+        if match.start() + 1 >= end and not _goes_on(text, match):
+            finish = match.end()
+            break
+    begin += len(text[begin:start]) - len(text[begin:start].lstrip())
+    return begin, max(end, len(text[:finish].rstrip()))
+
+
+def _goes_on(text: str, match: re.Match[str]) -> bool:
+    """Whether the full stop belongs to an abbreviation."""
+    return match[0][0] == "." and bool(_ABBREVIATION.search(text[max(0, match.start() - 12) : match.start() + 1]))
+
+
+def _after_space(text: str, low: int, start: int) -> int:
+    match = re.compile(r"\s+").search(text, low, start)
+    return match.end() if match else low
+
+
+def _before_space(text: str, high: int, end: int) -> int:
+    place = high
+    while place > end and not text[place].isspace():
+        place -= 1
+    return place if place > end else high

@@ -16,7 +16,7 @@ from qa_pipeline.ask import answer_files
 from qa_pipeline.ask.commands import main
 from qa_pipeline.ask.terminal import metrics_table
 from qa_pipeline.data import load_examples
-from qa_pipeline.data.fingerprint import fingerprint
+from qa_pipeline.data.example import fingerprint
 from qa_pipeline.errors import ConfigError, DataError, run_script
 from qa_pipeline.metrics import resampling_of, score_rows
 from tests.ask.fakes import CONTEXT, data_file
@@ -128,7 +128,7 @@ def test_what_was_dropped_is_said(models, tmp_path, capsys):
 def test_an_output_that_cannot_be_written_is_said_before_the_work(models, tmp_path):
     (tmp_path / "file").write_text("x")
     path = data_file(tmp_path)
-    with pytest.raises(DataError, match="cannot write"):
+    with pytest.raises(DataError, match="cannot be written"):
         main(["--model", "m", "--data", str(path), "--output", str(tmp_path / "file" / "preds.json")])
     assert models["m"].decoded_with == []
 

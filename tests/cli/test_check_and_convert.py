@@ -105,7 +105,7 @@ def test_convert_does_not_write_over_its_own_data(tmp_path):
         main(["convert", str(path), str(path)])
     with pytest.raises(ConfigError, match="is a folder"):
         main(["convert", str(path), str(tmp_path)])
-    with pytest.raises(ConfigError, match="cannot write"):
+    with pytest.raises(DataError, match="cannot be written"):
         main(["convert", str(path), str(path / "below" / "x.json")])
     assert path.read_bytes() == before
 

@@ -10,7 +10,7 @@ import pytest
 
 from qa_pipeline import QAPredictor
 from qa_pipeline.compare import Comparison, compare, comparison_table, report_html
-from qa_pipeline.data.fingerprint import fingerprint
+from qa_pipeline.data.example import fingerprint
 from tests.compare.fakes import make_examples
 from tests.tiny_models import save_tiny
 

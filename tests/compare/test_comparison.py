@@ -10,7 +10,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from qa_pipeline.compare import Comparison, compare, comparison_table, report_html, verdict
-from qa_pipeline.data.fingerprint import fingerprint
+from qa_pipeline.data.example import fingerprint
 from qa_pipeline.errors import ConfigError, DataError, ModelError
 from tests.compare.fakes import FakeModel, Settings, compared, make_examples, replies_of_skill
 

@@ -8,11 +8,11 @@ import json
 from pathlib import Path
 from typing import Any
 
-from qa_pipeline.data.loose import BadRow, LooseExample, RawRow
+from qa_pipeline.data.example import BadRow, LooseExample, RawRow
 from qa_pipeline.data.mapping import apply
-from qa_pipeline.data.mapping_spec import mapping_from_dict
+from qa_pipeline.data.mapping.field_mapping import mapping_from_dict
+from qa_pipeline.data.mapping.inference import resolve_mapping
 from qa_pipeline.data.readers import read_rows
-from qa_pipeline.data.resolving import resolve_mapping
 from qa_pipeline.errors import QAError
 
 CONTEXT = "The clinic opens at nine. Dr Adeyemi sees children on Mondays."

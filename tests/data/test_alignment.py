@@ -17,11 +17,12 @@ from qa_pipeline.data.alignment import (
     NO_TEXT,
     NOT_FOUND,
     Aligned,
-    Rejected,
+    Unaligned,
     align_answer,
 )
-from qa_pipeline.data.loose import LooseAnswer
-from qa_pipeline.text.folding import fold, is_whole
+from qa_pipeline.data.example import LooseAnswer
+from qa_pipeline.text.edges import is_whole
+from qa_pipeline.text.folding import fold
 
 # Letters, accents (composed and not), ligatures, full width, quotes, dashes, spaces, CJK, Hangul, Arabic, emoji, marks.
 ALPHABET = (
@@ -39,7 +40,7 @@ def aligned(context: str, text: str | None, start: int | None = None, end: int |
 
 def rejected(context: str, text: str | None, start: int | None = None, end: int | None = None) -> str:
     result = align_answer(context, LooseAnswer(text, start, end))
-    assert isinstance(result, Rejected), result
+    assert isinstance(result, Unaligned), result
     return result.reason
 
 
@@ -51,7 +52,7 @@ def rejected(context: str, text: str | None, start: int | None = None, end: int 
 @example(context="a''b", text="'b", start=1, end=None)
 def test_result_is_always_a_slice_with_equal_normalised_text(context, text, start, end):
     result = align_answer(context, LooseAnswer(text, start, end))
-    if isinstance(result, Rejected):
+    if isinstance(result, Unaligned):
         return
     assert result.text and result.text == result.text.strip()
     assert context[result.start : result.start + len(result.text)] == result.text
@@ -94,7 +95,7 @@ def test_moved_answers_go_to_the_nearest_whole_words_and_of_two_to_the_earlier(c
         assert aligned(context, text, start)[1] == min(whole, key=lambda place: (abs(place - start), place))
     elif places:  # unless two words make up the text
         result = align_answer(context, LooseAnswer(text, start))
-        assert result == Rejected(INSIDE_WORD) or (isinstance(result, Aligned) and " " in result.text)
+        assert result == Unaligned(INSIDE_WORD) or (isinstance(result, Aligned) and " " in result.text)
 
 
 @pytest.mark.parametrize(

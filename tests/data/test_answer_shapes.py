@@ -8,8 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from qa_pipeline.data.literals import parse_structure
-from qa_pipeline.data.paths import MISSING, find
+from qa_pipeline.data.mapping.values import MISSING, find, parse_structure
 from tests.data.reading import CONTEXT, bad_row, found, read_row
 
 

@@ -6,7 +6,7 @@ import csv
 
 import pytest
 
-from qa_pipeline.data.loose import BadRow, LooseExample
+from qa_pipeline.data.example import BadRow, LooseExample
 from qa_pipeline.data.readers import read_rows
 from qa_pipeline.errors import DataError
 from tests.data.reading import CONTEXT, check_two, csv_text, examples, good, write
@@ -58,7 +58,7 @@ def test_ragged_and_undecodable_csv_rows_are_bad_rows(tmp_path):
 
 def test_a_quote_that_never_closes_is_an_error_and_not_one_huge_row(tmp_path, monkeypatch):
 
-    from qa_pipeline.data import csv_file
+    from qa_pipeline.data.readers import csv_file
 
     old = csv.field_size_limit(20_000)
     monkeypatch.setattr(csv_file, "MAX_FIELD_CHARACTERS", 20_000)

@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from qa_pipeline.data import load_examples
-from qa_pipeline.data.literals import parse_structure
+from qa_pipeline.data.mapping.values import parse_structure
 from qa_pipeline.data.readers import read_rows
 from qa_pipeline.errors import DataError
 from tests.data.reading import (
@@ -185,7 +185,7 @@ _DAMAGE = """
 import random, sys, pathlib
 import pyarrow as pa
 from qa_pipeline.data import load_examples
-from qa_pipeline.data.literals import parse_structure
+from qa_pipeline.data.mapping.values import parse_structure
 from qa_pipeline.data.readers import read_rows
 from qa_pipeline.errors import DataError
 

@@ -8,11 +8,10 @@ from typing import Any
 
 import pytest
 
-from qa_pipeline.data.inference import infer_mapping
+from qa_pipeline.data.example import BadRow
 from qa_pipeline.data.loading import load_examples
-from qa_pipeline.data.loose import BadRow
-from qa_pipeline.data.mapping_spec import read_mapping
-from qa_pipeline.data.resolving import resolve_mapping
+from qa_pipeline.data.mapping.field_mapping import read_mapping
+from qa_pipeline.data.mapping.inference import infer_mapping, resolve_mapping
 from qa_pipeline.errors import DataError
 from tests.data.reading import BASE, CONTEXT, NAMES, found, jsonl, read_row, rows_of
 

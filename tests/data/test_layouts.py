@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from qa_pipeline.data.loose import BadRow, LooseExample
+from qa_pipeline.data.example import BadRow, LooseExample
 from qa_pipeline.data.readers import read_rows
 from tests.data.reading import CONTEXT, SQUAD, check_two, examples, good, jsonl, label_studio_task, mrqa_lines, write
 

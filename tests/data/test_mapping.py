@@ -10,12 +10,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from qa_pipeline.data.loose import BadRow, LooseExample, RawRow
+from qa_pipeline.data.example import BadRow, LooseExample, RawRow
 from qa_pipeline.data.mapping import apply
-from qa_pipeline.data.mapping_spec import mapping_from_dict, read_mapping
-from qa_pipeline.data.presets import ALIASES, PRESETS
+from qa_pipeline.data.mapping.field_mapping import ALIASES, PRESETS, mapping_from_dict, read_mapping
+from qa_pipeline.data.mapping.inference import resolve_mapping
 from qa_pipeline.data.readers import read_rows
-from qa_pipeline.data.resolving import resolve_mapping
 from qa_pipeline.errors import ConfigError, DataError, QAError
 from tests.data.reading import BASE, CONTEXT, NAMES, rows_of
 

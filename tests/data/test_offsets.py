@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from qa_pipeline.data import load_examples
-from qa_pipeline.data.loose import LooseAnswer, LooseExample
+from qa_pipeline.data.example import LooseAnswer, LooseExample
 from qa_pipeline.data.offsets import BYTES, PLAIN, UTF16, WORDS, Counting, weigh
 from qa_pipeline.errors import DataError
 from tests.data.made import check_invariant

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from qa_pipeline.data.loose import BadRow, LooseExample, RawRow
+from qa_pipeline.data.example import BadRow, LooseExample, RawRow
 from qa_pipeline.data.readers import read_rows
 from qa_pipeline.errors import DataError
 from tests.data.reading import CONTEXT, FLAT, SQUAD, check_two, examples, good, jsonl, write
@@ -146,7 +146,7 @@ JSON_VALUES = st.recursive(
 def test_streamed_json_equals_json_loads_at_any_chunk_size(
     tmp_path, monkeypatch, rows, indent, ascii_only, wrapped, chunk
 ):
-    from qa_pipeline.data import json_stream
+    from qa_pipeline.data.readers import json_stream
 
     document = {"first": 1, "data": rows, "last": {"a": [2]}} if wrapped else rows
     text = json.dumps(document, indent=indent, ensure_ascii=ascii_only)

@@ -33,7 +33,7 @@ def test_300_megabytes_are_read_in_bounded_memory(tmp_path, kind):
     code = textwrap.dedent(f"""
         import resource
         from qa_pipeline.data.mapping import apply
-        from qa_pipeline.data.resolving import resolve_mapping
+        from qa_pipeline.data.mapping.inference import resolve_mapping
         from qa_pipeline.data.readers import read_rows
         stream = read_rows({str(path)!r})
         mapping = resolve_mapping(None, stream)

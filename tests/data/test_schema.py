@@ -9,8 +9,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from qa_pipeline.data import validate
-from qa_pipeline.data.mapping_spec import mapping_from_dict
-from qa_pipeline.data.presets import PRESETS
+from qa_pipeline.data.mapping.field_mapping import PRESETS, mapping_from_dict
 from qa_pipeline.data.schema import NAMES, load_schema, violations
 from qa_pipeline.errors import DataError
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from qa_pipeline.data.conventions import Conventions
-from qa_pipeline.data.loose import BadRow, LooseAnswer, LooseExample
+from qa_pipeline.data.example import BadRow, LooseAnswer, LooseExample
 from qa_pipeline.data.offsets import Counting, Evidence
 from qa_pipeline.data.report import MEANINGS, DataReport
 from qa_pipeline.data.verification import Verifier

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from qa_pipeline.documents.hyphens import join_hyphenated
+from qa_pipeline.documents.pdf import join_hyphenated
 from qa_pipeline.documents.reading import read_document
 from qa_pipeline.documents.table_rows import CELL, with_rows
 from tests.data.made import write_document

@@ -19,7 +19,7 @@ import pyarrow.parquet as parquet
 from qa_pipeline.arguments.config_files import read_config_file
 from qa_pipeline.ask.question_lists import read_questions
 from qa_pipeline.data import load_examples
-from qa_pipeline.data.mapping_spec import read_mapping
+from qa_pipeline.data.mapping.field_mapping import read_mapping
 from qa_pipeline.documents.formats import read_markdown
 from qa_pipeline.errors import QAError
 from qa_pipeline.generation.arguments import parse_generation_arguments

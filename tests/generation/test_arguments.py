@@ -9,7 +9,7 @@ import pytest
 from qa_pipeline.cli.main import main
 from qa_pipeline.errors import ConfigError, DataError
 from qa_pipeline.generation.arguments import parse_generation_arguments
-from qa_pipeline.generation.questions.cloze.options import ClozeOptions
+from qa_pipeline.generation.questions.cloze import ClozeGenerator
 from qa_pipeline.generation.types import MOST_UNANSWERABLE
 from tests.generation.fakes import document
 
@@ -43,8 +43,8 @@ def test_settings_of_language_models_are_refused_without_one(tmp_path):
 
 
 def test_settings_of_cloze_are_refused_with_a_language_model():
-    text = faults("--backend=openai", "--model=m", '--cloze_ingredients={"noise": false}')
-    assert "--cloze_ingredients: is for backend: cloze" in text
+    text = faults("--backend=openai", "--model=m", "--cloze_plugins=none")
+    assert "--cloze_plugins: is for backend: cloze" in text
 
 
 def test_further_fields_that_are_set_elsewhere_are_refused_all_at_once():
@@ -64,7 +64,7 @@ def test_unanswerable_rows_have_one_bound_that_the_help_names(capsys):
     assert "expected a share from 0 to 0.9, found 1.5" in faults("--unanswerable_fraction=1.5")
     assert "expected a share from 0 to 0.9, found 1" in faults("--unanswerable_fraction=1")
     parse_generation_arguments([*NEEDED, f"--unanswerable_fraction={MOST_UNANSWERABLE}"])
-    ClozeOptions(unanswerable_fraction=MOST_UNANSWERABLE)
+    ClozeGenerator(unanswerable_fraction=MOST_UNANSWERABLE)
     assert main(["generate", "--help"]) == 0
     printed = " ".join(capsys.readouterr().out.split())
     assert "from 0 to 0.9" in printed
@@ -103,21 +103,45 @@ def test_a_document_in_the_place_of_the_configuration_is_told_from_one(tmp_path,
         parse_generation_arguments([str(tmp_path), "--output_dir", "q"])
 
 
-def test_ingredients_of_cloze_are_true_or_false(tmp_path):
-    with pytest.raises(ConfigError) as error:
-        ClozeOptions(noise="no", other_sentence="maybe", frames=1, style="loud")  # type: ignore[arg-type]
-    text = str(error.value)
-    assert "4 problems" in text and "noise must be true or false; found 'no'" in text
+def test_plugins_of_cloze_are_named_or_switched_off(tmp_path):
+    assert parse_generation_arguments(NEEDED).generation.cloze_plugins == ["services"]
+    given = {"none": ["none"], "services,m:C": ["services", "m:C"]}
+    for text, names in given.items():
+        assert parse_generation_arguments([*NEEDED, "--cloze_plugins", text]).generation.cloze_plugins == names
+    text = faults("--cloze_plugins=service,none")
+    assert '--cloze_plugins: unknown plug-in "service"; known: services, none, or MODULE:CLASS' in text
+    assert '"none" stands beside other plug-ins' in text
     docs = tmp_path / "a.txt"
     docs.write_text(document(1))
-    words = ["generate", f"--documents={docs}", f"--output_dir={tmp_path / 'out'}"]
-    with pytest.raises(ConfigError, match="other_sentence must be true or false; found 'maybe'"):
-        main([*words, '--cloze_ingredients={"other_sentence": "maybe"}'])
-    with pytest.raises(ConfigError) as error:
-        main([*words, '--cloze_ingredients={"foo": 1, "language": "de"}'])
-    assert 'unknown ingredient "foo"; known: other_sentence, noise, frames, style\n' in str(error.value)
-    assert "language is a setting of its own" in str(error.value)
-    assert main([*words, '--cloze_ingredients={"other_sentence": false}']) == 0
+    with pytest.raises(ConfigError, match='"no_module:Recipes": expected a class of a module that Python finds'):
+        main(["generate", f"--documents={docs}", f"--output_dir={tmp_path / 'o'}", "--cloze_plugins=no_module:Recipes"])
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (['--cloze_ingredients={"noise": true}'], "cloze_ingredients: no longer exists; noise is gone: dropping,"),
+        (
+            ['--cloze_ingredients={"other_sentence": true, "style": "service"}'],
+            "other_sentence is gone: .* gained nothing; style is gone: .* decided passage by passage; .*experiments.md",
+        ),
+        (['--cloze_ingredients={"foo": 1}'], "foo is no ingredient that there ever was"),
+        (["--self_training_rounds=1"], "self_training_rounds: is gone: .*told from chance; see .* docs/experiments.md"),
+    ],
+)
+def test_a_setting_that_is_gone_is_refused_with_the_reason(tmp_path, words, message):
+    with pytest.raises(ConfigError, match=message):
+        parse_generation_arguments([*NEEDED, *words])
+
+
+def test_a_setting_that_is_gone_and_asked_for_what_is_now_always_so_is_read(tmp_path):
+    config = tmp_path / "c.yaml"
+    config.write_text(
+        "cloze_ingredients: {noise: false, other_sentence: false}\nself_training_rounds: 0\nself_training_model: m\n"
+    )
+    assert parse_generation_arguments([str(config), *NEEDED]).generation.cloze_plugins == ["services"]
+    config.write_text("cloze_ingredients: {frames: false}\n")
+    assert parse_generation_arguments([str(config), *NEEDED]).generation.cloze_plugins == ["none"]
 
 
 def test_the_help_of_merge_shows_no_docstring(capsys):

@@ -73,15 +73,14 @@ def test_an_unknown_type_is_refused_in_a_specification_as_on_the_command_line(tm
 
 
 def test_settings_for_documents_are_refused_where_there_are_none():
-    given = {"cloze_ingredients": '{"noise": false}', "min_passage_words": "20", "max_passage_words": "50",
-             "self_training_rounds": "1", "self_training_model": "m"}  # fmt: skip
+    given = {"cloze_plugins": "none", "min_passage_words": "20", "max_passage_words": "50"}
     words = [f"--{name}={value}" for name, value in given.items()]
     with pytest.raises(ConfigError) as error:
         parse_generation_arguments([PROMPT, "--output_dir=x", *words])
     for name in given:
         assert f"--{name}: has no effect with a prompt alone and no language model; give documents" in str(error.value)
     parse_generation_arguments([PROMPT, "--output_dir=x", "--documents=d", *words])
-    parse_generation_arguments([PROMPT, "--output_dir=x", "--max_passage_words=400", "--cloze_ingredients={}"])
+    parse_generation_arguments([PROMPT, "--output_dir=x", "--max_passage_words=400", "--cloze_plugins=services"])
 
 
 @pytest.mark.parametrize("share", [0, 0.3])

@@ -13,6 +13,7 @@ from qa_pipeline.cli.main import main
 from qa_pipeline.data import load_examples, validate
 from qa_pipeline.errors import ConfigError, DataError
 from qa_pipeline.generation.arguments import parse_generation_arguments
+from qa_pipeline.generation.engines import raise_questions
 from qa_pipeline.generation.questions.llm.prompts import get_prompt
 from tests.generation.fakes import document
 
@@ -246,3 +247,31 @@ def test_a_served_model_is_asked_once_and_what_it_paraphrases_is_refused(tmp_pat
         assert row["metadata"]["model"] == "m" and row["metadata"]["prompt_version"] == get_prompt(1).version
     for path in (tmp_path / "out").rglob("*"):
         assert path.is_dir() or b"sk-very-secret" not in path.read_bytes()
+
+
+def test_more_rows_than_the_passages_give_raise_the_questions_about_each(tmp_path, caplog):
+    source, out = tmp_path / "town.txt", tmp_path / "out"
+    source.write_text("\n\n".join(document(number) for number in range(6)))
+    words = ["generate", f"--documents={source}", "--max_passage_words=40", f"--output_dir={out}"]
+    assert main([*words, "--questions_per_context=2"]) == 0
+    report = json.loads((out / "dataset_report.json").read_text())
+    passages = int(report["facts"]["passages"])
+    before, wanted = report["rows"], 5 * passages
+    assert before <= 2 * passages and not any("raised" in note for note in report.get("notes", ()))
+    assert main([*words, "--questions_per_context=2", f"--num_examples={wanted}", "--overwrite_output_dir"]) == 0
+    report = json.loads((out / "dataset_report.json").read_text())
+    assert report["settings"]["questions_per_context"] == 7 and before < report["rows"] <= wanted
+    note = f"questions_per_context raised from 2 to 7: num_examples asks for {wanted} rows, and there are {passages} "
+    assert note in caplog.text and any(note in text for text in report["notes"])
+
+
+@pytest.mark.parametrize(
+    ("asked", "subset", "wanted", "expected"),
+    [(5, None, 50, 5), (5, None, 51, 7), (5, 5, 50, 13), (5, None, 5000, 16), (20, None, 5000, 20), (5, None, None, 5)],
+)
+def test_questions_are_raised_as_far_as_needed_and_to_sixteen_at_most(asked, subset, wanted, expected):
+    words = ["--documents=x", "--output_dir=y", f"--questions_per_context={asked}"]
+    words += [f"--{name}={value}" for name, value in (("subset", subset), ("num_examples", wanted)) if value]
+    settings = parse_generation_arguments(words)
+    assert (raise_questions(settings, 10) is None) == (asked == expected)
+    assert settings.generation.questions_per_context == expected

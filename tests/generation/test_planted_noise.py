@@ -13,7 +13,7 @@ from qa_pipeline.generation.filters import ReaderAnswer, round_trip
 from qa_pipeline.generation.quotes import place
 from qa_pipeline.generation.rows import Row
 from qa_pipeline.generation.types import Draft
-from qa_pipeline.text.words import STOPWORDS, stretch_around
+from qa_pipeline.text.words import STOPWORDS, sentence_around
 from tests.generation.fakes import FakeGenerator, document, passages
 
 
@@ -120,7 +120,7 @@ def test_planted_repeats_across_splits_go_and_generic_questions_stay(capsys):
         origins.add(row.key)
         question = disturbed(row.question, rng)
         text = row.passage.text
-        sentence = stretch_around(text, row.start, row.start + len(row.answer))
+        sentence = text[slice(*sentence_around(text, row.start, row.start + len(row.answer), lines=True))]
         kind = rng.randrange(3)
         if kind == 0:  # nearly the same context
             planted.append(across(row, text.replace("The ", "A ", 1) + " That is all.", question))

@@ -16,6 +16,7 @@ from qa_pipeline.errors import BackendError
 from qa_pipeline.generation.backends.reply_size import ACCEPTED, cap_reply
 from qa_pipeline.generation.redaction import secrets_in, without_what_looks_like_keys
 from qa_pipeline.text.folding import whole_characters
+from qa_pipeline.wording import short
 
 _LONGEST_DETAIL = 300  # characters
 
@@ -121,7 +122,7 @@ def clean(text: str, keys: Sequence[str]) -> str:
     """One short line without keys, and without characters that a terminal obeys."""
     text = without_what_looks_like_keys(text, keys)
     text = " ".join("".join(c if c.isprintable() else " " for c in whole_characters(text)).split())
-    return text if len(text) <= _LONGEST_DETAIL else text[: _LONGEST_DETAIL - 3] + "..."
+    return short(text, _LONGEST_DETAIL)
 
 
 def named(error: BaseException, keys: Sequence[str]) -> str:

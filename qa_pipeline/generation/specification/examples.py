@@ -8,7 +8,7 @@ from typing import Any
 
 from qa_pipeline.data import Example
 from qa_pipeline.data.alignment import Aligned, align_answer
-from qa_pipeline.data.loose import LooseAnswer
+from qa_pipeline.data.example import LooseAnswer
 from qa_pipeline.documents.passage import passage_id
 from qa_pipeline.generation.specification.rules import LABEL
 

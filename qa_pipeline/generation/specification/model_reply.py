@@ -13,6 +13,7 @@ from qa_pipeline.generation.specification.rules import language_code
 from qa_pipeline.text.folding import whole_characters
 from qa_pipeline.text.languages import COMMON_WORDS
 from qa_pipeline.text.words import STOPWORDS
+from qa_pipeline.wording import short
 
 LONGEST_DOMAIN = 200
 MOST_TYPES = 20
@@ -97,6 +98,5 @@ _CHECKS: dict[str, Callable[[Any, list[str]], Any]] = {
 
 
 def _drop(what: str, value: Any, notes: list[str]) -> None:
-    text = whole_characters(str(value))
-    shown = text if len(text) <= 60 else f"{text[:57]}..."
-    notes.append(f'dropped of what the model read in the prompt: {what}, found "{shown}"')
+    found = short(whole_characters(str(value)), 60)
+    notes.append(f'dropped of what the model read in the prompt: {what}, found "{found}"')

@@ -86,7 +86,7 @@ class Specification:
     def to_yaml(self) -> str:
         """The specification as a commented YAML file."""
         content = asdict(self)
-        content["examples"] = [_short(example) for example in self.examples]
+        content["examples"] = [_as_written(example) for example in self.examples]
         return _HEADER + yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=110)
 
     def save(self, path: str | Path) -> Path:
@@ -232,7 +232,7 @@ def _number_problems(values: Mapping[str, Any]) -> list[str]:
     return problems
 
 
-def _short(example: Example) -> dict[str, Any]:
+def _as_written(example: Example) -> dict[str, Any]:
     texts = example["answers"]["text"]
     return {"context": example["context"], "question": example["question"], "answer": texts[0] if texts else None}
 

@@ -50,7 +50,8 @@ NOT_ADVERBS = word_set(
 )
 """Words in -ly that are verbs, nouns or adjectives."""
 CLOSED = DETERMINERS | PRONOUNS | PREPOSITIONS | CONJUNCTIONS | AUXILIARIES | ADVERBS
-STOPWORDS = CLOSED | word_set("s t etc i.e e.g how why")
+WITHOUT_CONTENT = CLOSED | word_set("s t etc i.e e.g how why")
+"""Words that say nothing of what a sentence is about: all adverbs among them, which the stop words of `text` are not."""
 # Adjectives and nouns that say nothing by themselves: no answer ends on them and no question rests on them.
 ADJECTIVES = word_set(
     "big broken busy cheap clean clear closed cold cool correct dark dead deep dry early empty expensive fast fine flat free full good "

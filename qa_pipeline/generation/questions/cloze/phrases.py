@@ -1,8 +1,12 @@
-"""Answers of lower-case text: noun phrases, and clauses that a cue opens ("in order to ...", "by ...ing", "if ...")."""
+"""Answers of lower-case text: noun phrases, clauses that a cue opens, and the second halves of statements.
+
+A cue is "in order to ...", "by ...ing", "if ..."; a statement of two halves is "To open it, press the button".
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 from qa_pipeline.generation.questions.cloze import lexicon
 from qa_pipeline.generation.questions.cloze.sentences import Sentence
@@ -65,8 +69,8 @@ def phrase_spans(sentence: Sentence) -> Iterator[Span]:
             continue  # "room 12"
         if end - first == 1 and _says_little(words, first):
             continue
-        told = first and words[first - 1].lower in ("and", "or", ",") and lexicon.is_base(words[first].lower)
-        if told and end - first == 2:
+        is_order = first and words[first - 1].lower in ("and", "or", ",") and lexicon.is_base(words[first].lower)
+        if is_order and end - first == 2:
             continue  # "or contact support"
         rate = first > 1 and words[first - 1].lower in ("a", "an", "each", "every") and words[first].lower in _SPANS
         if rate and end - first == 1:
@@ -218,3 +222,38 @@ def _statement_follows(words: Sequence[Word], i: int) -> bool:
     return rest[0].lower in ("which", "who", "but", "we", "you", "they", "it", "i", "please") or (
         len(rest) > 1 and rest[0].lower in ("and", "or") and rest[1].lower in ("we", "you", "they", "it", "that")
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Half:
+    """The second half of "To do X, do Y" or "If X, then Y"; it answers a question made of the first.
+
+    Attributes:
+        span: the second half.
+        name: "instruction" or "consequence".
+        topic: the first half without its first word, as written.
+    """
+
+    span: Span
+    name: str
+    topic: str
+
+
+def second_halves(text: str, sentence: Sentence) -> Iterator[Half]:
+    """The second half of a sentence that begins with "to", "if" or "when" and has two halves.
+
+    Args:
+        text: the passage.
+        sentence: one of its sentences.
+    """
+    words = sentence.words
+    opener = words[0].lower
+    if opener not in ("to", "if", "when"):
+        return
+    comma = next((i for i, word in enumerate(words) if word.text == "," and i > 2), None)
+    if comma is None or comma > 20 or len(words) - comma < 5:
+        return
+    end = len(words) - (words[-1].kind == "punct")
+    name, kind = ("instruction", "manner") if opener == "to" else ("consequence", "predicate")
+    span = Span(words[comma + 1].start, words[end - 1].end, kind)
+    yield Half(span, name, text[words[1].start : words[comma - 1].end])

@@ -1,4 +1,4 @@
-"""Turns an answer and its clause into a question: a wh-word by answer type, the clause in question order, noise.
+"""Turns an answer and its clause into a question: a wh-word by answer type, the clause in question order.
 
 The forms, from good English to none: the answer was the subject ("Who built the tower?"), the reader is told to do
 something ("What should you click?"), an auxiliary or a form of "do" is moved ("When did she build the tower?"), or the
@@ -14,16 +14,12 @@ import numpy as np
 
 from qa_pipeline.generation.questions.cloze import lexicon
 from qa_pipeline.generation.questions.cloze.clauses import Clause
-from qa_pipeline.generation.questions.cloze.noise import NO_NOISE, Noise, add_noise
-from qa_pipeline.generation.questions.cloze.paring import is_half
 from qa_pipeline.generation.questions.cloze.spans import AMOUNTS, NAMED, THINGS
-from qa_pipeline.generation.questions.cloze.wh_words import wh_and_rest
+from qa_pipeline.generation.questions.cloze.wh_words import is_half, wh_and_rest
 from qa_pipeline.generation.questions.cloze.words import Word, base_form, is_content, join
 
 MOST_WORDS = 24
 """Longest question, in words of the clause that are kept."""
-LEAST_CONTENT = 3
-"""Words of content that are left of a question that is made shorter."""
 
 _LOOSE_ENDS = lexicon.word_set("and or but the a an which that who as between both")
 _SUBORDINATE = lexicon.word_set("which who whose when if where while because although though unless until whether once")
@@ -41,22 +37,17 @@ def general_question(
     clause: Clause,
     kind: str,
     rng: np.random.Generator,
-    noise: Noise = NO_NOISE,
     reword: Callable[[list[str]], list[str]] | None = None,
-    length: int | None = None,
-    told: bool = True,
+    spoken: bool = True,
 ) -> tuple[str, str]:
     """A question that the answer of the clause answers.
 
     Args:
         clause: words before the answer, of the answer and after it.
         kind: the answer's type.
-        rng: chooses among templates and makes the noise.
-        noise: what is done to the words of the clause; the wh-word always stays.
+        rng: chooses among templates.
         reword: changes the words of the clause, e.g. from "we" to "the company".
-        length: words that the question should have at most; phrases at its end are left out for that, as far as enough
-            is left to ask with. None leaves nothing out.
-        told: whether the text speaks to its reader, so that a sentence that begins with a verb tells what to do.
+        spoken: whether the text speaks to its reader, so that a sentence that begins with a verb tells what to do.
 
     Returns:
         The question and the name of its form: "subject", "imperative", "named", "inverted", "in_place" or "apposition".
@@ -66,9 +57,7 @@ def general_question(
     if kind in _PAIRED and is_half(clause.before, clause.after):
         return "", "in_place"
     wh, before, after = wh_and_rest(clause, kind, rng)
-    if length is not None:
-        after = _abridged(before, after, length - len(wh.split()) - len(before))
-    form, tokens = _order(before, after, kind, wh, clause.opens and (told or _is_order(clause.before)), rng)
+    form, tokens = _order(before, after, kind, wh, clause.opens and (spoken or _is_order(clause.before)), rng)
     if form == "named" or (form != "subject" and wh.endswith("the person who")):
         short = "which" if form == "named" else "who"
         wh, tokens = short, [short if token == wh else token for token in tokens]
@@ -80,31 +69,14 @@ def general_question(
     left, right = tokens[:position], tokens[position + 1 :]
     if len(left) + len(right) > MOST_WORDS:
         left, right = left[-MOST_WORDS // 2 :], right[: MOST_WORDS - min(len(left), MOST_WORDS // 2)]
-    left, right = add_noise(left, rng, noise), add_noise(right, rng, noise)
     while right and (right[-1] in _LOOSE_ENDS or not right[-1][0].isalnum()):
         right.pop()
     text = _PARTS.sub(r"\1", join([*left, wh, *right])).strip(" ,;:-–—.()")
     return (text[:1].upper() + text[1:] + "?", form) if text else ("", form)
 
 
-def _abridged(before: list[Word], after: list[Word], room: int) -> list[Word]:
-    """`after` up to the last phrase that still has room; a verb and LEAST_CONTENT words of content are left."""
-    content = sum(is_content(word) for word in before)
-    verb = any(word.kind in ("aux", "verb") for word in before)
-    best = len(after)
-    for i in range(len(after) - 1, -1, -1):
-        cut = after[i].kind in ("prep", "conj", "punct") or after[i].lower in ("which", "who", "that", "where", "when")
-        kept = after[:i]
-        enough = content + sum(is_content(word) for word in kept) >= LEAST_CONTENT
-        if cut and enough and (verb or any(word.kind in ("aux", "verb") for word in kept)):
-            best = i
-            if i <= room:
-                break
-    return after[:best] if len(after) > room else after
-
-
 def _order(
-    before: list[Word], after: list[Word], kind: str, wh: str, told: bool, rng: np.random.Generator
+    before: list[Word], after: list[Word], kind: str, wh: str, spoken: bool, rng: np.random.Generator
 ) -> tuple[str, list[str]]:
     moved: list[Word] = []
     # "In 1910, she built", "If it rains, take": what stands in front of the subject goes behind.
@@ -117,7 +89,7 @@ def _order(
     tail = [_text(word) for word in moved]
     bare = not any(is_content(word) or word.kind in ("aux", "verb") for word in before)
     if bare and kind in _OF_WHOLE and after:  # "If it rains, take ...": the answer stood in front of the clause
-        order, statement = _imperative(after) if told else None, _invert(after)
+        order, statement = _imperative(after) if spoken else None, _invert(after)
         if order is not None:
             return "imperative", [wh, "should", "you", *order]
         if statement is not None:
@@ -132,13 +104,13 @@ def _order(
         if rest and kind == "subject" and after[0].kind == "verb" and lexicon.is_base(rest[0]):
             rest[0] = lexicon.s_form(rest[0])  # "Who needs" of "lockers need"
         return "subject", [wh, *rest, *tail]
-    order = _imperative(_last_predicate(before)) if told else None
+    order = _imperative(_last_predicate(before)) if spoken else None
     if order is not None:
         return "imperative", [wh, "should", "you", *order, *rest, *tail]
     if (
         after and after[0].text == "," and before[0].kind == "prep"
     ):  # "To return a [device], customers need the receipt"
-        order, statement = _imperative(after[1:]) if told else None, _invert(after[1:])
+        order, statement = _imperative(after[1:]) if spoken else None, _invert(after[1:])
         if order is not None:
             return "imperative", [wh, "should", "you", *order, *texts]
         return ("inverted", [wh, *statement, *texts]) if statement is not None else ("in_place", [*texts, wh, *rest])

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+
+from qa_pipeline.errors import ConfigError
 
 GROUPS: dict[str, tuple[str, ...]] = {
     "date": ("date", "year", "time", "century"),
@@ -41,3 +44,27 @@ class Span:
     def wh(self) -> str:
         """The kind of question it answers; questions of a passage are balanced over these."""
         return WH.get(self.kind, "what")
+
+
+def resolve_types(answer_types: Iterable[str] | None) -> frozenset[str]:
+    """The single types that groups and types stand for; None stands for all.
+
+    Raises:
+        ConfigError: an unknown name, with the ones that exist.
+    """
+    if answer_types is None:
+        return frozenset(TYPES)
+    kinds: set[str] = set()
+    unknown = []
+    for name in answer_types:
+        if name in GROUPS:
+            kinds.update(GROUPS[name])
+        elif name in TYPES:
+            kinds.add(name)
+        else:
+            unknown.append(name)
+    if unknown or not kinds:
+        found = ", ".join(repr(name) for name in unknown) or "none"
+        known = f"groups {', '.join(GROUPS)} and types {', '.join(TYPES)}"
+        raise ConfigError("answer_types", f"expected names out of {known}; found {found}")
+    return frozenset(kinds)

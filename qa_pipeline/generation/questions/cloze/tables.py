@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from qa_pipeline.generation.questions.cloze import lexicon
-from qa_pipeline.generation.questions.cloze.markup import Line
-from qa_pipeline.generation.questions.cloze.patterns import pattern_spans
+from qa_pipeline.generation.questions.cloze.answers import pattern_spans
+from qa_pipeline.generation.questions.cloze.sentences import Line
 from qa_pipeline.generation.questions.cloze.spans import Span
 
 MOST_HEADER_WORDS, MOST_SUBJECT_WORDS, MOST_VALUE_WORDS = 4, 8, 15

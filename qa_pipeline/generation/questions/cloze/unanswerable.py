@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from qa_pipeline.generation.questions.cloze import lexicon
 from qa_pipeline.generation.questions.cloze.answers import Answer, find_answers
-from qa_pipeline.generation.questions.cloze.collection import Collection
+from qa_pipeline.generation.questions.cloze.passages import GENERATOR, Collection, ReadPassage
 from qa_pipeline.generation.questions.cloze.spans import AMOUNTS
 from qa_pipeline.generation.questions.cloze.words import content_set, cut, normalized
 from qa_pipeline.generation.types import Draft
@@ -32,58 +33,73 @@ _BOUND_BEHIND = re.compile(
 GREATEST_RATIO = 10
 """Between a number and the one put in its place."""
 
-Asked = Callable[[int], Sequence[Draft]]
-"""Passage number -> its answerable drafts."""
 
+@dataclass(frozen=True)
+class Case:
+    """What near misses of a passage are made of.
 
-def near_miss(
-    collection: Collection, number: int, drafts: Sequence[Draft], asked: Asked, rng: np.random.Generator
-) -> Draft | None:
-    """One unanswerable question about a passage, or None where no way of making one works.
-
-    Args:
+    Attributes:
         collection: all passages.
         number: the passage.
         drafts: its answerable questions.
-        asked: gives those of other passages.
+        asked: gives those of another passage, by its number.
+        topics: first parts of templates whose questions the passage answers, whichever passage they were made for.
+    """
+
+    collection: Collection
+    number: int
+    drafts: Sequence[Draft]
+    asked: Callable[[int], Sequence[Draft]]
+    topics: frozenset[str] = frozenset()
+
+    @property
+    def passage(self) -> ReadPassage:
+        """The passage."""
+        return self.collection.passages[self.number]
+
+
+Made = tuple[str, dict[str, Any]]
+"""A question and its details."""
+
+
+def near_miss(case: Case, rng: np.random.Generator) -> Draft | None:
+    """One unanswerable question about a passage, or None where no way of making one works.
+
+    Args:
+        case: the passage and what is around it.
         rng: chooses the way; the others are tried after it, random passages last.
     """
     first = METHODS[int(rng.choice(len(METHODS), p=WEIGHTS))]
     for method in (first, *(m for m in METHODS[:-1] if m != first)):
-        made = _MAKERS[method](collection, number, drafts, asked, rng)
+        made = _MAKERS[method](case, rng)
         if made is not None:
             question, details = made
-            passage = collection.passages[number]
             details = {"answer_type": "none", "unanswerable": method, **details}
-            return Draft(passage, question, None, None, None, "cloze", details)
+            return Draft(case.passage.source, question, None, None, None, GENERATOR, details)
     return None
 
 
-def _swapped(
-    collection: Collection, number: int, drafts: Sequence[Draft], asked: Asked, rng: np.random.Generator
-) -> tuple[str, dict[str, Any]] | None:
+def _swapped(case: Case, rng: np.random.Generator) -> Made | None:
     """A name or number of the question replaced by one of the same type that the passage does not hold."""
-    text = collection.plain[number]
-    own = find_answers(text, collection.sentences[number], collection.lower_counts, _SWAPPED_KINDS)
-    for i in rng.permutation(len(drafts)):
-        question = drafts[i].question
+    own = _swappable(case.passage)
+    for i in rng.permutation(len(case.drafts)):
+        question = case.drafts[i].question
         inside = [answer for answer in own if _holds(question, answer.text) and not _is_bound(question, answer)]
         for j in rng.permutation(len(inside)):
             for _ in range(5):
-                other = int(rng.integers(len(collection.passages)))
-                theirs = find_answers(
-                    collection.plain[other],
-                    collection.sentences[other],
-                    collection.lower_counts,
-                    _SWAPPED_KINDS,
-                )
-                fitting = [a.text for a in theirs if _fits(inside[j], a) and not _holds(text, a.text)]
+                other = case.collection.passages[int(rng.integers(len(case.collection.passages)))]
+                fitting = [a.text for a in _swappable(other) if _fits(inside[j], a)]
+                fitting = [value for value in fitting if not _holds(case.passage.text, value)]
                 if fitting:
                     new = fitting[int(rng.integers(len(fitting)))]
                     pattern = rf"(?<!\w){re.escape(inside[j].text)}(?!\w)"
                     question = re.sub(pattern, lambda _: new, question, count=1)  # noqa: B023
                     return question[:1].upper() + question[1:], {"swapped": [inside[j].text, new]}
     return None
+
+
+def _swappable(passage: ReadPassage) -> list[Answer]:
+    return find_answers(passage.text, passage.sentences, passage.lower_counts, _SWAPPED_KINDS)
 
 
 def _is_bound(question: str, answer: Answer) -> bool:
@@ -121,16 +137,15 @@ def _split(value: str) -> tuple[float | None, str]:
     return float(digits.group().replace(",", "")), rest.strip(" -").lower()
 
 
-def _antonym(
-    collection: Collection, number: int, drafts: Sequence[Draft], asked: Asked, rng: np.random.Generator
-) -> tuple[str, dict[str, Any]] | None:
+def _antonym(case: Case, rng: np.random.Generator) -> Made | None:
     """A word of the question replaced by its opposite, where the passage does not use that too.
 
     What is allowed answers whether it is forbidden, so that questions for yes or no stay as they are.
     """
-    present = set(normalized(collection.passages[number].text).split())
-    for i in rng.permutation(len(drafts)):
-        words = drafts[i].question.split(" ")
+    present = set(normalized(case.passage.source.text).split())
+    for i in rng.permutation(len(case.drafts)):
+        asked = case.drafts[i].question
+        words = asked.split(" ")
         if words[0].lower() in lexicon.AUXILIARIES:
             continue
         for position, word in enumerate(words):
@@ -138,7 +153,7 @@ def _antonym(
             limit = words[position - 1].lower() == "at" or words[position + 1 : position + 2] == ["than"]
             if opposite is not None and opposite not in present and position > 0 and not limit:
                 after_auxiliary = words[position - 1].lower() in lexicon.AUXILIARIES  # "does support end"
-                if word.lower() in lexicon.NOUN_VERBS and (after_auxiliary or not _is_verb(drafts[i].question, word)):
+                if word.lower() in lexicon.NOUN_VERBS and (after_auxiliary or not _is_verb(asked, word)):
                     continue
                 question = " ".join([*words[:position], opposite, *words[position + 1 :]])
                 return question, {"swapped": [word, opposite]}
@@ -149,34 +164,26 @@ def _is_verb(question: str, word: str) -> bool:
     return any(found.text == word and found.kind == "verb" for found in cut(question))
 
 
-def _neighbour(
-    collection: Collection, number: int, drafts: Sequence[Draft], asked: Asked, rng: np.random.Generator
-) -> tuple[str, dict[str, Any]] | None:
+def _neighbour(case: Case, rng: np.random.Generator) -> Made | None:
     """A question about a similar passage, whose answer this one does not hold."""
-    near = collection.index.neighbours(number, content_set(collection.passages[number].text))
-    return _borrowed(collection, number, near, asked, rng)
+    near = case.collection.index.neighbours(case.number, content_set(case.passage.source.text))
+    return _borrowed(case, near, rng)
 
 
-def _random(
-    collection: Collection, number: int, drafts: Sequence[Draft], asked: Asked, rng: np.random.Generator
-) -> tuple[str, dict[str, Any]] | None:
+def _random(case: Case, rng: np.random.Generator) -> Made | None:
     """A question about any passage."""
-    others = [int(i) for i in rng.permutation(len(collection.passages))[:5] if i != number]
-    return _borrowed(collection, number, others, asked, rng)
+    others = [int(i) for i in rng.permutation(len(case.collection.passages))[:5] if i != case.number]
+    return _borrowed(case, others, rng)
 
 
-def _borrowed(
-    collection: Collection, number: int, others: Sequence[int], asked: Asked, rng: np.random.Generator
-) -> tuple[str, dict[str, Any]] | None:
-    text = collection.passages[number].text
-    frames = {framed.frame for _, framed in collection.framed(number)}
+def _borrowed(case: Case, others: Sequence[int], rng: np.random.Generator) -> Made | None:
+    text = case.passage.source.text
     for other in others:
-        theirs = asked(other)
+        theirs = case.asked(other)
         for i in rng.permutation(len(theirs)):
             draft = theirs[i]
-            frame = str(draft.details.get("template", "")).split("/")[0]
-            # The questions of a frame fit every passage that states something of its kind.
-            if draft.answer is not None and frame not in frames and not _holds(text, draft.answer):
+            topic = str(draft.details.get("template", "")).split("/")[0]
+            if draft.answer is not None and topic not in case.topics and not _holds(text, draft.answer):
                 return draft.question, {"from_passage": draft.passage.id}
     return None
 

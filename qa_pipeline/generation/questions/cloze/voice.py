@@ -1,7 +1,8 @@
-"""Whose words a question about a service uses: the text says "we" and "you", its reader says "they" and "I"."""
+"""Whose words a question uses: the text says "we" and "you", its reader says "they" and "I"."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -19,7 +20,7 @@ class Voice:
         org: the side that wrote the text, as a subject: "you", "they", "the company".
         org_object: the same as an object.
         their: what belongs to it.
-        do, have, are: verb forms that go with `org`.
+        do: the form of the verb that goes with `org`.
         my, me, i: the reader's side.
     """
 
@@ -63,7 +64,7 @@ class Voice:
                 result.append(table.get(lower, token))
         return result
 
-    def reworded(self, text: str) -> str:
+    def reword_text(self, text: str) -> str:
         """`reword` for running text."""
         return join(self.reword([word.text for word in cut(text)]))
 
@@ -82,6 +83,17 @@ def _object_place(before: str, follows: str) -> bool:
     return verb or before in _BEFORE_OBJECT or follows in _BEHIND_OBJECT
 
 
+def one_of_each(wording: str, rng: np.random.Generator) -> str:
+    """The wording with one of the choices in each pair of angle brackets: "How <do|can> {i} pay?"."""
+    return _CHOICES.sub(lambda match: one_of(match.group(1).split("|"), rng), wording)
+
+
+def one_of(options: Sequence[str], rng: np.random.Generator) -> str:
+    """One of the options."""
+    return options[int(rng.integers(len(options)))]
+
+
+_CHOICES = re.compile(r"<([^<>]*)>")
 _BEFORE_OBJECT = lexicon.word_set("to with for from about by of on contact")
 _BEHIND_OBJECT = lexicon.word_set("with to of about and or in on for from by as at")
 _ORGANIZATIONS = ("the company", "the website", "the site", "the service", "the provider")
@@ -101,7 +113,7 @@ def choose_voice(rng: np.random.Generator, service: bool = True) -> Voice:
         return Voice("you", "you", "your", "do", "my", "me", "I")
     if roll < 0.65:
         return Voice("they", "them", "their", "do", "my", "me", "I")
-    organization = _ORGANIZATIONS[int(rng.integers(len(_ORGANIZATIONS)))]
+    organization = one_of(_ORGANIZATIONS, rng)
     if roll < 0.85:
         return Voice(organization, organization, "its", "does", "my", "me", "I")
     return Voice(organization, organization, "its", "does", "the user's", "users", "users")

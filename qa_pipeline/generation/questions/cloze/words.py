@@ -153,7 +153,9 @@ def _verb_kind(lower: str, before: str, words: list[Word]) -> str | None:
 
 def is_content(word: Word) -> bool:
     """Whether a word carries meaning of its own."""
-    return word.kind not in ("punct", "det", "pron", "prep", "conj", "aux") and word.lower not in lexicon.STOPWORDS
+    return (
+        word.kind not in ("punct", "det", "pron", "prep", "conj", "aux") and word.lower not in lexicon.WITHOUT_CONTENT
+    )
 
 
 def content_set(text: str) -> set[str]:

@@ -7,11 +7,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from qa_pipeline.errors import ConfigError
-from qa_pipeline.generation.questions.cloze.answers import find_answers, resolve_types
-from qa_pipeline.generation.questions.cloze.other_sentence import lower_counts
-from qa_pipeline.generation.questions.cloze.patterns import unit_question
+from qa_pipeline.generation.questions.cloze.answers import find_answers, unit_question
+from qa_pipeline.generation.questions.cloze.passages import lower_counts
 from qa_pipeline.generation.questions.cloze.sentences import is_spoken, sentences_of
-from qa_pipeline.generation.questions.cloze.spans import GROUPS, TYPES
+from qa_pipeline.generation.questions.cloze.spans import GROUPS, TYPES, resolve_types
 from tests.generation.questions.cloze.conftest import EIFFEL, MANUAL, POLICY, TOWER
 
 

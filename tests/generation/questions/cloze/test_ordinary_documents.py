@@ -9,8 +9,8 @@ import pytest
 from qa_pipeline.documents.passage import Passage, passage_id
 from qa_pipeline.generation.questions.cloze import ClozeGenerator, Collection
 from qa_pipeline.generation.questions.cloze.asking import Candidate, is_balanced, question_fault
-from qa_pipeline.generation.questions.cloze.options import ClozeOptions
-from qa_pipeline.generation.questions.cloze.spans import Span
+from qa_pipeline.generation.questions.cloze.services import Services
+from qa_pipeline.generation.questions.cloze.spans import TYPES, Span
 from qa_pipeline.generation.types import Draft, Rejected
 from tests.generation.questions.cloze.conftest import MANUAL, POLICY, passage
 
@@ -26,13 +26,13 @@ LEAFLET = (
 )
 
 
-def leaflet(**metadata) -> Passage:
-    return Passage(passage_id("leaflet", LEAFLET), "leaflet", LEAFLET, "", metadata)
+def leaflet() -> Passage:
+    return Passage(passage_id("leaflet", LEAFLET), "leaflet", LEAFLET)
 
 
-def made(seed: int, **metadata) -> list[Draft]:
+def made(seed: int) -> list[Draft]:
     generator = ClozeGenerator(seed=seed, questions_per_context=25)
-    return [draft for draft in generator.drafts([leaflet(**metadata)]) if isinstance(draft, Draft)]
+    return [draft for draft in generator.drafts([leaflet()]) if isinstance(draft, Draft)]
 
 
 @pytest.fixture(scope="module")
@@ -71,23 +71,16 @@ def test_a_leaflet_is_not_asked_as_a_policy_is(drafts):
 
 
 @pytest.mark.parametrize(("text", "service"), [(POLICY, True), (MANUAL, False), (LEAFLET, False)])
-def test_a_text_is_about_a_service_where_several_frames_speak_of_data(text, service):
-    collection = Collection([passage(text, "one")], ClozeOptions())
-    assert (collection.spoken, collection.service) == ([True], [service])
+def test_a_text_is_about_a_service_where_it_speaks_of_the_handling_of_data(text, service):
+    (read,) = Collection([passage(text, "one")]).passages
+    assert read.spoken and Services(frozenset(TYPES)).applies(read) is service
 
 
 def test_a_short_paragraph_of_a_policy_is_one_by_itself():
     text = (
         "We collect your name and e-mail address when you register for an account. We use this information to help you."
     )
-    assert Collection([passage(text, "one")], ClozeOptions()).service == [True]
-
-
-def test_what_a_document_begins_with_and_short_sentences_get_no_noise():
-    assert not any(draft.details.get("noise") for seed in range(4) for draft in made(seed, document_start=0))
-    later = [draft for seed in range(4) for draft in made(seed, document_start=500)]
-    assert any(draft.details.get("noise") for draft in later)
-    assert not any(draft.details.get("noise") for draft in later if len(draft.evidence.split()) < 7)
+    assert Services(frozenset(TYPES)).applies(Collection([passage(text, "one")]).passages[0])
 
 
 @pytest.mark.parametrize(

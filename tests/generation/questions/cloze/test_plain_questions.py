@@ -8,26 +8,25 @@ import numpy as np
 import pytest
 
 from qa_pipeline.generation.questions.cloze import ClozeGenerator, lexicon
-from qa_pipeline.generation.questions.cloze.answers import find_answers
+from qa_pipeline.generation.questions.cloze.answers import find_answers, pattern_spans
 from qa_pipeline.generation.questions.cloze.asking import Candidate, question_fault
 from qa_pipeline.generation.questions.cloze.clauses import clause_around
-from qa_pipeline.generation.questions.cloze.collection import Collection
-from qa_pipeline.generation.questions.cloze.options import ClozeOptions
-from qa_pipeline.generation.questions.cloze.patterns import pattern_spans
+from qa_pipeline.generation.questions.cloze.passages import Collection
 from qa_pipeline.generation.questions.cloze.questions import general_question
 from qa_pipeline.generation.questions.cloze.sentences import sentences_of
+from qa_pipeline.generation.questions.cloze.services import Services
 from qa_pipeline.generation.questions.cloze.spans import TYPES, Span
-from qa_pipeline.generation.questions.cloze.unanswerable import near_miss
+from qa_pipeline.generation.questions.cloze.unanswerable import Case, near_miss
 from qa_pipeline.generation.questions.cloze.voice import Voice
 from qa_pipeline.generation.questions.cloze.words import base_form, cut, join
 from qa_pipeline.generation.types import Draft
 from tests.generation.questions.cloze.conftest import passage
 
 
-def questions(sentence: str, answer: str, kind: str, told: bool = False) -> set[str]:
+def questions(sentence: str, answer: str, kind: str, spoken: bool = False) -> set[str]:
     start = sentence.index(answer)
     clause = clause_around(tuple(cut(sentence)), start, start + len(answer))
-    return {general_question(clause, kind, np.random.default_rng(seed), told=told)[0] for seed in range(40)}
+    return {general_question(clause, kind, np.random.default_rng(seed), spoken=spoken)[0] for seed in range(40)}
 
 
 @pytest.mark.parametrize(
@@ -161,7 +160,7 @@ def test_questions_as_people_ask(sentence, answer, kind, expected):
 
 
 def test_a_clause_that_ends_with_a_comma_behind_the_answer():
-    assert questions("By using this site,", "site", "phrase", told=True) == {"By using what?"}
+    assert questions("By using this site,", "site", "phrase", spoken=True) == {"By using what?"}
 
 
 def test_a_subordinate_clause_is_not_turned_into_a_question():
@@ -223,8 +222,8 @@ def test_amounts_are_whole_and_labels_are_none(text, expected):
     ],
 )
 def test_words_that_are_no_answer_by_themselves(text, unasked):
-    collection = Collection([passage(text, "one")], ClozeOptions())
-    found = find_answers(text, sentences_of(text), collection.lower_counts, frozenset(TYPES))
+    collection = Collection([passage(text, "one")])
+    found = find_answers(text, sentences_of(text), collection.passages[0].lower_counts, frozenset(TYPES))
     assert found and unasked not in {answer.text for answer in found}
 
 
@@ -242,14 +241,14 @@ def test_verbs_are_known_in_all_forms():
 
 def test_one_who_acts_has_verbs_for_one():
     voice = Voice("the site", "the site", "its", "does", "my", "me", "I")
-    assert voice.reworded("What do we send to you?") == "What does the site send to me?"
-    assert voice.reworded("We also send a code to the user") == "the site also sends a code to the user"
-    assert voice.reworded("How may we help you?") == "How may the site help me?"
+    assert voice.reword_text("What do we send to you?") == "What does the site send to me?"
+    assert voice.reword_text("We also send a code to the user") == "the site also sends a code to the user"
+    assert voice.reword_text("How may we help you?") == "How may the site help me?"
     assert (
-        voice.reworded("What do we tell you about purchases you make?")
+        voice.reword_text("What do we tell you about purchases you make?")
         == "What does the site tell me about purchases I make?"
     )
-    assert voice.reworded("rules that protect data about you") == "rules that protect data about me"
+    assert voice.reword_text("rules that protect data about you") == "rules that protect data about me"
 
 
 @pytest.mark.parametrize(
@@ -270,11 +269,11 @@ def test_one_who_acts_has_verbs_for_one():
 )
 def test_what_the_passage_still_answers_is_not_called_unanswerable(text, question, other):
     one, two = passage(text, "a"), passage(other, "b")
-    collection = Collection([one, two], ClozeOptions())
+    collection = Collection([one, two])
     number = collection.number[one.id]
     draft = Draft(one, question, "x", text, 0, "cloze", {})
     for seed in range(20):
-        made = near_miss(collection, number, [draft], lambda _: [], np.random.default_rng(seed))
+        made = near_miss(Case(collection, number, [draft], lambda _: []), np.random.default_rng(seed))
         assert made is None, made.question
 
 
@@ -283,10 +282,10 @@ def test_an_amount_is_swapped_for_one_of_its_unit():
         passage("The lease of the hall lasts 10 days.", "a"),
         passage("The lease of the barn lasts 14 days.", "b"),
     )
-    collection = Collection([one, two], ClozeOptions())
+    collection = Collection([one, two])
     draft = Draft(one, "What lasts 10 days?", "lease", one.text, 4, "cloze", {})
     made = [
-        near_miss(collection, collection.number[one.id], [draft], lambda _: [], np.random.default_rng(seed))
+        near_miss(Case(collection, collection.number[one.id], [draft], lambda _: []), np.random.default_rng(seed))
         for seed in range(20)
     ]
     assert {miss.question for miss in made if miss is not None} == {"What lasts 14 days?"}
@@ -297,8 +296,8 @@ def test_a_help_page_is_no_policy():
         "To reset your password, open the sign-in page and choose the link below the form. "
         "We send a message to your e-mail address within five minutes. If no message arrives, check the spam folder."
     )
-    collection = Collection([passage(text, "help")], ClozeOptions())
-    assert (collection.spoken, collection.service) == ([True], [False])
+    (read,) = Collection([passage(text, "help")]).passages
+    assert read.spoken and not Services(frozenset(TYPES)).applies(read)
     drafts = [d for seed in range(6) for d in ClozeGenerator(seed=seed).drafts([passage(text, "help")])]
     asked = " ".join(d.question for d in drafts if isinstance(d, Draft))
     assert asked and "secure" not in asked and "personal data" not in asked

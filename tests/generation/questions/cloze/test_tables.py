@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from qa_pipeline.generation.questions.cloze.markup import lines, plain
+from qa_pipeline.generation.questions.cloze.sentences import lines, plain
 from qa_pipeline.generation.questions.cloze.tables import cell_question, table_cells
 
 FEES = (

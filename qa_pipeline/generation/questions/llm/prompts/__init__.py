@@ -17,7 +17,7 @@ from typing import Any
 from qa_pipeline.errors import ConfigError
 from qa_pipeline.generation.questions.llm.prompts.schemas import SCHEMAS
 from qa_pipeline.generation.types import Message
-from qa_pipeline.text.words import stretch_around
+from qa_pipeline.text.words import sentence_around
 
 GENERATING = ("questions", "answers")
 """Kinds of prompt that --prompt_number may name: those that a run begins with."""
@@ -119,9 +119,9 @@ def examples_text(examples: Sequence[Mapping[str, Any]]) -> str:
         texts = example["answers"]["text"]
         if not texts:
             continue
-        start = example["answers"]["answer_start"][0]
-        evidence = stretch_around(example["context"], start, start + len(texts[0]))
-        pair = {"question": example["question"], "evidence": evidence, "answer": texts[0]}
+        context, start = example["context"], example["answers"]["answer_start"][0]
+        low, high = sentence_around(context, start, start + len(texts[0]), most=len(context), lines=True)
+        pair = {"question": example["question"], "evidence": context[low:high], "answer": texts[0]}
         answer = json.dumps({"questions": [pair]}, ensure_ascii=False)
         blocks.append(f'Example passage:\n"""\n{example["context"]}\n"""\nExample reply: {answer}\n')
     return "\n" + "\n".join(blocks) if blocks else ""

@@ -1,1 +1,0 @@
-"""Documents and data sets as passages to ask about."""
