@@ -52,6 +52,9 @@ class What:
     report: str | None = field(
         default=None, metadata={"help": "Compare: the report, an HTML file; comparison.json goes beside it."}
     )
+    by: list[str] | str | None = field(
+        default=None, metadata={"help": "Compare: columns of the data by whose values scores are broken down."}
+    )
 
 
 @dataclass
@@ -182,6 +185,11 @@ class PredictArguments(Loading, Reading, Shown, What):
     def tuned_models(self) -> list[str]:
         """Models that are compared with the base."""
         return _listed(self.tuned)
+
+    @property
+    def columns(self) -> list[str]:
+        """Columns of the data by which a comparison is broken down."""
+        return _listed(self.by)
 
     @property
     def least_confidence(self) -> float:

@@ -23,6 +23,7 @@ _BELONGS: dict[str, tuple[Command, ...]] = {
     "data": ("predict", "list", "compare"),
     "output": ("predict", "list"),
     "report": ("compare",),
+    "by": ("compare",),
     "model": ("ask", "interactive", "predict", "list"),
     "base_model": ("ask", "interactive", "predict", "list"),
     "top_k": ("ask", "interactive", "list"),

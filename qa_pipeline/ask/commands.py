@@ -186,7 +186,7 @@ def _say_left_out(questions: QuestionList) -> int:
 
 def compare_models(arguments: PredictArguments) -> int:
     """Compares base and tuned models, prints the table and writes the report where asked."""
-    from qa_pipeline.compare import compare, comparison_table, report_html
+    from qa_pipeline.compare import compare, comparison_table, comparison_to_json, report_html
 
     check_target(arguments.report)
     examples, everything, _ = read_data(arguments, require_answers=True)
@@ -197,6 +197,7 @@ def compare_models(arguments: PredictArguments) -> int:
         examples,
         source=os.path.basename(str(arguments.data).rstrip("/")),
         drawn_from=everything,
+        by=arguments.columns,
         normalization=arguments.answer_normalization,
         language=arguments.answer_language,
         seed=arguments.seed,
@@ -206,7 +207,7 @@ def compare_models(arguments: PredictArguments) -> int:
         beside = Path(arguments.report).parent / COMPARISON
         with artifacts.writing(arguments.report):
             artifacts.write_text(arguments.report, report_html(comparison))
-            artifacts.write_json(beside, comparison.to_json(), indent=None)
+            artifacts.write_json(beside, comparison_to_json(comparison), indent=None)
         print(f"\nwritten: {arguments.report}, {beside}")
     return 0
 

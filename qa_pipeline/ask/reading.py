@@ -43,6 +43,7 @@ def read_data(arguments: PredictArguments, *, require_answers: bool) -> tuple[li
             on_bad_data=arguments.on_bad_data,
             max_bad_fraction=arguments.max_bad_fraction,
             require_answers=require_answers,
+            keep_columns=arguments.command == "compare",
             **where,
         )
     except DataError as error:

@@ -19,6 +19,9 @@ COLOURS = 6
 FEW = 30
 """Groups of fewer questions are drawn faint: their scores are mostly chance."""
 
+FEWEST_A_POINT = 20
+"""A point of the calibration curve stands for as many answers at least: a share of fewer is mostly chance."""
+
 _SHAPES = (
     '<circle cx="0" cy="0" r="5"/>',
     '<rect x="-4.6" y="-4.6" width="9.2" height="9.2"/>',
@@ -144,15 +147,38 @@ def breakdown_chart(comparison: Comparison, title: str, groups: Mapping[str, Map
 
 
 def reliability_chart(comparison: Comparison) -> str:
-    """How often answers are exactly right at each stated confidence; on the dashed line words and deeds agree."""
+    """How often answers are exactly right at each stated confidence; on the dashed line words and deeds agree.
+
+    Neighbouring bins are drawn as one until they hold FEWEST_A_POINT answers; with fewer in all there is no point.
+    """
     plot = _Square("confidence that the model states, %", "of these exactly right, %")
     plot.parts.append(_line(plot.x(0), plot.y(0), plot.x(1), plot.y(1), "ideal"))
     plot.parts.append(_text(plot.x(0.04), plot.y(0.93), "too cautious", "axis"))
     plot.parts.append(_text(plot.x(0.97), plot.y(0.05), "too sure", "axis", "end"))
     for place, model in enumerate(comparison.models):
-        plot.curve(place, [(part["confidence"], part["accuracy"]) for part in model.reliability], markers=True)
+        plot.curve(place, _calibration_points(model.reliability), markers=True)
+    if comparison.num_questions < FEWEST_A_POINT:
+        words = f"fewer than {FEWEST_A_POINT} answers: none drawn"
+        plot.parts.append(_text(plot.x(0.5), plot.y(0.5) - 8, words, "axis", "middle"))
     said = "; ".join(f"{model.label}: calibration error {model.ece:.3f}" for model in comparison.models)
     return plot.svg(f"Share of exactly right answers by stated confidence. {said}")
+
+
+def _calibration_points(bins: Sequence[Mapping[str, float]]) -> list[tuple[float, float]]:
+    """(confidence, accuracy) of neighbouring bins together, each of FEWEST_A_POINT answers or more."""
+    points: list[tuple[float, float]] = []
+    left = sum(part["count"] for part in bins)
+    count = confidence = accuracy = 0.0
+    for part in bins:
+        count += part["count"]
+        confidence += part["count"] * part["confidence"]
+        accuracy += part["count"] * part["accuracy"]
+        left -= part["count"]
+        # What is left in the end may be too few for a point of their own.
+        if count >= FEWEST_A_POINT and (left == 0 or left >= FEWEST_A_POINT):
+            points.append((confidence / count, accuracy / count))
+            count = confidence = accuracy = 0.0
+    return points
 
 
 def risk_chart(comparison: Comparison) -> str:

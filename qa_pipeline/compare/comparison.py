@@ -7,6 +7,7 @@ them (temperature 1, threshold 0), and the comparison says so.
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from itertools import combinations, pairwise
@@ -16,15 +17,18 @@ from typing import Any
 import numpy as np
 
 from qa_pipeline.compare.measuring import UNTUNED, Asked, ModelUnderTest, latencies, measure, versus
-from qa_pipeline.compare.results import Comparison, Given, Question
-from qa_pipeline.data.example import Example, fingerprint
+from qa_pipeline.compare.results import COLUMN, Comparison, Given, Question
+from qa_pipeline.data.example import Example, fingerprint, ids_of
 from qa_pipeline.errors import ConfigError, DataError, ModelError
 from qa_pipeline.metrics import Scores, resampling_of, score_rows
-from qa_pipeline.metrics.breakdown import breakdowns
+from qa_pipeline.metrics.breakdown import breakdowns, grouped
 
 _BLOCK = 500  # questions; batches of fewer would not show how fast a model is
 _MOST_TURNS = 8
 _CONTEXT_CHARACTERS = (250, 500, 1_000, 2_000, 4_000, 8_000, 16_000)  # upper bounds, inclusive
+_MOST_VALUES = 20
+"""Groups of a column that are shown."""
+NO_VALUE = "(none)"
 _COMMON_FOLDERS = frozenset({"merged", "model", "best", "adapter", "final", "output", "out"})
 
 
@@ -35,6 +39,7 @@ def compare(
     labels: Sequence[str] | None = None,
     source: str = "",
     drawn_from: Sequence[Example] | None = None,
+    by: Sequence[str] = (),
     normalization: str | None = None,
     language: str | None = None,
     seed: int = 0,
@@ -52,6 +57,7 @@ def compare(
         source: what to call the data.
         drawn_from: all rows of the data that the examples are a part of. A model that was fitted on the whole was
             fitted on its parts too, and only the whole has the fingerprint that the model remembers.
+        by: columns of the data, kept in the examples' `metadata`, by which scores are broken down as well.
         normalization: how answers are compared; the one that the models agree on, else "squad".
         language: default language of the rows, for question words and for "multilingual"; else as `normalization`.
         seed: of the resampling.
@@ -61,12 +67,15 @@ def compare(
         progress: passed on to `predict`.
 
     Raises:
-        ConfigError: fewer than two models, labels that are not one for each and distinct, or an unknown `resample`.
+        ConfigError: fewer than two models, labels that are not one for each and distinct, an unknown `resample`, or a
+            column that no question has.
         DataError: there are no questions, or none has a reference answer.
         ModelError: a model did not answer every question once.
     """
     models, examples = list(models), list(examples)
     _check(models, examples)
+    columns = [_columns(example) for example in examples]
+    _check_columns(by, columns)
     names = _labels(models, labels)
     normalization = normalization or _common(models, "answer_normalization", "squad")
     language = language or _common(models, "answer_language", None)
@@ -107,8 +116,8 @@ def compare(
         latency_questions=len(milliseconds[0]),
         models=[measure(one, *drawing) for one in asked],
         pairs=[versus(asked, later, earlier, *drawing) for earlier, later in combinations(range(len(models)), 2)],
-        breakdowns=_breakdowns([one.scores for one in asked], examples, normalization, language),
-        questions=_questions(examples, asked, places),
+        breakdowns=_breakdowns([one.scores for one in asked], examples, normalization, language, columns, by),
+        questions=_questions(examples, asked, places, columns),
         contexts=list(places),
         resampled=resampling.unit,
         num_documents=resampling.num_documents,
@@ -186,14 +195,34 @@ def _ask_all(
     return answers, seconds
 
 
+def _columns(example: Example) -> dict[str, Any]:
+    """What else the data says of a question, as far as it is one value: text, a number, true or false, or nothing."""
+    kept = example.get("metadata") or {}
+    return {name: value for name, value in kept.items() if value is None or isinstance(value, str | int | float)}
+
+
+def _check_columns(by: Sequence[str], columns: Sequence[Mapping[str, Any]]) -> None:
+    known = list(dict.fromkeys(name for row in columns for name in row))
+    if missing := [name for name in by if name not in known]:
+        has = f"it has {', '.join(map(repr, known))}" if known else "it has none beside those that make the questions"
+        raise ConfigError("compare", [f"by: the data has no column {name!r}; {has}" for name in missing])
+
+
 def _breakdowns(
-    scores: Sequence[Scores], examples: Sequence[Example], normalization: str, language: str | None
+    scores: Sequence[Scores],
+    examples: Sequence[Example],
+    normalization: str,
+    language: str | None,
+    columns: Sequence[Mapping[str, Any]],
+    by: Sequence[str],
 ) -> dict[str, dict[str, dict[str, Any]]]:
-    """Breakdown -> group -> total and the models' scores; the context's length is added to those of the metrics."""
+    """Breakdown -> group -> total and the models' scores; context length and columns are added to the metrics' own."""
+    own = {f"{COLUMN}{name}": _values([row.get(name) for row in columns]) for name in by}
     each = []
     for scored in scores:
         found = breakdowns(scored, examples, normalization=normalization, language=language)
-        each.append({**found, "context_length": _context_groups(scored, examples)})
+        found["context_length"] = _context_groups(scored, examples)
+        each.append({**found, **{name: grouped(scored, values) for name, values in own.items()}})
     return {
         name: {
             group: {
@@ -213,17 +242,26 @@ def _context_groups(scores: Scores, examples: Sequence[Example]) -> dict[str, di
     bounds = np.searchsorted(_CONTEXT_CHARACTERS, lengths)  # a length on a bound belongs below it
     lows = [1, *(bound + 1 for bound in _CONTEXT_CHARACTERS)]
     names = [f"{low:,}-{high:,}" for low, high in zip(lows, _CONTEXT_CHARACTERS, strict=False)] + [f"{lows[-1]:,}+"]
-    return {
-        names[place]: {
-            "exact_match": 100.0 * float(scores.exact[bounds == place].mean()),
-            "f1": 100.0 * float(scores.f1[bounds == place].mean()),
-            "total": int((bounds == place).sum()),
-        }
-        for place in np.unique(bounds)
-    }
+    return grouped(scores, [names[place] for place in bounds], names)
 
 
-def _questions(examples: Sequence[Example], asked: Sequence[Asked], places: Mapping[str, int]) -> list[Question]:
+def _values(column: Sequence[Any]) -> list[str]:
+    """The values of a column as names of groups; the rare ones of very many are one group."""
+    names = [NO_VALUE if value is None or value == "" else str(value) for value in column]
+    common = [name for name, _ in Counter(names).most_common(_MOST_VALUES + 1)]
+    if len(common) <= _MOST_VALUES:
+        return names
+    kept = set(common[: _MOST_VALUES - 1])
+    others = f"({len(set(names) - kept):,} others)"
+    return [name if name in kept else others for name in names]
+
+
+def _questions(
+    examples: Sequence[Example],
+    asked: Sequence[Asked],
+    places: Mapping[str, int],
+    columns: Sequence[dict[str, Any]],
+) -> list[Question]:
     return [
         Question(
             id=example["id"],
@@ -241,6 +279,8 @@ def _questions(examples: Sequence[Example], asked: Sequence[Asked], places: Mapp
                 )
                 for one in asked
             ],
+            merged_ids=ids_of(example)[1:],
+            columns=columns[row],
         )
         for row, example in enumerate(examples)
     ]

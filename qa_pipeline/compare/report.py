@@ -19,7 +19,7 @@ from importlib import resources
 from typing import Any
 
 from qa_pipeline.compare import charts
-from qa_pipeline.compare.results import Comparison, Difference, Score
+from qa_pipeline.compare.results import COLUMN, Comparison, Difference, Score
 from qa_pipeline.compare.table import KINDS, TITLES, parameters_words
 from qa_pipeline.compare.verdict import named, p_words, verdict
 from qa_pipeline.wording import plain
@@ -68,8 +68,8 @@ def _without_control(comparison: Comparison) -> Comparison:
 def page_data(comparison: Comparison) -> dict[str, Any]:
     """What the page's script reads; positions are UTF-16 units, as JavaScript counts.
 
-    `questions` are lists to keep the page small: id, question, context, [[start, end] of each reference answer], and
-    for each model [start, end, confidence, exact, f1], where start and end are null for no answer.
+    `questions` are lists to keep the page small: ids, question, context, [[start, end] of each reference answer], for
+    each model [start, end, confidence, exact, f1], where start and end are null for no answer, and {column: value}.
     """
     wide = [[i for i, c in enumerate(text) if ord(c) > 0xFFFF] for text in comparison.contexts]
 
@@ -84,7 +84,7 @@ def page_data(comparison: Comparison) -> dict[str, Any]:
         "contexts": comparison.contexts,
         "questions": [
             [
-                row.id,
+                ", ".join([row.id, *row.merged_ids]),
                 row.question,
                 row.context,
                 [span(row.context, start, start + len(text)) for text, start in row.gold],
@@ -92,6 +92,7 @@ def page_data(comparison: Comparison) -> dict[str, Any]:
                     [*span(row.context, a.start, a.end), round(a.confidence, 4), round(a.exact), round(a.f1, 4)]
                     for a in row.answers
                 ],
+                row.columns,
             ]
             for row in comparison.questions
         ],
@@ -116,7 +117,7 @@ def _html(sentence: str, comparison: Comparison) -> str:
 
 
 def _name(comparison: Comparison, place: int) -> str:
-    return f'<b class="name m{place % charts.COLOURS}">{escape(comparison.models[place].label)}</b>'
+    return f'<b class="name m{place % charts.COLOURS}">{_breakable(comparison.models[place].label)}</b>'
 
 
 def _about(comparison: Comparison) -> str:
@@ -206,8 +207,8 @@ def _breakdowns(comparison: Comparison) -> str:
     for name, groups in comparison.breakdowns.items():
         if len(groups) < 2:
             continue
-        title = TITLES.get(name, name.replace("_", " "))
-        shown = {KINDS.get(group, group).replace("-", "\N{EN DASH}"): row for group, row in groups.items()}
+        title = plain(TITLES.get(name, name))
+        shown = {_group(name, group): row for group, row in groups.items()}
         panels.append(_panel(f"By {escape(title)}", charts.breakdown_chart(comparison, title, shown)))
         header = [title, "questions"]
         header += [f"{m.label}, {measure}" for m in comparison.models for measure in ("exact", "F1")]
@@ -220,6 +221,13 @@ def _breakdowns(comparison: Comparison) -> str:
     if not panels:
         return "<p>All questions are of one kind.</p>"
     return _panels(panels) + _numbers("".join(tables))
+
+
+def _group(breakdown: str, group: str) -> str:
+    """A group in words; a value of a column as it is, without what turns words around."""
+    if breakdown.startswith(COLUMN):
+        return plain(group)
+    return KINDS.get(group, group).replace("-", "\N{EN DASH}")
 
 
 def _confidence(comparison: Comparison) -> str:
@@ -299,12 +307,19 @@ def _numbers(tables: str) -> str:
 
 
 def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    head = "".join(f'<th scope="col">{escape(cell)}</th>' for cell in header)
+    head = "".join(f'<th scope="col">{_breakable(cell)}</th>' for cell in header)
     body = "".join(
-        f'<tr><th scope="row">{escape(row[0])}</th>' + "".join(f"<td>{escape(cell)}</td>" for cell in row[1:]) + "</tr>"
+        f'<tr><th scope="row">{_breakable(row[0])}</th>'
+        + "".join(f"<td>{escape(cell)}</td>" for cell in row[1:])
+        + "</tr>"
         for row in rows
     )
     return f'<div class="scroll" tabindex="0"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
+
+
+def _breakable(label: str) -> str:
+    """A label that a narrow table may cut after a stroke, a dot or a hyphen, and nowhere else."""
+    return re.sub(r"([/_.-])(?=\w)", r"\1<wbr>", escape(label))
 
 
 def _interval(score: Score) -> str:

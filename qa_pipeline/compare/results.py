@@ -1,16 +1,15 @@
-"""What a comparison found, as pure data: it goes to JSON and comes back, and table and report are made from it alone.
+"""What a comparison found, as pure data: words, table, report and JSON are made from it alone.
 
 Scores are percent, confidences 0 to 1, positions characters of the context (end exclusive).
 """
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
-from qa_pipeline.errors import DataError
-
-FORMAT_VERSION = 1
+COLUMN = "column "
+"""Begins the name of a breakdown by a column of the data, so that no other has its name."""
 
 
 @dataclass(frozen=True)
@@ -128,6 +127,8 @@ class Question:
     Attributes:
         context: place in `Comparison.contexts`.
         gold: distinct reference answers as (text, start); empty where the text has no answer.
+        merged_ids: of rows that ask the same and gave this question further references.
+        columns: what else the data says of the question: its column -> text, number, truth or None.
     """
 
     id: str
@@ -135,6 +136,8 @@ class Question:
     context: int
     gold: list[tuple[str, int]]
     answers: list[Given]
+    merged_ids: list[str] = field(default_factory=list)
+    columns: dict[str, str | float | bool | None] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -193,61 +196,3 @@ class Comparison:
             if (pair.model, pair.against) == (model, against):
                 return pair
         raise KeyError((model, against))
-
-    def to_json(self) -> dict[str, Any]:
-        """A JSON value that fits `data/schemas/comparison.schema.json`; `from_json` reads it back."""
-        from qa_pipeline.compare.verdict import verdict
-
-        words = verdict(self)
-        value = asdict(replace(self, questions=[]))
-        value["questions"] = [
-            {
-                **{"id": row.id, "question": row.question, "context": row.context},
-                "gold": [{"text": text, "start": start} for text, start in row.gold],
-                "answers": [{name: getattr(given, name) for name in Given.__slots__} for given in row.answers],
-            }
-            for row in self.questions
-        ]
-        head = {"format_version": FORMAT_VERSION, "verdict": [words.plain(s, self) for s in words.sentences]}
-        counts = {"num_questions": self.num_questions, "num_unanswerable": self.num_unanswerable}
-        return head | counts | value
-
-    @classmethod
-    def from_json(cls, value: dict[str, Any], source: str = "comparison.json") -> Comparison:
-        """Reads what `to_json` gave.
-
-        Raises:
-            DataError: the value is of a newer format, or something is missing or of the wrong kind.
-        """
-        version = value.get("format_version") if isinstance(value, dict) else None
-        if version != FORMAT_VERSION:
-            raise DataError(f"{source}: expected format_version {FORMAT_VERSION} of a comparison, found {version!r}")
-        try:
-            models = [
-                ModelResult(**{**m, "exact_match": Score(**m["exact_match"]), "f1": Score(**m["f1"])})
-                for m in value["models"]
-            ]
-            pairs = [
-                Versus(**{**p, "exact_match": Difference(**p["exact_match"]), "f1": Difference(**p["f1"])})
-                for p in value["pairs"]
-            ]
-            questions = [
-                Question(
-                    row["id"],
-                    row["question"],
-                    row["context"],
-                    [(gold["text"], gold["start"]) for gold in row["gold"]],
-                    [Given(**given) for given in row["answers"]],
-                )
-                for row in value["questions"]
-            ]
-            plain = (
-                *("source", "fingerprint", "created", "seed", "bootstrap_samples", "normalization"),
-                *("latency_questions", "breakdowns", "contexts"),
-            )
-            later = {name: value[name] for name in ("resampled", "num_documents") if name in value}
-            return cls(
-                models=models, pairs=pairs, questions=questions, **{name: value[name] for name in plain}, **later
-            )
-        except (KeyError, TypeError) as error:
-            raise DataError(f"{source}: not a whole comparison: {type(error).__name__} {error}") from error

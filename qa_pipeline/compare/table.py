@@ -5,7 +5,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Sequence
 
-from qa_pipeline.compare.results import Comparison, Difference, Score
+from qa_pipeline.compare.results import COLUMN, Comparison, Difference, Score
 from qa_pipeline.compare.verdict import p_words, verdict
 
 _WIDTH = 100
@@ -46,7 +46,7 @@ def comparison_table(comparison: Comparison) -> str:
     for name, groups in comparison.breakdowns.items():
         if len(groups) > 1:
             rows = [
-                [KINDS.get(group, group), f"{row['total']:,}", *(f"{value:.1f}" for value in row["f1"])]
+                [_group(name, group), f"{row['total']:,}", *(f"{value:.1f}" for value in row["f1"])]
                 for group, row in groups.items()
             ]
             lines += ["", *_grid([f"F1 by {TITLES.get(name, name)}", "questions", *labels], rows)]
@@ -116,6 +116,13 @@ def _score(score: Score) -> str:
 
 def _difference(found: Difference) -> str:
     return f"{found.difference:+.1f} ({found.low:+.1f} to {found.high:+.1f}) {p_words(found.p_value)}"
+
+
+def _group(breakdown: str, group: str) -> str:
+    """A group in words; a value of a column as it is, but not longer than a label."""
+    if not breakdown.startswith(COLUMN):
+        return KINDS.get(group, group)
+    return group if len(group) <= _LABEL else group[: _LABEL - 3] + "..."
 
 
 def _end_of(label: str) -> str:

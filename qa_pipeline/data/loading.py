@@ -18,7 +18,7 @@ from typing import Any
 from qa_pipeline.artifacts import write_bytes
 from qa_pipeline.data.conventions import Merge, find_conventions, with_conventions
 from qa_pipeline.data.example import BadRow, Example, LooseExample, RawRow
-from qa_pipeline.data.mapping import apply
+from qa_pipeline.data.mapping import apply, other_columns
 from qa_pipeline.data.mapping.field_mapping import FieldMapping
 from qa_pipeline.data.mapping.fields import how_to_map_answers
 from qa_pipeline.data.mapping.inference import resolve_mapping
@@ -40,6 +40,7 @@ def load_examples(
     max_bad_fraction: float = 0.2,
     require_answers: bool = True,
     max_samples: int | None = None,
+    keep_columns: bool = False,
     merge_references: bool = True,
     dataset_config_name: str | None = None,
     cache_dir: str | None = None,
@@ -57,6 +58,8 @@ def load_examples(
         max_bad_fraction: more dropped rows than this share of those read is an error, in [0, 1].
         require_answers: False keeps rows that have no usable answer, for prediction.
         max_samples: stop after this many examples.
+        keep_columns: True keeps what a row has beside its question, text and answers in its `metadata`, as far as it is
+            one value of at most 200 characters.
         merge_references: False keeps rows that ask the same question of the same context apart, as a benchmark that
             counts them by id does.
         dataset_config_name: configuration of a Hub dataset.
@@ -77,7 +80,7 @@ def load_examples(
     stream = read_rows(source, split=split, **hub)
     mapping = resolve_mapping(field_mapping, stream, source)
     first = [row for row in stream.head() if isinstance(row, RawRow)]
-    rows = _mapped(stream.rows, mapping)
+    rows = _mapped(stream.rows, mapping, keep_columns)
     seen = deque(islice(rows, None if max_samples is None else max(_LEAST_EVIDENCE, 2 * max_samples)))
     good = [row for row in seen if isinstance(row, LooseExample)]
     conventions = find_conventions(good, mapping, stream.format, str(source), require_answers)
@@ -163,13 +166,17 @@ def _check_arguments(on_bad_data: str, max_bad_fraction: float, max_samples: int
         raise ConfigError("load_examples", problems)
 
 
-def _mapped(rows: Iterable[RawRow | BadRow], mapping: FieldMapping) -> Iterator[LooseExample | BadRow]:
+def _mapped(
+    rows: Iterable[RawRow | BadRow], mapping: FieldMapping, keep_columns: bool
+) -> Iterator[LooseExample | BadRow]:
     """The rows as the mapping reads them, with one string object for each context."""
     contexts: dict[str, str] = {}
     for raw in rows:
         row = apply(mapping, raw)
         if isinstance(row, LooseExample):
             row.context = contexts.setdefault(row.context, row.context)
+            if keep_columns and isinstance(raw, RawRow):
+                row.metadata = {**other_columns(raw.value, mapping), **(row.metadata or {})} or None
         yield row
 
 

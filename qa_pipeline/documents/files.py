@@ -17,7 +17,7 @@ from typing import Any
 from qa_pipeline.data.readers.rawfile import missing_file, reading
 from qa_pipeline.documents.reading import SUFFIXES, Document, list_files, read_document
 from qa_pipeline.errors import DataError
-from qa_pipeline.text.encoding import name_of
+from qa_pipeline.text.encoding import decode, name_of
 from qa_pipeline.text.folding import whole_characters
 from qa_pipeline.wording import counted
 
@@ -38,7 +38,7 @@ def source_documents(
         sources: files and folders.
         notes: takes what was left out and why, complete when the last text has been taken.
         leave: a folder whose files are passed over where they lie in one of `sources`: the output of this command.
-        encoding: of text and HTML; None: found out.
+        encoding: of text, HTML and JSONL; None: found out.
 
     Raises:
         DataError: a file that is named is not there or is JSON, or no file can be read.
@@ -63,7 +63,7 @@ def source_documents(
     for path, _ in sorted(files, key=lambda file: _is_jsonl(file[0])):
         try:
             if _is_jsonl(path):
-                documents = _rows(path, names[path], notes)
+                documents = _rows(path, names[path], notes, guessed, encoding)
             else:
                 documents = [_whole(path, names[path], guessed, titles, encoding)]
         except DataError as error:
@@ -168,15 +168,22 @@ def _whole(path: Path, name: str, guessed: dict[str, list[str]], titles: set[str
     return replace(document, source=name, title=title)
 
 
-def _rows(path: Path, name: str, notes: list[str]) -> list[Document]:
+def _rows(
+    path: Path, name: str, notes: list[str], guessed: dict[str, list[str]], encoding: str | None
+) -> list[Document]:
     """The rows of a JSONL file that have a text; the others are noted.
 
     Raises:
         DataError: the file cannot be read, or no row has a text.
     """
+    with reading(str(path)):
+        content = path.read_bytes()
+    whole, found, is_guess = decode(content, str(path), encoding=encoding)
+    if is_guess:
+        guessed.setdefault(found, []).append(name)
     rows: list[tuple[int, str, dict[str, Any]]] = []
     bad: list[str] = []
-    for number, line in enumerate(_lines(path), 1):
+    for number, line in enumerate(whole.split("\n"), 1):
         if line.strip():
             text, row = _text(line)
             if row is None:
@@ -197,15 +204,6 @@ def _rows(path: Path, name: str, notes: list[str]) -> list[Document]:
         identity = line_name if identities[number] is None else str(identities[number])
         documents.append(Document(text, f"{name}:{identity}", title=str(row.get("title") or "")))
     return documents
-
-
-def _lines(path: Path) -> list[str]:
-    try:
-        return path.read_text(encoding="utf-8-sig").split("\n")
-    except FileNotFoundError:
-        raise missing_file(str(path)) from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"{path}: cannot be read as UTF-8 text: {error}") from error
 
 
 def _text(line: str) -> tuple[str, dict[str, Any] | None]:

@@ -17,6 +17,7 @@ _SILENT = {
 _FRAME = {"header", "footer"}  # of the page, unless they are inside of its content
 _CONTENT = ("main", "article")
 _FRAME_ROLES = {"banner", "contentinfo"}
+_LINKS = {"a", "button"}
 _NAVIGATION_ROLES = {"navigation", "menu", "menubar"}
 _BETWEEN = {"mfrac": "/", "msup": "^", "msub": "_"}
 """What a formula shows by where it puts its second part."""
@@ -34,8 +35,8 @@ def read_html(markup: str, name: str) -> tuple[str, str | None]:
 
     A line for each block, an empty one between paragraphs; white space as a browser shows it. What is closed or hidden
     is read, because a reader can open it: answers behind questions, tabs, menus of choices. Left out: scripts, styles,
-    templates, navigation, and the page's own header and footer unless they have a heading of the first order or a
-    number in them. Where all of this leaves nothing, only scripts, styles and templates are left out.
+    templates and navigation; the page's own header and footer are navigation where all their words are links, none of
+    them with a number. Where all of this leaves nothing, only scripts, styles and templates are left out.
     """
     with library(name, "HTML", "beautifulsoup4 and lxml"):
         import lxml  # noqa: F401  # the parser that is asked for below
@@ -89,7 +90,22 @@ def _is_silent(node: Any, framed: bool) -> bool:
             return True
     if framed or not _is_frame(node) or node.find_parent(_CONTENT) is not None or node.find("h1") is not None:
         return False
-    return not any(character.isdigit() for character in node.get_text())
+    return _is_all_links(node)
+
+
+def _is_all_links(node: Any) -> bool:
+    """Whether a header or footer has no words but those of links and buttons, and no number: an address is content."""
+    stack = [(child, False) for child in node.children]
+    while stack:
+        child, linked = stack.pop()
+        if child.name is None:
+            if type(child).__name__ == "NavigableString" and any(
+                c.isdigit() or c.isalpha() and not linked for c in child
+            ):
+                return False
+        elif child.name not in _SILENT and str(child.get("role", "")).lower() not in _NAVIGATION_ROLES:
+            stack.extend((one, linked or child.name in _LINKS) for one in child.children)
+    return True
 
 
 def _is_frame(node: Any) -> bool:

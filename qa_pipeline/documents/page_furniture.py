@@ -23,17 +23,18 @@ _LONGEST = 300
 def without_furniture(pages: list[str]) -> list[str]:
     """The pages without headers and footers.
 
-    Those are lines at an edge of a page that a browser printed, that number it, or that stand at the same edge of half
-    of the pages and of two at least. Such lines may differ in a number only where it counts the pages: rents, years and
-    prices that differ are text. A line with a figure in it, always the same, is kept on the first page that has it. A
-    page that has nothing else is left as it is.
+    Those are lines at an edge of a page that a browser printed, that number it, or that stand at the same edge of
+    nearly every page, or of nearly every left or right one, as in books: the title of a section that stands on half of
+    the slides is text. Such lines may differ in a number only where it counts the pages: rents, years and prices that
+    differ are text. A line with a figure in it, always the same, is kept on the first page that has it. A page that has
+    nothing else is left as it is.
     """
     lines = [page.split("\n") for page in pages]
     edges = [(_edge(page, 0), _edge(page, 1)) for page in lines]
-    counts: Counter[tuple[object, ...]] = Counter()
+    counts: Counter[tuple[object, ...]] = Counter()  # on how many right (1) and left (0) pages something stands
     for number, both in enumerate(edges, 1):
         for edge, written in enumerate(both):
-            counts.update({(edge, *key) for line in written for key in _keys(line, number, len(pages))})
+            counts.update({(number % 2, edge, *key) for line in written for key in _keys(line, number, len(pages))})
     browser = any(_ADDRESS.fullmatch(line) for both in edges for written in both for line in written)
     seen: set[str] = set()
     kept = []
@@ -44,7 +45,9 @@ def without_furniture(pages: list[str]) -> list[str]:
                 line = rest[-edge].strip()
                 if line and not (_PAGE.fullmatch(line) or browser and _of_browser(line)):
                     known = [
-                        key for key in _keys(line, number, len(pages)) if counts[edge, *key] >= _least(key, len(pages))
+                        key
+                        for key in _keys(line, number, len(pages))
+                        if _repeats(key, counts[1, edge, *key], counts[0, edge, *key], len(pages))
                     ]
                     if not known or line not in written:
                         break
@@ -62,9 +65,22 @@ def is_page_number(line: str) -> bool:
     return bool(_PAGE.fullmatch(line.strip()))
 
 
-def _least(key: tuple[object, ...], pages: int) -> int:
-    """On how many pages a line must stand; two that count from another page than the first may be a chance."""
-    return max(3 if len(key) == 3 and key[2] else 2, -(-pages // 2))
+def _repeats(key: tuple[object, ...], right: int, left: int, pages: int) -> bool:
+    """Whether a line that stands on so many right and left pages is their header or footer.
+
+    A quarter of the pages may lack it: a cover, pictures, the beginnings of chapters. Two lines that count from another
+    page than the first may be a chance.
+    """
+    least = 3 if len(key) == 3 and key[2] else 2
+
+    def nearly_all(count: int, of: int, least: int) -> bool:
+        return count >= max(least, of - of // 4)
+
+    return (
+        nearly_all(right + left, pages, least)
+        or nearly_all(right, (pages + 1) // 2, 3)
+        or nearly_all(left, pages // 2, 3)
+    )
 
 
 def _of_browser(line: str) -> bool:

@@ -50,7 +50,7 @@ class GenerationArguments:
         None, "Files or folders: .txt .md .rst .html .pdf .docx, or .jsonl with a text on each line."
     )
     encoding: str | None = _setting(
-        None, "Encoding of documents that are text or HTML, such as gbk, shift_jis or cp1251; None: found out."
+        None, "Encoding of documents that are text, HTML or JSONL, such as gbk, shift_jis or cp1251; None: found out."
     )
     contexts_from: list[str] | None = _setting(
         None, "Labelled data in any known format; its contexts are used, its questions are not."

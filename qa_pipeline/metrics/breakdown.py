@@ -51,8 +51,8 @@ def breakdowns(
         raise DataError(f"scores of {len(scores)} questions and {len(examples)} examples are not of the same questions")
     languages = [row_language(example, language) for example in examples]
     result = {
-        "answerable": _groups(scores, np.where(scores.has_answer, "HasAns", "NoAns").tolist(), ("HasAns", "NoAns")),
-        "answer_length": _groups(
+        "answerable": grouped(scores, np.where(scores.has_answer, "HasAns", "NoAns").tolist(), ("HasAns", "NoAns")),
+        "answer_length": grouped(
             scores,
             [
                 _bin(_answer_length(example, normalization, row_lang), _LENGTHS)
@@ -60,7 +60,7 @@ def breakdowns(
             ],
             _bin_names(_LENGTHS),
         ),
-        "question_word": _groups(
+        "question_word": grouped(
             scores,
             [
                 question_word(example["question"], row_lang)
@@ -70,7 +70,7 @@ def breakdowns(
     }
     if num_windows is not None:
         bins = [_bin(num_windows.get(question_id, 0), _WINDOWS) for question_id in scores.ids]
-        result["num_windows"] = _groups(scores, bins, _bin_names(_WINDOWS))
+        result["num_windows"] = grouped(scores, bins, _bin_names(_WINDOWS))
     return result
 
 
@@ -89,8 +89,14 @@ def question_word(question: str, language: str | None = None) -> str:
     return min(places)[2] if places else "other"
 
 
-def _groups(scores: Scores, names: Sequence[str | None], order: Iterable[str] | None = None) -> dict[str, Group]:
-    """One group for each name, in the given order or by falling size; None is in no group."""
+def grouped(scores: Scores, names: Sequence[str | None], order: Iterable[str] | None = None) -> dict[str, Group]:
+    """One group for each name, in the given order or by falling size; None is in no group.
+
+    Args:
+        scores: of some questions.
+        names: (num_questions,) the group of each.
+        order: of the groups; those without a question are left out.
+    """
     rows: dict[str, list[int]] = {name: [] for name in order or ()}
     for row, name in enumerate(names):
         if name is not None:

@@ -15,6 +15,7 @@ what more texts of the same documents would give, or more questions about the sa
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -108,7 +109,8 @@ class PairedDifference:
     Attributes:
         difference: mean(b) - mean(a).
         low, high: its interval.
-        p_value: two-sided, 0 to 1: how often a difference this large would come up if there were none.
+        p_value: two-sided, 0 to 1: the interval of level 1 - p is the first that reaches 0, so that an interval of 95%
+            is beside 0 exactly where p < 0.05.
     """
 
     difference: float
@@ -128,14 +130,15 @@ def paired_bootstrap(
     """Compares two systems on the same questions by resampling the questions (Efron 1979; Koehn 2004).
 
     Both systems are scored on every resample of the questions, so that hard questions are hard for both. The interval
-    is that of the percentiles of the resampled differences. The p-value is the share of resamples in which the
-    difference, moved to a mean of 0, is at least as far from 0 as the one observed; the observed one counts as one of
-    the resamples, so that it is never 0. Equal scores on all questions give p = 1.
+    is that of the percentiles of the resampled differences. The p-value asks the same resamples (Efron & Tibshirani
+    1993, section 15.4): twice the share of those in which the difference is not on the side of 0 where most are; the
+    observed one counts as one of the resamples, so that p is never 0. Equal scores on all questions give p = 1.
 
     Args:
         a, b: (num_questions,) scores of the two systems, rows of the same questions.
         rng: numpy Generator; the same state gives the same numbers.
-        samples: number of resamples.
+        samples: number of resamples. With fewer than 2 / (1 - level), p is never below 1 - level, and the interval is
+            the range of the resamples.
         level: probability that the interval covers, 0 to 1.
         clusters: (num_questions,) number of the cluster of each question: clusters are drawn whole, see `resampling`.
 
@@ -151,11 +154,14 @@ def paired_bootstrap(
     else:
         _same_length(differences, clusters, "scores and clusters")
         means = clustered_means(differences, clusters, rng, samples)
-    low, high = np.quantile(means, [(1 - level) / 2, (1 + level) / 2])
-    # Sums in another order round otherwise; a resample as far as the observed one must count.
+    # Sums in another order round otherwise: a resample without a difference must count as one.
     slack = 1e-12 * max(1.0, float(np.abs(differences).max()))
-    as_far = int(np.sum(np.abs(means - observed) >= abs(observed) - slack))
-    return PairedDifference(observed, float(low), float(high), (1 + as_far) / (1 + samples))
+    means = np.sort(np.where(np.abs(means) <= slack, 0.0, means))
+    beyond = int(min(np.sum(means <= 0), np.sum(means >= 0)))
+    p_value = min(1.0, 2 * (1 + beyond) / (1 + samples))
+    # The most resamples that may be beyond 0 with p < 1 - level: as many are beyond each end of the interval.
+    most = max(0, math.ceil(round((1 - level) * (1 + samples) / 2, 9)) - 2)
+    return PairedDifference(observed, float(means[most]), float(means[-1 - most]), p_value)
 
 
 @dataclass(frozen=True)

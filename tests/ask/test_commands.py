@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import subprocess
 import sys
 from operator import itemgetter
@@ -17,7 +18,7 @@ from qa_pipeline.ask.commands import main
 from qa_pipeline.ask.found import ask_all
 from qa_pipeline.ask.terminal import shown
 from qa_pipeline.documents.reading import Document, Page
-from qa_pipeline.errors import ModelError, run_script
+from qa_pipeline.errors import ConfigError, ModelError, run_script
 from qa_pipeline.predictor.answer import distinct
 from tests.ask.fakes import CONTEXT, WordFinder, data_file
 
@@ -213,6 +214,21 @@ def test_models_are_compared_and_the_report_written(models, tmp_path, capsys):
     value = json.loads((tmp_path / "out" / "comparison.json").read_text())
     assert [model["name"] for model in value["models"]] == ["base", "tuned", "m"]
     assert value["source"] == "questions.json" and "<html" in target.read_text().lower()
+
+
+def test_a_comparison_is_broken_down_by_columns_of_a_table(models, tmp_path, capsys):
+    models |= {"base": WordFinder("base", sure=0.2), "tuned": WordFinder("tuned")}
+    path = tmp_path / "questions.csv"
+    rows = [f"n{i},Where is Paris?,In Paris {i}.,Paris,{'town' if i % 3 else 'land'},2024" for i in range(9)]
+    path.write_text("\n".join(["id,question,context,answer,kind,year", *rows]))
+    asked = ["--base", "base", "--tuned", "tuned", "--data", str(path), "--report", str(tmp_path / "r.html")]
+    assert main([*asked, "--by", "kind", "year"]) == 0
+    assert re.search(r"F1 by column kind .*\n-+\ntown +6 .*\nland +3 ", capsys.readouterr().out)
+    value = json.loads((tmp_path / "comparison.json").read_text())
+    assert [row["id"] for row in value["questions"]] == [f"n{i}" for i in range(9)]
+    assert value["questions"][0]["columns"] == {"kind": "land", "year": "2024"}
+    with pytest.raises(ConfigError, match="by: the data has no column 'sort'; it has 'kind', 'year'"):
+        main([*asked, "--by", "sort"])
 
 
 def test_only_the_base_may_be_untrained(monkeypatch, tmp_path):

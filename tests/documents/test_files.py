@@ -264,3 +264,26 @@ def test_documents_without_a_passage_are_named(tmp_path):
         (tmp_path / name).write_text(content)
     _, report = read_passages([str(tmp_path)])
     assert "2 documents without a passage: b.md (the same text as another); c.txt (too short)" in report.notes
+
+
+RUSSIAN = "Аренда вносится ежемесячно до пятого числа. Собаки в доме разрешены, если сосед согласен. " * 6
+
+
+@pytest.mark.parametrize("encoding", ["cp1251", "utf-16", "utf-8-sig", "koi8_r"])
+@pytest.mark.parametrize("named", [False, True])
+def test_jsonl_is_read_in_the_encodings_of_text_files(tmp_path, encoding, named):
+    rows = [{"id": "1", "title": "Дом", "text": RUSSIAN}, {"id": "2", "text": document(2)}]
+    path = tmp_path / "rows.jsonl"
+    path.write_bytes("\n".join(json.dumps(row, ensure_ascii=False) for row in rows).encode(encoding))
+    passages, report = read_passages([str(path)], encoding=encoding if named else None)
+    assert passages[0].text.startswith("Аренда вносится") and passages[0].title == "Дом"
+    assert {passage.document for passage in passages} == {"rows.jsonl:1", "rows.jsonl:2"}
+    is_guess = not named and encoding in ("cp1251", "koi8_r")
+    assert any("1 file not in UTF-8, read as" in note for note in report.notes) == is_guess
+
+
+def test_jsonl_that_is_not_in_the_encoding_that_was_named_is_refused(tmp_path):
+    path = tmp_path / "rows.jsonl"
+    path.write_bytes(json.dumps({"text": RUSSIAN}, ensure_ascii=False).encode("cp1251"))
+    with pytest.raises(DataError, match="rows.jsonl: is not utf-8 .byte 10.; without encoding it is guessed"):
+        read_passages([str(path)], encoding="utf-8")

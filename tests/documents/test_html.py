@@ -26,7 +26,19 @@ def read(tmp_path, body: str) -> str:
         ("<select><option>small</option><option>large</option></select>", "small\nlarge"),
         ("<p>A</p><aside>Note: bring water.</aside>", "A\n\nNote: bring water."),
         ("<p>A</p><footer>Call 555 0123.</footer>", "A\n\nCall 555 0123."),
-        ("<p>A</p><footer>Imprint</footer><nav>Home 1</nav><div role='navigation'>Next 2</div>", "A"),
+        ("<p>A</p><footer>Closed on Mondays.</footer>", "A\n\nClosed on Mondays."),
+        ("<header><p>St Mary's Surgery, High Street</p></header><p>A</p>", "St Mary's Surgery, High Street\n\nA"),
+        (
+            "<p>A</p><div role='contentinfo'>Opening hours: <a href='#'>by appointment</a></div>",
+            "A\n\nOpening hours: by appointment",
+        ),
+        ("<p>A</p><footer><a href='tel:5550123'>Call 555 0123</a></footer>", "A\n\nCall 555 0123"),
+        (
+            "<p>A</p><footer><a>Imprint</a> | <ul><li><a>Privacy</a></ul> \u00b7 <button>Search</button>"
+            "<nav>Sitemap 3</nav><script>var footer = 1</script></footer><nav>Home 1</nav>"
+            "<div role='navigation'>Next 2</div>",
+            "A",
+        ),
         ("<p>A</p><noscript>Switch scripts on.</noscript><template>Row</template>", "A"),
         ("<svg><title>Icon</title><text>Sales 2025</text></svg>", "Sales 2025"),
         (

@@ -29,6 +29,18 @@ from qa_pipeline.documents.page_furniture import without_furniture
         (["12.03.2025, 14:30 Meeting of the board\nOne."],) * 2,
         (["One.\nHandbook | 7", "Two.\nHandbook | 8", "Three.\nHandbook | 9"], ["One.", "Two.", "Three."]),
         (["Fees of 2025\nOne.", "Fees of 2025\nTwo."], ["Fees of 2025\nOne.", "Two."]),
+        # A header that two pages lack; the two headers of a book; a section's title on half of the slides.
+        (
+            ["Cover", *(f"Rules of the house\nText {c}." for c in "abcdefg"), "A picture"],
+            ["Cover", *(f"Text {c}." for c in "abcdefg"), "A picture"],
+        ),
+        (
+            [f"{'Left' if i % 2 else 'Right'} header\nText {c}." for i, c in enumerate("abcdef")],
+            [f"Text {c}." for c in "abcdef"],
+        ),
+        ([f"Fees and deposits\nText {c}." for c in "abcde"] + [f"Text {c}." for c in "fghij"],) * 2,
+        ([f"Text {c}.\nLate fees" for c in "abc"] + [f"Text {c}.\nRepairs" for c in "def"],) * 2,
+        (["Deposits\nOne.", "Deposits\nTwo.", "Three."],) * 2,
         (["Seite 1 von 3\nOne.", "Seite 2 von 3\nTwo.", "Seite 3 von 3\nThree."], ["One.", "Two.", "Three."]),
     ],
 )

@@ -159,13 +159,13 @@ def test_html_gives_what_a_reader_reads(tmp_path):
     pytest.importorskip("bs4")
     page = """<!doctype html><html><head><title> Leave
       policy </title><style>p { color: red }</style><script>var x = "</p>";</script></head><body>
-      <nav><a href="/">Home</a></nav><header>Our site</header>
+      <nav><a href="/">Home</a></nav><header><a>Our site</a></header>
       <main><header><h1>Leave   policy</h1></header>
       <p>You get <b>25</b>&nbsp;days,<br>or more.</p><!-- nothing --><ul><li>one</li><li>two</li></ul>
       <table><tr><th>Kind</th><th>Days</th></tr><tr><td><p>Sick</p></td><td>10</td></tr></table>
       <pre>a
   b</pre><span hidden>closed</span><div style="display: none">shut</div><button>Click</button></main>
-      <footer>Imprint</footer></body></html>"""
+      <footer><a>Imprint</a></footer></body></html>"""
     document = read_document(write_document(tmp_path, "a.html", page))
     assert document.text == (
         "Leave policy\n\nYou get 25\xa0days,\nor more.\n\none\ntwo\n\nKind | Days\nSick | 10\n\na\n  b"

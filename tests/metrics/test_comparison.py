@@ -61,10 +61,29 @@ def test_interval_and_p_value_approach_those_of_all_resamples(differences):
     differences = np.array(differences, dtype=float)
     exact = np.array([np.mean(draw) for draw in itertools.product(differences, repeat=len(differences))])
     found = paired_bootstrap(np.zeros(len(differences)), differences, rng(), samples=200_000)
-    p_value = np.mean(np.abs(exact - differences.mean()) >= abs(differences.mean()) - 1e-12)
+    p_value = min(1.0, 2 * min(np.mean(exact <= 1e-12), np.mean(exact >= -1e-12)))
     assert found.p_value == pytest.approx(p_value, abs=0.01)
     low, high = np.quantile(exact, [0.025, 0.975])
     assert (found.low, found.high) == pytest.approx((low, high), abs=0.05)
+
+
+@settings(deadline=None, max_examples=150)
+@given(
+    st.lists(st.sampled_from([-1.0, -0.5, 0.0, 0.0, 0.25, 1.0]), min_size=4, max_size=40),
+    st.sampled_from([40, 41, 99, 199, 500, 999]),
+    st.booleans(),
+    st.integers(0, 9),
+)
+def test_the_interval_is_beside_0_exactly_where_p_is_below_5_percent(differences, samples, clustered, seed):
+    clusters = np.arange(len(differences)) // 2 if clustered else None
+    scores = (np.zeros(len(differences)), np.array(differences))
+    found = paired_bootstrap(*scores, rng(seed), samples=samples, clusters=clusters)
+    assert (found.p_value < 0.05) == (found.low > 0 or found.high < 0)
+
+
+def test_with_a_handful_of_resamples_nothing_is_beyond_chance():
+    found = paired_bootstrap(np.zeros(9), np.ones(9), rng(), samples=20)
+    assert (found.low, found.high) == (1.0, 1.0) and found.p_value > 0.05
 
 
 def test_drawing_counts_and_drawing_questions_are_the_same_distribution():

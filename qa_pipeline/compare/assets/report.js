@@ -2,7 +2,7 @@
 (() => {
   const data = JSON.parse(document.getElementById("data").textContent);
   const { labels, contexts, questions } = data;
-  const [ID, QUESTION, CONTEXT, GOLD, ANSWERS] = [0, 1, 2, 3, 4]; // of a question
+  const [ID, QUESTION, CONTEXT, GOLD, ANSWERS, COLUMNS] = [0, 1, 2, 3, 4, 5]; // of a question
   const [START, END, CONFIDENCE, EXACT, F1] = [0, 1, 2, 3, 4]; // of an answer
   const CHUNK = 50; // cards drawn at a time
   const SHORT = 900; // characters; a longer context is shown around its answers
@@ -36,15 +36,18 @@
     sure: (a, b) => mistake(questions[b]) - mistake(questions[a]),
   };
 
+  /* What else the data says of a question, such as "topic: fees". */
+  const columns = (q) => Object.entries(q[COLUMNS]).filter(([, v]) => v !== null && v !== "").map(([k, v]) => `${k}: ${v}`);
+
   /* Searching: lower-case texts are made when first needed and kept. */
   const fold = (value) => value.toLowerCase();
   const lowContexts = [];
   const lowQuestions = [];
   function matches(place, query) {
-    const c = questions[place][CONTEXT];
-    lowQuestions[place] ??= fold(questions[place][ID] + "\n" + questions[place][QUESTION]);
-    lowContexts[c] ??= fold(contexts[c]); // answers are part of it
-    return lowQuestions[place].includes(query) || lowContexts[c].includes(query);
+    const q = questions[place];
+    lowQuestions[place] ??= fold([q[ID], q[QUESTION], ...columns(q)].join("\n"));
+    lowContexts[q[CONTEXT]] ??= fold(contexts[q[CONTEXT]]); // answers are part of it
+    return lowQuestions[place].includes(query) || lowContexts[q[CONTEXT]].includes(query);
   }
 
   /* Elements. All text goes in as text, never as markup. */
@@ -187,7 +190,8 @@
     const context = element("p", "context");
     context.dir = "auto";
     const node = element("li", "card",
-      element("div", "meta", element("span", `badge ${outcome}`, names[outcome]), element("span", "id", q[ID])),
+      element("div", "meta", element("span", `badge ${outcome}`, names[outcome]), element("span", "id", q[ID]),
+        ...columns(q).map((words) => element("span", "column", words))),
       title,
       element("dl", "answers", goldBox(q), answerBox(q, state.model, false), answerBox(q, state.against, true)),
       context);

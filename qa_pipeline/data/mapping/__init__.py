@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
 from typing import Any
 
 from qa_pipeline.data.example import BadRow, LooseAnswer, LooseExample, RawRow
@@ -18,11 +19,14 @@ from qa_pipeline.data.mapping.answer_shapes import (
     answers_from_parts,
     is_plain,
 )
-from qa_pipeline.data.mapping.field_mapping import FieldMapping, Paths
+from qa_pipeline.data.mapping.field_mapping import PATH_KEYS, FieldMapping, Paths
 from qa_pipeline.data.mapping.values import MISSING, find
 from qa_pipeline.data.marks import is_missing, is_not_given
 from qa_pipeline.text.folding import whole_characters
 from qa_pipeline.wording import describe
+
+LONGEST_COLUMN = 200
+"""Characters of a value that is kept beside a question; longer ones are texts, not what questions are sorted by."""
 
 _OPPOSITES = frozenset({"answerable", "possible", "unanswerable", "impossible"})
 _SENTINEL = re.compile(r"[A-Z][A-Z_]{7,}")
@@ -210,6 +214,18 @@ def _metadata(row: dict[str, Any], mapping: FieldMapping) -> dict[str, Any] | No
     if isinstance(own, dict):
         kept = {**{str(key): value for key, value in own.items()}, **kept}
     return {name: _plain(value) for name, value in kept.items()} or None
+
+
+def other_columns(row: Mapping[str, Any], mapping: FieldMapping) -> dict[str, Any]:
+    """What a row has beside the fields that the mapping reads, as far as it is one short value."""
+    paths = (path for name in PATH_KEYS.values() for path in getattr(mapping, name))
+    read = {"metadata", *(part for path in paths for part in (path, re.split(r"[.\[]", path, maxsplit=1)[0]))}
+    values = {str(name): _plain(value) for name, value in row.items() if name not in read}
+    return {
+        name: value
+        for name, value in values.items()
+        if value is None or isinstance(value, int | float) or isinstance(value, str) and len(value) <= LONGEST_COLUMN
+    }
 
 
 def _plain(value: Any) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import hashlib
 import json
 import tracemalloc
 
@@ -219,6 +220,48 @@ def test_a_poisoned_answer_ends_neither_the_run_nor_its_restart(tmp_path):
         assert len(server.log) == asked
     report = json.loads((tmp_path / "out" / "dataset_report.json").read_text())
     assert report["not_rephrased"] == {"wrong_schema": report["rows"]}
+
+
+_NUMBERS = ["9" * 4299, "-" + "9" * 4300, "1e400", "-Infinity", "NaN", "0x" + "f" * 4000, "true", '"9e9"', "[[1]]"]
+POISON = [
+    *(f'{{"questions": [{{"number": {n}, "question": {n}, "answer": {n}, "evidence": {n}}}]}}' for n in _NUMBERS),
+    *(
+        "[" * 100_000,
+        '{"questions":' * 900 + "[]" + "}" * 900,
+        "{" + " " * 500_000,
+        "\0\ud800\u202e",
+        "```json\n" * 9000,
+    ),
+    "{'questions': [{'number': 1, ('question',): 2, None: {1, 2}, 'answer': b'x'}]}",
+    '{"questions": [{"number": 1, "question": "\\ud800", "answer": "\\u0000\\udfff", "evidence": "\\u202e"}]}',
+    '{"questions": [{"number": 1, "question": "%s", "answer": "a", "evidence": ""}]}' % ("why " * 100_000),
+]
+
+
+@pytest.mark.parametrize("more", [[], ["--rephrase"]], ids=["asked", "rephrased"])
+@pytest.mark.parametrize("first", range(0, len(POISON), 6))
+def test_whatever_is_kept_of_answers_a_restart_reads_it(tmp_path, more, first):
+    """Two answers of three are poison, the first attempt and the repair alike; all of them are kept."""
+
+    def script(number, body):
+        dice = int(hashlib.sha256(json.dumps(body["messages"]).encode()).hexdigest(), 16)
+        return Reply(like_a_model(body) if dice % 3 == 0 else POISON[first + dice % len(POISON[first : first + 6])])
+
+    docs = write_documents(tmp_path / "docs", 12)
+    with ScriptedServer(script) as server:
+        words = ["generate", "--documents", str(docs), "--backend=openai", "--model=m", "--base_url", server.url]
+        words += [*more, "--seed=3", "--output_dir", str(tmp_path / "out")]
+        assert main(words) == 0
+        made = {path.name: path.read_bytes() for path in (tmp_path / "out").glob("*.json*")}
+        assert json.loads(made["dataset_report.json"])["rows"] > 0
+        (tmp_path / "out" / "work" / "journal-00001-of-00001.jsonl").unlink()
+        asked = len(server.log)
+        assert asked > 12
+        assert main(words) == 0
+        assert len(server.log) == asked
+    assert {path.name: path.read_bytes() for path in (tmp_path / "out").glob("train*.json*")} == {
+        name: content for name, content in made.items() if name.startswith("train")
+    }
 
 
 def test_a_journal_of_a_version_that_kept_secrets_belongs_to_the_same_run():
