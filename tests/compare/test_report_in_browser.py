@@ -345,6 +345,6 @@ def test_a_text_of_a_megabyte_opens_and_is_shown_whole(show):
         page = show(compare([FakeModel("a", replies), FakeModel("b", replies)], examples, bootstrap_samples=20))
         assert page.seconds_to_open < 10
         assert len(page.locator(".context").first.evaluate("node => node.textContent")) < 3000
-        page.locator(".whole").first.click()
+        page.locator(".whole").first.click(timeout=90_000)  # on a busy machine
         assert page.locator(".context").first.evaluate("node => node.textContent") == words
         assert page.locator(".context").first.locator(".part").count() > 20
