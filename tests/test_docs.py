@@ -213,7 +213,8 @@ def test_every_command_is_shown():
 
 def test_the_architecture_names_every_room():
     text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
-    rooms = [path for path in (ROOT / "qa_pipeline").iterdir() if path.suffix == ".py" or (path / "__init__.py").exists()]
+    inside = (ROOT / "qa_pipeline").iterdir()
+    rooms = [path for path in inside if path.suffix == ".py" or (path / "__init__.py").exists()]
     for name in sorted(path.stem for path in rooms if not path.stem.startswith("_")):
         assert f"`{name}`" in text, f"docs/architecture.md: the room {name} has no line"
 
