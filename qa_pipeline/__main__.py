@@ -1,4 +1,4 @@
-"""`qa-pipeline COMMAND`."""
+"""`qa-pipeline COMMAND`, and `python -m qa_pipeline COMMAND`, which is the same."""
 
 import sys
 
@@ -12,5 +12,10 @@ def main(argv: list[str]) -> int:
     return cli.main(argv)
 
 
+def script() -> int:
+    """The console script: runs the command of the command line and gives its exit code."""
+    return run_script(main)
+
+
 if __name__ == "__main__":
-    sys.exit(run_script(main))
+    sys.exit(script())

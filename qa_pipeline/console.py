@@ -51,6 +51,20 @@ def log_to_console(args: Any) -> None:
 
 def results_table(results: dict[str, Any], output_dir: str | None) -> str:
     """A short table of what was measured: base, validation and test, in percent."""
+    lines = [*_scores(results), *_calibrations(results)]
+    if "eval_threshold_reason" in results:
+        lines.append(f"no-answer threshold {results['eval_threshold_reason']}")
+    if "train_loss" in results:
+        steps = f" over {results['train_steps']:,} steps" if "train_steps" in results else ""
+        lines.append(
+            f"train loss {results['train_loss']:.4f}{steps}, {results.get('train_runtime', 0):.0f} s of training"
+        )
+    lines += [f"warning: {warning}" for warning in results.get("warnings", ())]
+    lines.append(f"run folder: {output_dir}")
+    return "\n".join(lines)
+
+
+def _scores(results: dict[str, Any]) -> list[str]:
     lines = [f"{'':<22}{'exact match':>12}{'F1':>9}   95% interval of F1"]
     base = "base (untrained head)" if results.get("base_untrained_head") else "base, before training"
     for prefix, title in (("base", base), ("eval", "tuned, validation"), ("predict", "tuned, test")):
@@ -63,8 +77,11 @@ def results_table(results: dict[str, Any], output_dir: str | None) -> str:
         if results.get(f"{prefix}_NoAns_total"):
             parts = [f"{kind} {results[f'{prefix}_{kind}_f1']:.2f}" for kind in ("HasAns", "NoAns")]
             lines.append(f"{'':<22}{'':>12}         F1 of {', '.join(parts)}")
-    if len(lines) == 1:
-        lines = []
+    return lines if len(lines) > 1 else []
+
+
+def _calibrations(results: dict[str, Any]) -> list[str]:
+    lines = []
     for prefix, title, how in (("eval", "validation", ", cross-fitted"), ("predict", "test", "")):
         if f"{prefix}_ece_calibrated" in results:
             before, after = results[f"{prefix}_ece"], results[f"{prefix}_ece_calibrated"]
@@ -75,13 +92,4 @@ def results_table(results: dict[str, Any], output_dir: str | None) -> str:
             lines.append(line)
         elif f"{prefix}_ece" in results:
             lines.append(f"calibration: ECE {results[f'{prefix}_ece']:.3f} at temperature 1 ({title})")
-    if "eval_threshold_reason" in results:
-        lines.append(f"no-answer threshold {results['eval_threshold_reason']}")
-    if "train_loss" in results:
-        steps = f" over {results['train_steps']:,} steps" if "train_steps" in results else ""
-        lines.append(
-            f"train loss {results['train_loss']:.4f}{steps}, {results.get('train_runtime', 0):.0f} s of training"
-        )
-    lines += [f"warning: {warning}" for warning in results.get("warnings", ())]
-    lines.append(f"run folder: {output_dir}")
-    return "\n".join(lines)
+    return lines

@@ -55,8 +55,12 @@ class Interrupted(KeyboardInterrupt):
 
 _PACKAGES = (
     *("torch", "transformers", "tokenizers", "safetensors", "huggingface_hub", "accelerate", "peft", "datasets"),
-    *("numpy", "yaml", "pyarrow"),
+    *("evaluate", "numpy", "pyarrow", "yaml", "jsonschema", "regex", "pysbd", "datasketch", "bm25s", "rapidfuzz"),
+    *("filelock", "charset_normalizer", "tqdm"),
 )
+"""The modules that the package cannot do without. Others are asked for where they are needed, with a message there."""
+_DISTRIBUTIONS = {"yaml": "pyyaml", "huggingface_hub": "huggingface-hub", "charset_normalizer": "charset-normalizer"}
+"""Names on the package index, where they differ from the module's."""
 _DEBUG_SETTINGS = (["underflow_overflow"], ["tpu_metrics_debug"])
 
 
@@ -76,32 +80,33 @@ def run_script(main: Callable[[list[str]], int], argv: list[str] | None = None) 
         code = main(argv)
         sys.stdout.flush()
         return code
-    except QAError as error:
-        if debug:
+    except (QAError, ImportError, OSError, KeyboardInterrupt) as error:
+        ending = None if debug else _ending(error)
+        if ending is None:
             raise
-        print(plain(f"{type(error).__name__}: {error}"), file=sys.stderr)
-        return 2
-    except ImportError as error:
-        if debug or (error.name or "").split(".")[0] not in _PACKAGES:
-            raise
-        print(missing_package(error), file=sys.stderr)
-        return 2
-    except BrokenPipeError:
-        if debug or not _output_is_closed():
-            raise
+        code, message = ending
+        if message:
+            print(message, file=sys.stderr)
+        return code
+
+
+def _ending(error: BaseException) -> tuple[int, str] | None:
+    """Exit code and message of an error that is no fault of ours ("" says nothing); None where it is one."""
+    if isinstance(error, QAError):
+        return 2, plain(f"{type(error).__name__}: {error}")
+    if isinstance(error, ImportError):
+        return (2, missing_package(error)) if (error.name or "").split(".")[0] in _PACKAGES else None
+    if isinstance(error, KeyboardInterrupt):
+        return 130, str(error) or "Interrupted. The same command goes on from what was written."
+    if isinstance(error, BrokenPipeError):
+        if not _output_is_closed():
+            return None
         _discard_output()
-        return 141  # as a shell says of a program that wrote to nobody
-    except OSError as error:
-        if debug or not _output_is_full():
-            raise
+        return 141, ""  # as a shell says of a program that wrote to nobody
+    if isinstance(error, OSError) and _output_is_full():
         _discard_output()
-        print(f"The output cannot be written: {error.strerror or error}.", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt as interrupt:
-        if debug:
-            raise
-        print(str(interrupt) or "Interrupted. The same command goes on from what was written.", file=sys.stderr)
-        return 130
+        return 2, f"The output cannot be written: {error.strerror or error}."
+    return None
 
 
 def _prepare_streams() -> None:
@@ -148,9 +153,9 @@ def _output_is_closed() -> bool:
 
 def missing_package(error: ImportError) -> str:
     """One line on a required package that cannot be imported: by which Python, why, and what to run."""
-    own = Path(__file__).resolve().parents[1] / ".venv" / "bin" / "python"
+    home = Path(__file__).resolve().parents[1]
+    own = home / ".venv" / "bin" / "python"
     other = f", or use {own}" if own.exists() and Path(sys.prefix) != own.parents[1] else ""
-    return (
-        f"{sys.executable} cannot import {(error.name or '').split('.')[0]} ({error}); "
-        f"run: {sys.executable} -m pip install -r requirements.txt{other}"
-    )
+    module = (error.name or "").split(".")[0]
+    wanted = "-r requirements.txt" if (home / "requirements.txt").exists() else _DISTRIBUTIONS.get(module, module)
+    return f"{sys.executable} cannot import {module} ({error}); run: {sys.executable} -m pip install {wanted}{other}"

@@ -47,6 +47,12 @@ class Block:
         return None
 
     @property
+    def file(self) -> str | None:
+        """The name under which a reader is to save it."""
+        named = (comment.removeprefix("file: ") for comment in self.comments if comment.startswith("file: "))
+        return next(named, None)
+
+    @property
     def place(self) -> str:
         return f"{self.page.relative_to(ROOT)}:{self.line}"
 
@@ -139,6 +145,8 @@ def test_what_a_page_shows_runs(page, trained, tmp_path, monkeypatch):
         if "printed" in block.comments:
             for line in block.text.splitlines():
                 assert line.strip() in printed, f"{block.place}: the block above did not print {line.strip()!r}"
+        elif block.file is not None:
+            (tmp_path / block.file).write_text(block.text, encoding="utf-8")
         elif block.reason_not_to_run is not None:
             continue
         elif block.language == "bash":
@@ -186,17 +194,29 @@ def test_every_file_of_the_repository_that_is_named_exists(page):
         assert (ROOT / name).exists() or inside.exists(), f"{page.name}: {name} is not there"
 
 
+FLAGS_OF_OTHER_PROGRAMS = {
+    "--check",
+    "--config_file",
+    "--cpu",
+    "--num_processes",
+    "--pool",
+    "--preload",
+    "--skip-text",
+    "--version",
+}
+
+
 def test_every_flag_that_the_pages_name_is_one_of_a_command():
-    known = {"--system-site-packages", "--config_file", "--version", "--skip-text", "--no-deps", "--check"}
+    known = set(FLAGS_OF_OTHER_PROGRAMS)
     for source in [*(ROOT / "benchmarks").glob("*.py"), *(ROOT / "tools").glob("*.py")]:
         known |= set(re.findall(r"--\w+", source.read_text(encoding="utf-8")))
     for command in COMMANDS:
         words = [sys.executable, "-m", "qa_pipeline", command, "--help"]
         printed = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=True).stdout
         known |= set(re.findall(r"--\w+", printed))
-    for page in PAGES:
-        for flag in re.findall(r"(?<![\w-])--[a-z]\w[\w-]*", page.read_text(encoding="utf-8")):
-            assert flag in known, f"{page.name}: no command has {flag}"
+    named = {page.name: re.findall(r"(?<![\w-])--[a-z][\w-]*", page.read_text(encoding="utf-8")) for page in PAGES}
+    unknown = {name: sorted(set(flags) - known) for name, flags in named.items() if set(flags) - known}
+    assert not unknown, f"no command has these: {unknown}"
 
 
 def test_the_readme_is_short_and_says_nothing_of_one_machine():

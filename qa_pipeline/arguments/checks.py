@@ -322,4 +322,5 @@ class _Checks:
                 hint = f' (nearest: "{near}")' if near else ""
                 self.report("report_to", f"expected all, none or some of {', '.join(known)}, found {found(name)}{hint}")
             elif name not in installed:
-                self.report("report_to", f"{name} is not installed; pip install {name}, or leave it out")
+                package = {"azure_ml": "azureml-core", "flyte": "flytekit"}.get(name, name)
+                self.report("report_to", f"{name} is not installed; pip install {package}, or leave it out")

@@ -7,6 +7,7 @@ function.
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import logging
 from collections.abc import Sequence
 from pathlib import Path
@@ -25,7 +26,7 @@ from qa_pipeline.generation.engines import builtin_engine, cloze_engine, raise_q
 from qa_pipeline.generation.filters import Reader, ReaderAnswer
 from qa_pipeline.generation.job import SHARDS, WORK, Job, choice_of
 from qa_pipeline.generation.launches import launched, one_at_a_time, wait_for_shards, written_shards
-from qa_pipeline.generation.outputs import claim, save_specification
+from qa_pipeline.generation.outputs import claim, leaving_no_empty_folder, save_specification
 from qa_pipeline.generation.questions.llm.setup import (
     Unasked,
     cache_file,
@@ -65,8 +66,13 @@ def generate_command(argv: list[str]) -> int:
     if settings.generation.list_prompts:
         print(prompts_text())
         return 0
-    rank, processes = launched(settings)
     folder = Path(str(settings.generation.output_dir))
+    with leaving_no_empty_folder(folder):
+        return _generate(settings, folder)
+
+
+def _generate(settings: Settings, folder: Path) -> int:
+    rank, processes = launched(settings)
     before = written_shards(folder / SHARDS, processes)
     if not settings.generation.plan:
         claim(folder, settings.generation.overwrite_output_dir)  # before anything is asked
@@ -110,9 +116,10 @@ def merge_command(argv: list[str]) -> int:
     if arguments.num_examples is not None and arguments.num_examples < 1:
         raise ConfigError("command line", f"--num_examples: expected at least 1, found {arguments.num_examples}")
     folder = Path(arguments.output_dir)
-    claim(folder)
-    shards = [read_shard(path) for path in find_shards(arguments.shards)]
-    print(plain(table(_merge(shards, folder, arguments.num_examples))))
+    with leaving_no_empty_folder(folder):
+        claim(folder)
+        shards = [read_shard(path) for path in find_shards(arguments.shards)]
+        print(plain(table(_merge(shards, folder, arguments.num_examples))))
     print(f"written to {folder}")
     return 0
 
@@ -212,13 +219,17 @@ def make_reader(name: str) -> Reader:
 
 
 def _specification(settings: Settings) -> Specification | None:
-    path = settings.generation.spec_file
-    if not path:
-        return parse_prompt(settings.generation.prompt) if settings.generation.prompt is not None else None
-    specification = read_specification(path)
-    unknown = unknown_types(specification.answer_types) if settings.backend.backend == "cloze" else []
-    if unknown and not settings.generation.answer_types:
-        raise ConfigError(path, [f"answer_types: {text}" for text in unknown])
+    general = settings.generation
+    specification = None
+    if general.spec_file:
+        specification = read_specification(general.spec_file)
+        unknown = unknown_types(specification.answer_types) if settings.backend.backend == "cloze" else []
+        if unknown and not general.answer_types:
+            raise ConfigError(general.spec_file, [f"answer_types: {text}" for text in unknown])
+    elif general.prompt is not None:
+        specification = parse_prompt(general.prompt)
+    if general.domain is not None:
+        specification = dataclasses.replace(specification or Specification(), domain=general.domain)
     return specification
 
 

@@ -22,12 +22,13 @@ _LONGEST_FRONT_MATTER = 100_000
 
 
 @contextmanager
-def library(name: str, what: str, package: str) -> Iterator[None]:
+def library(name: str, what: str, *packages: str) -> Iterator[None]:
     """Says what to install where the import inside fails."""
     try:
         yield
     except ImportError as error:
-        raise DataError(f'{name}: {what} needs {package}: pip install "qa-pipeline[documents]"') from error
+        needed = " and ".join(packages)
+        raise DataError(f"{name}: {what} needs {needed}; run: pip install {' '.join(packages)}") from error
 
 
 def own_title(title: Any) -> str | None:

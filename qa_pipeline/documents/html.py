@@ -38,7 +38,7 @@ def read_html(markup: str, name: str) -> tuple[str, str | None]:
     templates and navigation; the page's own header and footer are navigation where all their words are links, none of
     them with a number. Where all of this leaves nothing, only scripts, styles and templates are left out.
     """
-    with library(name, "HTML", "beautifulsoup4 and lxml"):
+    with library(name, "HTML", "beautifulsoup4", "lxml"):
         import lxml  # noqa: F401  # the parser that is asked for below
         from bs4 import BeautifulSoup
 

@@ -1,6 +1,6 @@
 """Reads documents (text, Markdown, HTML, PDF, Word) as plain text with known pages. Knows nothing of questions.
 
-HTML, PDF and Word need the "documents" extra: pip install "qa-pipeline[documents]". Importing this needs nothing.
+HTML, PDF and Word need beautifulsoup4 and lxml, pypdf, python-docx; importing this needs nothing.
 """
 
 from __future__ import annotations

@@ -114,8 +114,8 @@ def _check_needs(values: Mapping[str, Any], fault: Callable[..., None]) -> None:
             own = os.path.join(source, "generated")
             text = f'"{source}" is a folder of documents, and the next run would read what this one writes as documents'
             fault(f"{text}; give another folder, such as {own}, or leave it out of documents", "output_dir")
-    if not any(values[key] for key in ("documents", "contexts_from", "prompt", "spec_file")):
-        others = "--contexts_from DATA, --prompt TEXT or --spec_file FILE"
+    if not any(values[key] for key in ("documents", "contexts_from", "prompt", "domain", "spec_file")):
+        others = "--contexts_from DATA, --prompt TEXT, --domain NAME or --spec_file FILE"
         fault(f"is required: files or folders, such as --documents FOLDER; or give {others}", "documents")
     if values["prompt"] is not None and values["spec_file"]:
         fault("a spec_file already holds its prompt; give one of the two", "prompt", "spec_file")
@@ -149,7 +149,11 @@ def _check_backend(
     for name, default in of_models.items():
         if values[name] != default:
             fault("has no effect with backend: cloze; choose openai, vllm or transformers", name, "backend")
-    if values["documents"] or values["contexts_from"] or not (values["prompt"] or values["spec_file"]):
+    if (
+        values["documents"]
+        or values["contexts_from"]
+        or not any(values[key] for key in ("prompt", "domain", "spec_file"))
+    ):
         return
     for name, default in of_documents.items():
         if values[name] != default:

@@ -19,6 +19,7 @@ from qa_pipeline.generation.argument_checks import FILTERS, faults, parse_shard
 from qa_pipeline.generation.legacy import FORMER
 from qa_pipeline.generation.questions.cloze.spans import GROUPS as ANSWER_GROUPS
 from qa_pipeline.generation.types import MOST_UNANSWERABLE
+from qa_pipeline.mock import DOMAINS
 
 _USUAL_NAMES = {
     "input": "documents",
@@ -56,6 +57,11 @@ class GenerationArguments:
         None, "Labelled data in any known format; its contexts are used, its questions are not."
     )
     prompt: str | None = _setting(None, "What the questions should be about, in words; with or without documents.")
+    domain: str | None = _setting(
+        None,
+        "What the questions should be about, in place of what a prompt says of it. Without documents and a language "
+        f"model: a built-in domain, one of {', '.join(DOMAINS)}.",
+    )
     spec_file: str | None = _setting(None, "A specification as saved from a prompt (prompt_spec.yaml), edited or not.")
     few_shot_file: str | None = _setting(None, "Labelled examples, in any known format, to show to the model.")
     num_examples: int | None = _setting(

@@ -19,6 +19,7 @@ from qa_pipeline.generation.specification.specification import Specification, bu
 from qa_pipeline.generation.types import Draft, Rejected
 from qa_pipeline.mock import DOMAINS, SPLITS
 from qa_pipeline.mock import make_dataset as make_mock
+from qa_pipeline.mock.builtin import described_domains
 from qa_pipeline.wording import counted
 
 CLOZE_BLOCK = 4000
@@ -100,15 +101,14 @@ def builtin_engine(
     Raises:
         ConfigError: no domain matches, or it has no such answers; says what is needed instead.
     """
-    name = builtin_domain(specification, DOMAINS)
+    name = builtin_domain(specification)
     if name is None or language != "en":
-        known = "; ".join(f"{domain.name} ({domain.description})" for domain in DOMAINS.values())
         why = "the built-in domains are in English" if name else f'no built-in domain is about "{specification.domain}"'
         raise ConfigError(
             "generate",
             f"a prompt alone is not enough without a language model, since {why}. Give documents (documents: FOLDER, "
             "or contexts_from: DATA), or a language model (backend: openai and model: NAME, or transformers, or vllm). "
-            f"Built in: {known}",
+            f"Built in, for a prompt that is about one or --domain NAME: {described_domains()}",
         )
     general = settings.generation
     kinds, note = _kinds(name, general.answer_types)

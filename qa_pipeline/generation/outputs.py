@@ -10,7 +10,7 @@ import contextlib
 import hashlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,19 @@ FILES = (*(f"{split}.json" for split in SPLITS), CARD)
 _WRITING = "writing.json"
 _STILL_WRITING = 60.0
 """Seconds since its last byte after which a temporary file is that of a killed run, and no other process's."""
+
+
+@contextlib.contextmanager
+def leaving_no_empty_folder(folder: Path) -> Iterator[None]:
+    """Where what is done ends in an error, folders that it made and put nothing into go again."""
+    absent = [place for place in (folder / WORK, folder, *folder.parents) if not place.exists()]
+    try:
+        yield
+    except BaseException:
+        for place in absent:
+            with contextlib.suppress(OSError):  # it holds something, or was never made
+                place.rmdir()
+        raise
 
 
 def claim(folder: Path, anew: bool | None = None) -> None:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import argparse
-import difflib
 import re
 from pathlib import Path
 from typing import Any, NoReturn
 
+from qa_pipeline.arguments.config_files import nearest
 from qa_pipeline.artifacts import write_json
 from qa_pipeline.data.schema import validate
 from qa_pipeline.errors import ConfigError, DataError
+from qa_pipeline.mock.builtin import described_domains, find_domain
 from qa_pipeline.mock.dataset import DEFAULT_EXAMPLES, DEFAULT_UNANSWERABLE, argument_problems, make_dataset
-from qa_pipeline.mock.domains import DOMAINS
+from qa_pipeline.mock.domain_file import read_domain
+from qa_pipeline.wording import counted, plain
 
 COMMAND_LINE = "command line"
 NUMBERS: dict[str, int | float] = {
@@ -20,7 +22,7 @@ NUMBERS: dict[str, int | float] = {
     "unanswerable_fraction": DEFAULT_UNANSWERABLE,
     "seed": 0,
 }
-OUR_ID = re.compile(rf'"id": "(?:{"|".join(DOMAINS)})-[0-9a-f]{{20}}"')
+OUR_QUESTION = re.compile(r'"id": "[a-z][a-z0-9_]*-[0-9a-f]{20}",.*?"answer_kind": "', re.DOTALL)
 
 
 def main(argv: list[str]) -> int:
@@ -35,10 +37,9 @@ def main(argv: list[str]) -> int:
     for path in write_dataset(dataset, folder):
         paragraphs = [paragraph for document in dataset[path.stem]["data"] for paragraph in document["paragraphs"]]
         questions = [question for paragraph in paragraphs for question in paragraph["qas"]]
-        print(
-            f"{path}: {len(dataset[path.stem]['data'])} documents, {len(paragraphs)} contexts, "
-            f"{len(questions)} questions, {sum(question['is_impossible'] for question in questions)} unanswerable"
-        )
+        counts = ((dataset[path.stem]["data"], "document"), (paragraphs, "context"), (questions, "question"))
+        shown = ", ".join(counted(len(rows), noun) for rows, noun in counts)
+        print(f"{path}: {shown}, {sum(question['is_impossible'] for question in questions)} unanswerable")
     return 0
 
 
@@ -96,30 +97,12 @@ def check_alignment(value: dict[str, Any], source: str) -> None:
 
 
 def parse(argv: list[str]) -> argparse.Namespace:
-    """Reads the command line.
+    """Reads the command line; `domain` is then a name, a domain of the user's own, or None for all that are built in.
 
     Raises:
         ConfigError: names every fault at once, each with its flag and the nearest valid name.
     """
-    parser = _Parser(
-        prog="mock_dataset.py",
-        description="Writes mock SQuAD 2.0 data: train.json, validation.json and test.json.",
-        epilog="domains: " + "; ".join(f"{domain.name} ({domain.description})" for domain in DOMAINS.values()),
-        allow_abbrev=False,
-    )
-    parser.add_argument("--output_dir", required=True, help="folder for the three files; made if missing")
-    parser.add_argument("--domain", help="one of the domains below; all of them in equal parts if not given")
-    parser.add_argument(
-        "--num_examples",
-        default=DEFAULT_EXAMPLES,
-        help="questions over all splits, 80%% train and 10%% each validation and test (default: %(default)s)",
-    )
-    parser.add_argument(
-        "--unanswerable_fraction",
-        default=DEFAULT_UNANSWERABLE,
-        help="share of questions that their context does not answer, 0 to 1 (default: %(default)s)",
-    )
-    parser.add_argument("--seed", default=0, help="the same seed gives the same bytes (default: %(default)s)")
+    parser = _parser(described_domains() if {"-h", "--help"} & set(argv) else "")
     arguments, unknown = parser.parse_known_args(argv)
     problems = [_unknown_flag(flag, parser) for flag in unknown if flag.startswith("--")]
     problems += [f'unexpected argument "{text}"' for text in unknown if not text.startswith("--") and not problems]
@@ -131,10 +114,59 @@ def parse(argv: list[str]) -> argparse.Namespace:
             wanted = "a whole number" if isinstance(default, int) else "a number"
             problems.append(f'{name}: must be {wanted}, found "{text}"')
             setattr(arguments, name, default)  # so that the other arguments are still checked
+    problems += _choose_domain(arguments)
     problems += argument_problems(arguments.domain, arguments.num_examples, arguments.unanswerable_fraction)
     if problems:
         raise ConfigError(COMMAND_LINE, problems)
     return arguments
+
+
+def _choose_domain(arguments: argparse.Namespace) -> list[str]:
+    """Sets `domain` where a prompt or a file says which; returns what is wrong with that."""
+    ways = [name for name in ("domain", "prompt", "domain_file") if getattr(arguments, name) is not None]
+    if len(ways) > 1:
+        return [f"{' and '.join(ways)}: each says which domain; give one of them"]
+    if arguments.prompt is not None:
+        arguments.domain = find_domain(arguments.prompt)
+        if arguments.domain is None:
+            return [
+                f'prompt: no built-in domain is clearly about "{arguments.prompt}"; give --domain NAME, or a domain of '
+                f"your own as --domain_file FILE. Built in: {described_domains()}"
+            ]
+        print(f'"{plain(arguments.prompt)}" is about the built-in domain {arguments.domain}')
+    if arguments.domain_file is not None:
+        try:
+            arguments.domain = read_domain(arguments.domain_file)
+        except ConfigError as error:
+            return [f"domain_file: {error.source}: {problem}" for problem in error.problems]
+    return []
+
+
+def _parser(domains: str) -> argparse.ArgumentParser:
+    parser = _Parser(
+        prog="mock_dataset.py",
+        description="Writes mock SQuAD 2.0 data: train.json, validation.json and test.json.",
+        epilog=f"domains: {domains}",
+        allow_abbrev=False,
+    )
+    parser.add_argument("--output_dir", required=True, help="folder for the three files; made if missing")
+    parser.add_argument("--domain", metavar="NAME", help="one of the domains below; without it all in equal parts")
+    parser.add_argument("--prompt", metavar="TEXT", help='words that say which domain, such as "train times"')
+    parser.add_argument("--domain_file", metavar="FILE", help="a domain of your own in YAML or JSON: docs/domains.md")
+    parser.add_argument(
+        "--num_examples",
+        default=DEFAULT_EXAMPLES,
+        metavar="N",
+        help="questions over all splits, 80%% train and 10%% each validation and test (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--unanswerable_fraction",
+        default=DEFAULT_UNANSWERABLE,
+        metavar="F",
+        help="share of questions that their context does not answer, 0 to 1 (default: %(default)s)",
+    )
+    parser.add_argument("--seed", default=0, help="the same seed gives the same bytes (default: %(default)s)")
+    return parser
 
 
 class _Parser(argparse.ArgumentParser):
@@ -144,11 +176,10 @@ class _Parser(argparse.ArgumentParser):
 
 def _unknown_flag(flag: str, parser: argparse.ArgumentParser) -> str:
     name = flag.split("=")[0]
-    known = [option for action in parser._actions for option in action.option_strings]
-    near = difflib.get_close_matches(name.replace("-", "_").replace("__", "--", 1), known, n=1, cutoff=0.4)
-    return f"{name} is unknown" + (f"; did you mean {near[0]}?" if near else "")
+    near = nearest(name, [option for action in parser._actions for option in action.option_strings], cutoff=0.4)
+    return f"{name} is unknown" + (f"; did you mean {near}?" if near else "")
 
 
 def _is_ours(path: Path) -> bool:
     with open(path, encoding="utf-8", errors="replace") as handle:
-        return bool(OUR_ID.search(handle.read(20000)))
+        return bool(OUR_QUESTION.search(handle.read(20000)))

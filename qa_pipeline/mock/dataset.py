@@ -6,13 +6,13 @@ examples adds documents and leaves the earlier ones as they are. Writes no files
 
 from __future__ import annotations
 
-import difflib
 import random
 from typing import Any
 
+from qa_pipeline.arguments.config_files import nearest
 from qa_pipeline.errors import ConfigError
+from qa_pipeline.mock.builtin import DOMAINS
 from qa_pipeline.mock.domain import Domain
-from qa_pipeline.mock.domains import DOMAINS
 from qa_pipeline.mock.grammar import Grammar
 from qa_pipeline.mock.names import SPLITS
 from qa_pipeline.mock.paragraphs import write_paragraph
@@ -25,7 +25,7 @@ HELD_OUT = 0.1
 
 
 def make_dataset(
-    domain: str | None = None,
+    domain: str | Domain | None = None,
     num_examples: int = DEFAULT_EXAMPLES,
     unanswerable_fraction: float = DEFAULT_UNANSWERABLE,
     seed: int = 0,
@@ -35,7 +35,7 @@ def make_dataset(
     """Makes train, validation and test splits of extractive questions.
 
     Args:
-        domain: a name in `DOMAINS`, or None for all of them in equal parts.
+        domain: a domain, a name in `DOMAINS`, or None for all of these in equal parts.
         num_examples: questions over all three splits.
         unanswerable_fraction: share of questions without an answer in their context, from 0 to 1; honoured in each
             split up to rounding. They ask for an attribute that is not stated, or about something not mentioned.
@@ -48,23 +48,29 @@ def make_dataset(
 
     Raises:
         ConfigError: an argument is out of range or the domain is unknown.
+
+    >>> [document] = make_dataset("transport", num_examples=12)["test"]["data"]
+    >>> document["title"]
+    'Kestrelton Travel Handbook'
     """
     problems = argument_problems(domain, num_examples, unanswerable_fraction)
     if problems:
         raise ConfigError("mock dataset", problems)
-    domains = list(DOMAINS.values()) if domain is None else [DOMAINS[domain]]
+    domains = list(DOMAINS.values())
+    if domain is not None:
+        domains = [DOMAINS[domain] if isinstance(domain, str) else domain]
     held_out = {"validation": validation_fraction, "test": test_fraction}
     sizes = {split: max(1, round(num_examples * share)) if share else 0 for split, share in held_out.items()}
     sizes["train"] = num_examples - sum(sizes.values())
     return {split: _make_split(domains, split, sizes[split], unanswerable_fraction, seed) for split in SPLITS}
 
 
-def argument_problems(domain: str | None, num_examples: int, unanswerable_fraction: float) -> list[str]:
+def argument_problems(domain: str | Domain | None, num_examples: int, unanswerable_fraction: float) -> list[str]:
     """One line for each argument that `make_dataset` would refuse."""
     problems = []
-    if domain is not None and domain not in DOMAINS:
-        near = difflib.get_close_matches(domain.lower().replace("-", "_").replace(" ", "_"), DOMAINS, n=1, cutoff=0.4)
-        hint = f'did you mean "{near[0]}"? ' if near else ""
+    if isinstance(domain, str) and domain not in DOMAINS:
+        near = nearest(domain, DOMAINS)
+        hint = f'did you mean "{near}"? ' if near else ""
         problems.append(f'domain: "{domain}" is unknown; {hint}Known: {", ".join(DOMAINS)}')
     if num_examples < len(SPLITS):
         problems.append(f"num_examples: must be at least {len(SPLITS)}, one for each split, found {num_examples}")

@@ -66,7 +66,7 @@ def write_paragraph(topic: Topic, grammar: Grammar, rng: random.Random) -> Parag
     Several entities get the same attribute with different values, so that neither the kind of the value nor a word of
     the question leads to the answer alone.
     """
-    names = _distinct(topic.entities, grammar, rng.choice([2, 3]) + 2)
+    names = grammar.distinct(topic.entities, rng.choice([2, 3]) + 2)
     entities, absent = names[:-2], names[-2:]
     attributes = _draw_attributes(topic, 3 if len(entities) == 3 else 4, rng)
     facts = _draw_facts(entities, attributes, grammar, rng)
@@ -82,18 +82,6 @@ def write_paragraph(topic: Topic, grammar: Grammar, rng: random.Random) -> Parag
     context, facts = _join([sentence for block in blocks for sentence in block])
     stated = [attribute for attribute in attributes if any(fact.attribute is attribute for fact in facts)]
     return Paragraph(context, topic, entities, stated, facts, absent)
-
-
-def _distinct(patterns: tuple[str, ...], grammar: Grammar, count: int) -> list[str]:
-    """`count` expansions of which none contains another."""
-    found: list[str] = []
-    for _ in range(1000):
-        text = grammar.choose(patterns)
-        if not any(text in other or other in text for other in found):
-            found.append(text)
-        if len(found) == count:
-            return found
-    raise AssertionError(f"patterns give too few distinct texts: {patterns}")
 
 
 def _draw_attributes(topic: Topic, count: int, rng: random.Random) -> list[Attribute]:
@@ -116,7 +104,7 @@ def _draw_facts(entities: list[str], attributes: list[Attribute], grammar: Gramm
     facts = []
     for a, attribute in enumerate(attributes):
         holders = [e for e in range(len(entities)) if (e, a) in chosen]
-        values = _distinct(attribute.values, grammar, len(holders))
+        values = grammar.distinct(attribute.values, len(holders))
         facts += [Fact(entities[e], attribute, value) for e, value in zip(holders, values, strict=True)]
     return facts
 

@@ -10,7 +10,7 @@ import yaml
 
 from qa_pipeline.cli.main import main
 from qa_pipeline.data import load_examples
-from qa_pipeline.errors import ConfigError
+from qa_pipeline.errors import ConfigError, QAError
 from qa_pipeline.generation.arguments import parse_generation_arguments
 
 PROMPT = "--prompt=100 questions about contracts."
@@ -38,6 +38,48 @@ def test_only_answers_of_the_types_asked_for(tmp_path, words, kinds):
     assert kinds_of(tmp_path) == kinds  # of the questions without an answer too: their wording must not give them away
     counts = [(len(rows), sum(row["is_impossible"] for row in rows)) for rows in splits_of(tmp_path)]
     assert counts == [(80, 24), (10, 3), (10, 3)]
+
+
+def domains_of(folder: Path) -> set[str]:
+    return {row["metadata"]["domain"] for rows in splits_of(folder) for row in rows}
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["--prompt=train times"],
+        ["--domain=transport"],
+        ["--domain=transport", "--prompt=questions about a clinic"],
+    ],
+)
+def test_a_prompt_or_a_name_says_which_domain(tmp_path, words):
+    assert main(["generate", *words, "--num_examples=40", f"--output_dir={tmp_path}"]) == 0
+    assert domains_of(tmp_path) == {"transport"}
+    assert sum(map(len, splits_of(tmp_path))) == 40
+
+
+def test_a_prompt_keeps_its_numbers_beside_a_name(tmp_path):
+    words = ["--domain=contracts", "--prompt=Make 30 questions, only dates", f"--output_dir={tmp_path}"]
+    assert main(["generate", *words]) == 0
+    assert domains_of(tmp_path) == {"contracts"} and kinds_of(tmp_path) == {"date"}
+    assert sum(map(len, splits_of(tmp_path))) == 30
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--prompt=medieval pottery"], r'no built-in domain is about "medieval pottery".*--domain NAME: clinic \('),
+        (["--domain=trains"], r'no built-in domain is about "trains".*transport \('),
+        (["--domain=contracts", "--answer_types=phone"], "contracts has no answers of type phone"),
+        (["--documents=nowhere"], "no such file or folder"),
+    ],
+)
+def test_a_refusal_leaves_no_empty_folder(tmp_path, words, message):
+    (tmp_path / "mine").mkdir()
+    for folder in (tmp_path / "made" / "out", tmp_path / "mine"):
+        with pytest.raises(QAError, match=message):
+            main(["generate", *words, f"--output_dir={folder}"])
+    assert sorted(path.name for path in tmp_path.rglob("*")) == ["mine"]
 
 
 def test_types_of_an_edited_specification_hold_too(tmp_path):

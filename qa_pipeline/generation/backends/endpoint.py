@@ -30,9 +30,7 @@ def require_openai() -> None:
     try:
         import openai  # noqa: F401
     except ImportError as error:
-        raise BackendError(
-            "backend openai needs the openai package; run: pip install 'qa-pipeline[llm]' (or: pip install openai)"
-        ) from error
+        raise BackendError("backend openai needs the openai package; run: pip install openai") from error
 
 
 def read_key(variable: str | None, required: bool) -> str | None:

@@ -11,7 +11,7 @@ from qa_pipeline.errors import BackendError
 from qa_pipeline.generation.backends.in_process import Written
 from qa_pipeline.generation.backends.models import TEMPLATE_OPTIONS, on_one_day
 
-INSTALL = "backend vllm needs vLLM and a GPU; run: pip install 'qa-pipeline[vllm]' (or use backend transformers)"
+INSTALL = "backend vllm needs vLLM and a GPU; run: pip install vllm (or use backend transformers)"
 SECONDS_TO_END = 120
 """Time that a replica has to end its engine, which would keep its GPU otherwise."""
 

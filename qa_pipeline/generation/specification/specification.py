@@ -31,6 +31,7 @@ from qa_pipeline.generation.specification.rules import (
     without,
 )
 from qa_pipeline.generation.types import MOST_UNANSWERABLE
+from qa_pipeline.mock import find_domain as matching_domain
 
 TASK = "extractive question answering"
 _HEADER = (
@@ -176,32 +177,16 @@ def specification_from(content: Mapping[str, Any], where: str) -> Specification:
     return Specification(**{**values, "examples": examples})
 
 
-def builtin_domain(specification: Specification, domains: Mapping[str, Any]) -> str | None:
+def builtin_domain(specification: Specification) -> str | None:
     """The built-in domain that the specification is about, None without a clear one.
 
-    It is the one with most of its keywords in the specification's `domain`, at least two of them, or all the words of
-    its name. Where that says nothing, and is what the rules read in the prompt, all words of the prompt decide.
-
-    Args:
-        domains: name -> something with `keywords` (lower-case words).
+    What the specification says of its `domain` decides. Where that says nothing, and is what the rules read in the
+    prompt, all words of the prompt do.
     """
     instruction = split_prompt(specification.prompt)[0]
     as_read = specification.domain in ("", find_domain(instruction, find_numbers(instruction).spans))
     everything = f"{instruction} {' '.join(specification.sample_questions)}"
-    return _called(specification.domain, domains) or (_called(everything, domains) if as_read else None)
-
-
-def _called(text: str, domains: Mapping[str, Any]) -> str | None:
-    """The domain with most of its words in a text; None for too few of them, or a tie."""
-    found = {_stem(word) for word in re.findall(r"\w+", text.lower())}
-    scores: dict[str, int] = {}
-    for name, domain in domains.items():
-        called = {_stem(word) for word in name.split("_")}
-        scores[name] = len(({_stem(word) for word in domain.keywords} | called) & found) + (called <= found)
-    ranked = sorted(scores, key=lambda name: -scores[name])
-    if not ranked or scores[ranked[0]] < 2 or (len(ranked) > 1 and scores[ranked[0]] == scores[ranked[1]]):
-        return None
-    return ranked[0]
+    return matching_domain(specification.domain) or (matching_domain(everything) if as_read else None)
 
 
 _KINDS: dict[str, tuple[type, ...]] = {
@@ -235,13 +220,6 @@ def _number_problems(values: Mapping[str, Any]) -> list[str]:
 def _as_written(example: Example) -> dict[str, Any]:
     texts = example["answers"]["text"]
     return {"context": example["context"], "question": example["question"], "answer": texts[0] if texts else None}
-
-
-def _stem(word: str) -> str:
-    word = word.lower()
-    if word.endswith("ies") and len(word) > 4:
-        return word[:-3] + "y"
-    return word[:-1] if word.endswith("s") and not word.endswith("ss") and len(word) > 3 else word
 
 
 def _in_words(kinds: tuple[type, ...]) -> str:

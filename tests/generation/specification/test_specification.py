@@ -14,7 +14,6 @@ from qa_pipeline.generation.specification.specification import (
     read_specification,
     specification_from,
 )
-from qa_pipeline.mock import DOMAINS
 
 PROMPT = (
     "Answer questions about a clinic's opening hours and fees. The answers are times and fees. Some questions should "
@@ -89,12 +88,14 @@ def test_examples_without_a_context_are_kept_as_questions():
         ("Answer questions about a clinic's opening hours and fees", "clinic"),
         ("Questions on leases, tenants and termination clauses", "contracts"),
         ("Train and bus fares", "transport"),
+        ("train times", "transport"),
+        ("Make 200 questions about train times, half of them unanswerable.", "transport"),
         ("Questions about privacy policies", None),
         ("Questions about medieval pottery", None),
     ],
 )
 def test_a_built_in_domain_is_taken_only_where_it_is_clear(prompt, domain):
-    assert builtin_domain(parse_prompt(prompt), DOMAINS) == domain
+    assert builtin_domain(parse_prompt(prompt)) == domain
 
 
 @pytest.mark.parametrize(
@@ -107,7 +108,7 @@ def test_a_built_in_domain_is_taken_only_where_it_is_clear(prompt, domain):
     ],
 )
 def test_an_edited_domain_decides_whatever_the_prompt_says(domain, prompt, name):
-    assert builtin_domain(specification_from({"domain": domain, "prompt": prompt}, "spec.yaml"), DOMAINS) == name
+    assert builtin_domain(specification_from({"domain": domain, "prompt": prompt}, "spec.yaml")) == name
 
 
 @pytest.mark.parametrize(

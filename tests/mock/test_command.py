@@ -12,7 +12,7 @@ from qa_pipeline.errors import ConfigError, DataError, run_script
 from qa_pipeline.mock import SPLITS, make_dataset
 from qa_pipeline.mock.command import check_alignment, main, parse, write_dataset
 
-REPOSITORY = Path(__file__).resolve().parents[1]
+REPOSITORY = Path(__file__).resolve().parents[2]
 
 
 def test_the_same_seed_gives_the_same_bytes_in_another_process(tmp_path):
