@@ -1,4 +1,4 @@
-"""Names every file of a run folder and writes files atomically.
+"""Names every file of a run folder, writes files atomically, and keeps journals of work that may be killed.
 
 A file is either absent, old or complete: content goes to a temporary file in the same folder, is fsynced, and is
 renamed over the target. Where a file has a counterpart in the transformers examples it has that name.
@@ -12,11 +12,13 @@ import os
 import re
 import secrets
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
-from qa_pipeline.errors import DataError
+from filelock import BaseFileLock, Timeout
+
+from qa_pipeline.errors import ConfigError, DataError
 
 RUN = "run.json"
 DATA_REPORT = "data_report.json"
@@ -30,9 +32,12 @@ QA_CONFIG = "qa_config.json"
 """Decoding settings beside the weights (window size, answer length, no-answer threshold): what a predictor needs."""
 MERGED_FOLDER = "merged"
 CHECKPOINT_MANIFEST = "checkpoint_manifest.json"
+PREDICT_JOURNAL = "predict_journal.jsonl"
+"""Predictions of the test questions as they are made; there only while not all of them are."""
 RUN_LOCK = ".run.lock"
 """Held by the one run that writes into the folder; the file itself stays, and says nothing."""
 
+_SYNC_SECONDS = 0.5
 _TEMPORARY = re.compile(r"^\.(.+)\.[0-9a-f]{8}\.tmp$")
 
 
@@ -51,21 +56,51 @@ def null_odds_name(split: str) -> str:
     return f"{split}_null_odds.json"
 
 
+@contextlib.contextmanager
+def replacing(*paths: Path) -> Iterator[Sequence[IO[bytes]]]:
+    """Files to write into; all take their places when the block ends, and none of them where it fails."""
+    temporaries = [path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp") for path in paths]
+    try:
+        with contextlib.ExitStack() as stack:
+            handles = [stack.enter_context(open(temporary, "wb")) for temporary in temporaries]
+            yield handles
+            for handle in handles:
+                handle.flush()
+                os.fsync(handle.fileno())
+        for temporary, path in zip(temporaries, paths, strict=True):
+            os.replace(temporary, path)
+    finally:
+        for temporary in temporaries:
+            temporary.unlink(missing_ok=True)
+
+
 def write_bytes(path: str | Path, content: bytes | Iterable[bytes]) -> Path:
     """Writes `content`, whole or in pieces, to `path` atomically (temporary file, fsync, rename), with its folders."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
-    try:
-        with open(temporary, "wb") as handle:
-            for piece in (content,) if isinstance(content, bytes) else content:
-                handle.write(piece)
-            handle.flush()
-            os.fsync(handle.fileno())
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with replacing(path) as (handle,):
+        handle.writelines((content,) if isinstance(content, bytes) else content)
     return path
+
+
+def write_objects(paths: Sequence[Path], members: Iterable[tuple[str, Mapping[Path, Any]]]) -> None:
+    """Writes JSON objects side by side, a member at a time, as `write_json` would write each of them whole.
+
+    Args:
+        paths: the files, in folders that are there.
+        members: the name of each member, and its value in the files that have it. No file has a name twice.
+    """
+    with replacing(*paths) as handles:
+        begun = dict.fromkeys(paths, False)
+        for name, values in members:
+            for path, handle in zip(paths, handles, strict=True):
+                if path in values:
+                    # Of an object of one member: its line or lines, indented, without the braces around them.
+                    member = json.dumps({name: values[path]}, ensure_ascii=False, indent=2)[2:-2]
+                    handle.write((",\n" if begun[path] else "{\n").encode() + member.encode("utf-8"))
+                    begun[path] = True
+        for path, handle in zip(paths, handles, strict=True):
+            handle.write(b"\n}\n" if begun[path] else b"{}\n")
 
 
 def is_temporary(path: str | Path, target: str | None = None) -> bool:
@@ -99,6 +134,160 @@ def write_text(path: str | Path, text: str) -> Path:
 def write_json(path: str | Path, value: Any, indent: int | None = 2) -> Path:
     """Writes `value` as UTF-8 JSON to `path` atomically, with a newline at the end."""
     return write_text(path, json.dumps(value, ensure_ascii=False, indent=indent) + "\n")
+
+
+def hold(lock: BaseFileLock, source: str, refusal: str) -> None:
+    """Takes a lock, which ends with this process, however it ends. A file system without locks has none to take.
+
+    Raises:
+        ConfigError: another process has it; says `refusal` of `source`.
+    """
+    try:
+        if not lock.is_locked:
+            lock.acquire(timeout=0)
+    except Timeout:
+        raise ConfigError(source, refusal) from None
+    except NotImplementedError:
+        pass
+
+
+class Lines:
+    """A file of lines of JSON that is only ever appended to. What was written outlives the process at once.
+
+    What a kill cut short at the end is no line: it is left out, and written over. After half a second at most, what was
+    written outlives the machine too.
+
+    Args:
+        path: the file, in a folder that is there.
+    """
+
+    def __init__(self, path: str | Path):
+        self.path = Path(path)
+        self._file: IO[bytes] | None = None
+        self._synced = 0.0
+
+    def __iter__(self) -> Iterator[bytes]:
+        """The whole lines that are there."""
+        if self.path.exists():
+            with open(self.path, "rb") as handle:
+                yield from (line for line in handle if line.endswith(b"\n"))
+
+    def open(self, size: int) -> None:
+        """Opens the file for writing after its first `size` bytes; what comes after them is cut off."""
+        self._file = open(self.path, "ab", buffering=0)  # noqa: SIM115 (open as long as the object)
+        self._file.truncate(size)
+
+    def append(self, value: Any, sync: bool = False) -> None:
+        """Writes one value; `sync`: in any case onto the disk."""
+        assert self._file is not None
+        line = json.dumps(value, ensure_ascii=True).encode("ascii") + b"\n"
+        while line:  # unbuffered: on a full disk nothing is left that `close` would try to write once more
+            line = line[self._file.write(line) :]
+        if sync or time.monotonic() - self._synced > _SYNC_SECONDS:
+            os.fsync(self._file.fileno())
+            self._synced = time.monotonic()
+
+    def close(self) -> None:
+        """Writes what is left onto the disk."""
+        if self._file is not None and not self._file.closed:
+            try:
+                os.fsync(self._file.fileno())
+            finally:
+                self._file.close()
+
+
+class Journal:
+    """The results of a list of items, kept as they are computed, so that a run which was killed goes on where it was.
+
+    Lines: what the work is, then the results in the order of the items, each with the "id" of its item.
+
+        with Journal(path) as journal:
+            journal.begin({"model": "...", "questions": "..."}, ids)
+            for result in results_after(len(journal)):
+                journal.append(result)
+            write(iter(journal))
+            journal.remove()
+
+    Args:
+        path: the file. The caller sees to it that no other process has it.
+
+    Raises (all methods):
+        OSError: the file cannot be read or written.
+    """
+
+    def __init__(self, path: str | Path):
+        self.path = Path(path)
+        self._lines = Lines(path)
+        self._begun = False
+        self._count = 0
+
+    def __enter__(self) -> Journal:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._lines.close()
+        if self._begun and not self._count:
+            self.path.unlink(missing_ok=True)
+
+    def __len__(self) -> int:
+        """How many results are there."""
+        return self._count
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        """The results, read one by one."""
+        lines = iter(self._lines)
+        next(lines, None)
+        return (json.loads(line) for line in lines)
+
+    def begin(self, identity: Mapping[str, Any], ids: Iterable[str]) -> list[str]:
+        """Takes up the results that the file has; those from the first that cannot be read, or has another id, go.
+
+        Args:
+            identity: what the results hang on, as JSON can hold it.
+            ids: of the items, in their order.
+
+        Returns:
+            Where the file is of other work, or its first line cannot be read, so that it is begun anew: the keys of
+            `identity` that differ. Empty where it goes on or nothing was there.
+        """
+        wanted = json.loads(json.dumps(identity))
+        size, changed = 0, list[str]()
+        names = iter(ids)
+        for line in self._lines:
+            value = _object(line)
+            if not size:
+                changed = [key for key in wanted if key not in value or value[key] != wanted[key]]
+                if changed:
+                    break
+            elif "id" not in value or value["id"] != next(names, None):
+                break
+            else:
+                self._count += 1
+            size += len(line)
+        self._lines.open(size)
+        self._begun = True
+        if not size:
+            self._lines.append(wanted)
+        return changed
+
+    def append(self, result: Mapping[str, Any]) -> None:
+        """Keeps the result of the next item."""
+        self._lines.append(result)
+        self._count += 1
+
+    def remove(self) -> None:
+        """Takes the file away: what it held is elsewhere by now."""
+        self._lines.close()
+        self.path.unlink(missing_ok=True)
+
+
+def _object(line: bytes) -> dict[str, Any]:
+    """A line as a JSON object; an empty one where it is none."""
+    try:
+        value = json.loads(line)
+    except (ValueError, RecursionError):
+        return {}
+    return value if isinstance(value, dict) else {}
 
 
 @contextlib.contextmanager

@@ -6,12 +6,18 @@ from typing import Any
 
 from qa_pipeline.arguments.config_files import found
 
+MOST_SPANS = 10_000
+"""Largest n_best_size: every window keeps so many."""
+
+COLDEST, HOTTEST = 0.001, 1000.0
+"""Temperatures beyond would turn logits into infinities, or confidences into noise."""
+
 _RANGES = {
     "preprocessing_num_workers": "[1, inf)",
     "max_train_samples": "[1, inf)",
     "max_eval_samples": "[1, inf)",
     "max_predict_samples": "[1, inf)",
-    "n_best_size": "[1, 10000]",
+    "n_best_size": f"[1, {MOST_SPANS}]",
     "max_answer_length": "[1, inf)",
     "top_k": "[1, inf)",
     "batch_tokens": "[1, inf)",

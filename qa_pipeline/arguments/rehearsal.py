@@ -6,6 +6,7 @@ number) then fails before data is read. Sees the settings; settings that are lef
 
 from __future__ import annotations
 
+import contextlib
 import json
 import warnings
 from collections.abc import Iterator, Mapping
@@ -48,10 +49,12 @@ def _optimizer(values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         if part.count("=") != 1:
             yield "optim_args", f"expected name=value, name=value, ... found {found(values['optim_args'])}"
             return
+    given = _Arguments()
     try:
         settings: Any = SimpleNamespace(**{**values, "optim": str(getattr(values["optim"], "value", values["optim"]))})
         settings.parallel_mode = None
-        optimizer_class, options = Trainer.get_optimizer_cls_and_kwargs(settings, None)
+        with _seen_by(given):
+            optimizer_class, options = Trainer.get_optimizer_cls_and_kwargs(settings, None)
         weight = torch.nn.Parameter(torch.zeros(64, 64))
         optimizer = optimizer_class([weight], **options)
         if values["use_cpu"] or accelerator_type() is None:  # else the step is not for this device
@@ -62,6 +65,67 @@ def _optimizer(values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     except Exception as error:
         if _NEEDS_THE_MODEL not in str(error):
             yield names, f"{found(values['optim'])} cannot be set up: {_said(error)}; mend that, or take another optim"
+            return
+    if ignored := sorted(given.names - given.read):
+        known = f"takes {', '.join(sorted(given.read))}" if given.read else "takes none"
+        yield "optim_args", f"{', '.join(ignored)}: not known to {settings.optim}, which {known}; leave it out"
+
+
+class _Arguments(dict[str, str]):
+    """What `optim_args` says, which notes what transformers asks it for: it passes over what it does not ask for.
+
+    Attributes:
+        names: all that was given.
+        read: what was asked for, given or not.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.names: set[str] = set()
+        self.read: set[str] = set()
+
+    def __contains__(self, key: object) -> bool:
+        self.read.add(str(key))
+        return super().__contains__(key)
+
+    def __getitem__(self, key: str) -> str:
+        self.read.add(key)
+        return super().__getitem__(key)
+
+    def __iter__(self) -> Iterator[str]:  # all of it is handed on
+        self.read |= self.names
+        return super().__iter__()
+
+    def get(self, key: str, default: Any = None) -> Any:
+        self.read.add(key)
+        return super().get(key, default)
+
+    def pop(self, key: str, *default: Any) -> Any:
+        self.read.add(key)
+        return super().pop(key, *default)
+
+
+@contextlib.contextmanager
+def _seen_by(given: _Arguments) -> Iterator[None]:
+    """Inside, transformers reads `optim_args` as `given`, where it has the function of its own that does so."""
+    from transformers import trainer
+
+    own = getattr(trainer, "_parse_optim_args", None)
+    if own is None:
+        yield
+        return
+
+    def parse(optim_args_str: str | None) -> dict[str, str]:
+        given.update(own(optim_args_str))
+        given.names.update(given)
+        given.read.clear()
+        return given
+
+    trainer._parse_optim_args = parse
+    try:
+        yield
+    finally:
+        trainer._parse_optim_args = own
 
 
 def _schedule(values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

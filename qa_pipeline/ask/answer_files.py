@@ -8,7 +8,7 @@ import io
 import json
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,21 +21,27 @@ if TYPE_CHECKING:
 
 ENDINGS = (".json", ".jsonl", ".csv", ".tsv")
 COLUMNS = ("id", "question", "answer", "confidence", "no_answer_confidence", "start", "end")
-"""Of a table; source and page follow where documents were asked."""
+"""Of a table."""
+PLACE = ("source", "page")
+"""Of a table where documents were asked, after COLUMNS."""
 
 _BESIDE = ("nbest", "null_odds", "errors")
 _STILL_WRITING = 60.0
 """Seconds since its last byte after which a temporary file is that of a killed run."""
 
 
+Place = dict[str, Any]
+"""Where an answer was found: {"source": ..., "page": ...}; {} where no documents were asked."""
+
+
 def write_answers(
     path: str,
-    answers: Sequence[Answer],
+    answers: Iterable[tuple[Answer, Place]],
     with_null: bool,
-    documents: Sequence[Document | None] | None = None,
     left_out: Mapping[str, str] | None = None,
+    of_documents: bool = False,
 ) -> list[Path]:
-    """Writes the answers of a file.
+    """Writes the answers of a file, one after the other.
 
     JSON lines hold each answer whole; tables (CSV, TSV) have COLUMNS. JSON is what the SQuAD scripts read, id to text,
     with NAME_nbest.json beside it (spans with their characters and confidences) and, for models that may say that there
@@ -44,61 +50,57 @@ def write_answers(
 
     Args:
         path: ends in one of ENDINGS.
-        answers: in the order of the questions.
+        answers: in the order of the questions, each with its place.
         with_null: whether the model may say that there is no answer.
-        documents: where each answer was found, if documents were asked.
         left_out: by id, why a row was not answered. Such rows stand last, with that as their "error"; in JSON their
             text is "", and NAME_errors.json has the reasons.
+        of_documents: the answers have places, for which a table has columns.
 
     Returns:
-        The files. While several are written, PATH.incomplete lies beside them: after a kill it says that they do not
-        belong together.
+        The files. While several take their places, PATH.incomplete lies beside them: after a kill it says that they do
+        not belong together.
 
     Raises:
         DataError: a file cannot be written.
     """
-    target = Path(path)
-    places = [
-        {} if documents is None else _place(answer, document)
-        for answer, document in zip(answers, documents or [None] * len(answers), strict=True)
-    ]
-    errors = dict(left_out or {})
-    if target.suffix.lower() == ".jsonl":
-        rows = [dataclasses.asdict(answer) | place for answer, place in zip(answers, places, strict=True)]
-        rows += [{"id": name, "text": None, "error": reason} for name, reason in errors.items()]
-        contents = {target: "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)}
-    elif target.suffix.lower() != ".json":
-        contents = {target: _table(answers, places, "\t" if _is_tsv(target) else ",", errors)}
+    target, errors = Path(path), dict(left_out or {})
+    ending = target.suffix.lower()
+    if ending == ".json":
+        return _write_objects(target, answers, with_null, errors)
+    if ending == ".jsonl":
+        lines = _lines(answers, errors)
     else:
-        beside: dict[str, Any] = {"nbest": {answer.id: _nbest(answer, with_null) for answer in answers}}
-        if with_null:
-            beside["null_odds"] = {answer.id: answer.null_odds for answer in answers}
-        if errors:
-            beside["errors"] = errors
-        values = {target: {answer.id: answer.text for answer in answers} | dict.fromkeys(errors, "")}
-        values |= {_side_file(target, name): value for name, value in beside.items()}
-        contents = {file: json.dumps(value, ensure_ascii=False, indent=2) + "\n" for file, value in values.items()}
-    with artifacts.writing(path):
-        if len(contents) == 1:
-            artifacts.write_text(target, contents[target])
-        else:
-            _write_together(target, contents)
-    return list(contents)
+        lines = _table(answers, "\t" if ending == ".tsv" else ",", errors, (*COLUMNS, *PLACE * of_documents))
+    with artifacts.writing(path, resumes=True):
+        artifacts.write_bytes(target, (line.encode("utf-8") for line in lines))
+    return [target]
 
 
-def _write_together(target: Path, contents: Mapping[Path, str]) -> None:
+def _write_objects(
+    target: Path, answers: Iterable[tuple[Answer, Place]], with_null: bool, errors: Mapping[str, str]
+) -> list[Path]:
+    nbest, null_odds, reasons = (_side_file(target, name) for name in _BESIDE)
+    files = [target, nbest, *[null_odds] * with_null, *[reasons] * bool(errors)]
+
+    def members() -> Iterator[tuple[str, dict[Path, Any]]]:
+        for answer, _ in answers:
+            yield answer.id, {target: answer.text, nbest: _nbest(answer, with_null), null_odds: answer.null_odds}
+        for name, reason in errors.items():
+            yield name, {target: "", reasons: reason}
+
     mark = _mark(target)
-    artifacts.write_text(
-        mark,
-        f"{', '.join(file.name for file in contents)}: a run ended while it wrote these files, or still writes them; "
-        "they do not belong together. The same command writes them anew.\n",
-    )
-    for file, text in contents.items():
-        artifacts.write_text(file, text)
-    for name in _BESIDE:  # of an earlier run that wrote more files
-        if _side_file(target, name) not in contents:
-            _side_file(target, name).unlink(missing_ok=True)
-    mark.unlink()
+    with artifacts.writing(target, resumes=True):
+        artifacts.write_text(
+            mark,
+            f"{', '.join(file.name for file in files)}: a run ended while it wrote these files, or still writes them; "
+            "they do not belong together. The same command writes them anew.\n",
+        )
+        artifacts.write_objects(files, members())
+        for name in _BESIDE:  # of an earlier run that wrote more files
+            if _side_file(target, name) not in files:
+                _side_file(target, name).unlink(missing_ok=True)
+        mark.unlink()
+    return files
 
 
 def check_target(path: str | None) -> None:
@@ -129,20 +131,32 @@ def check_target(path: str | None) -> None:
             )
 
 
+def _lines(answers: Iterable[tuple[Answer, Place]], errors: Mapping[str, str]) -> Iterator[str]:
+    for answer, place in answers:
+        yield json.dumps(dataclasses.asdict(answer) | place, ensure_ascii=False) + "\n"
+    for name, reason in errors.items():
+        yield json.dumps({"id": name, "text": None, "error": reason}, ensure_ascii=False) + "\n"
+
+
 def _table(
-    answers: Sequence[Answer], places: Sequence[dict[str, Any]], delimiter: str, errors: Mapping[str, str]
-) -> str:
+    answers: Iterable[tuple[Answer, Place]], delimiter: str, errors: Mapping[str, str], columns: Sequence[str]
+) -> Iterator[str]:
     out = io.StringIO()
     writer = csv.writer(out, delimiter=delimiter, lineterminator="\n")
-    columns = [*COLUMNS, *(places[0] if places else ())]
-    writer.writerow([*columns, *(["error"] if errors else [])])
-    for answer, place in zip(answers, places, strict=True):
+
+    def line(*cells: object) -> str:
+        out.seek(0)
+        out.truncate()
+        writer.writerow(cells)
+        return out.getvalue()
+
+    yield line(*columns, *["error"] * bool(errors))
+    for answer, place in answers:
         sure = [round(number, 6) for number in (answer.confidence, answer.no_answer_confidence)]
         row = [answer.id, answer.question, answer.text, *sure, answer.start, answer.end, *place.values()]
-        writer.writerow(["" if value is None else _cell(value) for value in row] + [""] * bool(errors))
+        yield line(*("" if value is None else _cell(value) for value in row), *[""] * bool(errors))
     for name, reason in errors.items():
-        writer.writerow([_cell(name), *[""] * (len(columns) - 1), _cell(reason)])
-    return out.getvalue()
+        yield line(_cell(name), *[""] * (len(columns) - 1), _cell(reason))
 
 
 def _cell(value: object) -> object:
@@ -168,7 +182,8 @@ def _nbest(answer: Answer, with_null: bool) -> list[dict[str, Any]]:
     return spans
 
 
-def _place(answer: Answer, document: Document | None) -> dict[str, Any]:
+def place_of(answer: Answer, document: Document | None) -> Place:
+    """The document, None for no answer in any of several, and the page where it has pages."""
     page = document.page_at(answer.start) if document is not None and answer.start is not None else None
     return {"source": document.source if document is not None else None, "page": page}
 
@@ -179,7 +194,3 @@ def _side_file(target: Path, name: str) -> Path:
 
 def _mark(target: Path) -> Path:
     return target.with_name(f"{target.name}.incomplete")
-
-
-def _is_tsv(target: Path) -> bool:
-    return target.suffix.lower() == ".tsv"

@@ -7,10 +7,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from qa_pipeline.arguments.config_files import Given, Problem, found
-from qa_pipeline.arguments.ranges import out_of_range
+from qa_pipeline.arguments.ranges import COLDEST, HOTTEST, out_of_range
 from qa_pipeline.ask.answer_files import ENDINGS
 from qa_pipeline.ask.arguments import Command, PredictArguments
-from qa_pipeline.predictor.limits import COLDEST, HOTTEST
 from qa_pipeline.text.encoding import encoding_fault
 
 # Which settings say something to which command; those of no row do to all.

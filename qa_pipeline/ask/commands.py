@@ -10,23 +10,25 @@ import logging
 import os
 import sys
 import time
-from collections.abc import Sequence
-from dataclasses import replace
+from collections import deque
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from qa_pipeline import artifacts
-from qa_pipeline.ask.answer_files import check_target, write_answers
+from qa_pipeline.ask.answer_files import check_target, place_of, write_answers
+from qa_pipeline.ask.answer_journal import Answers, answers_of, fill, fingerprint_of, open_journal
 from qa_pipeline.ask.arguments import LIMITS, PredictArguments
 from qa_pipeline.ask.found import ask_all, best_of_documents
 from qa_pipeline.ask.parsing import parse
 from qa_pipeline.ask.question_lists import QuestionList, read_questions
 from qa_pipeline.ask.reading import read_contexts, read_data
+from qa_pipeline.ask.scoring import ScoredAnswers, with_every_id
 from qa_pipeline.ask.terminal import metrics_table, reply_dict, reply_text, shown, uses_colour
 from qa_pipeline.console import show_plain_lines
-from qa_pipeline.data import Example, ids_of
+from qa_pipeline.data import Example, is_labelled
 from qa_pipeline.data.example import fingerprint
 from qa_pipeline.documents.reading import Document
 from qa_pipeline.errors import ConfigError, QAError
@@ -113,61 +115,88 @@ def ask_repeatedly(arguments: PredictArguments) -> int:
 
 def answer_file(arguments: PredictArguments) -> int:
     """Answers the questions of a data set, writes them where asked, and prints the scores if it has answers."""
-    from qa_pipeline.predictor import Answer
-
-    check_target(arguments.output)
-    examples, everything, report = read_data(arguments, require_answers=False)
-    labelled = [example for example in examples if example["answers"]["text"] or example["is_impossible"]]
-    if not labelled and not arguments.output:
-        raise ConfigError("command line", f"--output: is required, since {report.source} has no answers to score with")
-    predictor = load_predictor(str(arguments.model), arguments)
-    begin = time.perf_counter()
-    answers = list(predictor.predict(examples))
-    seconds = time.perf_counter() - begin
-    if arguments.output:
-        pairs = zip(examples, answers, strict=True)
-        named = [replace(answer, id=name) for example, answer in pairs for name in ids_of(example)]
-        known = {answer.id for answer in named}
-        nowhere = {name: question for name, question in report.without_context.items() if name not in known}
-        named += [Answer.of_nothing(name, question) for name, question in nowhere.items()]
-        for path in write_answers(arguments.output, named, predictor.settings.version_2_with_negative):
-            print(f"written: {path}")
-    print(f"{counted(len(answers), 'question')} in {seconds:.1f} s ({len(answers) / max(seconds, 1e-9):,.1f} a second)")
+    with open_journal(arguments.output) as journal:
+        examples, everything, report = read_data(arguments, require_answers=False)
+        labelled = [example for example in examples if is_labelled(example)]
+        if not labelled and not arguments.output:
+            raise ConfigError(
+                "command line", f"--output: is required, since {report.source} has no answers to score with"
+            )
+        predictor = load_predictor(str(arguments.model), arguments)
+        begin = time.perf_counter()
+        scored = ScoredAnswers()
+        if journal is None:
+            computed = len(examples)
+            deque(scored.collect(examples, _nowhere(predictor.predict(examples))), maxlen=0)
+            seconds = time.perf_counter() - begin
+        else:
+            path = str(arguments.output)
+            computed = fill(
+                journal,
+                path,
+                {"the model or its settings": predictor.fingerprint(), "the data": fingerprint(examples)},
+                [example["id"] for example in examples],
+                lambda done: _nowhere(predictor.predict(examples, skip=done)),
+            )
+            seconds = time.perf_counter() - begin
+            named = with_every_id(examples, scored.collect(examples, answers_of(journal)), report.without_context)
+            for file in write_answers(path, named, predictor.settings.version_2_with_negative):
+                print(f"written: {file}")
+            journal.remove()
+    print(f"{counted(computed, 'question')} in {seconds:.1f} s ({computed / max(seconds, 1e-9):,.1f} a second)")
     if labelled:
-        print_scores(predictor, labelled, everything, answers, arguments)
+        if len(labelled) < len(examples):
+            print(f"scored: the {counted(len(labelled), 'question')} that have an answer in the data")
+        print_scores(predictor, labelled, everything, scored, arguments)
     return 0
 
 
 def answer_list(arguments: PredictArguments) -> int:
     """Asks the questions of data on documents, or on one text; writes the answers where asked, else prints them."""
-    check_target(arguments.output)
-    questions = read_questions(
-        str(arguments.data),
-        field_mapping=arguments.field_mapping,
-        most=arguments.max_eval_samples,
-        encoding=arguments.encoding,
-        split=arguments.split,
-        dataset_config_name=arguments.dataset_config_name,
-        cache_dir=arguments.cache_dir,
-        token=arguments.token,
-    )
-    if questions.column is not None:
-        unused = "; its contexts are left aside, since others were given" if questions.has_contexts else ""
-        print(plain(f"{arguments.data}: questions are in the field {questions.column}{unused}"), file=sys.stderr)
-    documents = read_contexts(arguments)
-    predictor = load_predictor(str(arguments.model), arguments)
-    if not arguments.output:
-        print_replies(predictor, [row["question"] for row in questions.rows], documents, arguments)
-        return _say_left_out(questions)
-    begin = time.perf_counter()
-    answers, places = zip(*best_of_documents(predictor, questions.rows, documents), strict=True)
-    seconds = time.perf_counter() - begin
-    with_null = predictor.settings.version_2_with_negative
-    left_out = {row.id: row.reason for row in questions.left_out}
-    found_in = places if arguments.context_files else None
-    for path in write_answers(arguments.output, answers, with_null, found_in, left_out):
-        print(f"written: {path}")
-    print(f"{counted(len(answers), 'question')} on {counted(len(documents), 'text')} in {seconds:.1f} s")
+    with open_journal(arguments.output) as journal:
+        questions = read_questions(
+            str(arguments.data),
+            field_mapping=arguments.field_mapping,
+            most=arguments.max_eval_samples,
+            encoding=arguments.encoding,
+            split=arguments.split,
+            dataset_config_name=arguments.dataset_config_name,
+            cache_dir=arguments.cache_dir,
+            token=arguments.token,
+        )
+        if questions.column is not None:
+            unused = "; its contexts are left aside, since others were given" if questions.has_contexts else ""
+            print(plain(f"{arguments.data}: questions are in the field {questions.column}{unused}"), file=sys.stderr)
+        documents = read_contexts(arguments)
+        predictor = load_predictor(str(arguments.model), arguments)
+        if journal is None:
+            print_replies(predictor, [row["question"] for row in questions.rows], documents, arguments)
+            return _say_left_out(questions)
+        path, of_documents = str(arguments.output), bool(arguments.context_files)
+        begin = time.perf_counter()
+
+        def answers_after(done: int) -> Answers:
+            for answer, document in best_of_documents(predictor, questions.rows, documents, skip=done):
+                yield answer, place_of(answer, document) if of_documents else {}
+
+        computed = fill(
+            journal,
+            path,
+            {
+                "the model or its settings": predictor.fingerprint(),
+                "the questions": fingerprint_of([row["id"], row["question"]] for row in questions.rows),
+                "the texts": fingerprint_of([of_documents, text.source, text.text, text.pages] for text in documents),
+            },
+            [row["id"] for row in questions.rows],
+            answers_after,
+        )
+        seconds = time.perf_counter() - begin
+        with_null = predictor.settings.version_2_with_negative
+        left_out = {row.id: row.reason for row in questions.left_out}
+        for file in write_answers(path, answers_of(journal), with_null, left_out, of_documents):
+            print(f"written: {file}")
+        journal.remove()
+    print(f"{counted(computed, 'question')} on {counted(len(documents), 'text')} in {seconds:.1f} s")
     return _say_left_out(questions)
 
 
@@ -259,26 +288,27 @@ def print_reply(predictor: QAPredictor, question: str, documents: list[Document]
         print(reply_text(reply, colour=uses_colour(sys.stdout), several=len(documents) > 1))
 
 
+def _nowhere(answers: Iterator[Answer]) -> Answers:
+    """Answers with no place in documents."""
+    return ((answer, {}) for answer in answers)
+
+
 def print_scores(
     predictor: QAPredictor,
     labelled: Sequence[Example],
     everything: Sequence[Example],
-    answers: Sequence[Answer],
+    scored: ScoredAnswers,
     arguments: PredictArguments,
 ) -> None:
     """Prints the metrics, and says so where they flatter."""
     settings = predictor.settings
-    by_id = {answer.id: answer for answer in answers}
     scores = score_rows(
-        {row["id"]: by_id[row["id"]].text for row in labelled},
+        scored.texts,
         labelled,
         arguments.answer_normalization or settings.answer_normalization,
         language=arguments.answer_language or settings.answer_language,
     )
-    confidence = np.array([by_id[row["id"]].confidence for row in labelled])
-    if len(labelled) < len(answers):
-        print(f"scored: the {counted(len(labelled), 'question')} that have an answer in the data")
-    ece = float(calibration_error(confidence, scores.exact).ece) if len(labelled) >= 20 else None
+    ece = float(calibration_error(np.array(scored.confidence), scores.exact).ece) if len(labelled) >= 20 else None
     print(metrics_table(scores, resampling_of(labelled), np.random.default_rng(arguments.seed), ece))
     if settings.tuned_on is not None and settings.tuned_on == fingerprint(everything):
         print(

@@ -117,7 +117,7 @@ def ask_all(
 
 
 def best_of_documents(
-    predictor: Any, questions: Iterable[Mapping[str, Any]], documents: Sequence[Document]
+    predictor: Any, questions: Iterable[Mapping[str, Any]], documents: Sequence[Document], skip: int = 0
 ) -> Iterator[tuple[Answer, Document | None]]:
     """Asks every document every question, many at a time; gives the best answer to each question, as `ask_all`.
 
@@ -125,6 +125,7 @@ def best_of_documents(
         predictor: a QAPredictor.
         questions: rows with "id" and "question".
         documents: at least one.
+        skip: leave out the answers to so many questions at the front, see `QAPredictor.predict`.
 
     Returns:
         Each answer, with the confidences of all documents together, and the document it is from; None for no answer in
@@ -138,7 +139,7 @@ def best_of_documents(
         for row in questions
         for document in documents
     )
-    replies = predictor.predict(rows)
+    replies = predictor.predict(rows, skip=skip * len(documents))
     while given := list(islice(replies, len(documents))):
         answers = predictor.together(given)
         spoken = [place for place, answer in enumerate(answers) if answer.start is not None]

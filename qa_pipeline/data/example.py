@@ -137,6 +137,11 @@ def ids_of(example: Example) -> list[str]:
     return [example["id"], *example.get("merged_ids", ())]
 
 
+def is_labelled(example: Example) -> bool:
+    """Whether it has an answer, or is known to have none; of data for prediction some, or all, are neither."""
+    return bool(example["answers"]["text"] or example["is_impossible"])
+
+
 def fingerprint(examples: Sequence[Example]) -> str:
     """SHA-256 (first 16 hex digits) of ids, contexts, questions and answers, in order."""
     digest = hashlib.sha256()

@@ -9,15 +9,13 @@ at a time writes to it.
 from __future__ import annotations
 
 import json
-import os
-import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
-from filelock import BaseFileLock, FileLock, Timeout
+from filelock import FileLock
 
 from qa_pipeline import artifacts
 from qa_pipeline.documents.passage import Passage
@@ -25,8 +23,6 @@ from qa_pipeline.errors import ConfigError, DataError
 from qa_pipeline.generation.redaction import redacted
 from qa_pipeline.generation.rows import Row
 from qa_pipeline.generation.types import Rejected
-
-_SYNC_SECONDS = 0.5
 
 
 @dataclass
@@ -66,9 +62,16 @@ class Journal:
         self.path = Path(path)
         self._passages = passages
         self.done: dict[int, Block] = {}
+        self._lines = artifacts.Lines(self.path)
+        self._lock = FileLock(self.path.with_suffix(".lock"))
+        folder = self.path.parent.parent
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            self._lock = _locked(self.path)
+            artifacts.hold(
+                self._lock,
+                "output_dir",
+                f"another process is making data in {folder}; wait for it, or choose another folder",
+            )
         except OSError as error:
             raise DataError(f"{self.path}: {error.strerror or error}") from error
         try:
@@ -82,11 +85,9 @@ class Journal:
             if anew:
                 self.path.unlink(missing_ok=True)
             kept = self._read(identity)
-            self._file: IO[bytes] = open(self.path, "ab", buffering=0)  # noqa: SIM115 (open as long as the journal)
-            self._file.truncate(kept)
+            self._lines.open(kept)
         except OSError as error:
             raise DataError(f"{self.path}: {error.strerror or error}") from error
-        self._synced = 0.0
         if kept == 0:
             self._write({"kind": "run", "identity": identity}, sync=True)
 
@@ -115,39 +116,24 @@ class Journal:
         """Writes what is left to disk, and lets others work on it."""
         try:
             with artifacts.writing(self.path, resumes=True):
-                if not self._file.closed:
-                    os.fsync(self._file.fileno())
-                    self._file.close()
+                self._lines.close()
         finally:
             self._lock.release()
 
     def _write(self, value: Mapping[str, Any], sync: bool = False) -> None:
         with artifacts.writing(self.path, resumes=True):
-            self._whole(json.dumps(value, ensure_ascii=True).encode("ascii") + b"\n")
-            # What is written outlives the process now, and the machine after the fsync.
-            if sync or time.monotonic() - self._synced > _SYNC_SECONDS:
-                os.fsync(self._file.fileno())
-                self._synced = time.monotonic()
-
-    def _whole(self, line: bytes) -> None:
-        """Unbuffered: on a full disk nothing is left that `close` would try to write once more."""
-        while line:
-            line = line[self._file.write(line) :]
+            self._lines.append(value, sync)
 
     def _read(self, identity: Any) -> int:
         """Takes in the finished blocks; returns how many bytes of the file are whole lines."""
-        if not self.path.exists():
-            return 0
-        content = self.path.read_bytes()
-        whole = content.rfind(b"\n") + 1
-        if not whole:
-            return 0
+        whole = 0
         open_blocks: dict[int, dict[str, Row]] = {}
-        for number, line in enumerate(content[:whole].splitlines(), 1):
+        for number, line in enumerate(self._lines, 1):
+            whole += len(line)
             try:
                 self._take(json.loads(line), number, identity, open_blocks)
             except (ValueError, KeyError, TypeError, AttributeError) as error:
-                if isinstance(error, ValueError) and not line.strip(b"\0 "):
+                if isinstance(error, ValueError) and not line.strip(b"\0 \n"):
                     continue  # a hole that a crash of the machine left
                 raise DataError(
                     f"{self.path}, line {number}: damaged ({type(error).__name__}: {error}); "
@@ -170,21 +156,6 @@ class Journal:
             rows = open_blocks.pop(value["block"])
             passed = [replace(rows[key], passed=(*rows[key].passed, *value["marks"])) for key in value["keys"]]
             self.done[value["block"]] = Block(value.get("passages", ""), passed, Counter(value["rejected"]))
-
-
-def _locked(path: Path) -> BaseFileLock:
-    """A lock that ends with this process, however it ends."""
-    lock = FileLock(path.with_suffix(".lock"), timeout=0)
-    try:
-        lock.acquire()
-    except Timeout:
-        raise ConfigError(
-            "output_dir",
-            f"another process is making data in {path.parent.parent}; wait for it, or choose another folder",
-        ) from None
-    except NotImplementedError:  # a file system without locks
-        pass
-    return lock
 
 
 def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:

@@ -6,7 +6,7 @@ Never sees an example or a window. The main path is `load_tokenizer` -> `load_mo
 `saving`.
 """
 
-from qa_pipeline.modeling.checks import check_fits, describe, logits_of, probe_inputs
+from qa_pipeline.modeling.checks import check_fits, describe, logits_of, probe_inputs, weights_fingerprint
 from qa_pipeline.modeling.head import find_qa_head, freeze_unused, is_head_new, is_head_untrained
 from qa_pipeline.modeling.loading import load_model, load_tokenizer, load_trained
 from qa_pipeline.modeling.lora import attach_lora, lora_targets
@@ -35,5 +35,6 @@ __all__ = [
     "resolve_model_path",
     "save_model",
     "stored_settings",
+    "weights_fingerprint",
     "write_settings",
 ]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import inspect
+import json
 import logging
 from typing import Any
 
@@ -199,6 +201,18 @@ def describe(model: nn.Module) -> dict[str, Any]:
         "dtype": str(floating[0].dtype).removeprefix("torch.") if floating else None,
         "quantization": _quantization(plain),
     }
+
+
+def weights_fingerprint(model: nn.Module, tokenizer: PreTrainedTokenizerFast) -> str:
+    """SHA-256 (first 16 hex digits) of the class, every weight and buffer in its type, and the tokenizer."""
+    digest = hashlib.sha256(type(unwrap(model)).__name__.encode())
+    for name, tensor in (*model.named_parameters(), *model.named_buffers()):
+        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
+        digest.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().data)
+    parts = json.loads(tokenizer.backend_tokenizer.to_str())
+    of_last_call = {"truncation": None, "padding": None}
+    digest.update(json.dumps(parts | of_last_call).encode("ascii"))
+    return digest.hexdigest()[:16]
 
 
 def _quantization(plain: Any) -> str | None:

@@ -12,6 +12,7 @@ from typing import Any
 
 from qa_pipeline import artifacts
 from qa_pipeline.arguments import ModelArguments
+from qa_pipeline.arguments.ranges import COLDEST, HOTTEST, MOST_SPANS
 from qa_pipeline.errors import ModelError
 from qa_pipeline.modeling.paths import resolve_model_path
 from qa_pipeline.modeling.reaching import at_hand
@@ -96,9 +97,12 @@ def read_settings(folder: str | Path) -> QASettings | None:
         for name, found in known.items()
         if isinstance(found, float) and math.isnan(found) and name != "temperature"
     ]
-    temperature = known.get("temperature", 1.0)
-    if _fits(temperature, float) and not 0 < temperature < math.inf:
-        problems.append(f"temperature: expected a number above 0, found {temperature!r}")
+    spans, temperature = known.get("n_best_size", 1), known.get("temperature", 1.0)
+    if _fits(spans, int) and spans > MOST_SPANS:
+        problems.append(f"n_best_size: expected at most {MOST_SPANS}, found {spans!r}")
+    if _fits(temperature, float) and not COLDEST <= temperature <= HOTTEST:
+        bounds = f"from {COLDEST:g} to {HOTTEST:g}" if temperature > 0 else "above 0"
+        problems.append(f"temperature: expected a number {bounds}, found {temperature!r}")
     if problems:
         raise ModelError(f"{path}: " + "; ".join(problems))
     return QASettings(**known)

@@ -11,7 +11,7 @@ from qa_pipeline.postprocess.calibration import (
     tune_threshold,
 )
 from qa_pipeline.postprocess.decoding import Candidates, NonFiniteLogitsError, top_spans
-from qa_pipeline.postprocess.postprocess import NO_SPAN_NULL_ODDS, Postprocess, Prediction, Span
+from qa_pipeline.postprocess.postprocess import NO_SPAN_NULL_ODDS, Postprocess, Prediction, Span, from_json, to_json
 
 __all__ = [
     "MIN_QUESTIONS",
@@ -26,7 +26,9 @@ __all__ = [
     "Span",
     "calibrate",
     "fit_temperature",
+    "from_json",
     "outcomes",
+    "to_json",
     "top_spans",
     "tune_threshold",
 ]

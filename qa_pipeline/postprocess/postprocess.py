@@ -16,8 +16,8 @@ sure of themselves, and a temperature above 1 makes them as sure as they are rig
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
+from dataclasses import dataclass, field, fields
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import numpy as np
 
@@ -26,6 +26,8 @@ from qa_pipeline.text.edges import whole_graphemes
 
 if TYPE_CHECKING:
     import torch
+
+Found = TypeVar("Found")
 
 NO_SPAN_NULL_ODDS = float(np.finfo(np.float32).max)
 """The null odds of a question without a single valid span: larger than all others, and still a number in JSON."""
@@ -89,6 +91,22 @@ class Prediction:
     num_windows: int
     nbest: list[Span] = field(default_factory=list)
     null_confidence: float = 0.0
+
+
+def to_json(found: Any) -> dict[str, Any]:
+    """A Prediction, or another dataclass with spans as `nbest`, as JSON can hold it, in little space: spans are lists.
+
+    >>> to_json(Prediction("1", "a", 0, 1, 0.5, 2.0, -2.0, 1, [Span("a", 0, 1, 2.0, 0.5)]))["nbest"]
+    [('a', 0, 1, 2.0, 0.5)]
+    """
+    nbest = [(span.text, span.start, span.end, span.score, span.confidence) for span in found.nbest]
+    return {field.name: getattr(found, field.name) for field in fields(found)} | {"nbest": nbest}
+
+
+def from_json(kind: type[Found], value: Mapping[str, Any]) -> Found:
+    """The inverse of `to_json`; keys that are no attributes of `kind` are left alone."""
+    own = {field.name: value[field.name] for field in fields(kind)}  # type: ignore[arg-type]
+    return kind(**{**own, "nbest": [Span(*span) for span in value["nbest"]]})
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from qa_pipeline.arguments.ranges import COLDEST, HOTTEST, MOST_SPANS
 from qa_pipeline.errors import ConfigError
 from qa_pipeline.wording import in_short
 
@@ -25,12 +26,6 @@ DECODING_LIMITS = (
     "temperature",
     "version_2_with_negative",
 )
-MOST_SPANS = 10_000
-"""Largest n_best_size: every window keeps so many."""
-
-COLDEST, HOTTEST = 0.001, 1000.0
-"""Temperatures beyond would turn logits into infinities, or confidences into noise."""
-
 _LEAST = {"max_seq_length": 1, "doc_stride": 0, "max_question_length": 1, "max_answer_length": 1, "n_best_size": 1}
 
 

@@ -6,9 +6,12 @@ Importing this module does not import torch.
 
 from __future__ import annotations
 
+import hashlib
+import json
 import logging
 import operator
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -239,6 +242,7 @@ class QAPredictor:
         progress: bool | None = None,
         batch_tokens: int | None = None,
         batch_size: int | None = None,
+        skip: int = 0,
         **overrides: Any,
     ) -> Iterator[Answer]:
         """Answers, in the order asked, while the questions are still being read.
@@ -254,6 +258,8 @@ class QAPredictor:
             progress: a bar on stderr after three seconds; None where stderr is a terminal.
             batch_tokens: most padded tokens in a batch.
             batch_size: most windows in a batch.
+            skip: leave out the answers to so many rows at the front, which an earlier call gave. Rows share batches as
+                if all were asked, so that the other answers are those of a call without it, to the last bit.
             overrides: for this call, any of max_seq_length, doc_stride, max_question_length, max_answer_length,
                 n_best_size, null_score_diff_threshold, temperature, version_2_with_negative.
 
@@ -263,7 +269,7 @@ class QAPredictor:
             ModelError: the model gives NaN or infinite logits, or runs out of memory.
         """
         answered = self.answered_rows(
-            examples, progress=progress, batch_tokens=batch_tokens, batch_size=batch_size, **overrides
+            examples, progress=progress, batch_tokens=batch_tokens, batch_size=batch_size, skip=skip, **overrides
         )
         return (answer for _, answer in answered)
 
@@ -274,6 +280,7 @@ class QAPredictor:
         progress: bool | None = None,
         batch_tokens: int | None = None,
         batch_size: int | None = None,
+        skip: int = 0,
         **overrides: Any,
     ) -> Iterator[tuple[dict[str, str], Answer]]:
         """As `predict`, with the row that was answered (its id, question and context) beside each answer."""
@@ -289,7 +296,7 @@ class QAPredictor:
             null_score_diff_threshold=settings.null_score_diff_threshold,
             temperature=settings.temperature,
         )
-        return self._answered(examples, preprocess, postprocess, bounds, progress)
+        return self._answered(examples, preprocess, postprocess, bounds, progress, skip)
 
     def _answered(
         self,
@@ -298,12 +305,17 @@ class QAPredictor:
         postprocess: Postprocess,
         bounds: dict[str, int | None],
         show_progress: bool | None,
+        skip: int,
     ) -> Iterator[tuple[dict[str, str], Answer]]:
         overlap = CHARACTERS_OF_A_TOKEN * max(preprocess.doc_stride, postprocess.max_answer_length)
         overlap = min(overlap, STRETCH // 4)
         progress = Progress(show_progress, operator.length_hint(examples) or None)
         try:
             for rows in chunks(examples):
+                if skip >= len(rows):
+                    skip -= len(rows)
+                    progress.add(len(rows))
+                    continue
                 parts = [part for i, row in enumerate(rows) for part in stretches(i, row["context"], overlap)]
                 found = []
                 for lot in rounds(parts):
@@ -322,10 +334,23 @@ class QAPredictor:
                     )
                 windows = FoundSpans.joined(found)
                 predictions = postprocess.predictions(rows, windows, windows.candidates)
-                for row, prediction in zip(rows, predictions, strict=True):
+                for row, prediction in list(zip(rows, predictions, strict=True))[skip:]:
                     yield row, Answer.from_prediction(prediction, row["question"])
+                skip = 0
         finally:
             progress.close()
+
+    def fingerprint(self) -> str:
+        """SHA-256 (first 16 hex digits) of what answers hang on beside the rows: weights, tokenizer, settings, device.
+
+        Reads every weight: some tenths of a second for a model of 100 million.
+        """
+        from qa_pipeline import modeling
+
+        with TOKENIZER_LOCK:
+            made_of = modeling.weights_fingerprint(self.model, self.tokenizer)
+        computed_with = json.dumps([asdict(self.settings), self.device.type, self.batch_tokens])
+        return hashlib.sha256((made_of + computed_with).encode()).hexdigest()[:16]
 
     def _with_limits(self, settings: QASettings, given: Mapping[str, Any]) -> QASettings:
         with TOKENIZER_LOCK:

@@ -1,4 +1,4 @@
-"""The stages of a run that measure: the model before training, on validation, and on test questions.
+"""The stages of a run that measure: the model before training, and on validation.
 
 Validation is also where the no-answer threshold and the temperature of the confidences are fitted. They are stored with
 the model and used on test questions; nothing that is reported of validation was made with them.
@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import functools
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,7 @@ from qa_pipeline import artifacts
 from qa_pipeline.arguments import Arguments
 from qa_pipeline.data import Example, ids_of
 from qa_pipeline.data.example import fingerprint
-from qa_pipeline.metrics import bootstrap_interval, calibration_error, resampling_of, score_rows, squad_metrics
+from qa_pipeline.metrics import bootstrap_interval, resampling_of, score_rows, squad_metrics
 from qa_pipeline.metrics.breakdown import breakdowns
 from qa_pipeline.modeling import QASettings
 from qa_pipeline.postprocess import (
@@ -36,7 +37,6 @@ from qa_pipeline.preprocess import Preprocess
 from qa_pipeline.preprocess.windows import Windows
 from qa_pipeline.process import Evaluation, Process
 from qa_pipeline.run.folder import RunFolder, write_results
-from qa_pipeline.run.splits import Split
 
 logger = logging.getLogger(__name__)
 
@@ -170,18 +170,13 @@ def evaluation_of(
 
 def evaluate_base(folder: RunFolder, process: Process, validation: Evaluator, new_head: bool) -> dict[str, Any]:
     """Scores the model before training, once a run folder; `new_head`: its head was made at random."""
-    args = process.args
-    known = [folder.finished_stage("base")]
-    if args.world_size > 1:
-        import torch.distributed
-
-        torch.distributed.broadcast_object_list(known)
-    if known[0] is None:
+    known = from_main_process(process, folder.finished_stage("base"))
+    if known is None:
         metrics, _ = process.evaluate(validation.evaluation, prefix="base")
         metrics["base_untrained_head"] = new_head
         folder.stage("base", measured_on=measured_on(validation), **metrics)
     else:
-        metrics = {name: value for name, value in known[0].items() if name != "measured_on"}
+        metrics = {name: value for name, value in known.items() if name != "measured_on"}
     write_results(folder, "base", metrics)
     return metrics
 
@@ -206,80 +201,49 @@ def evaluate(folder: RunFolder, process: Process, validation: Evaluator, setting
     metrics |= {f"eval_{k}": v for k, v in validation.full_report(predictions).items()}
     metrics["eval_samples"] = len(validation.examples)
     metrics |= {f"eval_{k}": v for k, v in validation.fit(predictions, candidates, settings).items()}
-    write_predictions(folder, "eval", validation.examples, predictions, validation.data.version_2_with_negative)
+    pairs = zip(validation.examples, predictions, strict=True)
+    write_predictions(folder, "eval", pairs, validation.data.version_2_with_negative)
     folder.stage("eval", exact_match=metrics["eval_exact_match"], f1=metrics["eval_f1"])
     write_results(folder, "eval", metrics)
-    return metrics
-
-
-def predict(
-    folder: RunFolder,
-    process: Process,
-    test: Split,
-    preprocess: Preprocess,
-    postprocess: Postprocess,
-    settings: QASettings,
-    arguments: Arguments,
-) -> dict[str, Any]:
-    """Answers the test questions with the settings of the model, and scores those whose answers the file has."""
-    postprocess = replace(
-        postprocess,
-        null_score_diff_threshold=settings.null_score_diff_threshold,
-        temperature=settings.temperature,
-    )
-    windows = preprocess.windows(test.examples)
-    evaluation = evaluation_of(test.examples, windows, postprocess, temperatures=(1.0,))
-    metrics, candidates = process.evaluate(evaluation, prefix="predict")
-    predictions = postprocess.predictions(test.examples, windows, candidates)
-    labelled = test.labelled()
-    if labelled:
-        scored = [test.examples[row] for row in labelled]
-        scoring = scoring_settings(arguments)
-        scores = squad_metrics({p.id: p.text for p in predictions}, scored, **scoring)
-        metrics |= {f"predict_{k}": v for k, v in scores.items()}
-        if len(labelled) < len(test.examples):
-            metrics["predict_unlabelled"] = len(test.examples) - len(labelled)
-        found = outcomes(postprocess, test.examples, windows, candidates, (1.0,), **scoring)
-        correct = found.correct(postprocess.null_score_diff_threshold)[labelled]
-        plain = found.confidence(postprocess.null_score_diff_threshold)[labelled, 0]
-        metrics["predict_ece"] = calibration_error(plain, correct).ece
-        if settings.tuned_on is not None and settings.tuned_on == fingerprint(scored):
-            logger.warning(
-                "%s: the threshold and temperature stored with the model were fitted on these very questions, so "
-                "that these scores flatter it; its own validation results do not.",
-                test.source,
-            )
-        else:
-            stated = np.array([predictions[row].confidence for row in labelled])
-            metrics["predict_ece_calibrated"] = calibration_error(stated, correct).ece
-            metrics["predict_temperature"] = postprocess.temperature
-    metrics["predict_samples"] = len(test.examples)
-    with_null = arguments.data.version_2_with_negative
-    write_predictions(folder, "predict", test.examples, predictions, with_null, test.report.without_context)
-    folder.stage("predict", questions=len(predictions))
-    write_results(folder, "predict", metrics)
     return metrics
 
 
 def write_predictions(
     folder: RunFolder,
     split: str,
-    examples: Sequence[Example],
-    predictions: list[Prediction],
+    predictions: Iterable[tuple[Example, Prediction]],
     with_null: bool,
     without_context: Iterable[str] = (),
 ) -> None:
-    """Writes predictions, n-best lists with offsets and confidences and, for v2, the no-answer odds.
+    """Writes predictions, n-best lists with offsets and confidences and, for v2, the no-answer odds, one by one.
 
     Every id of the file has its prediction, those of rows that were merged into another as well, and those
     `without_context`, whose prediction is "".
     """
-    pairs = zip(examples, predictions, strict=True)
-    predictions = [replace(found, id=name) for example, found in pairs for name in ids_of(example)]
-    known = {found.id for found in predictions}
-    nothing = Prediction("", "", None, None, 1.0, 0.0, NO_SPAN_NULL_ODDS, 0, null_confidence=1.0)
-    predictions += [replace(nothing, id=name) for name in without_context if name not in known]
-    folder.write_json(artifacts.predictions_name(split), {p.id: p.text for p in predictions})
-    folder.write_json(artifacts.nbest_name(split), {p.id: [asdict(s) for s in p.nbest] for p in predictions})
-    if with_null:
-        folder.write_json(artifacts.null_odds_name(split), {p.id: p.null_odds for p in predictions})
+    if not folder.is_main:
+        return
+    names = (artifacts.predictions_name(split), artifacts.nbest_name(split), artifacts.null_odds_name(split))
+    texts, nbest, null_odds = (folder.path / name for name in names)
+
+    def members() -> Iterator[tuple[str, dict[Path, Any]]]:
+        nowhere = dict.fromkeys(without_context)
+        for example, found in predictions:
+            spans = [asdict(span) for span in found.nbest]
+            for name in ids_of(example):
+                nowhere.pop(name, None)
+                yield name, {texts: found.text, nbest: spans, null_odds: found.null_odds}
+        for name in nowhere:
+            yield name, {texts: "", nbest: [], null_odds: NO_SPAN_NULL_ODDS}
+
+    artifacts.write_objects([texts, nbest, *[null_odds] * with_null], members())
+
+
+def from_main_process(process: Process, value: Any) -> Any:
+    """What the main process has, on every process."""
+    if process.args.world_size == 1:
+        return value
+    import torch.distributed
+
+    held = [value]
+    torch.distributed.broadcast_object_list(held)
+    return held[0]

@@ -16,7 +16,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock, Timeout
+from filelock import FileLock
 from safetensors import SafetensorError, safe_open
 
 from qa_pipeline import artifacts
@@ -67,7 +67,7 @@ class RunFolder:
         self.process_changes: list[dict[str, int]] = []
         self._begin = time.time()
         # Not reentrant over folders of one process: two runs in two threads are two runs.
-        self._lock = FileLock(self.path / artifacts.RUN_LOCK, timeout=0)
+        self._lock = FileLock(self.path / artifacts.RUN_LOCK)
         self._seen: bytes | None = None
         self.begun = False
 
@@ -240,16 +240,8 @@ class RunFolder:
         Raises:
             ConfigError: another run holds it.
         """
-        try:
-            if not self._lock.is_locked:
-                self._lock.acquire()
-        except Timeout:
-            raise ConfigError(
-                "output_dir",
-                f"another run is writing into {self.path}; wait for it to end, or choose another output_dir",
-            ) from None
-        except NotImplementedError:  # a file system without locks
-            pass
+        refusal = f"another run is writing into {self.path}; wait for it to end, or choose another output_dir"
+        artifacts.hold(self._lock, "output_dir", refusal)
 
     def _record_bytes(self) -> bytes | None:
         try:
@@ -294,6 +286,7 @@ class RunFolder:
         if made_here and merged.is_dir() and not merged.is_symlink():
             shutil.rmtree(merged)
         own = [artifacts.RUN, artifacts.ALL_RESULTS, artifacts.TRAIN_RESULTS, artifacts.DATA_REPORT]
+        own.append(artifacts.PREDICT_JOURNAL)
         for split in ("eval", "predict", "base"):
             own += [f"{split}_results.json", artifacts.predictions_name(split), artifacts.nbest_name(split)]
             own.append(artifacts.null_odds_name(split))

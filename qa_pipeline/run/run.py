@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import time
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,11 +20,12 @@ from qa_pipeline.data.example import fingerprint
 from qa_pipeline.preprocess import Preprocess
 from qa_pipeline.process import Process
 from qa_pipeline.process.checkpoints import Beginning
-from qa_pipeline.run.evaluating import Evaluator, evaluate, evaluate_base, forget_other_base, predict
+from qa_pipeline.run.evaluating import Evaluator, evaluate, evaluate_base, forget_other_base, scoring_settings
 from qa_pipeline.run.folder import RunFolder, write_results
+from qa_pipeline.run.predicting import Task, predict
 from qa_pipeline.run.publishing import hub_commits, model_card, push_run
 from qa_pipeline.run.splits import Split, load_splits, report_data
-from qa_pipeline.run.stored import decoding_settings, make_postprocess, settle
+from qa_pipeline.run.stored import FITTED, decoding_settings, make_postprocess, settle
 
 logger = logging.getLogger(__name__)
 
@@ -133,8 +134,11 @@ def _run(arguments: Arguments, folder: RunFolder) -> dict[str, Any]:
     if args.do_train:
         model_files = save(folder, process, tokenizer, settings, arguments, train_windows)
     if args.do_predict:
-        postprocess = make_postprocess(arguments, stored)
-        results |= predict(folder, process, splits["test"], plain_preprocess, postprocess, settings, arguments)
+        fitted = {name: getattr(settings, name) for name in FITTED}
+        postprocess = replace(make_postprocess(arguments, stored), **fitted)
+        scoring = scoring_settings(arguments)
+        task = Task(splits["test"], plain_preprocess, postprocess, scoring, settings.tuned_on)
+        results |= predict(folder, process, task)
     if is_main and args.do_train:
         finish(folder, results)
         if push:

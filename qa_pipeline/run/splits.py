@@ -16,7 +16,7 @@ import numpy as np
 
 from qa_pipeline.arguments import Arguments
 from qa_pipeline.arguments.setting_types import split_names
-from qa_pipeline.data import DataReport, Example, load_examples, measure_lengths, split_by_document
+from qa_pipeline.data import DataReport, Example, is_labelled, load_examples, measure_lengths, split_by_document
 from qa_pipeline.data.report import FIRST_IDS
 from qa_pipeline.errors import ConfigError, DataError
 from qa_pipeline.text.folding import fold_case
@@ -43,10 +43,6 @@ class Split:
     added: list[DataReport] = field(default_factory=list)
     extra_ids: set[str] = field(default_factory=set)
     warnings: list[str] = field(default_factory=list)
-
-    def labelled(self) -> list[int]:
-        """The rows with an answer, or known to have none; of data for prediction some, or all, are neither."""
-        return [row for row, e in enumerate(self.examples) if e["answers"]["text"] or e["is_impossible"]]
 
     def warn(self, text: str) -> None:
         """Logs a warning and keeps it."""
@@ -115,10 +111,9 @@ def warn_of_unlabelled(splits: dict[str, Split]) -> None:
         test.warn(
             f"{test.source}: {lost} of {test.report.rows_read} rows cannot be asked and have no prediction: {reasons}"
         )
-    if test is None or not (labelled := test.labelled()) or len(labelled) == len(test.examples):
+    left_out = [] if test is None else [example["id"] for example in test.examples if not is_labelled(example)]
+    if test is None or len(left_out) in (0, len(test.examples)):
         return
-    scored = set(labelled)
-    left_out = [example["id"] for row, example in enumerate(test.examples) if row not in scored]
     shown = ", ".join(left_out[:FIRST_IDS]) + (", ..." if len(left_out) > FIRST_IDS else "")
     test.warn(
         f"{test.source}: {len(left_out)} of {len(test.examples)} test questions have no usable answer: they are "

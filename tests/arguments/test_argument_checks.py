@@ -142,7 +142,8 @@ def test_each_contradiction_is_one_problem(tmp_path, base, changes, message):
 RANGES = [
     ("max_seq_length", 8, "at least 16"),
     ("doc_stride", -1, "at least 0"),
-    ("n_best_size", 0, "at least 1"),
+    ("n_best_size", 0, "at least 1 and at most 10000"),
+    ("n_best_size", 10_001, "at least 1 and at most 10000"),
     ("max_train_samples", 0, "at least 1"),
     ("max_bad_fraction", 1.5, "at least 0 and at most 1"),
     ("validation_split_fraction", 1, "above 0 and below 1"),

@@ -32,6 +32,11 @@ REFUSED = [
     ({"optim": "stable_adamw"}, 'optim: "stable_adamw" cannot be set up: .*torch-optimi'),
     ({"optim": "sgd", "optim_args": "momentum"}, 'optim_args: expected name=value, .* found "momentum"'),
     ({"optim": "sgd", "optim_args": "momentum=much"}, 'optim: "sgd" cannot be set up: could not convert .*much'),
+    ({"optim": "adamw_torch", "optim_args": "eps=1e-6"}, "optim_args: eps: not known to adamw_torch, which takes none"),
+    (
+        {"optim": "sgd", "optim_args": "momentm=0.9, nesterov=false"},
+        "optim_args: momentm: not known to sgd, which takes dampening, momentum, nesterov, weight_decay; leave it out",
+    ),
     ({"lr_scheduler_type": "cosine_with_min_lr"}, "lr_scheduler_type: .* cannot be set up: One of min_lr or min_lr_ra"),
     ({"lr_scheduler_type": "warmup_stable_decay"}, "lr_scheduler_type: .*num_decay_steps"),
     ({"lr_scheduler_kwargs": {"cycles": 2}}, '"linear" cannot be set up: .*cycles.*; give what it needs as lr_schedul'),

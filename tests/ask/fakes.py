@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -36,10 +37,10 @@ class WordFinder:
         self.decoded_with: list[dict[str, Any]] = []
 
     def predict(
-        self, examples: Iterable[Mapping[str, Any]], *, progress: Any = None, **decoding: Any
+        self, examples: Iterable[Mapping[str, Any]], *, progress: Any = None, skip: int = 0, **decoding: Any
     ) -> Iterator[Answer]:
         self.decoded_with.append(decoding)
-        for number, row in enumerate(examples):
+        for number, row in islice(enumerate(examples), skip, None):
             if "crash" in row["question"]:
                 raise ModelError("cannot compute this")
             word = re.findall(r"\w+", row["question"])[-1]
@@ -61,6 +62,9 @@ class WordFinder:
                 num_windows=1,
                 nbest=spans,
             )
+
+    def fingerprint(self) -> str:
+        return f"{self.name} {self.sure} {self.speaks} {self.settings}"
 
     def together(self, answers: list[Answer]) -> list[Answer]:
         """Confidences as they are given: they say how often a word is there and how long its text is."""

@@ -11,7 +11,6 @@ import time
 import numpy as np
 import pytest
 
-from qa_pipeline import artifacts
 from qa_pipeline.ask import answer_files
 from qa_pipeline.ask.commands import main
 from qa_pipeline.ask.terminal import metrics_table
@@ -164,15 +163,15 @@ def test_a_document_whose_name_is_a_formula_is_text_too():
 def test_files_of_one_output_that_a_kill_parted_are_named_and_written_anew(models, tmp_path, monkeypatch):
     path, target = data_file(tmp_path), tmp_path / "preds.json"
     arguments = ["--model", "m", "--data", str(path), "--output", str(target)]
-    write = artifacts.write_text
+    replace = os.replace
 
-    def killed(file, text):
+    def killed(source, file):
         if str(file).endswith("_nbest.json"):
             raise KeyboardInterrupt
-        return write(file, text)
+        return replace(source, file)
 
     with monkeypatch.context() as patch:
-        patch.setattr(artifacts, "write_text", killed)
+        patch.setattr(os, "replace", killed)
         with pytest.raises(KeyboardInterrupt):
             main(arguments)
     mark = tmp_path / "preds.json.incomplete"

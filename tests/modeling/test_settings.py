@@ -39,6 +39,8 @@ def test_a_whole_number_is_a_fine_threshold_and_unknown_keys_are_left_alone(tmp_
         ('{"doc_stride": "128", "n_best_size": true}', "doc_stride: expected int, found '128'; n_best_size"),
         ('{"best_f1_threshold": "x"}', "best_f1_threshold: expected float or null"),
         ('{"temperature": 0}', "temperature: expected a number above 0, found 0"),
+        ('{"temperature": 1e-40}', "temperature: expected a number from 0.001 to 1000, found 1e-40"),
+        ('{"n_best_size": 10001}', "n_best_size: expected at most 10000, found 10001"),
         ('{"temperature": NaN}', "temperature: expected a number above 0, found nan"),
         (
             '{"temperature": "hot", "tuned_on": 3}',

@@ -341,3 +341,30 @@ def test_a_tokenizer_of_another_model_is_refused(folders, tiny_predictor):
     tokenizer = load_tokenizer(ModelArguments(model_name_or_path=str(folders / "full")))
     with pytest.raises(ModelError, match="do not belong together"):
         QAPredictor(predictor.model, tokenizer, predictor.settings)
+
+
+@pytest.mark.parametrize("skip", [0, 1, 15, 16, 17, 40, 47, 60, 61])
+def test_answers_after_the_first_few_are_the_same_to_the_last_bit(skip, tiny_predictor):
+    """Rows of a chunk share batches, and numbers hang on the batch: so the batches must be those of all rows."""
+    rows = [{"question": f"who came {i} times?", "context": FILLER * (1 + i % 4) + f"Room {i}."} for i in range(60)]
+    predictor = tiny_predictor()
+    assert list(predictor.predict(rows, skip=skip)) == list(predictor.predict(rows))[skip:]
+
+
+def test_a_fingerprint_is_that_of_weights_and_settings(tmp_path):
+    folder = save_tiny("bert", tmp_path, seed=3)
+
+    def loaded(**limits) -> QAPredictor:
+        torch.manual_seed(0)  # of the head
+        limits = {"max_seq_length": 64, "doc_stride": 16, "max_question_length": 16} | limits
+        return QAPredictor.from_pretrained(folder, device="cpu", dtype="float32", allow_new_head=True, **limits)
+
+    first = loaded()
+    known = first.fingerprint()
+    assert known == loaded().fingerprint()
+    assert len({known, loaded(temperature=2.0).fingerprint(), loaded(batch_tokens=64).fingerprint()}) == 3
+    first.ask("who came?", FILLER)
+    assert first.fingerprint() == known
+    with torch.no_grad():
+        next(first.model.parameters()).view(-1)[-1] += 1e-3
+    assert first.fingerprint() != known
