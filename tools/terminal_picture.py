@@ -80,7 +80,8 @@ def drawn(lines: list[str]) -> str:
 
 if __name__ == "__main__":
     target, command = Path(sys.argv[1]), sys.argv[2:]
-    lines = f"$ {shlex.join(command)}".replace("'", '"').replace(" --question", " \\\n    --question").splitlines() + [""]
+    shown = f"$ {shlex.join(command)}".replace("'", '"').replace(" --question", " \\\n    --question")
+    lines = [*shown.splitlines(), ""]
     for line in printed_by(command).splitlines():
         lines += wrapped(line)
     target.write_text(drawn(lines), encoding="utf-8")
