@@ -12,7 +12,7 @@ import importlib.util
 import logging
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import torch
 from transformers import AutoTokenizer, PreTrainedModel, PreTrainedTokenizerFast
@@ -21,13 +21,11 @@ from qa_pipeline.arguments import LoRAArguments, ModelArguments
 from qa_pipeline.errors import ModelError
 from qa_pipeline.modeling import checks, lora
 from qa_pipeline.modeling.attention import attention_of_probes
-from qa_pipeline.modeling.base import Device, Dtype, hub_options, load_base
+from qa_pipeline.modeling.base import Device, Dtype, hub_options, load_base, quantization_of
 from qa_pipeline.modeling.faults import as_model_error, quiet_loading
 from qa_pipeline.modeling.head import UNTRAINED_HEAD, find_qa_head, freeze_unused
-from qa_pipeline.modeling.merging import plain_lora
-from qa_pipeline.modeling.paths import ADAPTER_CONFIG, is_local, resolve_base, resolve_model_path
-from qa_pipeline.modeling.quantization import quantization_of
-from qa_pipeline.modeling.reaching import at_hand
+from qa_pipeline.modeling.lora import plain_lora
+from qa_pipeline.modeling.paths import ADAPTER_CONFIG, at_hand, is_local, resolve_base, resolve_model_path
 from qa_pipeline.modeling.settings import read_settings
 
 if TYPE_CHECKING:
@@ -106,8 +104,7 @@ def load_model(
             checks.check_output(model, name)
         with attention_of_probes(model):
             freeze_unused(model, checks.probe_inputs(model))
-    model.train()
-    return model
+    return cast("PreTrainedModel | PeftModel", model.train())
 
 
 def load_trained(
@@ -155,7 +152,7 @@ def load_trained(
             setattr(model, UNTRAINED_HEAD, bool(new))
     if device is not None and not getattr(model, "hf_device_map", None):
         model.to(torch.device(device))
-    return model.eval()
+    return cast("PreTrainedModel | PeftModel", model.eval())
 
 
 def _load_merged(
