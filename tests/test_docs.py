@@ -132,8 +132,11 @@ def run_bash(commands: str, folder: Path) -> str:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_what_a_page_shows_runs(page, trained, tmp_path, monkeypatch):
+def test_what_a_page_shows_runs(page, request, tmp_path, monkeypatch):
     """Blocks of one page run in their order, in one folder; Python blocks share their names."""
+    if not any(block.language in ("bash", "python") and block.reason_not_to_run is None for block in blocks_of(page)):
+        return
+    trained = request.getfixturevalue("trained")
     furnish(tmp_path)
     (tmp_path / "mock_data").symlink_to(trained / "mock_data")
     (tmp_path / "runs").mkdir()
@@ -248,19 +251,11 @@ def test_the_changelog_has_dated_versions_and_known_sections():
     assert sections <= {"Added", "Changed", "Deprecated", "Removed", "Fixed", "Security"}
 
 
-WITHOUT_EXAMPLE = {
-    *("Answer", "Arguments", "ConfigError", "DataArguments", "DataError", "LoRAArguments", "ModelArguments"),
-    *("ModelError", "Postprocess", "Preprocess", "Process", "QAError", "QAPredictor", "QuestionAnsweringPipeline"),
-    *("TrainingArguments", "load_examples", "parse_arguments", "pipeline", "run_qa"),
-}
-"""Public names that have no example in their docstring yet."""
-
-
 @pytest.mark.parametrize("name", qa_pipeline.__all__)
 def test_the_examples_of_public_docstrings_run(name, trained, tmp_path, monkeypatch):
     public = getattr(qa_pipeline, name)
     tests = [test for test in doctest.DocTestFinder(exclude_empty=True).find(public, name) if test.examples]
-    assert bool(tests) != (name in WITHOUT_EXAMPLE), f"{name}: an example, or a place in WITHOUT_EXAMPLE, and not both"
+    assert tests, f"{name}: its docstring has no example"
     furnish(tmp_path)
     (tmp_path / "mock_data").symlink_to(trained / "mock_data")
     (tmp_path / "runs").mkdir()
