@@ -41,6 +41,11 @@ def first_line(error: BaseException, limit: int = 200) -> str:
     return short(lines[0].rstrip(), limit) if lines else type(error).__name__
 
 
+def in_one_line(error: BaseException, limit: int = 400) -> str:
+    """All that an error says, its lines joined, at most `limit` characters; its kind where it says nothing."""
+    return short(" ".join(str(error).split()) or type(error).__name__, limit)
+
+
 def error_in_short(error: BaseException) -> str:
     """An error of a library in a few words: its kind, and the first line of what it says."""
     kind, said = type(error).__name__, first_line(error)

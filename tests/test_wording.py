@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from qa_pipeline.wording import counted, describe, error_in_short, first_line, in_short, short
+from qa_pipeline.wording import counted, describe, error_in_short, first_line, in_one_line, in_short, short
 
 
 def test_one_is_not_many():
@@ -28,6 +28,12 @@ def test_a_long_text_is_cut_to_the_limit_and_shows_that_it_was():
 def test_of_an_error_its_first_line_is_shown_and_its_kind_where_it_says_nothing(error, line, in_short):
     assert first_line(error) == line
     assert error_in_short(error) == in_short
+
+
+def test_all_that_an_error_says_is_shown_in_one_line():
+    assert in_one_line(OSError("no such layer\n  in\tthe file\n")) == "no such layer in the file"
+    assert in_one_line(OSError(" \n")) == "OSError"
+    assert len(in_one_line(ValueError("x " * 500), 300)) == 300
 
 
 def test_a_value_of_any_type_fits_on_a_line():

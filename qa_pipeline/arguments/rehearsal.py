@@ -17,6 +17,7 @@ from qa_pipeline.arguments.config_files import found
 from qa_pipeline.arguments.precision import accelerator_type
 from qa_pipeline.arguments.resolver import Fault
 from qa_pipeline.arguments.settings import Setting
+from qa_pipeline.wording import error_in_short, first_line
 
 _STEPS = 100
 _COMPILE_MODES = ("default", "reduce-overhead", "max-autotune", "max-autotune-no-cudagraphs")
@@ -183,5 +184,5 @@ def _compiler(v: SimpleNamespace) -> Iterator[Fault]:
 
 def _said(error: Exception) -> str:
     """The first line of what another program said, without the end of its sentence."""
-    text = f"{type(error).__name__} {error}" if isinstance(error, KeyError) or not str(error) else str(error)
-    return text.splitlines()[0].rstrip(". ")[:300]
+    said = error_in_short(error) if isinstance(error, KeyError) else first_line(error, 300)
+    return said.rstrip(". ")

@@ -15,6 +15,7 @@ from transformers import MODEL_FOR_QUESTION_ANSWERING_MAPPING, PretrainedConfig,
 from qa_pipeline.errors import ModelError
 from qa_pipeline.modeling.attention import attention_of_probes
 from qa_pipeline.modeling.head import find_qa_head, strip_parallel, unwrap, used_parameters
+from qa_pipeline.wording import error_in_short
 
 logger = logging.getLogger(__name__)
 
@@ -113,7 +114,7 @@ def check_output(model: nn.Module, name: str) -> set[str]:
     except Exception as error:
         raise ModelError(
             f"{name}: {type(unwrap(model)).__name__} does not turn text into start and end logits "
-            f"({type(error).__name__}: {str(error).splitlines()[0][:200] if str(error) else ''})"
+            f"({error_in_short(error)})"
         ) from error
     expected = tuple(inputs["input_ids"].shape)
     if tuple(start.shape) != expected or tuple(end.shape) != expected:

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 from qa_pipeline.errors import ModelError
 from qa_pipeline.modeling.paths import EMBEDDED_MODEL
+from qa_pipeline.wording import in_one_line
 
 
 @contextlib.contextmanager
@@ -87,7 +88,7 @@ def _explanation(error: Exception) -> str:
     if any(isinstance(cause, json.JSONDecodeError | UnicodeDecodeError) for cause in causes):
         return f"a JSON file of the folder cannot be read ({text})"
     if any(isinstance(cause, ImportError) for cause in causes):
-        return f"a package is missing: {' '.join(str(error).split())[:300]}"
+        return f"a package is missing: {in_one_line(error, 300)}"
     if "out of memory" in str(error).lower():
         return f"not enough memory ({text})"
     return f"{text} ({type(error).__name__})"

@@ -25,6 +25,7 @@ from qa_pipeline.generation.backends.models import (
     resolve_model,
 )
 from qa_pipeline.generation.backends.protocol import Completion, Failure, Request
+from qa_pipeline.wording import in_one_line
 
 logger = logging.getLogger(__name__)
 
@@ -192,7 +193,7 @@ class TransformersBackend(InProcessBackend):
             ) from error
         except Exception as error:  # the libraries' own too: a damaged file of weights, a package that is missing
             raise BackendError(
-                f"model {self.model} ({name}) cannot be loaded as a chat model: {' '.join(str(error).split())[:400]}"
+                f"model {self.model} ({name}) cannot be loaded as a chat model: {in_one_line(error)}"
             ) from error
         if self._tokenizer.pad_token_id is None:
             self._tokenizer.pad_token = self._tokenizer.eos_token or self._tokenizer.unk_token

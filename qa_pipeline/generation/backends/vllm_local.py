@@ -27,6 +27,7 @@ from qa_pipeline.generation.backends.models import (
     resolve_model,
 )
 from qa_pipeline.generation.backends.protocol import Completion, Failure, Request
+from qa_pipeline.wording import in_one_line
 
 INSTALL = "backend vllm needs vLLM and a GPU; run: pip install vllm (or use backend transformers)"
 SECONDS_TO_END = 120
@@ -225,7 +226,7 @@ class LocalReplica:
         except ImportError as error:
             raise BackendError(INSTALL) from error
         except Exception as error:  # vLLM's own, pydantic's, torch's and the operating system's
-            raise BackendError(f"vLLM cannot load {engine['model']}: {_in_one_line(error)}") from error
+            raise BackendError(f"vLLM cannot load {engine['model']}: {in_one_line(error)}") from error
         self._template = on_one_day(getattr(tokenizer, "chat_template", None))
         # Mistral's own tokenizers write chats without a template.
         self._takes_turns = bool(self._template) or "Mistral" in type(tokenizer).__name__
@@ -246,10 +247,10 @@ class LocalReplica:
                 try:
                     results += self._complete([chat])
                 except refusals as error:
-                    results.append(Failure(chat.key, "refused", _in_one_line(error)))
+                    results.append(Failure(chat.key, "refused", in_one_line(error)))
             return results
         except failures as error:
-            raise BackendError(f"vLLM failed: {_in_one_line(error)}") from error
+            raise BackendError(f"vLLM failed: {in_one_line(error)}") from error
 
     def _complete(self, chats: list[Chat]) -> list[Completion]:
         from vllm import SamplingParams
@@ -298,10 +299,6 @@ def _vllm_errors() -> tuple[tuple[type[Exception], ...], tuple[type[Exception], 
     except ImportError:
         return (ValueError,), (RuntimeError,)
     return (ValueError, VLLMClientError), (RuntimeError, VLLMServerError)
-
-
-def _in_one_line(error: Exception) -> str:
-    return " ".join(str(error).split())[:400]
 
 
 class ChildReplica:
