@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     )
     from qa_pipeline.data import load_examples
     from qa_pipeline.errors import ConfigError, DataError, ModelError, QAError
-    from qa_pipeline.generation.api import GeneratedDataset, generate
+    from qa_pipeline.generation.api import generate
+    from qa_pipeline.generation.outputs import GeneratedDataset
     from qa_pipeline.postprocess import Postprocess
     from qa_pipeline.predictor import Answer, QAPredictor, QuestionAnsweringPipeline
     from qa_pipeline.predictor.pipeline import pipeline

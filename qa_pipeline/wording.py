@@ -31,9 +31,20 @@ def short(text: str, limit: int = 80) -> str:
     return text if len(text) <= limit else text[: limit - 3] + "..."
 
 
-def error_in_short(error: Exception) -> str:
+def first_line(error: BaseException, limit: int = 200) -> str:
+    r"""The first line of what an error says, at most `limit` characters; its kind where it says nothing.
+
+    >>> first_line(ValueError("no such layer\nsee the log"))
+    'no such layer'
+    """
+    lines = str(error).strip().splitlines()
+    return short(lines[0].rstrip(), limit) if lines else type(error).__name__
+
+
+def error_in_short(error: BaseException) -> str:
     """An error of a library in a few words: its kind, and the first line of what it says."""
-    return short(f"{type(error).__name__}: {error}".split("\n")[0], 120)
+    kind, said = type(error).__name__, first_line(error)
+    return short(kind if said == kind else f"{kind}: {said}", 120)
 
 
 def in_short(value: Any) -> str:

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
-from qa_pipeline.wording import counted, describe, in_short, short
+import pytest
+
+from qa_pipeline.wording import counted, describe, error_in_short, first_line, in_short, short
 
 
 def test_one_is_not_many():
@@ -11,6 +13,21 @@ def test_a_long_text_is_cut_to_the_limit_and_shows_that_it_was():
     assert short("twelve chars", 12) == "twelve chars"
     assert short("thirteen char", 12) == "thirteen ..."
     assert len(short("x" * 500)) == 80
+
+
+@pytest.mark.parametrize(
+    ("error", "line", "in_short"),
+    [
+        (ValueError("no such layer\nsee the log"), "no such layer", "ValueError: no such layer"),
+        (OSError("\n\nConnection refused\r\n"), "Connection refused", "OSError: Connection refused"),
+        (KeyError(), "KeyError", "KeyError"),
+        (RuntimeError("\n"), "RuntimeError", "RuntimeError"),
+        (ValueError("x" * 500), "x" * 197 + "...", "ValueError: " + "x" * 105 + "..."),
+    ],
+)
+def test_of_an_error_its_first_line_is_shown_and_its_kind_where_it_says_nothing(error, line, in_short):
+    assert first_line(error) == line
+    assert error_in_short(error) == in_short
 
 
 def test_a_value_of_any_type_fits_on_a_line():

@@ -3,7 +3,8 @@
 models -> compare -> Comparison (pure data) -> comparison_table, report_html, comparison_to_json
 """
 
-from qa_pipeline.compare.comparison import ModelUnderTest, compare
+from qa_pipeline.compare.comparison import compare
+from qa_pipeline.compare.measuring import ModelUnderTest
 from qa_pipeline.compare.report import report_html
 from qa_pipeline.compare.results import Comparison
 from qa_pipeline.compare.stored import comparison_from_json, comparison_to_json

@@ -13,14 +13,15 @@ from html import escape
 from typing import Any
 
 from qa_pipeline.compare.results import Comparison, Difference, Score
+from qa_pipeline.metrics.intervals import FEWEST_A_BIN
 
 WIDTH = 340
 COLOURS = 6
 FEW = 30
 """Groups of fewer questions are drawn faint: their scores are mostly chance."""
 
-FEWEST_A_POINT = 20
-"""A point of the calibration curve stands for as many answers at least: a share of fewer is mostly chance."""
+FEWEST_A_POINT = FEWEST_A_BIN
+"""A point of the calibration curve stands for as many answers at least; stored comparisons may have smaller bins."""
 
 _SHAPES = (
     '<circle cx="0" cy="0" r="5"/>',

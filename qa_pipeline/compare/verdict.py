@@ -160,8 +160,8 @@ def _cautions(comparison: Comparison) -> list[str]:
     found = [f"{_mention(place)}: {note}" for place, model in enumerate(comparison.models) for note in model.notes]
     if comparison.num_questions < FEW_QUESTIONS:
         found.append(
-            f"There are only {comparison.num_questions} questions: a difference must be large to show, and intervals "
-            "are rough."
+            f"This is measured on only {counted(comparison.num_questions, 'question')}: a difference must be large to "
+            "show, and intervals are rough."
         )
     found += _reach(comparison)
     if len(comparison.models) > 2:

@@ -65,7 +65,8 @@ def load_schema(name: str) -> dict[str, Any]:
     if name not in NAMES:
         raise KeyError(f"no schema named {name!r}; there are {', '.join(NAMES)}")
     text = resources.files(__package__).joinpath("schemas", f"{name}.schema.json").read_text(encoding="utf-8")
-    return json.loads(text)
+    schema: dict[str, Any] = json.loads(text)
+    return schema
 
 
 @cache

@@ -8,6 +8,7 @@ become further references of the first one.
 from __future__ import annotations
 
 import re
+from typing import NamedTuple
 
 from qa_pipeline.data import alignment
 from qa_pipeline.data.alignment import Aligned, align_answer
@@ -23,6 +24,7 @@ from qa_pipeline.wording import short
 REPAIR, DROP, ERROR = "repair", "drop", "error"
 POLICIES = (REPAIR, DROP, ERROR)
 YES_OR_NO = "yes_or_no_answer"
+NEEDS_REPAIR = "needs_repair"
 
 _HTML = re.compile(
     r"</?(?:a|abbr|b|blockquote|body|br|center|code|div|em|font|form|h[1-6]|head|hr|html|i|iframe|img|input|li|link|meta"
@@ -42,6 +44,18 @@ class _Unusable(Exception):
         super().__init__(detail)
         self.reason = reason
         self.detail = detail
+
+
+class _Lost(NamedTuple):
+    """Why an answer is not used.
+
+    Attributes:
+        reason: as the report counts it.
+        detail: what was expected, what was found and how to mend it.
+    """
+
+    reason: str
+    detail: str
 
 
 class Verifier:
@@ -241,41 +255,54 @@ class Verifier:
             return [], False
 
         found: list[Aligned] = []
-        lost: list[tuple[str, str]] = []  # reason, and what was expected and found
+        lost: list[_Lost] = []
         for answer in row.answers:
-            if answer.text is not None:
-                answer.text = self._clean(answer.text, mended)
-            mark = mark_of(context, answer, self.conventions.marks, self.conventions.counting)
-            if mark is Mark.NO_ANSWER and answer.text is not None and not is_missing(answer.text):
-                detail = f'answer {_quoted(answer.text)} read as "no answer"'
-                self.report.count(self.report.noticed, "word_for_no_answer", row.id or row.where, detail)
-            if mark is not None:
-                reason = alignment.EMPTY_ANSWER if mark is Mark.NO_ANSWER else YES_OR_NO
-                lost.append((reason, _describe(reason, context, answer)))
-                continue
-            result = align_answer(context, answer, self.conventions.counting)
-            if isinstance(result, Aligned) and (self.policy == REPAIR or result.how in alignment.AS_GIVEN):
+            result = self._reference(row, context, answer, mended)
+            if isinstance(result, Aligned):
                 found.append(result)
-                self._note(row, context, answer, result)
-                if result.how not in alignment.AS_GIVEN:
-                    mended.setdefault(result.how, _describe_repair(answer, result))
             else:
-                reason = "needs_repair" if isinstance(result, Aligned) else result.reason
-                detail = _describe(reason, context, answer)
-                if isinstance(result, Aligned) and result.how == self.conventions.counting.reason:
-                    detail = f"{_describe_repair(answer, result)}: {MEANINGS[result.how]}; set on_bad_data=repair"
-                lost.append((reason, detail))
+                lost.append(result)
         if lost:
             return self._without_lost(row, found, lost)
         if not found and row.is_impossible is False and self.require_answers:
             raise _Unusable("answerable_without_answer", "the row is marked answerable but has no answer")
         return found, not found and row.is_impossible is None
 
-    def _without_lost(
-        self, row: LooseExample, found: list[Aligned], lost: list[tuple[str, str]]
-    ) -> tuple[list[Aligned], bool]:
+    def _reference(
+        self, row: LooseExample, context: str, answer: LooseAnswer, mended: dict[str, str]
+    ) -> Aligned | _Lost:
+        """One answer at its place in the context, or why it is not used."""
+        if answer.text is not None:
+            answer.text = self._clean(answer.text, mended)
+        mark = mark_of(context, answer, self.conventions.marks, self.conventions.counting)
+        if mark is not None:
+            return self._marked(row, context, answer, mark)
+        result = align_answer(context, answer, self.conventions.counting)
+        if not isinstance(result, Aligned):
+            return _Lost(result.reason, _describe(result.reason, context, answer))
+        as_given = result.how in alignment.AS_GIVEN
+        if as_given or self.policy == REPAIR:
+            self._note(row, context, answer, result)
+            if not as_given:
+                mended.setdefault(result.how, _describe_repair(answer, result))
+            return result
+        detail = _describe(NEEDS_REPAIR, context, answer)
+        if result.how == self.conventions.counting.reason:
+            detail = f"{_describe_repair(answer, result)}: {MEANINGS[result.how]}; set on_bad_data=repair"
+        return _Lost(NEEDS_REPAIR, detail)
+
+    def _marked(self, row: LooseExample, context: str, answer: LooseAnswer, mark: Mark) -> _Lost:
+        """An answer that stands for "no answer", or for yes or no."""
+        if mark is not Mark.NO_ANSWER:
+            return _Lost(YES_OR_NO, _describe(YES_OR_NO, context, answer))
+        if answer.text is not None and not is_missing(answer.text):
+            detail = f'answer {_quoted(answer.text)} read as "no answer"'
+            self.report.count(self.report.noticed, "word_for_no_answer", row.id or row.where, detail)
+        return _Lost(alignment.EMPTY_ANSWER, _describe(alignment.EMPTY_ANSWER, context, answer))
+
+    def _without_lost(self, row: LooseExample, found: list[Aligned], lost: list[_Lost]) -> tuple[list[Aligned], bool]:
         """A row some or all of whose references cannot be used."""
-        telling = [one for one in lost if one[0] != alignment.EMPTY_ANSWER]
+        telling = [one for one in lost if one.reason != alignment.EMPTY_ANSWER]
         if not found and not telling and row.is_impossible is None:
             return [], True  # an empty text is the usual mark of an unanswerable question
         reason, detail = (telling or lost)[0]
@@ -370,34 +397,46 @@ def _describe_repair(answer: LooseAnswer, found: Aligned) -> str:
     return f"answer {_quoted(answer.text)}{claimed}, found{what} at character {found.start}"
 
 
+_TEXT_FAULTS = {
+    YES_OR_NO: "is no part of the text; give the words that show it, or remove the row",
+    alignment.INSIDE_WORD: "is in the context inside other words only; mend the answer, or give its answer_start",
+    alignment.NOT_FOUND: "is not in the context; mend the answer or remove the row",
+}
+
+
 def _describe(reason: str, context: str, answer: LooseAnswer) -> str:
     """Says what was expected, what was found and how to mend it."""
     if answer.text is None:
-        if reason == "needs_repair":
-            return "the answer span has spaces around it; set on_bad_data=repair or fix the offsets"
-        if reason == alignment.EMPTY_SPAN:
-            return f"answer span {answer.start} to {answer.end} is empty; an end is one past the last character"
-        if reason == alignment.BAD_SPAN:
-            return f"answer span {answer.start} to {answer.end} is not within the context of {len(context)} characters"
-        return "the answer has neither a text nor a span; fill it in or remove the row"
-    text = _quoted(answer.text)
-    if reason == YES_OR_NO:
-        return f"answer {text} is no part of the text; give the words that show it, or remove the row"
-    if reason == alignment.INSIDE_WORD:
-        return f"answer {text} is in the context inside other words only; mend the answer, or give its answer_start"
-    if reason == alignment.NOT_FOUND:
-        return f"answer {text} is not in the context; mend the answer or remove the row"
-    if reason == "needs_repair" and answer.start is not None and answer.start >= 0:
-        there = context[answer.start : answer.start + len(answer.text)]
-        if there == answer.text:
-            return f"answer {text} has spaces around it; set on_bad_data=repair or trim it"
-        return (
-            f"answer {text} is not at answer_start {answer.start} (found {_quoted(there)}); "
-            "set on_bad_data=repair or fix the offset"
-        )
-    if reason == "needs_repair":
-        return f"answer {text} is not literally in the context; set on_bad_data=repair or fix the text"
+        return _describe_span(reason, context, answer)
+    if reason in _TEXT_FAULTS:
+        return f"answer {_quoted(answer.text)} {_TEXT_FAULTS[reason]}"
+    if reason == NEEDS_REPAIR:
+        return _describe_misplaced(answer.text, answer.start, context)
     return "the answer is empty; mark the row impossible, or mend the answer"
+
+
+def _describe_span(reason: str, context: str, answer: LooseAnswer) -> str:
+    """The same of an answer that has no text."""
+    if reason == NEEDS_REPAIR:
+        return "the answer span has spaces around it; set on_bad_data=repair or fix the offsets"
+    if reason == alignment.EMPTY_SPAN:
+        return f"answer span {answer.start} to {answer.end} is empty; an end is one past the last character"
+    if reason == alignment.BAD_SPAN:
+        return f"answer span {answer.start} to {answer.end} is not within the context of {len(context)} characters"
+    return "the answer has neither a text nor a span; fill it in or remove the row"
+
+
+def _describe_misplaced(text: str, start: int | None, context: str) -> str:
+    """The same of a text that is not where it is said to be, or not so in the context."""
+    if start is None or start < 0:
+        return f"answer {_quoted(text)} is not literally in the context; set on_bad_data=repair or fix the text"
+    there = context[start : start + len(text)]
+    if there == text:
+        return f"answer {_quoted(text)} has spaces around it; set on_bad_data=repair or trim it"
+    return (
+        f"answer {_quoted(text)} is not at answer_start {start} (found {_quoted(there)}); "
+        "set on_bad_data=repair or fix the offset"
+    )
 
 
 def _quoted(text: str) -> str:

@@ -44,12 +44,7 @@ def source_documents(
         DataError: a file that is named is not there or is JSON, or no file can be read.
     """
     refuse_missing(sources)
-    data = " ".join(source for source in sources if _is_json(Path(source)))
-    if data:
-        raise DataError(
-            f"{data}: JSON is data and no document. The contexts of labelled data: --contexts_from {data}. Texts: save "
-            'them as .jsonl, with {"text": ...} on each line'
-        )
+    _refuse_json(sources)
     if any(_inside(Path(source), leave) for source in sources):
         leave = None  # the documents lie in it, and not the other way round
     listing = list_files(sources, SUFFIXES | JSONL_SUFFIXES)
@@ -74,20 +69,23 @@ def source_documents(
         yield from map(_with_whole_characters, documents)
     if len(bad) == len(files):
         raise DataError(f"none of {len(files):,} documents can be read: {some(bad) or 'there is none'}")
+    notes += _notes_on_files(bad, [names[path] for path in others], guessed)
+
+
+def _notes_on_files(bad: list[str], others: list[str], guessed: dict[str, list[str]]) -> Iterator[str]:
+    """What to say of files that could not be read, were not tried, or are in an encoding that was guessed."""
     if bad:
-        notes.append(f"{counted(len(bad), 'file')} left out: {some(bad)}")
+        yield f"{counted(len(bad), 'file')} left out: {some(bad)}"
     if others:
-        shown = some([names[path] for path in others])
-        data = ", labelled data with --contexts_from" if any(map(_ends_in_json, others)) else ""
-        notes.append(
-            f"{counted(len(others), 'file')} not read, by the ending of the name: {shown}; a text is read when it is "
-            f"named itself{data}"
+        data = ", labelled data with --contexts_from" if any(_ends_in_json(Path(name)) for name in others) else ""
+        yield (
+            f"{counted(len(others), 'file')} not read, by the ending of the name: {some(others)}; a text is read when "
+            f"it is named itself{data}"
         )
-    for found, files_of_it in guessed.items():
-        notes.append(
-            f"{counted(len(files_of_it), 'file')} not in UTF-8, read as {name_of(found)}: {some(files_of_it)}; if "
-            "letters look wrong, name the encoding (--encoding ENCODING) or convert with iconv -f ENCODING -t UTF-8 IN "
-            "> OUT"
+    for encoding, files in guessed.items():
+        yield (
+            f"{counted(len(files), 'file')} not in UTF-8, read as {name_of(encoding)}: {some(files)}; if letters look "
+            "wrong, name the encoding (--encoding ENCODING) or convert with iconv -f ENCODING -t UTF-8 IN > OUT"
         )
 
 
@@ -113,6 +111,16 @@ def refuse_missing(sources: Sequence[str]) -> None:
     if missing:
         start = "" if all(map(os.path.isabs, missing)) else f" (relative paths start at {os.getcwd()})"
         raise DataError("; ".join(str(missing_file(source)) for source in missing) + start)
+
+
+def _refuse_json(sources: Sequence[str]) -> None:
+    """Raises DataError where files that are named are JSON, which may be labelled data or texts."""
+    data = " ".join(source for source in sources if _is_json(Path(source)))
+    if data:
+        raise DataError(
+            f"{data}: JSON is data and no document. The contexts of labelled data: --contexts_from {data}. Texts: save "
+            'them as .jsonl, with {"text": ...} on each line'
+        )
 
 
 def _ends_in_json(path: Path) -> bool:

@@ -17,6 +17,9 @@ from qa_pipeline.wording import error_in_short
 _W = "{http://schemas.openxmlformats.org/wordprocessingml/2006/main}"
 _FALLBACK = "{http://schemas.openxmlformats.org/markup-compatibility/2006}Fallback"
 _FORMULA_TEXT = "{http://schemas.openxmlformats.org/officeDocument/2006/math}t"
+_CHARACTERS = {f"{_W}tab": "\t", f"{_W}ptab": "\t", f"{_W}br": "\n", f"{_W}cr": "\n", f"{_W}noBreakHyphen": "-"}
+_BOX = f"{_W}txbxContent"
+_REFERENCES = {f"{_W}footnoteReference": "footnote", f"{_W}endnoteReference": "endnote"}
 _LEFT_OUT = {*(f"{_W}{name}" for name in ("pPr", "rPr", "del", "moveFrom", "rt")), _FALLBACK}
 
 _MOST_XML, _MOST = 100 * 2**20, 2**30
@@ -119,17 +122,13 @@ class _Reader:
             node = stack.pop()
             if node.tag in (f"{_W}t", _FORMULA_TEXT):
                 parts.append(node.text or "")
-            elif node.tag in (f"{_W}tab", f"{_W}ptab"):
-                parts.append("\t")
-            elif node.tag in (f"{_W}br", f"{_W}cr"):
-                parts.append("\n")
-            elif node.tag == f"{_W}noBreakHyphen":
-                parts.append("-")
-            elif node.tag == f"{_W}txbxContent":
+            elif node.tag in _CHARACTERS:
+                parts.append(_CHARACTERS[node.tag])
+            elif node.tag == _BOX:
                 beside.append(node)
-            elif node.tag in (f"{_W}footnoteReference", f"{_W}endnoteReference"):
-                kind = node.tag.removeprefix(_W).removesuffix("Reference")
-                note = self.notes.pop((kind, str(node.get(f"{_W}id"))), None)  # said once; and it may refer to itself
+            elif node.tag in _REFERENCES:
+                # Said once; and a note may refer to itself.
+                note = self.notes.pop((_REFERENCES[node.tag], str(node.get(f"{_W}id"))), None)
                 if note is not None:
                     beside.append(note)
             elif node.tag not in _LEFT_OUT:

@@ -179,10 +179,7 @@ def prepare(settings: Settings) -> Job:
     if specification is not None and backend is not None and not general.plan and not general.spec_file:
         specification = _read_once(specification, backend, Path(str(general.output_dir)))
     if specification is not None:
-        if specification.answer_types and not general.answer_types:
-            general.answer_types = list(specification.answer_types)
-        if general.num_examples is None:
-            general.num_examples = specification.num_examples
+        _take_from_prompt(settings, specification)
     language = language_code(general.language or (specification.language if specification else None) or "en")
     fraction = _unanswerable_fraction(settings, specification)
     notes = list(specification.notes) if specification else []
@@ -200,20 +197,19 @@ def prepare(settings: Settings) -> Job:
             assert specification is not None  # the arguments were checked: there are documents or a prompt
             passages, more = passages_from_prompt(settings, backend, specification, language)
             notes += more
-    elif passages:
-        if raised := raise_questions(settings, len(passages)):
-            log_once("%s", raised)
-            notes.append(raised)
-        engine = cloze_engine(settings, language, fraction)
-        if specification is not None:
-            note = "the questions are about all documents: without a language model a prompt's topic narrows nothing"
-            log_once("%s", note)
-            notes.append(note)
     else:
-        assert specification is not None  # the arguments were checked: there are documents or a prompt
-        engine, passages, note = builtin_engine(settings, specification, language, fraction)
-        log_once("%s", note)
-        notes.append(note)
+        if passages:
+            engine, more = (
+                cloze_engine(settings, language, fraction),
+                _notes_on_cloze(settings, specification, passages),
+            )
+        else:
+            assert specification is not None  # the arguments were checked: there are documents or a prompt
+            engine, passages, note = builtin_engine(settings, specification, language, fraction)
+            more = [note]
+        for note in more:
+            log_once("%s", note)
+        notes += more
     if not facts:
         facts = {"documents": len({passage.document for passage in passages}), "passages": len(passages)}
     reader = None
@@ -282,6 +278,25 @@ def _refuse_parts(settings: Settings) -> None:
         )
     if problems:
         raise ConfigError(settings.source, problems)
+
+
+def _take_from_prompt(settings: Settings, specification: Specification) -> None:
+    """Sets what the settings leave open and the prompt says."""
+    general = settings.generation
+    if specification.answer_types and not general.answer_types:
+        general.answer_types = list(specification.answer_types)
+    if general.num_examples is None:
+        general.num_examples = specification.num_examples
+
+
+def _notes_on_cloze(settings: Settings, specification: Specification | None, passages: Sequence[Passage]) -> list[str]:
+    """Raises questions_per_context where num_examples needs it, and says so; and what a prompt does not do."""
+    notes = []
+    if raised := raise_questions(settings, len(passages)):
+        notes.append(raised)
+    if specification is not None:
+        notes.append("the questions are about all documents: without a language model a prompt's topic narrows nothing")
+    return notes
 
 
 def _specification(settings: Settings) -> Specification | None:

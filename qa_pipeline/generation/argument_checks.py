@@ -40,6 +40,14 @@ def check(resolution: Resolution, of_models: Mapping[str, Any], of_documents: Ma
     def fault(text: str, *keys: str) -> None:
         resolution.report_at(" ".join(keys), text)
 
+    _check_values(values, fault)
+    if not values["list_prompts"]:
+        _check_needs(values, fault)
+        _check_backend(values, of_models, of_documents, fault)
+
+
+def _check_values(values: Mapping[str, Any], fault: Callable[..., None]) -> None:
+    """What no other setting mends: fractions, bounds, and names of what is known."""
     if values["validation_fraction"] + values["test_fraction"] >= 1:
         fault("together with test_fraction it leaves nothing to train on", "validation_fraction", "test_fraction")
     for low, high in (("min_question_words", "max_question_words"), ("min_passage_words", "max_passage_words")):
@@ -52,18 +60,20 @@ def check(resolution: Resolution, of_models: Mapping[str, Any], of_documents: Ma
             fault(_unknown("filter", name, FILTERS), "skip_filters")
     if values["shard"] is not None and parse_shard(values["shard"]) is None:
         fault(f'expected I/N with 1 <= I <= N such as 2/8, found "{values["shard"]}"', "shard")
-    if isinstance(values["extra_body"], str):
-        fault('expected a mapping such as {"top_p": 0.9}', "extra_body")
     for text in plugin_faults(values["cloze_plugins"]):
         fault(text, "cloze_plugins")
-    if isinstance(values["extra_body"], dict):
-        from qa_pipeline.generation.backends.chat_api import extra_body_faults
+    for text in _extra_body_faults(values["extra_body"]):
+        fault(text, "extra_body")
 
-        for text in extra_body_faults(values["extra_body"]):
-            fault(text, "extra_body")
-    if not values["list_prompts"]:
-        _check_needs(values, fault)
-        _check_backend(values, of_models, of_documents, fault)
+
+def _extra_body_faults(value: Any) -> list[str]:
+    if isinstance(value, str):
+        return ['expected a mapping such as {"top_p": 0.9}']
+    if not isinstance(value, dict):
+        return []
+    from qa_pipeline.generation.backends.chat_api import extra_body_faults
+
+    return list(extra_body_faults(value))
 
 
 def _check_needs(values: Mapping[str, Any], fault: Callable[..., None]) -> None:

@@ -125,7 +125,7 @@ def identity_of(job: Job) -> dict[str, Any]:
 def shard_identity(job: Job) -> dict[str, Any]:
     """What shards must have been made with to belong together, as JSON gives it back."""
     values = _without_secrets(job.settings)
-    return json.loads(json.dumps({**identity_of(job), **{name: values[name] for name in _CHOICE}}))
+    return _as_json({**identity_of(job), **{name: values[name] for name in _CHOICE}})
 
 
 def public_settings(job: Job) -> dict[str, Any]:
@@ -134,13 +134,21 @@ def public_settings(job: Job) -> dict[str, Any]:
     values |= {"language": job.language, "unanswerable_fraction": job.unanswerable_fraction}
     if job.settings.backend.base_url:
         values["base_url"] = without_credentials(job.settings.backend.base_url)
-    return json.loads(json.dumps({name: value for name, value in values.items() if name not in _NOT_SHOWN}))
+    return _as_json({name: value for name, value in values.items() if name not in _NOT_SHOWN})
+
+
+def _as_json(values: dict[str, Any]) -> dict[str, Any]:
+    """What JSON gives back of values: lists for tuples, texts for keys."""
+    given_back: dict[str, Any] = json.loads(json.dumps(values))
+    return given_back
 
 
 def _without_secrets(settings: Settings) -> dict[str, Any]:
     """All settings; a run with another key is the same run, so identities have none either."""
     asked = settings.backend
-    return redact(settings.to_dict(), known_keys(asked.base_url or "", asked.api_key_env, asked.extra_body))
+    keys = known_keys(asked.base_url or "", asked.api_key_env, asked.extra_body)
+    shown: dict[str, Any] = redact(settings.to_dict(), keys)
+    return shown
 
 
 _NOT_SHOWN = ("plan", "list_prompts", "overwrite_output_dir", "api_key_env")

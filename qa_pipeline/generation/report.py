@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -81,35 +81,47 @@ def warnings_about(
         not_rephrased: rows that were to be rephrased and are as first asked, by reason.
         stopped: whether the run ended early; then the same command goes on, and more documents are no advice.
     """
-    found = []
-    train = len(dataset.splits["train"])
-    wanted = settings.get("num_examples")
     alone = not settings.get("documents") and not settings.get("contexts_from")
     documents = "documents of your own" if alone else "more documents"
+    failed = {reason: count for reason, count in not_rephrased.items() if reason != "same_words"}
+    return [
+        *_warnings_of_size(dataset, settings, documents, stopped),
+        *_warnings_of_splits(dataset, settings, documents, stopped),
+        *([_warning_of_wording(failed)] if failed else []),
+    ]
+
+
+def _warnings_of_size(dataset: Dataset, settings: Mapping[str, Any], documents: str, stopped: bool) -> Iterator[str]:
+    """Too few questions to train on, or fewer than were wanted."""
+    train, wanted, is_cloze = len(dataset.splits["train"]), settings.get("num_examples"), _is_cloze(settings)
     more = f"{documents}, a higher --questions_per_context (now {settings.get('questions_per_context')})"
-    if settings.get("answer_types") and settings.get("backend") == "cloze":
+    if settings.get("answer_types") and is_cloze:
         more += f", more kinds of answers (--answer_types, now {', '.join(settings['answer_types'])})"
     if train < FEW_QUESTIONS and stopped:
-        found.append(
+        yield (
             f"{counted(train, 'training question')}, since the run stopped early; below {FEW_QUESTIONS} a model learns "
             "little"
         )
     elif train < FEW_QUESTIONS:
-        model = ", a language model (--backend openai, vllm or transformers)"
+        model = ", a language model (--backend openai, vllm or transformers)" if is_cloze else ""
         enough = wanted and len(dataset.rows) >= wanted
-        found.append(
+        yield (
             f"{counted(train, 'training question')}; below {FEW_QUESTIONS} a model learns little. Give "
             f"{f'a higher --num_examples (now {wanted:,})' if enough else more}"
-            f"{model if settings.get('backend') == 'cloze' else ''}, or start from a trained question-answering model "
-            "(run_qa.py --model_name_or_path)"
+            f"{model}, or start from a trained question-answering model (run_qa.py --model_name_or_path)"
         )
     if wanted and len(dataset.rows) < wanted and not stopped:
-        found.append(
+        yield (
             f"{counted(len(dataset.rows), 'row')}, where num_examples asks for {wanted:,}. Give {more} or fewer filters"
         )
+
+
+def _warnings_of_splits(dataset: Dataset, settings: Mapping[str, Any], documents: str, stopped: bool) -> Iterator[str]:
+    """Rows that repeat those of another split, splits that are empty, and splits of one document."""
+    wanted = settings.get("num_examples")
     repeats = dataset.left_out.get("repeats_another_split", 0)
     if repeats > len(dataset.rows) * MANY_REPEATS:
-        found.append(
+        yield (
             f"{counted(repeats, 'row')} left out for repeating a row of another split: the documents say the same "
             "things (forms, templates, versions of one text). Leave copies out, or hold less back "
             "(--validation_fraction, --test_fraction)"
@@ -122,20 +134,25 @@ def warnings_about(
                 why = "the run stopped early"
             elif wanted and not round(share * wanted):
                 why = f"{share:g} of num_examples={wanted} is less than a row; give a higher --num_examples"
-            found.append(f"no {name} questions, so no {name}.json: {why}")
+            yield f"no {name} questions, so no {name}.json: {why}"
     if dataset.split_by == "passage":
-        found.append(
+        yield (
             "all questions come from one document, so its passages were split: scores on them say nothing about other "
             "documents"
         )
-    failed = {reason: count for reason, count in not_rephrased.items() if reason != "same_words"}
-    if failed:
-        reasons = ", ".join(f"{reason} {count:,}" for reason, count in _by_size(failed).items())
-        found.append(
-            f"{counted(sum(failed.values()), 'question')} not rephrased but as first asked, since nothing usable "
-            f"came back ({reasons})"
-        )
-    return found
+
+
+def _warning_of_wording(failed: Mapping[str, int]) -> str:
+    """Questions that were to be rephrased and are not, by reason."""
+    reasons = ", ".join(f"{reason} {count:,}" for reason, count in _by_size(failed).items())
+    return (
+        f"{counted(sum(failed.values()), 'question')} not rephrased but as first asked, since nothing usable "
+        f"came back ({reasons})"
+    )
+
+
+def _is_cloze(settings: Mapping[str, Any]) -> bool:
+    return settings.get("backend") == "cloze"
 
 
 def describe(rows: Sequence[Row], language: str = "en") -> dict[str, Any]:

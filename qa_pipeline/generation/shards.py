@@ -224,26 +224,14 @@ def wait_for_shards(launch: Launch, job: Job) -> list[Shard]:
             if seen.get(path) == written:
                 continue
             old = launch.earlier_shards.get(path) == written
-            try:
-                shard = read_shard(path)
-            except DataError as error:
-                if old or isinstance(error.__cause__, FileNotFoundError):
-                    continue  # its process is about to replace it, or has just done so
-                raise
-            seen[path] = written
-            if shard.identity == wanted:
-                if not (old and shard.facts.get(STOPPED_SHARDS)):
-                    found[shard.number] = shard
+            shard = _read_unless_replaced(path, old)
+            if shard is None:
                 continue
-            different = "; ".join(differences(shard.identity, wanted))
-            if not old:
-                raise DataError(
-                    f"{path}: made by another process of this launch, where this one finds other things: {different}. "
-                    "All processes need the same settings and documents; in place of a prompt give "
-                    f"spec_file={job.folder / SPECIFICATION}, which no model reads; --overwrite_output_dir "
-                    "begins anew"
-                )
-            logger.info("%s is of an earlier run (%s); waiting for this launch to replace it", path, different)
+            seen[path] = written
+            if shard.identity != wanted:
+                _await_other(path, "; ".join(differences(shard.identity, wanted)), job, old)
+            elif not (old and shard.facts.get(STOPPED_SHARDS)):
+                found[shard.number] = shard
         missing = [number for number in range(1, count + 1) if number not in found]
         if not missing:
             return [found[number] for number in sorted(found)]
@@ -251,6 +239,36 @@ def wait_for_shards(launch: Launch, job: Job) -> list[Shard]:
             logger.info("waiting for shard %s of %d", ", ".join(map(str, missing)), count)
             last_missing = missing
         time.sleep(_WAIT_SECONDS)
+
+
+def _read_unless_replaced(path: Path, old: bool) -> Shard | None:
+    """The shard in a file; None where its process is about to replace it, or has just done so.
+
+    Raises:
+        DataError: it was written by this launch and cannot be read.
+    """
+    try:
+        return read_shard(path)
+    except DataError as error:
+        if old or isinstance(error.__cause__, FileNotFoundError):
+            return None
+        raise
+
+
+def _await_other(path: Path, different: str, job: Job, old: bool) -> None:
+    """Says that an old shard of another run will be replaced.
+
+    Raises:
+        DataError: it is a new one: another process of this launch makes other data.
+    """
+    if not old:
+        raise DataError(
+            f"{path}: made by another process of this launch, where this one finds other things: {different}. "
+            "All processes need the same settings and documents; in place of a prompt give "
+            f"spec_file={job.folder / SPECIFICATION}, which no model reads; --overwrite_output_dir "
+            "begins anew"
+        )
+    logger.info("%s is of an earlier run (%s); waiting for this launch to replace it", path, different)
 
 
 def written_shards(folder: Path, count: int) -> dict[Path, int]:

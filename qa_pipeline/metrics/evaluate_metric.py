@@ -33,7 +33,7 @@ Args:
 _CITATION = "Rajpurkar et al. 2016 (SQuAD), Rajpurkar et al. 2018 (SQuAD 2.0)"
 
 
-class SquadMetric(evaluate.Metric):
+class SquadMetric(evaluate.Metric):  # type: ignore[misc]  # evaluate has no types
     """Metric "squad" (v1.1, the default) or "squad_v2"."""
 
     def __init__(self, config_name: str = "squad", **kwargs: Any):

@@ -178,18 +178,28 @@ class CalibrationCurve:
     bins: list[dict[str, float]]
 
 
-def calibration_error(confidence: np.ndarray, correct: np.ndarray, bins: int = 15) -> CalibrationCurve:
+FEWEST_A_BIN = 20
+"""Answers that a bin of a reliability curve holds at least: a share of fewer is mostly chance."""
+
+
+def calibration_error(
+    confidence: np.ndarray, correct: np.ndarray, bins: int = 15, fewest: int = FEWEST_A_BIN
+) -> CalibrationCurve:
     """How far the confidence is from the share of right answers, over bins of equal mass.
 
     The expected calibration error is the mean of |accuracy - confidence| over bins, weighted by their size (Guo et al.
     2017, "On Calibration of Modern Neural Networks"). Bins hold equally many questions and not equally wide ranges
-    (Nguyen & O'Connor 2015), since a model whose confidences crowd at one end would else be judged by one bin.
+    (Nguyen & O'Connor 2015; "adaptive" in Nixon et al. 2019, "Measuring Calibration in Deep Learning",
+    arXiv:1904.01685), since a model whose confidences crowd at one end would else be judged by one bin.
     Equal confidences are never parted, so that the order of the questions does not matter; bins may then be fewer.
+    A bin of few answers is far from any confidence by chance alone, which would add to the error of an honest model:
+    few answers have fewer bins.
 
     Args:
         confidence: (num_questions,) 0 to 1.
         correct: (num_questions,) 0 or 1 (or bool): whether the answer was right.
         bins: how many at most.
+        fewest: questions that a bin holds at least, but for the only bin where there are fewer in all.
 
     Raises:
         DataError: the arrays are empty, of different lengths, or outside 0 to 1.
@@ -198,9 +208,7 @@ def calibration_error(confidence: np.ndarray, correct: np.ndarray, bins: int = 1
     _same_length(confidence, correct, "confidence and correctness")
     order = np.argsort(confidence, kind="stable")
     confidence, correct = confidence[order], correct[order]
-    edges = np.arange(1, bins) * len(confidence) // bins
-    # An edge inside of a run of equal values moves to the run's begin.
-    begins = np.unique(np.concatenate([[0], np.searchsorted(confidence, confidence[edges])]))
+    begins = _bin_begins(confidence, bins, fewest)
     ends = np.append(begins[1:], len(confidence))
     counts = ends - begins
     confidences = np.add.reduceat(confidence, begins) / counts
@@ -212,6 +220,21 @@ def calibration_error(confidence: np.ndarray, correct: np.ndarray, bins: int = 1
         )
     ]
     return CalibrationCurve(float(np.sum(counts * np.abs(accuracies - confidences)) / len(confidence)), rows)
+
+
+def _bin_begins(confidence: np.ndarray, bins: int, fewest: int) -> np.ndarray:
+    """(num_bins,) where each of at most `bins` bins of rising confidences begins; each holds `fewest` or more.
+
+    An edge inside of a run of equal values moves to the run's begin, and is left out where that leaves too few.
+    """
+    size = len(confidence)
+    bins = max(1, min(bins, size // fewest))
+    edges = np.arange(1, bins) * size // bins
+    begins = [0]
+    for begin in np.searchsorted(confidence, confidence[edges]):
+        if begin - begins[-1] >= fewest and size - begin >= fewest:
+            begins.append(int(begin))
+    return np.array(begins)
 
 
 @dataclass(frozen=True)

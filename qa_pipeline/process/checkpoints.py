@@ -17,10 +17,13 @@ import re
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from qa_pipeline import artifacts
 from qa_pipeline.errors import ConfigError, ModelError
+
+if TYPE_CHECKING:
+    from qa_pipeline.arguments import TrainingArguments
 
 logger = logging.getLogger(__name__)
 
@@ -168,7 +171,7 @@ class Beginning:
     epoch: float | None = None
 
 
-def find_beginning(args: Any, total: int, ended: EndedTraining | None = None) -> Beginning:
+def find_beginning(args: TrainingArguments, total: int, ended: EndedTraining | None = None) -> Beginning:
     """Where a training with these arguments begins.
 
     Args:
@@ -190,7 +193,7 @@ def find_beginning(args: Any, total: int, ended: EndedTraining | None = None) ->
     return begin
 
 
-def _beginning(args: Any, total: int, ended: EndedTraining | None) -> Beginning:
+def _beginning(args: TrainingArguments, total: int, ended: EndedTraining | None) -> Beginning:
     wanted = args.resume_from_checkpoint
     if wanted in (False, "False", "false") or args.overwrite_output_dir and wanted in (None, True, "True", "true"):
         return Beginning()
@@ -214,7 +217,7 @@ def best_step(state: dict[str, Any]) -> int | None:
     return step if step is not None else state.get("best_global_step") or None
 
 
-def _from_checkpoint(checkpoint: Path, args: Any) -> Beginning:
+def _from_checkpoint(checkpoint: Path, args: TrainingArguments) -> Beginning:
     state = _state(checkpoint)
     step, best = int(state["global_step"]), best_step(state)
     # Beside it, and in the folder of the run, which may be another one where resume_from_checkpoint says so.
@@ -231,7 +234,7 @@ def _from_checkpoint(checkpoint: Path, args: Any) -> Beginning:
     return Beginning(checkpoint, step, None, found, note, state.get("epoch"))
 
 
-def _after_the_end(last: Path | None, args: Any, total: int, ended: EndedTraining) -> Beginning:
+def _after_the_end(last: Path | None, args: TrainingArguments, total: int, ended: EndedTraining) -> Beginning:
     """The beginning in a folder whose training had ended."""
     now = _length(args.num_train_epochs, args.max_steps)
     same = ended.length == now
@@ -263,7 +266,7 @@ def _after_the_end(last: Path | None, args: Any, total: int, ended: EndedTrainin
     return dataclasses.replace(found, result=None, note="; ".join(filter(None, (said, found.note))))
 
 
-def _result(last: Path | None, args: Any, ended: EndedTraining) -> Path | None:
+def _result(last: Path | None, args: TrainingArguments, ended: EndedTraining) -> Path | None:
     """The folder with the weights that the training ended with, or None where it is gone."""
     folder = Path(str(args.output_dir))
     state = {} if last is None else _state(last)
@@ -277,17 +280,17 @@ def _result(last: Path | None, args: Any, ended: EndedTraining) -> Path | None:
     return last if at_end else ended.saved
 
 
-def _had_ended(state: dict[str, Any], args: Any) -> bool:
+def _had_ended(state: dict[str, Any], args: TrainingArguments) -> bool:
     """Whether a run stopped by itself at this checkpoint (all steps done, or early stopping), with today's length."""
     control = state.get("stateful_callbacks", {}).get("TrainerControl", {}).get("args", {})
     if not control.get("should_training_stop", False):
         return False
     if args.max_steps > 0:
-        return state.get("max_steps") == args.max_steps
-    stopped_early = state["global_step"] < state.get("max_steps", 0)
+        return args.max_steps == state.get("max_steps")
+    stopped_early: bool = state["global_step"] < state.get("max_steps", 0)
     # The state knows whole epochs only; how far it came tells 1.5 of them from 2.
     far_enough = stopped_early or (state.get("epoch") or 0.0) >= args.num_train_epochs - 1e-6
-    return state.get("num_train_epochs") == math.ceil(args.num_train_epochs) and far_enough
+    return far_enough and math.ceil(args.num_train_epochs) == state.get("num_train_epochs")
 
 
 def _length(num_train_epochs: float | None, max_steps: int | None) -> str:

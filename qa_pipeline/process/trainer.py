@@ -78,7 +78,7 @@ class QATrainer(Trainer):
         self.train_windows, self.evaluation, self.pad_to = train_windows, evaluation, pad_to
         self.extra = extra
         self._epochs = _EpochSetter()
-        self._kept_loader: tuple[Windows, DataLoader] | None = None
+        self._kept_loader: tuple[Windows, DataLoader[int]] | None = None
         self.best_before: Path | None = None
         super().__init__(
             model=model,
@@ -96,7 +96,7 @@ class QATrainer(Trainer):
 
     # Batches
 
-    def get_train_dataloader(self) -> DataLoader:
+    def get_train_dataloader(self) -> DataLoader[int]:
         """Batches of this process; already sharded, so accelerate is not asked to do it."""
         if self.train_windows is None:
             raise ModelError("training was asked for without training windows")
@@ -132,7 +132,7 @@ class QATrainer(Trainer):
         """Optimizer steps of one epoch, with the processes of now."""
         return max(math.ceil(len(self.get_train_dataloader()) / self.args.gradient_accumulation_steps), 1)
 
-    def _loader(self, windows: Windows, batches: Any) -> DataLoader:
+    def _loader(self, windows: Windows, batches: Any) -> DataLoader[int]:
         args, workers = self.args, self.args.dataloader_num_workers
         return DataLoader(
             range(len(windows)),  # type: ignore[arg-type]
@@ -148,7 +148,7 @@ class QATrainer(Trainer):
             generator=torch.Generator().manual_seed(args.seed),
         )
 
-    def _evaluation_loader(self, windows: Windows, batches: Any) -> DataLoader:
+    def _evaluation_loader(self, windows: Windows, batches: Any) -> DataLoader[int]:
         """A loader of its own for each evaluation, or with dataloader_persistent_workers the one of these windows."""
         if not self.args.dataloader_persistent_workers:
             return self._loader(windows, batches)
@@ -173,7 +173,9 @@ class QATrainer(Trainer):
 
     # Loss
 
-    def _get_num_items_in_batch(self, batch_samples: list, device: torch.device) -> torch.Tensor | int | None:
+    def _get_num_items_in_batch(
+        self, batch_samples: list[dict[str, torch.Tensor]], device: torch.device
+    ) -> torch.Tensor | int | None:
         """Labelled windows in one optimizer step, over all accumulated batches and, where that is on, all processes."""
         if not batch_samples:
             return None
@@ -320,7 +322,7 @@ class QATrainer(Trainer):
 
     # Checkpoints
 
-    def _save(self, output_dir: str | None = None, state_dict: dict | None = None) -> None:
+    def _save(self, output_dir: str | None = None, state_dict: dict[str, Any] | None = None) -> None:
         """Model and tokenizer only: Trainer's training_args.bin would carry the hub token to disk."""
         if not self.args.should_save:
             return

@@ -11,7 +11,7 @@ import logging
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -40,6 +40,8 @@ from qa_pipeline.process import Evaluation, Process
 from qa_pipeline.run.folder import RunFolder, write_results
 
 logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 
 class Evaluator:
@@ -239,7 +241,7 @@ def write_predictions(
     artifacts.write_objects([texts, nbest, *[null_odds] * with_null], members())
 
 
-def from_main_process(process: Process, value: Any) -> Any:
+def from_main_process(process: Process, value: T) -> T:
     """What the main process has, on every process."""
     if process.args.world_size == 1:
         return value

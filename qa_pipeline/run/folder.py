@@ -24,6 +24,7 @@ from qa_pipeline.data.schema import violations
 from qa_pipeline.errors import ConfigError, DataError, QAError
 from qa_pipeline.process import checkpoints
 from qa_pipeline.process.checkpoints import EndedTraining
+from qa_pipeline.wording import first_line
 
 logger = logging.getLogger(__name__)
 
@@ -227,7 +228,8 @@ class RunFolder:
 
     def finished_stage(self, name: str) -> dict[str, Any] | None:
         """What a stage gave in this run or in the one that it goes on from."""
-        return self.record["stages"].get(name)
+        stage: dict[str, Any] | None = self.record["stages"].get(name)
+        return stage
 
     def write_json(self, name: str, value: Any) -> None:
         """Writes an artifact on the main process."""
@@ -261,7 +263,7 @@ class RunFolder:
         """
         path = self.path / artifacts.RUN
         try:
-            record = json.loads(path.read_text(encoding="utf-8"))
+            record: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
             problems = violations(record, "run")
         except FileNotFoundError:
             return None
@@ -303,7 +305,7 @@ def _write_fault(error: BaseException | None) -> str | None:
         and not isinstance(error, QAError)
         and any(mark in str(error) for mark in _OF_SAVING)
     ):
-        return str(error).split("\n")[0]
+        return first_line(error)
     return None
 
 

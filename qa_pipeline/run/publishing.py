@@ -18,6 +18,7 @@ from qa_pipeline import artifacts
 from qa_pipeline.arguments import Arguments, TrainingArguments
 from qa_pipeline.errors import ModelError
 from qa_pipeline.modeling.paths import PACKAGE_PREFIX
+from qa_pipeline.wording import first_line
 
 RESULTS = (
     artifacts.MODEL_CARD,
@@ -67,7 +68,7 @@ def push_run(folder: str | Path, args: TrainingArguments, model_files: Iterable[
             commit_message="Add extractive question-answering model",
         )
     except (HfHubHTTPError, OfflineModeIsEnabled, OSError, ValueError) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        reason = first_line(error)
         raise ModelError(
             f"push_to_hub: the Hub did not take {folder}: {reason}. The folder is complete; check hub_model_id and the "
             "token (HF_TOKEN or hub_token), then run the same command again (hf upload would take all that lies there)"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -15,10 +16,10 @@ from typing import Any
 import numpy as np
 
 from qa_pipeline import artifacts, modeling
-from qa_pipeline.arguments import Arguments, public_dict
+from qa_pipeline.arguments import Arguments, TrainingArguments, public_dict
 from qa_pipeline.data.example import fingerprint
 from qa_pipeline.postprocess import Postprocess
-from qa_pipeline.preprocess import Preprocess
+from qa_pipeline.preprocess import Preprocess, Windows
 from qa_pipeline.process import Process
 from qa_pipeline.process.checkpoints import Beginning
 from qa_pipeline.run.evaluating import Evaluator, evaluate, evaluate_base, forget_other_base, scoring_settings
@@ -58,19 +59,14 @@ def _run(arguments: Arguments, folder: RunFolder) -> dict[str, Any]:
     # Both are done here, once, and not by Trainer: it would repeat the first at every resume and push checkpoints.
     compare_to_base, args.eval_on_start = args.eval_on_start, False
     push, args.push_to_hub = args.push_to_hub, False
-    is_main = args.process_index == 0
     stored = modeling.stored_settings(arguments.model)
     arguments, notes = settle(arguments, stored)
-    with args.main_process_first(local=False, desc="run folder"):
-        if is_main:
-            folder.claim()
+    main_process_first(args, "run folder", folder.claim)
 
     tokenizer = modeling.load_tokenizer(arguments.model)
     splits = load_splits(arguments)
     identity = identity_of(arguments, splits)
-    with args.main_process_first(local=False, desc="run folder"):
-        if is_main:
-            folder.check(identity)
+    main_process_first(args, "run folder", lambda: folder.check(identity))
     report = report_data(splits, tokenizer, arguments)
 
     preprocess = make_preprocess(tokenizer, arguments)  # for training; every window is kept elsewhere
@@ -78,27 +74,8 @@ def _run(arguments: Arguments, folder: RunFolder) -> dict[str, Any]:
     model = modeling.load_model(arguments.model, lora, seed=args.seed, device=args.device)
     modeling.check_fits(model, tokenizer, arguments.data.max_seq_length)
 
-    rng = np.random.default_rng(args.seed)
-    train_windows = extra = None
-    if args.do_train:
-        examples, extra_ids = splits["train"].examples, splits["train"].extra_ids
-        train_windows = preprocess.labelled_windows(examples, rng)
-        is_extra = np.array([example["id"] in extra_ids for example in examples])
-        extra = is_extra[train_windows.example_index]
-        counts = {name: count for name, count in asdict(preprocess.stats).items() if count}
-        logger.info("Training windows: %s", ", ".join(f"{count:,} {name}" for name, count in counts.items()))
-        if args.extra_train_epochs is not None:
-            logger.info(
-                "Passes: %g over %s rows, %g over %s of extra_train_files, spread evenly; epochs are equal parts.",
-                *(args.num_train_epochs, f"{(~is_extra).sum():,}"),
-                *(args.extra_train_epochs, f"{is_extra.sum():,}"),
-            )
-    validation = None
-    if args.do_eval:
-        examples = splits["validation"].examples
-        postprocess = make_postprocess(arguments, stored, examples)
-        keep = stored is not None and not args.do_train
-        validation = Evaluator(examples, plain_preprocess, postprocess, arguments, keep_settings=keep)
+    train_windows, extra = training_windows(preprocess, splits["train"], args) if args.do_train else (None, None)
+    validation = make_evaluator(splits["validation"], plain_preprocess, arguments, stored) if args.do_eval else None
     process = Process(
         model,
         tokenizer,
@@ -108,28 +85,17 @@ def _run(arguments: Arguments, folder: RunFolder) -> dict[str, Any]:
         pad_to=[arguments.data.max_seq_length] if arguments.data.pad_to_max_length else None,
         extra=extra,
     )
-    beginning = None
-    if args.do_train:
-        beginning = process.find_beginning(folder.ended_training())
-        merged = None
-        if beginning.result is None and not lora.merge_adapter and folder.holds_merged():
-            merged = (
-                f"{folder.path / artifacts.MERGED_FOLDER} holds the model of before: this run trains on and does not "
-                "write it again; merge_adapter=true does"
-            )
-        said = filter(None, (beginning.note, note_processes(folder, process, beginning), merged))
-        for note in said if is_main else ():
-            notes.append(note)
-            logger.warning("%s", note)
+    beginning = find_beginning(folder, process, lora.merge_adapter, notes) if args.do_train else None
+
+    def write_record() -> None:
+        begin(folder, arguments, splits, identity, model, notes)
+        folder.write_json(artifacts.DATA_REPORT, report)
+        if validation is not None:
+            forget_other_base(folder, validation)
 
     # Nothing was changed so far: whatever can be refused was refused above.
     folder.begun = True
-    with args.main_process_first(local=False, desc="run.json"):
-        if is_main:
-            begin(folder, arguments, splits, identity, model, notes)
-            folder.write_json(artifacts.DATA_REPORT, report)
-            if validation is not None:
-                forget_other_base(folder, validation)
+    main_process_first(args, "run.json", write_record)
     results: dict[str, Any] = {}
     if args.do_train:
         if validation is not None and compare_to_base:
@@ -146,12 +112,19 @@ def _run(arguments: Arguments, folder: RunFolder) -> dict[str, Any]:
             splits["test"], plain_preprocess, Postprocess(settings), scoring_settings(arguments), settings.tuned_on
         )
         results |= predict(folder, process, task)
-    if is_main and args.do_train:
+    if folder.is_main and args.do_train:
         finish(folder, results)
         if push:
             folder.stage("pushed", url=push_run(folder.path, args, model_files))
     process.trainer.accelerator.wait_for_everyone()
     return results | {"warnings": notes + warnings_of(splits)}
+
+
+def main_process_first(args: TrainingArguments, what: str, step: Callable[[], None]) -> None:
+    """Does a step on the main process alone; the others wait until it is done."""
+    with args.main_process_first(local=False, desc=what):
+        if args.process_index == 0:
+            step()
 
 
 # Rooms set up from the arguments
@@ -169,7 +142,54 @@ def make_preprocess(tokenizer: Any, arguments: Arguments, training: bool = True)
     )
 
 
+def make_evaluator(
+    split: Split, preprocess: Preprocess, arguments: Arguments, stored: modeling.StoredSettings | None
+) -> Evaluator:
+    """Evaluator of the validation rows; settings that a model brought along are kept where it is not trained."""
+    postprocess = make_postprocess(arguments, stored, split.examples)
+    keep = stored is not None and not arguments.training.do_train
+    return Evaluator(split.examples, preprocess, postprocess, arguments, keep_settings=keep)
+
+
 # Stages
+
+
+def training_windows(preprocess: Preprocess, split: Split, args: TrainingArguments) -> tuple[Windows, np.ndarray]:
+    """The labelled windows of the training rows, and which of them, (num_windows,) bool, are of extra_train_files."""
+    windows = preprocess.labelled_windows(split.examples, np.random.default_rng(args.seed))
+    is_extra = np.array([example["id"] in split.extra_ids for example in split.examples])
+    counts = {name: count for name, count in asdict(preprocess.stats).items() if count}
+    logger.info("Training windows: %s", ", ".join(f"{count:,} {name}" for name, count in counts.items()))
+    if args.extra_train_epochs is not None:
+        logger.info(
+            "Passes: %g over %s rows, %g over %s of extra_train_files, spread evenly; epochs are equal parts.",
+            *(args.num_train_epochs, f"{(~is_extra).sum():,}"),
+            *(args.extra_train_epochs, f"{is_extra.sum():,}"),
+        )
+    return windows, is_extra[windows.example_index]
+
+
+def find_beginning(folder: RunFolder, process: Process, merges: bool, notes: list[str]) -> Beginning:
+    """Where training begins; adds to `notes` what the user should know of that.
+
+    Args:
+        folder: of this run.
+        process: which is to train.
+        merges: whether the run writes a merged model.
+        notes: what the run has to say so far.
+    """
+    beginning = process.find_beginning(folder.ended_training())
+    merged = None
+    if beginning.result is None and not merges and folder.holds_merged():
+        merged = (
+            f"{folder.path / artifacts.MERGED_FOLDER} holds the model of before: this run trains on and does not "
+            "write it again; merge_adapter=true does"
+        )
+    said = filter(None, (beginning.note, note_processes(folder, process, beginning), merged))
+    for note in said if folder.is_main else ():
+        notes.append(note)
+        logger.warning("%s", note)
+    return beginning
 
 
 def identity_of(arguments: Arguments, splits: dict[str, Split]) -> dict[str, Any]:

@@ -52,54 +52,80 @@ class Split:
 
 def load_splits(arguments: Arguments) -> dict[str, Split]:
     """Reads what the run needs; validation is split off the training documents where that was asked for."""
-    args, data = arguments.training, arguments.data
-    splits: dict[str, Split] = {}
-    wanted = {
-        "train": (args.do_train, data.train_file, data.max_train_samples),
-        "validation": (args.do_eval, data.validation_file, data.max_eval_samples),
-        "test": (args.do_predict, data.test_file, data.max_predict_samples),
-    }
-    for name, (needed, file, limit) in wanted.items():
-        if not needed or (name == "validation" and file is None and data.validation_split_fraction):
-            continue
-        source = file or data.dataset_name
-        if source is None:
-            raise ConfigError(arguments.source, f"no data for {name}: give {name}_file or dataset_name")
-        limited = limit if not (name == "train" and data.validation_split_fraction) else None
-        splits[name] = read_split(arguments, source, None if file else name, name != "test", limited)
-    if data.validation_split_fraction and args.do_eval and "validation" not in splits:
+    data = arguments.data
+    splits = read_wanted(arguments)
+    if data.validation_split_fraction and arguments.training.do_eval and "validation" not in splits:
         split_off_validation(splits, arguments)
     for source in split_names(data.extra_train_files or []):
         add_training_rows(splits, source, arguments)
     for name, split in splits.items():
         if not split.examples:
             raise DataError(f"{split.source}: no usable {name} question is left; see the report in the log")
-        impossible = sum(example["is_impossible"] for example in split.examples)
-        if impossible and not data.version_2_with_negative and name != "test":
-            became = "they are left out" if name == "train" else "each counts as wrong unless the answer is empty"
-            split.warn(
-                f"{split.source}: {impossible} of {len(split.examples)} questions have no answer, and "
-                f"version_2_with_negative is off: {became}. version_2_with_negative=true learns from them."
-            )
-            if name == "train":
-                split.examples = [e for e in split.examples if not e["is_impossible"]]
-                if not split.examples:
-                    raise DataError(
-                        f"{split.source}: no question has an answer, and version_2_with_negative is off, so that none "
-                        "is left to train on. Are its answers left out? version_2_with_negative=true learns silence"
-                    )
-        elif impossible == len(split.examples) and name != "test":
-            shown = "only silence can be learned from" if name == "train" else "only silence is measured on"
-            split.warn(f"{split.source}: no question has an answer: {shown} this data. Are its answers left out?")
-        if name == "train" and len(split.examples) < FEWEST_TO_TRAIN:
-            split.warn(
-                f"{split.source}: {len(split.examples)} questions are few to train on (fewer than {FEWEST_TO_TRAIN}): "
-                "expect weak answers. Add labelled or generated questions (extra_train_files; qa-pipeline "
-                "generate), or begin with a model that is already trained to answer questions."
-            )
+        if name != "test":
+            settle_unanswerable(name, split, data.version_2_with_negative)
+        if name == "train":
+            warn_of_few(split)
     warn_of_overlap(splits)
     warn_of_unlabelled(splits)
     return splits
+
+
+def read_wanted(arguments: Arguments) -> dict[str, Split]:
+    """The splits that have a source of their own, in the order train, validation, test."""
+    args, data = arguments.training, arguments.data
+    is_divided = bool(data.validation_split_fraction)  # the training rows are, after all of them were read
+    splits: dict[str, Split] = {}
+    wanted = {
+        "train": (args.do_train, data.train_file, None if is_divided else data.max_train_samples),
+        "validation": (args.do_eval, data.validation_file, data.max_eval_samples),
+        "test": (args.do_predict, data.test_file, data.max_predict_samples),
+    }
+    for name, (needed, file, limit) in wanted.items():
+        if not needed or (name == "validation" and file is None and is_divided):
+            continue
+        source = file or data.dataset_name
+        if source is None:
+            raise ConfigError(arguments.source, f"no data for {name}: give {name}_file or dataset_name")
+        splits[name] = read_split(arguments, source, None if file else name, name != "test", limit)
+    return splits
+
+
+def settle_unanswerable(name: str, split: Split, version_2_with_negative: bool) -> None:
+    """Warns where questions without an answer change what is learned or measured.
+
+    Without version_2_with_negative they are taken out of the training data.
+
+    Raises:
+        DataError: that leaves nothing to train on.
+    """
+    impossible = sum(example["is_impossible"] for example in split.examples)
+    if not impossible or version_2_with_negative:
+        if impossible == len(split.examples):
+            shown = "only silence can be learned from" if name == "train" else "only silence is measured on"
+            split.warn(f"{split.source}: no question has an answer: {shown} this data. Are its answers left out?")
+        return
+    became = "they are left out" if name == "train" else "each counts as wrong unless the answer is empty"
+    split.warn(
+        f"{split.source}: {impossible} of {len(split.examples)} questions have no answer, and version_2_with_negative "
+        f"is off: {became}. version_2_with_negative=true learns from them."
+    )
+    if name == "train":
+        split.examples = [example for example in split.examples if not example["is_impossible"]]
+        if not split.examples:
+            raise DataError(
+                f"{split.source}: no question has an answer, and version_2_with_negative is off, so that none is left "
+                "to train on. Are its answers left out? version_2_with_negative=true learns silence"
+            )
+
+
+def warn_of_few(split: Split) -> None:
+    """Warns of a training set that is too small to learn reading from."""
+    if len(split.examples) < FEWEST_TO_TRAIN:
+        split.warn(
+            f"{split.source}: {len(split.examples)} questions are few to train on (fewer than {FEWEST_TO_TRAIN}): "
+            "expect weak answers. Add labelled or generated questions (extra_train_files; qa-pipeline generate), or "
+            "begin with a model that is already trained to answer questions."
+        )
 
 
 def warn_of_unlabelled(splits: dict[str, Split]) -> None:

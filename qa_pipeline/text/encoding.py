@@ -60,16 +60,9 @@ def decode(content: bytes, name: str, *, is_html: bool = False, encoding: str | 
     """
     for mark, marked in _BOMS:
         if content.startswith(mark):
-            try:
-                return content.decode(marked), marked, False
-            except UnicodeDecodeError as error:
-                raise DataError(f"{name}: begins as {marked} but is damaged at byte {error.start}") from error
+            return _decode_marked(content, name, marked), marked, False
     if encoding is not None:
-        try:
-            return content.decode(encoding), codecs.lookup(encoding).name, False
-        except UnicodeError as error:
-            place = f" (byte {error.start})" if isinstance(error, UnicodeDecodeError) else ""
-            raise DataError(f"{name}: is not {encoding}{place}; without encoding it is guessed") from error
+        return _decode_named(content, name, encoding), codecs.lookup(encoding).name, False
     if b"\0" in content:
         return *_utf16(content, name), False
     declared = _declared(content) if is_html else None
@@ -81,19 +74,43 @@ def decode(content: bytes, name: str, *, is_html: bool = False, encoding: str | 
     try:
         return content.decode("utf-8"), "utf-8", False
     except UnicodeDecodeError as error:
-        found = _WESTERN if declared == _WESTERN else detect(content)
-        text = content.decode(found, errors="replace")
-        if declared != _WESTERN:
-            logger.warning(
-                "%s: not UTF-8 (byte %d); read as %s, %d characters beyond ASCII%s. If they look wrong, name the "
-                "encoding (--encoding ENCODING) or convert it: iconv -f ENCODING -t UTF-8 IN > OUT",
-                name,
-                error.start,
-                name_of(found),
-                sum(character > "\x7f" for character in text),
-                f", {lost} unreadable" if (lost := text.count("\ufffd")) else "",
-            )
-        return text, found, declared != _WESTERN
+        if declared == _WESTERN:
+            return content.decode(_WESTERN, errors="replace"), _WESTERN, False
+        return *_decode_guessed(content, name, error.start), True
+
+
+def _decode_marked(content: bytes, name: str, encoding: str) -> str:
+    """The text of bytes that begin with the mark of an encoding."""
+    try:
+        return content.decode(encoding)
+    except UnicodeDecodeError as error:
+        raise DataError(f"{name}: begins as {encoding} but is damaged at byte {error.start}") from error
+
+
+def _decode_named(content: bytes, name: str, encoding: str) -> str:
+    """The text of bytes whose encoding the user has named."""
+    try:
+        return content.decode(encoding)
+    except UnicodeError as error:
+        place = f" (byte {error.start})" if isinstance(error, UnicodeDecodeError) else ""
+        raise DataError(f"{name}: is not {encoding}{place}; without encoding it is guessed") from error
+
+
+def _decode_guessed(content: bytes, name: str, first_bad: int) -> tuple[str, str]:
+    """The text and its likeliest encoding, with a warning; `first_bad` is the first byte that is not UTF-8."""
+    found = detect(content)
+    text = content.decode(found, errors="replace")
+    lost = text.count("\ufffd")
+    logger.warning(
+        "%s: not UTF-8 (byte %d); read as %s, %d characters beyond ASCII%s. If they look wrong, name the "
+        "encoding (--encoding ENCODING) or convert it: iconv -f ENCODING -t UTF-8 IN > OUT",
+        name,
+        first_bad,
+        name_of(found),
+        sum(character > "\x7f" for character in text),
+        f", {lost} unreadable" if lost else "",
+    )
+    return text, found
 
 
 def detect(content: bytes) -> str:

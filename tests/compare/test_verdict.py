@@ -87,6 +87,10 @@ def test_few_questions_and_many_pairs_are_cautioned_about():
     assert verdict(compared(120)).cautions == []
 
 
+def test_one_question_is_counted_as_one():
+    assert any("only 1 question:" in sentence for sentence in verdict(compared(1, (0.2, 0.4))).cautions)
+
+
 def test_notes_on_a_model_are_among_the_cautions_under_its_name():
     found = compared(120, unanswerable=0.2)
     assert Verdict.plain(verdict(found).cautions[0], found).startswith("m0: It always answers")

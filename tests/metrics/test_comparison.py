@@ -135,7 +135,7 @@ def test_scores_that_are_not_of_the_same_questions_are_refused(a, b, message):
 def test_calibration_error_of_a_case_worked_out_by_hand():
     confidence = np.array([0.9, 0.1, 0.8, 0.3, 0.6, 0.7])
     correct = np.array([1, 0, 0, 1, 1, 1])
-    curve = calibration_error(confidence, correct, bins=3)
+    curve = calibration_error(confidence, correct, bins=3, fewest=1)
     # 0.1 0.3 | 0.6 0.7 | 0.8 0.9 with 0 1 | 1 1 | 0 1: gaps 0.3, 0.35, 0.35
     assert curve.ece == pytest.approx((0.3 + 0.35 + 0.35) / 3)
     assert [(row["low"], row["high"], row["count"]) for row in curve.bins] == [
@@ -147,34 +147,68 @@ def test_calibration_error_of_a_case_worked_out_by_hand():
     assert [row["confidence"] for row in curve.bins] == pytest.approx([0.2, 0.65, 0.85])
 
 
-def plain_ece(confidence: list[float], correct: list[float], bins: int) -> float:
-    """Question by question: sorted, cut into equal parts, a part's begin moved down to the first of equal values."""
+def plain_ece(confidence: list[float], correct: list[float], bins: int, fewest: int) -> float:
+    """Question by question: sorted, cut into equal parts, a part's begin moved down to the first of equal values.
+
+    A cut that leaves fewer than `fewest` on either side is left out, and there are no more parts than can be filled.
+    """
     rows = sorted(zip(confidence, correct, strict=True))
     size = len(rows)
-    begins = {0}
+    while bins > 1 and bins * fewest > size:
+        bins -= 1
+    cuts = [0]
     for part in range(1, bins):
         edge = part * size // bins
         while edge > 0 and rows[edge - 1][0] == rows[edge][0]:
             edge -= 1
-        begins.add(edge)
-    cuts = [*sorted(begins), size]
+        if edge >= cuts[-1] + fewest and edge + fewest <= size:
+            cuts.append(edge)
     total = 0.0
-    for begin, end in itertools.pairwise(cuts):
+    for begin, end in itertools.pairwise([*cuts, size]):
         total += abs(sum(right for _, right in rows[begin:end]) - sum(said for said, _ in rows[begin:end]))
     return total / size
 
 
 @settings(deadline=None, max_examples=200)
-@given(pairs(), st.integers(1, 20), st.randoms(use_true_random=False))
-def test_calibration_error_equals_a_plain_count_in_any_order(scores, bins, random):
+@given(pairs(), st.integers(1, 20), st.integers(1, 6), st.randoms(use_true_random=False))
+def test_calibration_error_equals_a_plain_count_in_any_order(scores, bins, fewest, random):
     confidence, correct = scores[0], np.round(scores[1])
-    curve = calibration_error(confidence, correct, bins)
-    assert curve.ece == pytest.approx(plain_ece(confidence.tolist(), correct.tolist(), bins))
+    curve = calibration_error(confidence, correct, bins, fewest)
+    assert curve.ece == pytest.approx(plain_ece(confidence.tolist(), correct.tolist(), bins, fewest))
     assert sum(row["count"] for row in curve.bins) == len(correct) and len(curve.bins) <= bins
+    assert min(row["count"] for row in curve.bins) >= min(fewest, len(correct))
     assert all(a["high"] < b["low"] for a, b in itertools.pairwise(curve.bins))
     order = list(range(len(correct)))
     random.shuffle(order)
-    assert calibration_error(confidence[order], correct[order], bins).ece == pytest.approx(curve.ece)
+    assert calibration_error(confidence[order], correct[order], bins, fewest).ece == pytest.approx(curve.ece)
+
+
+@pytest.mark.parametrize(("questions", "bins"), [(10, 1), (39, 1), (40, 2), (100, 5), (299, 14), (300, 15), (900, 15)])
+def test_few_answers_have_fewer_bins_of_20_or_more(questions, bins):
+    confidence = rng(5).random(questions)
+    curve = calibration_error(confidence, np.ones(questions))
+    assert len(curve.bins) == bins
+    assert min(row["count"] for row in curve.bins) >= min(20, questions)
+
+
+def test_a_bin_is_no_smaller_for_equal_confidences_at_its_edge():
+    confidence = np.array([0.1] * 15 + [0.5] * 30 + [0.9] * 25)  # the edge at 23 would move to 15, and that at 46 to 45
+    curve = calibration_error(confidence, np.ones(70))
+    assert [row["count"] for row in curve.bins] == [45, 25]
+
+
+def test_few_answers_of_an_honest_model_are_hardly_farther_off_than_many():
+    draw = rng(6)
+
+    def mean_error(questions: int, fewest: int) -> float:
+        errors = []
+        for _ in range(200):
+            confidence = draw.random(questions)
+            errors.append(calibration_error(confidence, draw.random(questions) < confidence, fewest=fewest).ece)
+        return float(np.mean(errors))
+
+    assert mean_error(60, fewest=1) > 0.15  # 15 bins of 4
+    assert mean_error(60, fewest=20) < 0.08
 
 
 def test_honest_confidence_has_a_small_error_and_boasting_a_large_one():

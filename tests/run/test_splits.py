@@ -107,7 +107,10 @@ def test_extra_rows_have_passes_of_their_own(data, extra, tiny_bert, tmp_path, m
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"extra_train_epochs": 1}, "extra_train_epochs: only has a meaning with extra_train_files; set that"),
+        (
+            {"extra_train_epochs": 1},
+            "extra_train_epochs: only has a meaning with extra_train_files; set that or leave it out",
+        ),
         ({"extra_train_epochs": 0}, "extra_train_epochs: expected above 0 and at most 1000, found 0"),
         ({"extra_train_epochs": 1e9}, "extra_train_epochs: expected above 0 and at most 1000, found 1000000000"),
     ],

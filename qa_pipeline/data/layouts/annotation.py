@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from html.parser import HTMLParser
+from itertools import chain
 from typing import Any
 
 from qa_pipeline.data.example import BadRow, RawRow, id_text
@@ -35,44 +36,51 @@ def label_studio_rows(task: dict[str, Any], where: str) -> Iterator[RawRow | Bad
     base = {**task["data"], "data": task["data"]}
     if not any(name in base for name in ("id", "qid", "question_id")):
         base["id"] = task.get("id")
-    if annotations is None:
-        annotations = []
-    if not isinstance(annotations, list):
-        yield BadRow(
-            where, "annotations are not a list", f"found {type(annotations).__name__}", id_text(task.get("id"))
-        )
+    if annotations is not None and not isinstance(annotations, list):
+        detail = f"found {type(annotations).__name__}"
+        yield BadRow(where, "annotations are not a list", detail, id_text(task.get("id")))
+        return
+    submitted = [annotation["result"] for annotation in annotations or [] if _is_submitted(annotation)]
+    if not submitted:
+        yield RawRow(base, where)
         return
     spans: list[dict[str, Any]] = []
     typed: dict[str, str] = {}
-    done = False
-    for annotation in annotations:
-        if not isinstance(annotation, dict) or annotation.get("was_cancelled") or annotation.get("skipped"):
-            continue
-        results = annotation.get("result")
-        if not isinstance(results, list):
-            continue
-        done = True
-        for result in results:
-            _read_result(result, spans, typed)
-    if not done:
-        yield RawRow(base, where)
-        return
+    for result in chain.from_iterable(submitted):
+        _read_result(result, spans, typed)
     _show_html(base, spans)
     by_region = [span for span in spans if span["region"] in typed]
     if by_region and len(set(typed.values())) > 1:
-        for number, span in enumerate(by_region):
-            identifier = f"{base['id']}-{number}" if base.get("id") is not None else None
-            yield RawRow(
-                {**base, "id": identifier, "question": typed[span["region"]], "answers": [_answer_of(span)]},
-                f"{where}.{number}",
-            )
-        return
+        yield from _rows_of_questions(base, by_region, typed, where)
+    else:
+        yield RawRow(_row_of_one_question(base, spans, typed), where)
+
+
+def _is_submitted(annotation: Any) -> bool:
+    """True where an annotator gave a result and did not cancel or skip the task."""
+    if not isinstance(annotation, dict) or annotation.get("was_cancelled") or annotation.get("skipped"):
+        return False
+    return isinstance(annotation.get("result"), list)
+
+
+def _rows_of_questions(
+    base: dict[str, Any], spans: list[dict[str, Any]], typed: dict[str, str], where: str
+) -> Iterator[RawRow]:
+    """A row for each span with the question that was typed beside it."""
+    for number, span in enumerate(spans):
+        identifier = f"{base['id']}-{number}" if base.get("id") is not None else None
+        row = {**base, "id": identifier, "question": typed[span["region"]], "answers": [_answer_of(span)]}
+        yield RawRow(row, f"{where}.{number}")
+
+
+def _row_of_one_question(base: dict[str, Any], spans: list[dict[str, Any]], typed: dict[str, str]) -> dict[str, Any]:
+    """The task's question, or the only one that was typed, with all spans as its references."""
     row = {**base, "answers": [_answer_of(span) for span in spans]}
     if not spans:
         row["is_impossible"] = True
     if typed and not any(isinstance(base.get(name), str) for name in ("question", "query")):
         row["question"] = next(iter(typed.values()))
-    yield RawRow(row, where)
+    return row
 
 
 def _read_result(result: Any, spans: list[dict[str, Any]], typed: dict[str, str]) -> None:

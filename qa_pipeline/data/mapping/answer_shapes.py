@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import re
+from itertools import chain
 from typing import Any
 
 from qa_pipeline.data.example import Extent, LooseAnswer
@@ -56,27 +57,28 @@ def answers_from_container(value: Any, inclusive_end: bool, context: str) -> lis
         return []
     if isinstance(value, dict):
         return _answers_from_object(value, inclusive_end, context)
-    if isinstance(value, list):
-        if _is_span(value):
-            return answers_from_parts(
-                MISSING_PART, value, MISSING_PART, MISSING_PART, MISSING_PART, inclusive_end, context
-            )
-        answers: list[LooseAnswer] = []
-        for element in value:
-            if isinstance(element, dict):
-                try:
-                    answers += _labelled(_answers_from_object(element, inclusive_end, context), element)
-                except ShapeError:
-                    # A question keeps its other references; alignment rejects and counts this one.
-                    answers.append(LooseAnswer(None))
-            elif isinstance(element, (list, tuple)) and (_is_span(element) or _is_labelled_span(element)):
-                answers += _labelled([_answer(None, _span(element, inclusive_end))], element)
-            elif isinstance(element, (list, tuple)):
-                answers += answers_from_container(list(element), inclusive_end, context)
-            elif element is not None:
-                answers.append(_text_answer(element))
-        return answers
-    return [_text_answer(value)]
+    if not isinstance(value, list):
+        return [_text_answer(value)]
+    if _is_span(value):
+        return [_answer(None, _span(value, inclusive_end))]
+    return [answer for element in value for answer in _answers_from_element(element, inclusive_end, context)]
+
+
+def _answers_from_element(element: Any, inclusive_end: bool, context: str) -> list[LooseAnswer]:
+    """Answers from one element of a list: an object, a span with or without its label, a list of these, or a text."""
+    if element is None:
+        return []
+    if isinstance(element, dict):
+        try:
+            return _labelled(_answers_from_object(element, inclusive_end, context), element)
+        except ShapeError:
+            # A question keeps its other references; alignment rejects and counts this one.
+            return [LooseAnswer(None)]
+    if not isinstance(element, (list, tuple)):
+        return [_text_answer(element)]
+    if _is_span(element) or _is_labelled_span(element):
+        return _labelled([_answer(None, _span(element, inclusive_end))], element)
+    return answers_from_container(list(element), inclusive_end, context)
 
 
 def answers_from_parts(
@@ -88,39 +90,48 @@ def answers_from_parts(
         ShapeError: the lists differ in length, or a value is neither a text nor a position.
     """
     text_list = None if texts is MISSING_PART else _as_texts(texts, context)
-    positions: list[list[Extent]] | None = None
+    places: list[list[Extent]] | None = None
     if spans is not MISSING_PART:
-        positions = _as_spans(spans, inclusive_end, None if text_list is None else len(text_list))
+        places = _as_spans(spans, inclusive_end, None if text_list is None else len(text_list))
     elif starts is not MISSING_PART:
-        start_list = _as_numbers(starts)
-        end_list = None if ends is MISSING_PART else _as_numbers(ends)
-        length_list = None if lengths is MISSING_PART else _as_numbers(lengths)
-        for other in (end_list, length_list):
-            if other is not None and len(other) != len(start_list):
-                raise ShapeError(f"{len(start_list)} starts and {len(other)} ends or lengths")
-        positions = []
-        for index, start in enumerate(start_list):
-            end = None
-            if end_list is not None:
-                end = end_list[index]
-                end = None if end is None else end + inclusive_end
-            elif length_list is not None and start is not None:
-                length = length_list[index]
-                end = None if length is None else start + length
-            positions.append([] if start is None else [(start, -1 if end is None else end)])
+        places = _spans_from_starts(starts, ends, lengths, inclusive_end)
     if text_list is None:
-        return [_answer(None, span) for group in positions or [] for span in group]
-    if positions is None:
+        return [_answer(None, span) for group in places or [] for span in group]
+    if places is None:
         return [LooseAnswer(text) for text in text_list]
-    if len(positions) != len(text_list):
-        if len(text_list) == 1 and not positions:
-            positions = [[]]
-        elif len(text_list) == 1:
-            text_list = text_list * len(positions)
-        else:
-            raise ShapeError(f"{len(text_list)} answer texts and {len(positions)} positions")
+    return _texts_at(text_list, places)
+
+
+def _spans_from_starts(starts: Any, ends: Any, lengths: Any, inclusive_end: bool) -> list[list[Extent]]:
+    """A list of one span, or of none, for each start; its end is from `ends`, else from `lengths`, else unknown."""
+    start_list = _as_numbers(starts)
+    end_list = None if ends is MISSING_PART else _as_numbers(ends)
+    length_list = None if lengths is MISSING_PART else _as_numbers(lengths)
+    for other in (end_list, length_list):
+        if other is not None and len(other) != len(start_list):
+            raise ShapeError(f"{len(start_list)} starts and {len(other)} ends or lengths")
+    if end_list is not None:
+        end_list = [None if end is None else end + inclusive_end for end in end_list]
+    elif length_list is not None:
+        pairs = zip(start_list, length_list, strict=True)
+        end_list = [None if start is None or length is None else start + length for start, length in pairs]
+    else:
+        end_list = [None] * len(start_list)
+    return [
+        [] if start is None else [(start, -1 if end is None else end)]
+        for start, end in zip(start_list, end_list, strict=True)
+    ]
+
+
+def _texts_at(texts: list[str | None], places: list[list[Extent]]) -> list[LooseAnswer]:
+    """Each text at each of its places; one text is at all of them."""
+    if len(texts) == 1 and len(places) != 1:
+        texts = texts * max(1, len(places))
+        places = places or [[]]
+    if len(places) != len(texts):
+        raise ShapeError(f"{len(texts)} answer texts and {len(places)} positions")
     answers = []
-    for text, group in zip(text_list, positions, strict=True):
+    for text, group in zip(texts, places, strict=True):
         answers += [_answer(text, span) for span in group] if group else [LooseAnswer(text)]
     return answers
 
@@ -253,35 +264,38 @@ def _as_numbers(value: Any) -> list[int | None]:
 def _as_spans(value: Any, inclusive_end: bool, texts: int | None) -> list[list[Extent]]:
     """A list of spans for each answer."""
     if isinstance(value, str):
-        parsed = parse_structure(value)
-        if parsed is not None:
-            value = parsed
-        elif match := _SPAN_TEXT.fullmatch(value):
-            value = [number(match[1]), number(match[2])]
-        elif _RANGES_TEXT.fullmatch(value.strip()):
-            value = [[number(a), number(b)] for a, b in dict.fromkeys(re.findall(r"(\d+):(\d+)", value))]
+        value = _written_spans(value)
     if value is None or value == "":
         return []
     if isinstance(value, dict):
-        start, end, length = _first(value, START_KEYS), _first(value, END_KEYS), _first(value, LENGTH_KEYS)
-        one = answers_from_parts(MISSING_PART, MISSING_PART, start, end, length, inclusive_end, "")
-        return [[(a.start, -1 if a.end is None else a.end)] for a in one if a.start is not None]
+        return _spans_from_object(value, inclusive_end)
     if not isinstance(value, (list, tuple)):
         raise ShapeError(f"expected a span such as [3, 8], found {describe(value)}")
     if _is_span(value):
         return [[_span(value, inclusive_end)]]
-    groups = []
-    for element in value:
-        if isinstance(element, (list, tuple)) and _is_span(element):
-            groups.append([_span(element, inclusive_end)])
-        elif element is None:
-            groups.append([])
-        else:
-            groups.append([span for group in _as_spans(element, inclusive_end, None) for span in group])
+    groups = [list(chain.from_iterable(_as_spans(element, inclusive_end, None))) for element in value]
     # One text with several spans: all are places of that text.
-    if texts == 1 and len(groups) > 1:
-        return [[span for group in groups for span in group]]
-    return groups
+    return [list(chain.from_iterable(groups))] if texts == 1 and len(groups) > 1 else groups
+
+
+def _written_spans(text: str) -> Any:
+    """A span or spans that are written as text ("[3, 8]", "3-8", "3:8|10:12"); any other text as it is."""
+    parsed = parse_structure(text)
+    if parsed is not None:
+        return parsed
+    if match := _SPAN_TEXT.fullmatch(text):
+        return [number(match[1]), number(match[2])]
+    if _RANGES_TEXT.fullmatch(text.strip()):
+        return [[number(a), number(b)] for a, b in dict.fromkeys(re.findall(r"(\d+):(\d+)", text))]
+    return text
+
+
+def _spans_from_object(value: dict[str, Any], inclusive_end: bool) -> list[list[Extent]]:
+    """The spans of an object with a start and an end or a length, or with lists of them."""
+    start, end, length = _first(value, START_KEYS), _first(value, END_KEYS), _first(value, LENGTH_KEYS)
+    if start is MISSING_PART:
+        return []
+    return [spans for spans in _spans_from_starts(start, end, length, inclusive_end) if spans]
 
 
 def _labelled(answers: list[LooseAnswer], element: Any) -> list[LooseAnswer]:

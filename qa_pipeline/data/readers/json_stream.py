@@ -91,22 +91,42 @@ def _rows_of_object(whole: dict[str, Any]) -> Iterator[tuple[str, Any]]:
     if isinstance(data, dict) and not {"annotations", "completions"} & whole.keys():
         whole = data
     values = list(whole.values())
-    tables = [key for key, value in whole.items() if isinstance(value, list) and value and isinstance(value[0], dict)]
-    if len(values) > 1 and all(isinstance(v, list) for v in values) and len({len(v) for v in values}) == 1:
+    if _are_columns(values):
         for index in range(len(values[0])):
-            yield f"row {index}", {key: column[index] for key, column in whole.items()}
-    elif len(values) > 1 and all(isinstance(v, dict) for v in values) and len({tuple(v) for v in values}) == 1:
-        if {"context", "question"} & whole.keys() or "0" in values[0]:
-            for index in values[0]:
-                yield f'row "{index}"', {key: column[index] for key, column in whole.items()}
-        else:
-            for key, row in whole.items():
-                yield f'"{key}"', {"id": key, **row}
-    elif len(values) == 1 and tables:
-        for index, row in enumerate(whole[tables[0]]):
-            yield f"{tables[0]}[{index}]", row
+            yield f"row {index}", _row_at(whole, index)
+    elif _are_objects_alike(values):
+        yield from _rows_of_objects(whole)
+    elif len(values) == 1 and isinstance(values[0], list) and values[0] and isinstance(values[0][0], dict):
+        (name,) = whole
+        for index, row in enumerate(values[0]):
+            yield f"{name}[{index}]", row
     elif whole:
         yield "the only row", whole
+
+
+def _rows_of_objects(whole: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+    """Rows of an object of objects: columns of index -> cell, as pandas writes them, or id -> row."""
+    first = next(iter(whole.values()))
+    if {"context", "question"} & whole.keys() or "0" in first:
+        for index in first:
+            yield f'row "{index}"', _row_at(whole, index)
+    else:
+        for key, row in whole.items():
+            yield f'"{key}"', {"id": key, **row}
+
+
+def _row_at(columns: dict[str, Any], index: int | str) -> dict[str, Any]:
+    return {name: column[index] for name, column in columns.items()}
+
+
+def _are_columns(values: list[Any]) -> bool:
+    """True for two or more equally long lists."""
+    return len(values) > 1 and all(isinstance(v, list) for v in values) and len({len(v) for v in values}) == 1
+
+
+def _are_objects_alike(values: list[Any]) -> bool:
+    """True for two or more objects with the same keys in the same order."""
+    return len(values) > 1 and all(isinstance(v, dict) for v in values) and len({tuple(v) for v in values}) == 1
 
 
 class _Cursor:

@@ -150,11 +150,11 @@ class Cache:
     def account(self) -> int:
         """A number of this file, so that sums over runs that shared it count what was spent once."""
         with self._reading() as database:
-            return database.execute("PRAGMA application_id").fetchone()[0]
+            return int(database.execute("PRAGMA application_id").fetchone()[0])
 
     def __len__(self) -> int:
         with self._reading() as database:
-            return database.execute("SELECT count(*) FROM completions").fetchone()[0]
+            return int(database.execute("SELECT count(*) FROM completions").fetchone()[0])
 
     def close(self) -> None:
         """Closes the file."""

@@ -110,7 +110,7 @@ def backoff(attempt: int, jitter: random.Random, base: float = 0.5) -> float:
         jitter: so that clients that failed together do not come back together.
         base: seconds at most after the first failure.
     """
-    return min(LONGEST_BACKOFF, base * 2 ** min(attempt - 1, 30)) * jitter.uniform(0.5, 1.0)
+    return min(LONGEST_BACKOFF, base * 2.0 ** min(attempt - 1, 30)) * jitter.uniform(0.5, 1.0)
 
 
 def retry_after(headers: Mapping[str, str], now: float | None = None) -> float | None:

@@ -157,9 +157,10 @@ class TransformersBackend(InProcessBackend):
         turns = messages_for(self._found.family, request.messages, self._system_role if self._has_template else None)
         if not self._has_template:
             return (self._tokenizer.bos_token or "") + plain_prompt(self._found.family, turns)
-        return self._tokenizer.apply_chat_template(
+        prompt: str = self._tokenizer.apply_chat_template(
             turns, tokenize=False, add_generation_prompt=True, **TEMPLATE_OPTIONS
         )
+        return prompt
 
     @property
     def _has_template(self) -> bool:

@@ -329,7 +329,7 @@ class ChildReplica:
     def finish(self) -> list[Completion | Failure]:
         """Waits for them. Raises BackendError where vLLM fails."""
         try:
-            answer = self._pipe.recv()
+            answer: list[Completion | Failure] | str = self._pipe.recv()
         except (EOFError, OSError) as error:
             raise self._end_error() from error
         if isinstance(answer, str):
@@ -369,6 +369,7 @@ def _serve(pipe: Any, engine: dict[str, Any], devices: str) -> None:
 
 def _next_chats(pipe: Any) -> list[Chat] | None:
     try:
-        return pipe.recv()
+        chats: list[Chat] | None = pipe.recv()
     except EOFError:
         return None
+    return chats

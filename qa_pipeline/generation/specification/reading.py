@@ -105,7 +105,7 @@ def _domain(value: Any, notes: list[str]) -> str | None:
 def _language(value: Any, notes: list[str]) -> str | None:
     from pysbd.languages import LANGUAGE_CODES
 
-    names = {kind.__name__.lower(): code for code, kind in LANGUAGE_CODES.items()}
+    names: dict[str, str] = {kind.__name__.lower(): code for code, kind in LANGUAGE_CODES.items()}
     text = language_code(value) if isinstance(value, str) else ""
     code = names.get(text.lower(), text)
     if re.fullmatch(r"[A-Za-z]{2}(?:[-_][A-Za-z0-9]{2,8})*", code) and code[:2].lower() in _CODES:

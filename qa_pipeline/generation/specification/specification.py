@@ -154,15 +154,7 @@ def specification_from(content: Mapping[str, Any], where: str) -> Specification:
         near = nearest(key, known)
         problems.append(f"{key}: unknown key" + (f'; nearest: "{near}"' if near else ""))
     values = {key: value for key, value in content.items() if key in known}
-    for key, kinds in _KINDS.items():
-        value = values.get(key)
-        if key in values and (not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds)):
-            problems.append(f"{key}: expected {_in_words(kinds)}, found {type(value).__name__}")
-            del values[key]
-    for key in ("answer_types", "sample_questions", "notes"):
-        if not all(isinstance(text, str) for text in values.get(key) or ()):
-            problems.append(f"{key}: expected a list of texts")
-            del values[key]
+    problems += _take_out_mistyped(values)
     problems += _number_problems(values)
     if values.get("task", TASK) != TASK:
         problems.append(f'task: expected "{TASK}", found "{values["task"]}"')
@@ -178,6 +170,21 @@ def specification_from(content: Mapping[str, Any], where: str) -> Specification:
         values[key] = values.get(key) or []
     values["language"] = language_code(values.get("language") or "") or None
     return Specification(**{**values, "examples": examples})
+
+
+def _take_out_mistyped(values: dict[str, Any]) -> list[str]:
+    """Takes values of another type than their key's out of `values`, and says what they are."""
+    problems = []
+    for key, kinds in _KINDS.items():
+        value = values.get(key)
+        if key in values and (not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds)):
+            problems.append(f"{key}: expected {_in_words(kinds)}, found {type(value).__name__}")
+            del values[key]
+    for key in ("answer_types", "sample_questions", "notes"):
+        if not all(isinstance(text, str) for text in values.get(key) or ()):
+            problems.append(f"{key}: expected a list of texts")
+            del values[key]
+    return problems
 
 
 def builtin_domain(specification: Specification) -> str | None:

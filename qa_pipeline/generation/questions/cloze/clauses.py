@@ -69,7 +69,9 @@ def clause_around(words: tuple[Word, ...], start: int, end: int, enough: int = E
             break
         if subject := _shared_subject(words, left, first):
             break
-    own = _trim_left(words[left:first])
+    own = words[left:first]
+    if left > 0 or not _opens_main_clause(own, words[last:right]):
+        own = _trim_left(own)
     if subject and own and own[0].kind == "word" and subject[-1].kind != "aux":
         own = (replace(own[0], kind="verb"), *own[1:])  # "and costs 5 euros"
     before = (*subject, *own)
@@ -158,6 +160,13 @@ def _is_preposition(words: tuple[Word, ...], i: int) -> bool:
     if words[i].lower not in ("before", "after", "since") or i + 1 == len(words):
         return False
     return words[i + 1].kind in ("num", "cap") or words[i + 1].lower in _TIMES
+
+
+def _opens_main_clause(before: tuple[Word, ...], after: tuple[Word, ...]) -> bool:
+    """Whether a first word such as "although" joins two statements: "Although the museum is small, it holds ..."."""
+    joins = len(before) > 1 and before[0].lower in ("because", "although", "though")
+    commas = [i for i, word in enumerate((*before, *after)) if word.text == ","]
+    return joins and any(_has_verb((*before, *after)[comma:]) for comma in commas)
 
 
 def _trim_left(words: tuple[Word, ...]) -> tuple[Word, ...]:

@@ -57,48 +57,62 @@ def phrase_spans(sentence: Sentence) -> Iterator[Span]:
     """Noun phrases: "subject" before a verb at the beginning, "modified" for two words, "phrase" for the others."""
     words = sentence.words
     for first, end in noun_phrases(words):
-        content = sum(is_content(word) for word in words[first:end])
-        if not content or words[first].text[0].isupper() and first > 0:
-            continue
-        if end - first == 1 and (len(words[first].text) < 4 or words[first].lower.endswith(_ADJECTIVE_ENDS)):
-            continue
         follows = words[end] if end < len(words) else None
-        if follows is not None and follows.text in ("'", "’") and follows.start == words[end - 1].end:
-            continue  # "residents' permits"
-        if follows is not None and follows.kind == "num" and follows.start == words[end - 1].end + 1:
-            continue  # "room 12"
-        if end - first == 1 and _says_little(words, first):
+        if _is_no_answer(words, first, end) or _is_part(words, first, end):
             continue
-        is_order = first and words[first - 1].lower in ("and", "or", ",") and lexicon.is_base(words[first].lower)
-        if is_order and end - first == 2:
-            continue  # "or contact support"
-        rate = first > 1 and words[first - 1].lower in ("a", "an", "each", "every") and words[first].lower in _SPANS
-        if rate and end - first == 1:
-            continue  # "twice a year"
-        if first and words[first - 1].lower in ("no", "not", "per"):
-            continue  # "at no charge", "per month": what is left says something else
-        before = words[first - 1] if first else None
-        if before is not None and before.kind in ("ing", "verb", "det") and first > 1:
-            before = words[first - 2]
-        if before is not None and (before.kind == "num" or before.lower == "one"):
-            continue  # "three weeks", "ten working days", "£65 a year"
         opening = all(word.kind in ("det", "adv", "conj") for word in words[:first])
-        kind = "phrase"
         if opening and follows is not None and follows.kind == "prep" and follows.lower != "of":
             continue  # "What by telephone are ...?"
+        kind = "modified" if end - first == 2 else "phrase"
         if opening and follows is not None and follows.kind in ("verb", "aux"):
             kind = "subject"
-        elif end - first == 2:
-            kind = "modified"
-        # "theorem of arithmetic": the phrase with its complement. "a fee of £12": neither.
         if follows is None or follows.lower != "of":
             yield Span(words[first].start, words[end - 1].end, kind)
-        elif end + 1 < len(words):
-            rest = noun_phrases(words[end + 1 : end + 1 + MOST_PHRASE_WORDS])
-            last = end + rest[0][1] if rest else end
-            longer = last + 1 < len(words) and words[last + 1].lower == "of"
-            if rest and not longer and (rest[0][0] == 0 or (rest[0][0] == 1 and words[end + 1].kind == "det")):
-                yield Span(words[first].start, words[last].end, "phrase")
+        elif (last := _complement_end(words, end)) is not None:
+            yield Span(words[first].start, words[last - 1].end, "phrase")
+
+
+def _is_no_answer(words: Sequence[Word], first: int, end: int) -> bool:
+    """Whether a noun phrase says too little to be asked for, is a name, or something to do: "or contact support"."""
+    lower, before = words[first].lower, words[first - 1].lower if first else ""
+    if not any(is_content(word) for word in words[first:end]) or words[first].text[0].isupper() and first > 0:
+        return True
+    if end - first == 1:
+        is_rate = first > 1 and before in ("a", "an", "each", "every") and lower in _SPANS  # "twice a year"
+        short = len(lower) < 4 or lower.endswith(_ADJECTIVE_ENDS)
+        return short or is_rate or _says_little(words, first)
+    return end - first == 2 and before in ("and", "or", ",") and lexicon.is_base(lower)
+
+
+def _is_part(words: Sequence[Word], first: int, end: int) -> bool:
+    """Whether the words around a noun phrase belong to it, so that it says something else alone."""
+    if end < len(words):
+        follows, last = words[end], words[end - 1].end
+        if follows.text in ("'", "’") and follows.start == last:
+            return True  # "residents' permits"
+        if follows.kind == "num" and follows.start == last + 1:
+            return True  # "room 12"
+    if not first:
+        return False
+    if words[first - 1].lower in ("no", "not", "per"):
+        return True  # "at no charge", "per month"
+    before = words[first - 1]
+    if before.kind in ("ing", "verb", "det") and first > 1:
+        before = words[first - 2]
+    return before.kind == "num" or before.lower == "one"  # "three weeks", "ten working days", "£65 a year"
+
+
+def _complement_end(words: Sequence[Word], of: int) -> int | None:
+    """Where the complement behind "of" ends (exclusive): "theorem of arithmetic". None: "a fee of £12"."""
+    if of + 1 >= len(words):
+        return None
+    rest = noun_phrases(words[of + 1 : of + 1 + MOST_PHRASE_WORDS])
+    if not rest:
+        return None
+    begin, last = rest[0][0], of + rest[0][1]
+    longer = last + 1 < len(words) and words[last + 1].lower == "of"
+    begins = begin == 0 or (begin == 1 and words[of + 1].kind == "det")
+    return last + 1 if begins and not longer else None
 
 
 def _says_little(words: Sequence[Word], i: int) -> bool:
@@ -156,16 +170,8 @@ def _cue(words: Sequence[Word], i: int) -> tuple[str, int] | None:
     before = words[i - 1].lower if i else ""
     if follows is None:
         return None
-    if (
-        word.lower == "to"
-        and follows.kind in ("verb", "word")
-        and lexicon.VERB_FORMS.get(follows.lower, ("", ""))[1] == "base"
-    ):
-        if before in _NOT_PURPOSE or (i and words[i - 1].kind in ("verb", "aux")):
-            return None
-        return ("purpose", i - 2) if before == "order" and i >= 2 else ("purpose", i)
-    if word.lower == "for" and any(w.lower in ("purpose", "purposes") for w in words[i + 1 : i + 6]):
-        return "purpose", i
+    if word.lower in ("to", "for") and (purpose := _purpose(words, i)) is not None:
+        return "purpose", purpose
     if word.lower in ("by", "through", "via") and follows.lower.endswith("ing") and follows.kind == "ing":
         return "manner", i
     if word.lower in _CONDITIONS and follows.kind in ("pron", "det", "word", "cap"):
@@ -176,11 +182,20 @@ def _cue(words: Sequence[Word], i: int) -> tuple[str, int] | None:
         return "duration", i
     if word.lower == "for" and follows.lower in ("as", "up") or (word.lower == "until" and follows.kind != "num"):
         return "duration", i
-    if before == "such" and word.lower == "as":
-        return "examples", i + 1
-    if word.lower in ("including", "includes", "include") and follows.kind in ("det", "word", "cap", "pron"):
-        return "examples", i + 1
-    return None
+    lists = word.lower in ("including", "includes", "include") and follows.kind in ("det", "word", "cap", "pron")
+    return ("examples", i + 1) if lists or (before == "such" and word.lower == "as") else None
+
+
+def _purpose(words: Sequence[Word], i: int) -> int | None:
+    """First word of a purpose that "to" or "for" at word i opens: "(in order) to pay", "for marketing purposes"."""
+    if words[i].lower == "for":
+        return i if any(w.lower in ("purpose", "purposes") for w in words[i + 1 : i + 6]) else None
+    follows, before = words[i + 1], words[i - 1].lower if i else ""
+    if follows.kind not in ("verb", "word") or lexicon.VERB_FORMS.get(follows.lower, ("", ""))[1] != "base":
+        return None
+    if before in _NOT_PURPOSE or (i and words[i - 1].kind in ("verb", "aux")):
+        return None
+    return i - 2 if before == "order" and i >= 2 else i
 
 
 def _clause_end(words: Sequence[Word], first: int, stop_at_comma: bool) -> int:

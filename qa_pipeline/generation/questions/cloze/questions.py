@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -23,6 +24,8 @@ MOST_WORDS = 24
 
 _LOOSE_ENDS = lexicon.word_set("and or but the a an which that who as between both")
 _SUBORDINATE = lexicon.word_set("which who whose when if where while because although though unless until whether once")
+_FRONTED = lexicon.word_set("if when whenever while because although though unless whereas once")
+"""Open a subordinate clause that may stand in front of its main clause, with a comma between them."""
 _OF_WHOLE = lexicon.word_set("date year place purpose reason manner condition time duration")
 """Types whose answer says something of a whole clause."""
 _WHEN_OR_WHY = _OF_WHOLE - {"place"}
@@ -56,8 +59,12 @@ def general_question(
         return named, "apposition"
     if kind in _PAIRED and is_half(clause.before, clause.after):
         return "", "in_place"
+    moved, clause = _without_fronted(clause)
     wh, before, after = wh_and_rest(clause, kind, rng)
-    form, tokens = _order(before, after, kind, wh, clause.opens and (spoken or _is_order(clause.before)), rng)
+    if _is_in_fronted(clause) and clause.after[0].text == "," and after and after[0].text != ",":
+        after = [clause.after[0], *after]  # "If you lose [your card], call us": it parts the clauses
+    tells = clause.opens and (spoken or _is_order(clause.before))
+    form, tokens = _order(_Gap(moved, before, after, kind, wh, tells), rng)
     if form == "named" or (form != "subject" and wh.endswith("the person who")):
         short = "which" if form == "named" else "who"
         wh, tokens = short, [short if token == wh else token for token in tokens]
@@ -69,65 +76,150 @@ def general_question(
     left, right = tokens[:position], tokens[position + 1 :]
     if len(left) + len(right) > MOST_WORDS:
         left, right = left[-MOST_WORDS // 2 :], right[: MOST_WORDS - min(len(left), MOST_WORDS // 2)]
-    while right and (right[-1] in _LOOSE_ENDS or not right[-1][0].isalnum()):
+    while right and (right[-1] in _LOOSE_ENDS or not any(map(str.isalnum, right[-1]))):
         right.pop()
     text = _PARTS.sub(r"\1", join([*left, wh, *right])).strip(" ,;:-–—.()")
     return (text[:1].upper() + text[1:] + "?", form) if text else ("", form)
 
 
-def _order(
-    before: list[Word], after: list[Word], kind: str, wh: str, spoken: bool, rng: np.random.Generator
-) -> tuple[str, list[str]]:
-    moved: list[Word] = []
-    # "In 1910, she built", "If it rains, take": what stands in front of the subject goes behind.
-    if before and (before[0].kind == "prep" or before[0].lower in ("if", "when", "although", "while")):
-        comma = next((i for i, word in enumerate(before) if word.text == ","), None)
+def _without_fronted(clause: Clause) -> tuple[list[Word], Clause]:
+    """The subordinate clause in front of the main clause that the answer stands in, and the main clause alone.
+
+    "If it rains, take an [umbrella]" asks for what to take, and the condition goes behind that. Nothing is in front
+    where no main clause follows a comma: "If you lose your card, your key or your [badge]".
+    """
+    before = clause.before
+    if not before or before[0].lower not in _FRONTED:
+        return [], clause
+    words = (*before, *clause.answer, *clause.after)
+    ends = [i for i, word in enumerate(before) if word.text == "," and _is_main_clause(words[i + 1 :])]
+    if not ends:
+        return [], clause
+    # A comma with no verb before it may be in a list: "If the pump, the lamp or the fan is off, ...".
+    end = next((i for i in ends if any(word.kind in ("aux", "verb") for word in before[:i])), ends[0])
+    return list(before[:end]), replace(clause, before=before[end + 1 :])
+
+
+def _is_main_clause(words: Sequence[Word]) -> bool:
+    """Whether words begin with what to do, or with a subject and a verb and no comma between."""
+    first = next((i for i, word in enumerate(words) if word.text == "," or word.kind in ("aux", "verb")), 0)
+    tells = bool(words) and (words[0].lower == "please" or lexicon.is_base(words[0].lower))
+    return tells or (first > 0 and words[first].text != ",")
+
+
+def _is_in_fronted(clause: Clause) -> bool:
+    """Whether the answer stands in a subordinate clause and its main clause follows: "If [it] rains, take ..."."""
+    fronted = bool(clause.before) and clause.before[0].lower in _FRONTED
+    return fronted and any(word.text == "," for word in clause.after)
+
+
+@dataclass(frozen=True, slots=True)
+class _Gap:
+    """A clause without its answer.
+
+    Attributes:
+        moved: what stood in front of its subject and goes behind: "If it rains", "In 1910".
+        before, after: the words around the answer.
+        kind: the answer's type.
+        wh: the wh-words.
+        spoken: whether a clause that begins with a verb tells what to do.
+    """
+
+    moved: list[Word]
+    before: list[Word]
+    after: list[Word]
+    kind: str
+    wh: str
+    spoken: bool
+
+    def has_verb_before(self) -> bool:
+        return any(word.kind in ("aux", "verb") for word in self.before)
+
+    def is_half(self) -> bool:
+        """Whether the answer is one of a list in the subject: "[Children] and seniors pay"."""
+        joins = self.after[:1] and self.after[0].lower in ("and", "or")
+        joins = joins or self.before[-1:] and self.before[-1].lower in ("and", "or")
+        return bool(joins) and self.kind in THINGS | {"subject"} and not self.has_verb_before()
+
+    def order(self, words: Sequence[Word]) -> list[str] | None:
+        """See `_imperative`; None where the text does not speak to its reader."""
+        return _imperative(words) if self.spoken else None
+
+
+def _order(gap: _Gap, rng: np.random.Generator) -> tuple[str, list[str]]:
+    """The form of a question and its tokens; without tokens none can be asked."""
+    # "In 1910, she built": what stands in front of the subject goes behind.
+    if gap.before and gap.before[0].kind == "prep":
+        comma = next((i for i, word in enumerate(gap.before) if word.text == ","), None)
         if comma is not None:
-            moved, before = before[:comma], before[comma + 1 :]
-    texts = [_text(word) for word in before]
-    rest = [_text(word) for word in after]
-    tail = [_text(word) for word in moved]
-    bare = not any(is_content(word) or word.kind in ("aux", "verb") for word in before)
-    if bare and kind in _OF_WHOLE and after:  # "If it rains, take ...": the answer stood in front of the clause
-        order, statement = _imperative(after) if spoken else None, _invert(after)
+            moved, before = [*gap.before[:comma], *gap.moved], gap.before[comma + 1 :]
+            gap = replace(gap, moved=moved, before=before)
+    if not any(is_content(word) or word.kind in ("aux", "verb") for word in gap.before):
+        return _order_of_subject(gap)
+    if gap.is_half():
+        return "subject", []  # "What and seniors pay?"
+    wh, before, after = gap.wh, gap.before, gap.after
+    texts, rest, tail = _texts(before), _texts(after), _texts(gap.moved)
+    order = gap.order(_last_predicate(before))
+    if order is not None:
+        return "imperative", [wh, "should", "you", *order, *rest, *tail]
+    if after and after[0].text == "," and before[0].kind == "prep":
+        return _order_of_adjunct(gap)
+    short_name = len(before) <= 3 and all(word.kind in ("det", "word", "cap") for word in before)
+    if short_name and after and after[0].kind in ("verb", "aux", "prep") and gap.kind in NAMED:
+        return "named", [wh, *texts[sum(word.kind == "det" for word in before) :], *rest, *tail]
+    roll = rng.random()
+    inverted, rest = _inverted_around(gap, rest)
+    if inverted is not None and roll < IN_ORDER_SHARE:
+        return "inverted", [wh, *inverted, *rest, *tail]
+    return "in_place", [*tail, *texts, wh, *rest]
+
+
+def _order_of_subject(gap: _Gap) -> tuple[str, list[str]]:
+    """The same where the answer opens its clause: "[Anna Berg] built the tower"."""
+    wh, after, rest, tail = gap.wh, gap.after, _texts(gap.after), _texts(gap.moved)
+    if gap.kind in _OF_WHOLE and after:  # "If it rains, take ...": the answer stood in front of the clause
+        order, statement = gap.order(after), _invert(after)
         if order is not None:
             return "imperative", [wh, "should", "you", *order]
         if statement is not None:
             return "inverted", [wh, *statement]
+    if gap.before and gap.before[0].lower in _FRONTED and any(word.text == "," for word in after):
+        # "If the [battery] is empty, the lamp blinks": alone, "What is empty" says nothing of the lamp. Without a verb
+        # behind it the answer is none that can be asked for: "If you [miss] a visit, we charge £25".
+        is_subject = after[0].kind in ("aux", "verb")
+        return ("in_place", [*_texts(gap.before), wh, *rest]) if is_subject else ("subject", [])
     relative = bool(after) and after[0].lower in ("that", "which", "who", "whose")
-    half = bool(after) and after[0].lower in ("and", "or") or bool(before) and before[-1].lower in ("and", "or")
-    half &= kind in THINGS | {"subject"} and not any(word.kind in ("aux", "verb") for word in before)
-    behind = bool(after) and after[0].kind == "prep" and kind in ("phrase", "subject", "modified")
-    if half or bare and (relative or behind or kind in _WHEN_OR_WHY):
+    adjunct = bool(after) and after[0].kind == "prep" and gap.kind in ("phrase", "subject", "modified")
+    if gap.is_half() or relative or adjunct or gap.kind in _WHEN_OR_WHY:
         return "subject", []  # "What and seniors pay?", "Who that was born here became king?", "When was closed?"
-    if bare:
-        if rest and kind == "subject" and after[0].kind == "verb" and lexicon.is_base(rest[0]):
-            rest[0] = lexicon.s_form(rest[0])  # "Who needs" of "lockers need"
-        return "subject", [wh, *rest, *tail]
-    order = _imperative(_last_predicate(before)) if spoken else None
+    if rest and gap.kind == "subject" and after[0].kind == "verb" and lexicon.is_base(rest[0]):
+        rest[0] = lexicon.s_form(rest[0])  # "Who needs" of "lockers need"
+    return "subject", [wh, *rest, *tail]
+
+
+def _order_of_adjunct(gap: _Gap) -> tuple[str, list[str]]:
+    """The same where the answer ends what is in front of the clause: "To return a [device], show the receipt"."""
+    wh, texts, clause = gap.wh, _texts(gap.before), gap.after[1:]
+    order, statement = gap.order(clause), _invert(clause)
     if order is not None:
-        return "imperative", [wh, "should", "you", *order, *rest, *tail]
-    if (
-        after and after[0].text == "," and before[0].kind == "prep"
-    ):  # "To return a [device], customers need the receipt"
-        order, statement = _imperative(after[1:]) if spoken else None, _invert(after[1:])
-        if order is not None:
-            return "imperative", [wh, "should", "you", *order, *texts]
-        return ("inverted", [wh, *statement, *texts]) if statement is not None else ("in_place", [*texts, wh, *rest])
-    short_name = len(before) <= 3 and all(word.kind in ("det", "word", "cap") for word in before)
-    if short_name and after and after[0].kind in ("verb", "aux", "prep") and kind in NAMED:
-        return "named", [wh, *texts[sum(word.kind == "det" for word in before) :], *rest, *tail]
-    roll = rng.random()
+        return "imperative", [wh, "should", "you", *order, *texts]
+    if statement is not None:
+        return "inverted", [wh, *statement, *texts]
+    return "in_place", [*texts, wh, *_texts(gap.after)]
+
+
+def _inverted_around(gap: _Gap, rest: list[str]) -> tuple[list[str] | None, list[str]]:
+    """The clause in question order, and what is left of `rest`, the words behind the answer, to come after it."""
+    before, after = gap.before, gap.after
     # "Orders placed before [2 pm] are shipped": the answer stands in the subject, the verb before it is a participle.
-    in_subject = bool(after) and after[0].kind == "aux" and any(word.kind == "verb" for word in before)
-    inverted = _invert(before) if not in_subject else None
-    stranded = bool(before) and before[-1].kind == "prep"
-    if inverted is None and kind in _OF_WHOLE and not in_subject and not stranded:
+    if after and after[0].kind == "aux" and any(word.kind == "verb" for word in before):
+        return None, rest
+    inverted = _invert(before)
+    if inverted is None and gap.kind in _OF_WHOLE and before[-1].kind != "prep":
         inverted = _invert(before + after)
         rest = [] if inverted is not None else rest
-    if inverted is not None and roll < IN_ORDER_SHARE:
-        return "inverted", [wh, *inverted, *rest, *tail]
-    return "in_place", [*tail, *texts, wh, *rest]
+    return inverted, rest
 
 
 def _apposition(clause: Clause, kind: str) -> str | None:
@@ -224,6 +316,10 @@ def _main_verb_follows(words: Sequence[Word], i: int) -> bool:
 
 def _is_plural(word: Word) -> bool:
     return word.lower in lexicon.PLURALS or (word.lower.endswith("s") and not word.lower.endswith("ss"))
+
+
+def _texts(words: Sequence[Word]) -> list[str]:
+    return [_text(word) for word in words]
 
 
 def _text(word: Word) -> str:

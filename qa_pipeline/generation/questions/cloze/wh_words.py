@@ -57,6 +57,11 @@ _THINGS_IN_ERS = lexicon.word_set(
     "levers transformers vectors operators mirrors elevators generators reactors radiators tractors"
 )
 
+_CUES = {
+    "examples": lexicon.word_set("such as including includes include ,"),
+    "reason": lexicon.word_set("because due to of"),
+}
+"""Words in front of a clause that its wh-words say."""
 _RELATIVE = lexicon.word_set("who which whose where")
 
 
@@ -67,74 +72,105 @@ def wh_and_rest(clause: Clause, kind: str, rng: np.random.Generator) -> tuple[st
     wh = str(options[int(rng.integers(len(options)))])
     each = bool(before) and before[-1].lower in ("every", "each")
     before, after = pare(before, after, kind)
-    behind = before[-1].lower if before and before[-1].kind == "prep" else ""
-    if wh in ("who", "what name") and kind == "name" and behind not in ("", "by"):
+    stranded = before[-1].lower if before and before[-1].kind == "prep" else ""
+    if wh in ("who", "what name") and kind == "name" and stranded not in ("", "by"):
         wh = "what"
     if kind in AMOUNTS:
-        counts = kind == "number" and bool(after) and after[0].kind in ("word", "cap")
-        named = _without_amount_words(before, counts)
-        if named:
-            wh = f"what {named}"
-        elif kind in ("number", "percent"):
-            wh, after = _counted(wh, kind, after)
-        elif kind == "quantity":
-            wh = unit_question(" ".join(word.text for word in clause.answer))
-            if after and after[0].lower in _MEASURED:
-                wh, after = f"how {after[0].lower}", after[1:]
-            if wh == "how long" and before and before[-1].lower in _SPANNING:
-                preposition = before.pop().lower
-                wh = wh if preposition == "for" else f"{preposition} {wh}"
-            elif wh == "how long" and each:
-                wh = "how often"
-    elif kind == "time" and before and before[-1].lower in ("between", "from") and len(clause.answer) > 1:
-        wh = "between what times" if before.pop().lower == "between" else "when"
-    elif kind == "person" and before and before[-1].lower.rstrip(".") in lexicon.TITLES:
-        while before and before[-1].lower.rstrip(".") in lexicon.TITLES:
-            before.pop()
-    elif kind in ("date", "year", "time", "century") and before and before[-1].lower in _TIME_PREPOSITIONS:
-        preposition = before.pop().lower
-        if preposition in ("since", "until", "before", "after", "by", "from"):
-            noun = wh.split()[-1]
-            wh = f"{preposition} {noun if noun == 'when' else f'what {noun}'}"
-    elif (
-        kind == "place"
-        and wh == "where"
-        and before
-        and before[-1].lower in _PLACE_PREPOSITIONS
-        or kind == "place"
-        and wh == "in what place"
-        and before
-        and before[-1].kind == "prep"
-    ):
-        before.pop()
-    elif kind == "subject" and _are_people(clause.answer[-1].lower):
-        wh = "who"
-    elif kind == "ordinal" and after and after[0].kind == "word":
-        wh, after = f"{wh} {after[0].text}", after[1:]
-    elif (
-        kind in _CLASSED
-        and clause.answer[-1].lower in lexicon.CLASSES
-        and len(clause.answer) > 1
-        and rng.random() < CLASS_SHARE
-    ):
-        wh = f"{'which' if rng.random() < 0.5 else 'what'} {clause.answer[-1].lower}"
-    elif kind in NAMED and after and after[0].kind == "word" and after[0].start - clause.answer[-1].end == 1:
-        end = next((i for i, word in enumerate(after) if word.kind != "word"), len(after))
-        noun = " ".join(word.text for word in after[:end])  # "American physicians": a name that says which
-        which = "which" if rng.random() < 0.5 else "what"
-        which = "whose" if clause.answer[-1].lower.endswith(("'s", "’s")) else which
-        wh, after = f"{which} {noun}", after[end:]
-    elif kind == "examples":
-        while before and before[-1].lower in ("such", "as", "including", "includes", "include", ","):
-            before.pop()
-    elif kind == "modified" and len(clause.answer) == 2 and rng.random() < 0.4:
-        wh = f"what {'kind' if rng.random() < 0.5 else 'type'} of {clause.answer[-1].text}"
-    elif kind == "reason":
-        while before and before[-1].lower in ("because", "due", "to", "of"):
-            before.pop()
+        wh, after = _of_amount(clause, kind, wh, before, after, each)
+    elif kind in ("date", "year", "time", "century"):
+        wh = _of_time(clause, kind, wh, before)
+    elif kind in NAMED:
+        wh, after = _of_name(clause, kind, wh, before, after, rng)
+    else:
+        wh, after = _of_phrase(clause, kind, wh, before, after, rng)
     if before and before[-1].kind == "prep" and wh.split()[0] in ("in", "on", "at") and len(wh.split()) > 1:
         wh = wh.split(" ", 1)[1]  # "the minutes of what date"
     return wh, before, after
+
+
+# One function for each group of types. All take words off the end of `before`; the first, third and fourth return what
+# is left of `after`, too.
+
+
+def _of_amount(
+    clause: Clause, kind: str, wh: str, before: list[Word], after: list[Word], each: bool
+) -> tuple[str, list[Word]]:
+    """Amounts: "what fee", "how many students", "how tall"; `each`: "every" or "each" stood in front of it."""
+    counts = kind == "number" and bool(after) and after[0].kind in ("word", "cap")
+    named = _without_amount_words(before, counts)
+    if named:
+        return f"what {named}", after
+    if kind in ("number", "percent"):
+        return _counted(wh, kind, after)
+    if kind != "quantity":
+        return wh, after
+    wh = unit_question(" ".join(word.text for word in clause.answer))
+    if after and after[0].lower in _MEASURED:
+        wh, after = f"how {after[0].lower}", after[1:]
+    if wh == "how long" and before and before[-1].lower in _SPANNING:
+        preposition = before.pop().lower
+        return wh if preposition == "for" else f"{preposition} {wh}", after
+    return "how often" if wh == "how long" and each else wh, after
+
+
+def _of_time(clause: Clause, kind: str, wh: str, before: list[Word]) -> str:
+    """Times and dates: "between what times", "since when", "by what year"."""
+    last = before[-1].lower if before else ""
+    if kind == "time" and last in ("between", "from") and len(clause.answer) > 1:
+        before.pop()
+        return "between what times" if last == "between" else "when"
+    if last not in _TIME_PREPOSITIONS:
+        return wh
+    before.pop()
+    if last not in ("since", "until", "before", "after", "by", "from"):
+        return wh
+    noun = wh.split()[-1]
+    return f"{last} {noun if noun == 'when' else f'what {noun}'}"
+
+
+def _of_name(
+    clause: Clause, kind: str, wh: str, before: list[Word], after: list[Word], rng: np.random.Generator
+) -> tuple[str, list[Word]]:
+    """Names: without the title of a person, with the class of a thing ("what party"), or with the noun behind it."""
+    if kind == "person" and before and before[-1].lower.rstrip(".") in lexicon.TITLES:
+        while before and before[-1].lower.rstrip(".") in lexicon.TITLES:
+            before.pop()
+        return wh, after
+    if kind == "place" and before and _is_said_by(wh, before[-1]):
+        before.pop()
+        return wh, after
+    last = clause.answer[-1].lower
+    if kind in _CLASSED and last in lexicon.CLASSES and len(clause.answer) > 1 and rng.random() < CLASS_SHARE:
+        return f"{'which' if rng.random() < 0.5 else 'what'} {last}", after
+    if not after or after[0].kind != "word" or after[0].start - clause.answer[-1].end != 1:
+        return wh, after
+    end = next((i for i, word in enumerate(after) if word.kind != "word"), len(after))
+    noun = " ".join(word.text for word in after[:end])  # "American physicians": a name that says which
+    which = "which" if rng.random() < 0.5 else "what"
+    which = "whose" if last.endswith(("'s", "’s")) else which
+    return f"{which} {noun}", after[end:]
+
+
+def _is_said_by(wh: str, preposition: Word) -> bool:
+    """Whether the wh-words say what a preposition says: "where" of "in Graz"."""
+    if wh == "where":
+        return preposition.lower in _PLACE_PREPOSITIONS
+    return wh == "in what place" and preposition.kind == "prep"
+
+
+def _of_phrase(
+    clause: Clause, kind: str, wh: str, before: list[Word], after: list[Word], rng: np.random.Generator
+) -> tuple[str, list[Word]]:
+    """Phrases and clauses: "who" for people, "which floor", "what kind of car"; without the cue of a clause."""
+    if kind == "subject" and _are_people(clause.answer[-1].lower):
+        return "who", after
+    if kind == "ordinal" and after and after[0].kind == "word":
+        return f"{wh} {after[0].text}", after[1:]
+    if kind == "modified" and len(clause.answer) == 2 and rng.random() < 0.4:
+        return f"what {'kind' if rng.random() < 0.5 else 'type'} of {clause.answer[-1].text}", after
+    while before and before[-1].lower in _CUES.get(kind, ()):
+        before.pop()
+    return wh, after
 
 
 def _are_people(noun: str) -> bool:

@@ -99,6 +99,17 @@ def begins_predicate(words: Sequence[Word], i: int) -> bool:
     return behind and words[i].kind == "word" and lexicon.VERB_FORMS.get(words[i].lower, ("", ""))[1] == "s"
 
 
+_CLOSED_KINDS = {
+    **dict.fromkeys(lexicon.PREPOSITIONS, "prep"),
+    **dict.fromkeys(lexicon.CONJUNCTIONS, "conj"),
+    **dict.fromkeys(lexicon.PRONOUNS, "pron"),
+    # "that information" has a determiner, "that we use" and "said that" have not; the word behind is not known yet.
+    **dict.fromkeys(lexicon.DETERMINERS - {"that"}, "det"),
+    **dict.fromkeys(lexicon.AUXILIARIES, "aux"),
+}
+"""Word of a closed class -> its kind; of a word in two classes the last."""
+
+
 def _kind(token: str, lower: str, before: str, words: list[Word]) -> str:
     first = token[0]
     if first.isdigit() or first in "$£€" or (lower in lexicon.NUMBER_WORDS and first.islower()):
@@ -108,17 +119,8 @@ def _kind(token: str, lower: str, before: str, words: list[Word]) -> str:
     opening = not words or words[-1].text in '.:;?!“"('
     if first.isupper() and not opening and lower not in ("i",):
         return "cap"
-    if lower in lexicon.AUXILIARIES:
-        return "aux"
-    # "that information" has a determiner, "that we use" and "said that" have not; the word behind is not known yet.
-    if lower in lexicon.DETERMINERS and lower not in ("that",):
-        return "det"
-    if lower in lexicon.PRONOUNS:
-        return "pron"
-    if lower in lexicon.CONJUNCTIONS:
-        return "conj"
-    if lower in lexicon.PREPOSITIONS:
-        return "prep"
+    if (closed := _CLOSED_KINDS.get(lower)) is not None:
+        return closed
     if lower in lexicon.ADVERBS or (lower.endswith("ly") and len(lower) > 4 and lower not in lexicon.NOT_ADVERBS):
         return "adv"
     if (kind := _verb_kind(lower, before, words)) is not None:

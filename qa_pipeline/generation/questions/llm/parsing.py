@@ -139,7 +139,8 @@ def _item_schema(schema: Mapping[str, Any]) -> Mapping[str, Any]:
     """The schema of one record."""
     for field in schema["properties"].values():
         if field["type"] == "array":
-            return field["items"]
+            items: Mapping[str, Any] = field["items"]
+            return items
     return schema
 
 

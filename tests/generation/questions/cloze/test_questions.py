@@ -79,6 +79,83 @@ def test_questions_have_the_order_of_english_ones(sentence, answer, kind, expect
     assert expected in questions(sentence, answer, kind)
 
 
+@pytest.mark.parametrize(
+    ("sentence", "answer", "kind", "expected"),
+    [
+        (
+            "When you hand the key in late, the office charges £12 a day.",
+            "office",
+            "phrase",
+            "What charges £12 a day when you hand the key in late?",
+        ),
+        (
+            "If the battery is empty, the lamp blinks three times.",
+            "three",
+            "number",
+            "How many times does the lamp blink if the battery is empty?",
+        ),
+        (
+            "Unless you tell us by 1 May, your place goes to a new student.",
+            "new student",
+            "modified",
+            "What does your place go to unless you tell us by 1 May?",
+        ),
+        (
+            "Although the museum is small, it holds 4,000 paintings.",
+            "4,000",
+            "number",
+            "How many paintings does it hold although the museum is small?",
+        ),
+        (
+            "Once we have the parcel, we send the money to Graz.",
+            "Graz",
+            "place",
+            "Where do we send the money once we have the parcel?",
+        ),
+    ],
+)
+def test_a_clause_in_front_goes_behind_the_main_clause_that_is_asked_about(sentence, answer, kind, expected):
+    assert expected in questions(sentence, answer, kind)
+
+
+@pytest.mark.parametrize(
+    ("sentence", "answer", "kind", "expected"),
+    [
+        # What was taken for a noun is a verb: no question, and not "What a visit without notice, we charge £25?".
+        ("If you miss a visit without notice, we charge £25.", "miss", "phrase", ""),
+        ("When you hand the key in late, the office charges £12 a day.", "hand", "phrase", ""),
+        ("While the pump runs, the green light is on.", "pump runs", "phrase", ""),
+        (
+            "If you miss a visit without notice, we charge £25.",
+            "visit",
+            "phrase",
+            "If you miss what without notice, we charge £25?",
+        ),
+        (
+            "If the battery is empty, the red lamp blinks three times.",
+            "battery",
+            "subject",
+            "If what is empty, the red lamp blinks three times?",
+        ),
+        (
+            "Although the museum is small, it holds 4,000 paintings.",
+            "museum",
+            "subject",
+            "Although what is small, it holds 4,000 paintings?",
+        ),
+        (
+            "Because the river floods the road in spring, the bus stops at Mill Lane.",
+            "road",
+            "phrase",
+            "Because the river floods what in spring, the bus stops at Mill Lane?",
+        ),
+        ("If you lose your card, call the office.", "card", "phrase", "If you lose what, call the office?"),
+    ],
+)
+def test_an_answer_in_a_clause_in_front_is_asked_for_in_its_place_or_not_at_all(sentence, answer, kind, expected):
+    assert questions(sentence, answer, kind) == {expected}
+
+
 def test_only_a_text_that_speaks_to_its_reader_tells_him_what_to_do():
     text = "Delete old files of the pump with a soft brush."
     clause = clause_around(tuple(cut(text)), text.index("soft"), text.index("soft") + len("soft brush"))

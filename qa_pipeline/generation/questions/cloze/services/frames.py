@@ -179,19 +179,15 @@ def _parts(
     topic = text[words[object_span[0]].start : words[object_span[1] - 1].end] if object_span else ""
 
     def part(first: int, end: int, kind: str, topic: str) -> StatedAnswer:
-        span = Span(words[first].start, words[end - 1].end, kind)
-        return StatedAnswer(span, statement.frame, statement.actor, statement.verb, topic)
+        return _stated(Span(words[first].start, words[end - 1].end, kind), statement, topic)
 
     if statement.actor == "us":
         yield part(statement.first, v + 1, "action", topic)
         if statement.auxiliary not in (statement.first, v):
             yield part(statement.auxiliary, v + 1, "action", topic)
     if object_span is not None:
-        if not all(word.kind == "pron" for word in words[object_span[0] : object_span[1]]):
-            yield part(*object_span, "information", "")
-            short = _head_phrase(words, object_span)
-            if short != object_span:
-                yield part(*short, "information", "")
+        for first, last in _informations(words, object_span):
+            yield part(first, last, "information", "")
         recipient = _recipient(words, object_span[1]) if statement.frame in ("share", "use", "collect") else None
         if recipient is not None:
             yield part(*recipient, "recipient", topic)
@@ -201,13 +197,28 @@ def _parts(
         if statement.first < v:
             yield part(statement.first, end, "predicate", topic)
     behind = [span for span in clauses if span.start >= words[v].end]
-    for span in behind[:2]:
-        if span.kind != "examples":
-            yield StatedAnswer(span, statement.frame, statement.actor, statement.verb, topic)
-        else:
-            yield StatedAnswer(
-                Span(span.start, span.end, "information"), statement.frame, statement.actor, statement.verb, ""
-            )
+    yield from (_of_clause(span, statement, topic) for span in behind[:2])
+
+
+def _stated(span: Span, statement: _Statement, topic: str) -> StatedAnswer:
+    return StatedAnswer(span, statement.frame, statement.actor, statement.verb, topic)
+
+
+def _informations(words: Sequence[Word], object_span: tuple[int, int]) -> Iterator[tuple[int, int]]:
+    """What a statement is about, whole and in short; a pronoun says nothing of it."""
+    if all(word.kind == "pron" for word in words[object_span[0] : object_span[1]]):
+        return
+    yield object_span
+    short = _head_phrase(words, object_span)
+    if short != object_span:
+        yield short
+
+
+def _of_clause(span: Span, statement: _Statement, topic: str) -> StatedAnswer:
+    """A clause behind the verb; examples are of the information itself."""
+    if span.kind == "examples":
+        return _stated(Span(span.start, span.end, "information"), statement, "")
+    return _stated(span, statement, topic)
 
 
 def _named(text: str, words: Sequence[Word], statement: _Statement) -> Iterator[StatedAnswer]:
