@@ -24,7 +24,7 @@ class Command(NamedTuple):
 
 
 COMMANDS = {
-    "mock": Command("qa_pipeline.mock.command", "main", "make mock SQuAD data for a first try"),
+    "mock": Command("qa_pipeline.cli.mock", "main", "make mock SQuAD data for a first try"),
     "text": Command("qa_pipeline.cli.text", "main", "print what is read of documents, which answers point into"),
     "check": Command("qa_pipeline.cli.data", "check", "print what is in labelled data and what is wrong with it"),
     "convert": Command("qa_pipeline.cli.data", "convert", "write labelled data of any shape as clean SQuAD 2.0 JSON"),
