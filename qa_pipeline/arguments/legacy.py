@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from qa_pipeline.arguments.setting_types import Setting, make_setting
+from qa_pipeline.arguments.settings import Setting, make_setting
 
 
 class Replaced(Exception):

@@ -15,56 +15,58 @@ from typing import Any
 
 from qa_pipeline.arguments.config_files import found
 from qa_pipeline.arguments.precision import accelerator_type
+from qa_pipeline.arguments.resolver import Fault
+from qa_pipeline.arguments.settings import Setting
 
 _STEPS = 100
 _COMPILE_MODES = ("default", "reduce-overhead", "max-autotune", "max-autotune-no-cudagraphs")
 _NEEDS_THE_MODEL = "need to pass a"  # transformers says so where all that comes before was right
 
 
-def rehearse(values: Mapping[str, Any], defaults: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+def rehearse(v: SimpleNamespace, settings: Mapping[str, Setting]) -> Iterator[Fault]:
     """What would fail when training begins, as (settings that it is about, what is wrong).
 
     Args:
-        values: all settings in their types, defaults included.
-        defaults: the default of each.
+        v: all settings in their types, defaults included.
+        settings: what they are.
     """
-    if not values["do_train"]:
+    if not v.do_train:
         return
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        if values["optim"] != defaults["optim"] or values["optim_args"]:
-            yield from _optimizer(values)
-        if values["lr_scheduler_type"] != defaults["lr_scheduler_type"] or values["lr_scheduler_kwargs"]:
-            yield from _schedule(values)
-        if any(values[name] for name in ("torch_compile", "torch_compile_backend", "torch_compile_mode")):
-            yield from _compiler(values)
+        if v.optim != settings["optim"].default or v.optim_args:
+            yield from _optimizer(v)
+        if v.lr_scheduler_type != settings["lr_scheduler_type"].default or v.lr_scheduler_kwargs:
+            yield from _schedule(v)
+        if any(getattr(v, name) for name in ("torch_compile", "torch_compile_backend", "torch_compile_mode")):
+            yield from _compiler(v)
 
 
-def _optimizer(values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+def _optimizer(v: SimpleNamespace) -> Iterator[Fault]:
     import torch
     from transformers import Trainer
 
-    names = "optim optim_args" if values["optim_args"] else "optim"
-    for part in filter(None, str(values["optim_args"] or "").split(",")):
+    names = "optim optim_args" if v.optim_args else "optim"
+    for part in filter(None, str(v.optim_args or "").split(",")):
         if part.count("=") != 1:
-            yield "optim_args", f"expected name=value, name=value, ... found {found(values['optim_args'])}"
+            yield "optim_args", f"expected name=value, name=value, ... found {found(v.optim_args)}"
             return
     given = _Arguments()
     try:
-        settings: Any = SimpleNamespace(**{**values, "optim": str(getattr(values["optim"], "value", values["optim"]))})
+        settings: Any = SimpleNamespace(**vars(v) | {"optim": str(getattr(v.optim, "value", v.optim))})
         settings.parallel_mode = None
         with _seen_by(given):
             optimizer_class, options = Trainer.get_optimizer_cls_and_kwargs(settings, None)
         weight = torch.nn.Parameter(torch.zeros(64, 64))
         optimizer = optimizer_class([weight], **options)
-        if values["use_cpu"] or accelerator_type() is None:  # else the step is not for this device
+        if v.use_cpu or accelerator_type() is None:  # else the step is not for this device
             if hasattr(optimizer, "train"):
                 optimizer.train()
             weight.grad = torch.zeros_like(weight)
             optimizer.step()
     except Exception as error:
         if _NEEDS_THE_MODEL not in str(error):
-            yield names, f"{found(values['optim'])} cannot be set up: {_said(error)}; mend that, or take another optim"
+            yield names, f"{found(v.optim)} cannot be set up: {_said(error)}; mend that, or take another optim"
             return
     if ignored := sorted(given.names - given.read):
         known = f"takes {', '.join(sorted(given.read))}" if given.read else "takes none"
@@ -128,22 +130,22 @@ def _seen_by(given: _Arguments) -> Iterator[None]:
         trainer._parse_optim_args = own
 
 
-def _schedule(values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+def _schedule(v: SimpleNamespace) -> Iterator[Fault]:
     import torch
     from transformers import get_scheduler
 
-    given = values["lr_scheduler_kwargs"]
+    given = v.lr_scheduler_kwargs
     try:
         options = json.loads(given) if isinstance(given, str) else given
     except ValueError as error:
         yield "lr_scheduler_kwargs", f"expected a JSON object, found {found(given)} ({error})"
         return
-    kind = str(getattr(values["lr_scheduler_type"], "value", values["lr_scheduler_type"]))
+    kind = str(getattr(v.lr_scheduler_type, "value", v.lr_scheduler_type))
     if kind == "warmup_stable_decay" and not (isinstance(options, dict) and "num_decay_steps" in options):
         return  # transformers' arguments are refused without it, in better words
-    steps = values["max_steps"] if values["max_steps"] > 0 else _STEPS
-    warmup = values["warmup_steps"] or 0
-    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=values["learning_rate"])
+    steps = v.max_steps if v.max_steps > 0 else _STEPS
+    warmup = v.warmup_steps or 0
+    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=v.learning_rate)
     try:
         schedule = get_scheduler(kind, optimizer, int(warmup if warmup >= 1 else warmup * steps), steps, options)
         optimizer.step()
@@ -156,11 +158,11 @@ def _schedule(values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         )
 
 
-def _compiler(values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+def _compiler(v: SimpleNamespace) -> Iterator[Fault]:
     import torch._dynamo
     from accelerate.utils import DynamoBackend
 
-    backend, mode = values["torch_compile_backend"] or "inductor", values["torch_compile_mode"]
+    backend, mode = v.torch_compile_backend or "inductor", v.torch_compile_mode
     known = {one.value.lower() for one in DynamoBackend} & set(torch._dynamo.list_backends(exclude_tags=()))
     if backend not in known:
         yield (
@@ -170,7 +172,7 @@ def _compiler(values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         return
     if mode is not None and mode not in _COMPILE_MODES:
         yield "torch_compile_mode", f"expected one of {', '.join(_COMPILE_MODES)}, found {found(mode)}"
-    if backend == "inductor" and (values["use_cpu"] or accelerator_type() is None):
+    if backend == "inductor" and (v.use_cpu or accelerator_type() is None):
         try:
             from torch._inductor.cpp_builder import get_cpp_compiler
 

@@ -12,11 +12,14 @@ import multiprocessing
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 from qa_pipeline.arguments.config_files import found
 from qa_pipeline.arguments.precision import accelerator_type, env_true, resolve_bf16
 from qa_pipeline.arguments.rehearsal import rehearse
+from qa_pipeline.arguments.resolver import Fault
+from qa_pipeline.arguments.settings import Range, Setting
 
 NOT_HONOURED = {
     "auto_find_batch_size": "a batch size that follows the free memory could not be resumed to the same weights; lower "
@@ -50,50 +53,78 @@ _KERNEL_PACKAGES = ("flash_attn", "flash_attn_interface", "flash_attn_3", "kerne
 _GROUPING_OPTIMIZERS = ("galore", "apollo", "lomo", "muon", "dion", "layerwise")
 _LOADER_KEYS = {"split_batches": False, "dispatch_batches": None, "even_batches": True, "use_seedable_sampler": True}
 
-Fault = tuple[str, str]
-"""The settings that it is about, separated by spaces, and what is wrong; without a setting it is the environment."""
+RANGES = {
+    Range(least=1): (
+        *("per_device_train_batch_size", "per_device_eval_batch_size", "gradient_accumulation_steps"),
+        *("eval_accumulation_steps", "torch_empty_cache_steps", "ddp_timeout", "dataloader_prefetch_factor"),
+        "ddp_bucket_cap_mb",
+    ),
+    Range(least=0): ("weight_decay", "max_grad_norm", "warmup_steps", "dataloader_num_workers", "eval_delay"),
+    Range(above=0): ("num_train_epochs", "adam_epsilon", "eval_steps", "save_steps", "neftune_noise_alpha"),
+    Range(above=0, most=1): ("learning_rate",),
+    Range(least=0, below=1): ("adam_beta1", "adam_beta2", "label_smoothing_factor"),
+    Range(least=0, most=4294967295): ("seed", "data_seed"),
+}
+"""Of settings whose fields transformers declares; ours declare theirs."""
+
+_STEPS = ("logging_steps", "eval_steps", "save_steps", "warmup_steps")
 
 
-def faults(values: Mapping[str, Any], defaults: Mapping[str, Any]) -> Iterator[Fault]:
-    """Every setting of `values` that would do nothing or end in an error after the data has been read.
+def faults(v: SimpleNamespace, settings: Mapping[str, Setting]) -> Iterator[Fault]:
+    """Every setting that is out of its range, would do nothing, or would end in an error after data has been read.
 
     Args:
-        values: all settings in their types, defaults included.
-        defaults: the default of each.
+        v: all settings in their types, defaults included.
+        settings: what they are.
     """
+    yield from _ranges(v)
     for name, why in NOT_HONOURED.items():
-        if name in values and values[name] not in (None, defaults[name], *_AS_IT_IS.get(name, ())):
+        if name in settings and getattr(v, name) not in (None, settings[name].default, *_AS_IT_IS.get(name, ())):
             yield name, f"{why}; leave it out"
-    yield from _uploads(values)
-    yield from _loaders(values)
-    yield from _processes(values)
-    yield from _kernels(values)
-    refused = list(_optimizer(values))
-    yield from refused or rehearse(values, defaults)
+    yield from _uploads(v)
+    yield from _loaders(v)
+    yield from _processes(v)
+    yield from _kernels(v)
+    refused = list(_optimizer(v))
+    yield from refused or rehearse(v, settings)
 
 
-def _uploads(values: Mapping[str, Any]) -> Iterator[Fault]:
-    if values["hub_strategy"] in ("checkpoint", "all_checkpoints"):
+def _ranges(v: SimpleNamespace) -> Iterator[Fault]:
+    for bounds, names in RANGES.items():
+        for name in names:
+            value = getattr(v, name, None)
+            if isinstance(value, int | float) and value not in bounds:
+                yield name, f"expected {bounds}, found {found(value)}"
+    if v.max_steps < 1 and v.max_steps != -1:
+        yield "max_steps", f"expected at least 1, or -1 to go by num_train_epochs, found {found(v.max_steps)}"
+    for name in _STEPS:
+        value = getattr(v, name)
+        if value is not None and value > 1 and value != int(value):
+            yield name, f"expected a whole number of steps, or a fraction of all steps below 1, found {found(value)}"
+
+
+def _uploads(v: SimpleNamespace) -> Iterator[Fault]:
+    if v.hub_strategy in ("checkpoint", "all_checkpoints"):
         yield "hub_strategy", "checkpoints are never uploaded, the finished run is, once; leave it out"
-    if values["push_to_hub"] and not values["do_train"]:
+    if v.push_to_hub and not v.do_train:
         yield "push_to_hub do_train", "uploads what a training wrote; set do_train, or leave it out"
 
 
-def _loaders(values: Mapping[str, Any]) -> Iterator[Fault]:
-    context = values.get("dataloader_multiprocessing_context")
+def _loaders(v: SimpleNamespace) -> Iterator[Fault]:
+    context = getattr(v, "dataloader_multiprocessing_context", None)
     known = multiprocessing.get_all_start_methods()
     if context is not None and context not in known:
         yield "dataloader_multiprocessing_context", f"expected one of {', '.join(known)}, found {found(context)}"
     asked = {
-        "dataloader_prefetch_factor": values["dataloader_prefetch_factor"] is not None,
-        "dataloader_persistent_workers": values["dataloader_persistent_workers"],
+        "dataloader_prefetch_factor": v.dataloader_prefetch_factor is not None,
+        "dataloader_persistent_workers": v.dataloader_persistent_workers,
         "dataloader_multiprocessing_context": context is not None,
-        "dataloader_in_order": values.get("dataloader_in_order") is False,
+        "dataloader_in_order": getattr(v, "dataloader_in_order", None) is False,
     }
     for name, is_asked in asked.items():
-        if is_asked and not values["dataloader_num_workers"]:
+        if is_asked and not v.dataloader_num_workers:
             yield f"{name} dataloader_num_workers", "needs dataloader_num_workers above 0"
-    config = _content(values["accelerator_config"])
+    config = _content(v.accelerator_config)
     for key, default in _LOADER_KEYS.items():
         if config.get(key, default) != default:
             yield (
@@ -102,30 +133,30 @@ def _loaders(values: Mapping[str, Any]) -> Iterator[Fault]:
             )
 
 
-def _processes(values: Mapping[str, Any]) -> Iterator[Fault]:
-    if values["fsdp"]:
-        yield "fsdp", f"{_SHARDED} (found {found(values['fsdp'])})"
-    if values["fsdp_config"]:
-        yield "fsdp_config", f"belongs to fsdp, which is not supported; leave it out (found {values['fsdp_config']})"
+def _processes(v: SimpleNamespace) -> Iterator[Fault]:
+    if v.fsdp:
+        yield "fsdp", f"{_SHARDED} (found {found(v.fsdp)})"
+    if v.fsdp_config:
+        yield "fsdp_config", f"belongs to fsdp, which is not supported; leave it out (found {v.fsdp_config})"
     for variable, why in _ENVIRONMENT.items():
         if env_true(variable):
             yield "", f"{variable} is set: {why}"
-    if _stage(values["deepspeed"]) >= 3:
+    if _stage(v.deepspeed) >= 3:
         yield "deepspeed", f"ZeRO stage 3 {_SHARDED}, and stage 2 cuts up what only training needs"
     if env_true("ACCELERATE_USE_DEEPSPEED"):
         path = os.environ.get("ACCELERATE_DEEPSPEED_CONFIG_FILE", "none")
         stage = os.environ.get("ACCELERATE_DEEPSPEED_ZERO_STAGE", "2")
         if max(_stage(path), int(stage) if stage.isdigit() else 0) >= 3:
             yield "", f"accelerate was told to use DeepSpeed: ZeRO stage 3 {_SHARDED}, or take stage 2"
-    if values.get("enable_jit_checkpoint") and os.environ.get("WORLD_SIZE", "1") != "1":
+    if getattr(v, "enable_jit_checkpoint", None) and os.environ.get("WORLD_SIZE", "1") != "1":
         yield (
             "enable_jit_checkpoint",
             "several processes do not get a signal at the same step; leave it out, and save more often (save_steps)",
         )
 
 
-def _kernels(values: Mapping[str, Any]) -> Iterator[Fault]:
-    name, device = values["attn_implementation"], None if values["use_cpu"] else accelerator_type()
+def _kernels(v: SimpleNamespace) -> Iterator[Fault]:
+    name, device = v.attn_implementation, None if v.use_cpu else accelerator_type()
     no_cuda = device is None or device == "mps"
     if name and needs_gpu(name) and no_cuda and not (device and "metal" in name):
         here = "an Apple GPU" if device else "the CPU"
@@ -133,24 +164,24 @@ def _kernels(values: Mapping[str, Any]) -> Iterator[Fault]:
             "attn_implementation use_cpu",
             f"{name} needs a CUDA GPU, and this run computes on {here}; leave it out, or give sdpa or eager",
         )
-    elif name and "flash" in name.lower() and not (values["fp16"] or resolve_bf16(values["bf16"])[0]):
+    elif name and "flash" in name.lower() and not (v.fp16 or resolve_bf16(v.bf16)[0]):
         yield "attn_implementation bf16 fp16", f"{name} computes in bf16 or fp16 only; set one of them"
     elif name and needs_gpu(name) and "flex" not in name and not any(map(is_installed, _KERNEL_PACKAGES)):
         yield "attn_implementation", f"{name} needs flash-attn or kernels; pip install kernels, or give sdpa"
-    if values["use_liger_kernel"] and no_cuda:
+    if v.use_liger_kernel and no_cuda:
         yield "use_liger_kernel use_cpu", "needs a CUDA GPU; leave it out"
-    elif values["use_liger_kernel"] and not is_installed("liger_kernel"):
+    elif v.use_liger_kernel and not is_installed("liger_kernel"):
         yield "use_liger_kernel", "needs liger-kernel; pip install liger-kernel, or leave it out"
-    if values["liger_kernel_config"] and not values["use_liger_kernel"]:
+    if v.liger_kernel_config and not v.use_liger_kernel:
         yield "liger_kernel_config use_liger_kernel", "only has a meaning with use_liger_kernel"
-    compile_keys = [k for k in ("torch_compile", "torch_compile_backend", "torch_compile_mode") if values[k]]
-    if compile_keys and not values["do_train"]:
+    compile_keys = [k for k in ("torch_compile", "torch_compile_backend", "torch_compile_mode") if getattr(v, k)]
+    if compile_keys and not v.do_train:
         yield f"{compile_keys[0]} do_train", "only training is compiled; set do_train, or leave it out"
 
 
-def _optimizer(values: Mapping[str, Any]) -> Iterator[Fault]:
-    optim = str(values["optim"])
-    if values["head_learning_rate"] is not None and any(word in optim for word in _GROUPING_OPTIMIZERS):
+def _optimizer(v: SimpleNamespace) -> Iterator[Fault]:
+    optim = str(v.optim)
+    if v.head_learning_rate is not None and any(word in optim for word in _GROUPING_OPTIMIZERS):
         yield (
             "head_learning_rate optim",
             f"{optim} groups the weights itself, without a rate of its own for the head; take another optim",

@@ -20,7 +20,7 @@ import numpy as np
 from qa_pipeline import artifacts
 from qa_pipeline.ask.answer_files import check_target, place_of, write_answers
 from qa_pipeline.ask.answer_journal import Answers, answers_of, fill, fingerprint_of, open_journal
-from qa_pipeline.ask.arguments import LIMITS, PredictArguments
+from qa_pipeline.ask.arguments import PredictArguments
 from qa_pipeline.ask.found import ask_all, best_of_documents
 from qa_pipeline.ask.parsing import parse
 from qa_pipeline.ask.question_lists import QuestionList, read_questions
@@ -256,7 +256,7 @@ def load_predictor(name: str, arguments: PredictArguments, *, allow_new_head: bo
         cache_dir=arguments.cache_dir,
         revision=arguments.model_revision,
         trust_remote_code=arguments.trust_remote_code,
-        **{name: getattr(arguments, name) for name in LIMITS},
+        **arguments.limits,
     )
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from qa_pipeline.arguments.help import help_text
-from qa_pipeline.arguments.sources import log_once
+from qa_pipeline.arguments.resolver import log_once
 from qa_pipeline.data import Example, load_examples
 from qa_pipeline.documents.files import refuse_missing
 from qa_pipeline.documents.passage import Passage

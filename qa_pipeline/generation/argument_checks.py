@@ -8,10 +8,10 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from qa_pipeline.arguments.config_files import COMMAND_LINE, Given, Problem, nearest
+from qa_pipeline.arguments.config_files import nearest
+from qa_pipeline.arguments.resolver import Resolution
 from qa_pipeline.generation.questions.cloze.plugins import plugin_faults
 from qa_pipeline.generation.questions.cloze.spans import GROUPS, TYPES
-from qa_pipeline.generation.types import MOST_UNANSWERABLE
 from qa_pipeline.text.encoding import encoding_fault
 
 FILTERS = ("length", "leaked", "deictic", "overlap", "near_duplicate", "round_trip")
@@ -26,56 +26,20 @@ def parse_shard(text: str | None) -> tuple[int, int] | None:
     return int(match[1]), int(match[2])
 
 
-_LEAST: dict[str, float] = {
-    **dict.fromkeys(("num_examples", "questions_per_context", "subset", "prompt_number", "max_completion_tokens"), 1),
-    **dict.fromkeys(("batch_size", "concurrency", "requests_per_minute", "tokens_per_minute", "max_requests"), 1),
-    **dict.fromkeys(("max_tokens", "tensor_parallel_size", "data_parallel_size", "min_question_words"), 1),
-    **dict.fromkeys(("max_question_words", "max_answer_words", "min_passage_words"), 1),
-    **dict.fromkeys(("seed", "temperature", "max_retries", "max_cost"), 0),
-    **dict.fromkeys(("price_per_million_prompt_tokens", "price_per_million_completion_tokens"), 0),
-    "max_passage_words": 20,
-    "timeout_s": 0.001,
-}
-_SHARES: dict[str, float] = {
-    **dict.fromkeys(("max_overlap", "round_trip_f1", "validation_fraction", "test_fraction"), 1),
-    "unanswerable_fraction": MOST_UNANSWERABLE,
-}
-
-
-def faults(
-    values: Mapping[str, Any],
-    given: Mapping[str, Given],
-    source: str,
-    of_models: Mapping[str, Any],
-    of_documents: Mapping[str, Any],
-) -> list[Problem]:
-    """What is wrong with values that have the right types.
+def check(resolution: Resolution, of_models: Mapping[str, Any], of_documents: Mapping[str, Any]) -> None:
+    """Reports what is wrong with values that have the right types.
 
     Args:
-        values: of all settings.
-        given: those that the user gave.
-        source: where a setting that was not given would be.
+        resolution: all settings.
         of_models: settings that only a language model heeds, and their defaults.
         of_documents: settings that are not heeded where a built-in domain serves, and their defaults.
     """
-    found: list[Problem] = []
+    resolution.check_declared()
+    values = resolution.values
 
     def fault(text: str, *keys: str) -> None:
-        one = next((given[key] for key in keys if key in given), None)
-        place = one.place if one else source
-        label = f"--{keys[0]}" if place == COMMAND_LINE else keys[0]
-        found.append(Problem(place, f"{label}: {text}", keys))
+        resolution.report_at(" ".join(keys), text)
 
-    for key, least in _LEAST.items():
-        if values[key] is not None and values[key] < least:
-            fault(f"expected at least {least:g}, found {values[key]:g}", key)
-    for key, most in _SHARES.items():
-        if values[key] is not None and not 0 <= values[key] <= most:
-            fault(f"expected a share from 0 to {most:g}, found {values[key]:g}", key)
-    if not 0 < values["near_duplicate_threshold"] <= 1:
-        fault(
-            f"expected above 0 and at most 1, found {values['near_duplicate_threshold']:g}", "near_duplicate_threshold"
-        )
     if values["validation_fraction"] + values["test_fraction"] >= 1:
         fault("together with test_fraction it leaves nothing to train on", "validation_fraction", "test_fraction")
     for low, high in (("min_question_words", "max_question_words"), ("min_passage_words", "max_passage_words")):
@@ -100,7 +64,6 @@ def faults(
     if not values["list_prompts"]:
         _check_needs(values, fault)
         _check_backend(values, of_models, of_documents, fault)
-    return found
 
 
 def _check_needs(values: Mapping[str, Any], fault: Callable[..., None]) -> None:

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import takewhile
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
-from qa_pipeline.arguments.config_files import COMMAND_LINE, Problem, raise_problems
-from qa_pipeline.arguments.setting_types import settings_of, split_names
-from qa_pipeline.arguments.sources import read_sources
+from qa_pipeline.arguments.config_files import COMMAND_LINE
+from qa_pipeline.arguments.resolver import Resolution
+from qa_pipeline.arguments.settings import setting, settings_of, split_names
 from qa_pipeline.documents.files import JSONL_SUFFIXES
 from qa_pipeline.documents.reading import SUFFIXES
 from qa_pipeline.errors import ConfigError
-from qa_pipeline.generation.argument_checks import FILTERS, faults, parse_shard
+from qa_pipeline.generation.argument_checks import FILTERS, check, parse_shard
 from qa_pipeline.generation.legacy import FORMER
 from qa_pipeline.generation.questions.cloze.spans import GROUPS as ANSWER_GROUPS
 from qa_pipeline.generation.types import MOST_UNANSWERABLE
@@ -36,45 +36,43 @@ _USUAL_NAMES = {
 }
 
 
-def _setting(default: Any, text: str) -> Any:
-    return field(default=default, metadata={"help": text})
-
-
 @dataclass
 class GenerationArguments:
     """What is made, from what, and where it goes."""
 
     _argument_group_name: ClassVar[str] = "generation"
 
-    output_dir: str | None = _setting(None, "Folder for the data, its report and its card. Required.")
-    documents: list[str] | None = _setting(
+    output_dir: str | None = setting(None, "Folder for the data, its report and its card. Required.")
+    documents: list[str] | None = setting(
         None, "Files or folders: .txt .md .rst .html .pdf .docx, or .jsonl with a text on each line."
     )
-    encoding: str | None = _setting(
+    encoding: str | None = setting(
         None, "Encoding of documents that are text, HTML or JSONL, such as gbk, shift_jis or cp1251; None: found out."
     )
-    contexts_from: list[str] | None = _setting(
+    contexts_from: list[str] | None = setting(
         None, "Labelled data in any known format; its contexts are used, its questions are not."
     )
-    prompt: str | None = _setting(None, "What the questions should be about, in words; with or without documents.")
-    domain: str | None = _setting(
+    prompt: str | None = setting(None, "What the questions should be about, in words; with or without documents.")
+    domain: str | None = setting(
         None,
         "What the questions should be about, in place of what a prompt says of it. Without documents and a language "
         f"model: a built-in domain, one of {', '.join(DOMAINS)}.",
     )
-    spec_file: str | None = _setting(None, "A specification as saved from a prompt (prompt_spec.yaml), edited or not.")
-    few_shot_file: str | None = _setting(None, "Labelled examples, in any known format, to show to the model.")
-    num_examples: int | None = _setting(
+    spec_file: str | None = setting(None, "A specification as saved from a prompt (prompt_spec.yaml), edited or not.")
+    few_shot_file: str | None = setting(None, "Labelled examples, in any known format, to show to the model.")
+    num_examples: int | None = setting(
         None,
         "Rows over all splits; None: as the prompt says, else as many as there are. A prompt alone without a language "
         "model makes 2,000 drafts unless this is given.",
+        least=1,
     )
-    unanswerable_fraction: float | None = _setting(
+    unanswerable_fraction: float | None = setting(
         None,
         f"Share of rows that their context does not answer, from 0 to {MOST_UNANSWERABLE}, within "
         "questions_per_context; None: as the prompt says, else 0.",
+        share=MOST_UNANSWERABLE,
     )
-    answer_types: list[str] | None = _setting(
+    answer_types: list[str] | None = setting(
         None,
         "Only these types of answers; None: all that are known. For cloze: groups, or types in them: "
         + "; ".join(
@@ -82,33 +80,29 @@ class GenerationArguments:
         )
         + ". For a language model: in your own words.",
     )
-    questions_per_context: int = _setting(5, "Most questions about one passage, unanswerable ones included.")
-    language: str | None = _setting(
-        None, "Language code of documents and questions; None: as the prompt says, else en."
+    questions_per_context: int = setting(5, "Most questions about one passage, unanswerable ones included.", least=1)
+    language: str | None = setting(None, "Language code of documents and questions; None: as the prompt says, else en.")
+    seed: int = setting(0, "The same seed and documents give the same data.", least=0)
+    subset: int | None = setting(None, "Use only this many passages, drawn over all documents.", least=1)
+    min_passage_words: int = setting(15, "Shorter passages are left out.", least=1)
+    max_passage_words: int = setting(
+        400, "Longer paragraphs are cut between sentences; short ones are joined up to it.", least=20
     )
-    seed: int = _setting(0, "The same seed and documents give the same data.")
-    subset: int | None = _setting(None, "Use only this many passages, drawn over all documents.")
-    min_passage_words: int = _setting(15, "Shorter passages are left out.")
-    max_passage_words: int = _setting(
-        400, "Longer paragraphs are cut between sentences; short ones are joined up to it."
+    validation_fraction: float = setting(
+        0.1, "Share of rows for validation, whole documents at a time; of one document, passages.", share=1
     )
-    validation_fraction: float = _setting(
-        0.1, "Share of rows for validation, whole documents at a time; of one document, passages."
+    test_fraction: float = setting(
+        0.1, "Share of rows for test, whole documents at a time; of one document, passages.", share=1
     )
-    test_fraction: float = _setting(
-        0.1, "Share of rows for test, whole documents at a time; of one document, passages."
+    shard: str | None = setting(None, "I/N, from 1: do only this part and write a shard for `merge`.")
+    cloze_plugins: list[str] = setting(
+        ["services"],
+        "Questions of cloze for passages of one kind: services (what a service does with personal data is asked as "
+        "people ask privacy policies), MODULE:CLASS for a plug-in of your own, or none.",
     )
-    shard: str | None = _setting(None, "I/N, from 1: do only this part and write a shard for `merge`.")
-    cloze_plugins: list[str] = field(
-        default_factory=lambda: ["services"],
-        metadata={
-            "help": "Questions of cloze for passages of one kind: services (what a service does with personal data is "
-            "asked as people ask privacy policies), MODULE:CLASS for a plug-in of your own, or none."
-        },
-    )
-    overwrite_output_dir: bool = _setting(False, "Forget an earlier run in output_dir that had other settings.")
-    plan: bool = _setting(False, "Say what would be asked and what it would cost, ask nothing, write nothing.")
-    list_prompts: bool = _setting(False, "List the numbered prompt templates and stop.")
+    overwrite_output_dir: bool = setting(False, "Forget an earlier run in output_dir that had other settings.")
+    plan: bool = setting(False, "Say what would be asked and what it would cost, ask nothing, write nothing.")
+    list_prompts: bool = setting(False, "List the numbered prompt templates and stop.")
 
 
 @dataclass
@@ -117,35 +111,37 @@ class BackendArguments:
 
     _argument_group_name: ClassVar[str] = "backend"
 
-    backend: Literal["cloze", "openai", "vllm", "transformers"] = _setting(
+    backend: Literal["cloze", "openai", "vllm", "transformers"] = setting(
         "cloze",
         "cloze needs no language model; its questions are rough by design: rules make them of the words of the text. "
         "The others write questions that read like those of people.",
     )
-    model: str | None = _setting(None, "Short name, Hub id, path, or the server's name of the model.")
-    prompt_number: int = _setting(1, "Which prompt template; --list_prompts lists them.")
-    rephrase: bool = _setting(False, "Ask a second time to put each question in other words.")
-    temperature: float = _setting(0.7, "Of sampling; 0 always takes the likeliest word.")
-    max_completion_tokens: int | None = _setting(None, "Most tokens of one completion; None: by what is asked for.")
-    batch_size: int = _setting(8, "Requests computed together (transformers).")
-    base_url: str | None = _setting(None, "Address of an OpenAI-compatible server; None: OPENAI_BASE_URL, else OpenAI.")
-    api_key_env: str | None = _setting(None, "Environment variable that holds the key; None: OPENAI_API_KEY.")
-    extra_body: dict[str, Any] | str | None = _setting(
+    model: str | None = setting(None, "Short name, Hub id, path, or the server's name of the model.")
+    prompt_number: int = setting(1, "Which prompt template; --list_prompts lists them.", least=1)
+    rephrase: bool = setting(False, "Ask a second time to put each question in other words.")
+    temperature: float = setting(0.7, "Of sampling; 0 always takes the likeliest word.", least=0)
+    max_completion_tokens: int | None = setting(
+        None, "Most tokens of one completion; None: by what is asked for.", least=1
+    )
+    batch_size: int = setting(8, "Requests computed together (transformers).", least=1)
+    base_url: str | None = setting(None, "Address of an OpenAI-compatible server; None: OPENAI_BASE_URL, else OpenAI.")
+    api_key_env: str | None = setting(None, "Environment variable that holds the key; None: OPENAI_API_KEY.")
+    extra_body: dict[str, Any] | str | None = setting(
         None, 'Further fields of every request as JSON, such as {"chat_template_kwargs": {"enable_thinking": false}}.'
     )
-    concurrency: int = _setting(8, "Requests under way at once (openai).")
-    requests_per_minute: int | None = _setting(None, "Rate limit.")
-    tokens_per_minute: int | None = _setting(None, "Rate limit, prompt and completion together.")
-    max_requests: int | None = _setting(None, "Never send more requests than this, retries included.")
-    max_tokens: int | None = _setting(None, "Never use more tokens than this.")
-    max_cost: float | None = _setting(None, "Never spend more than this; needs both prices.")
-    price_per_million_prompt_tokens: float | None = _setting(None, "Price of a million prompt tokens.")
-    price_per_million_completion_tokens: float | None = _setting(None, "Price of a million completion tokens.")
-    timeout_s: float = _setting(120.0, "Seconds to wait for one completion.")
-    max_retries: int = _setting(6, "How often a request that failed for a passing reason is sent again.")
-    load_in_4bit: bool = _setting(False, "Load the weights in 4 bits (transformers).")
-    tensor_parallel_size: int = _setting(1, "GPUs that share one copy of the model (vllm).")
-    data_parallel_size: int = _setting(1, "Copies of the model (vllm).")
+    concurrency: int = setting(8, "Requests under way at once (openai).", least=1)
+    requests_per_minute: int | None = setting(None, "Rate limit.", least=1)
+    tokens_per_minute: int | None = setting(None, "Rate limit, prompt and completion together.", least=1)
+    max_requests: int | None = setting(None, "Never send more requests than this, retries included.", least=1)
+    max_tokens: int | None = setting(None, "Never use more tokens than this.", least=1)
+    max_cost: float | None = setting(None, "Never spend more than this; needs both prices.", least=0)
+    price_per_million_prompt_tokens: float | None = setting(None, "Price of a million prompt tokens.", least=0)
+    price_per_million_completion_tokens: float | None = setting(None, "Price of a million completion tokens.", least=0)
+    timeout_s: float = setting(120.0, "Seconds to wait for one completion.", least=0.001)
+    max_retries: int = setting(6, "How often a request that failed for a passing reason is sent again.", least=0)
+    load_in_4bit: bool = setting(False, "Load the weights in 4 bits (transformers).")
+    tensor_parallel_size: int = setting(1, "GPUs that share one copy of the model (vllm).", least=1)
+    data_parallel_size: int = setting(1, "Copies of the model (vllm).", least=1)
 
 
 @dataclass
@@ -154,23 +150,25 @@ class FilterArguments:
 
     _argument_group_name: ClassVar[str] = "filters"
 
-    skip_filters: list[str] | None = _setting(None, f"Filters to leave out, of {', '.join(FILTERS)}.")
-    min_question_words: int = _setting(3, "Shorter questions are refused.")
-    max_question_words: int = _setting(40, "Longer questions are refused.")
-    max_answer_words: int = _setting(60, "Longer answers are refused.")
-    max_overlap: float | None = _setting(
-        None, "Refuse questions with more than this share of content words in the answer's sentence; None: never."
+    skip_filters: list[str] | None = setting(None, f"Filters to leave out, of {', '.join(FILTERS)}.")
+    min_question_words: int = setting(3, "Shorter questions are refused.", least=1)
+    max_question_words: int = setting(40, "Longer questions are refused.", least=1)
+    max_answer_words: int = setting(60, "Longer answers are refused.", least=1)
+    max_overlap: float | None = setting(
+        None,
+        "Refuse questions with more than this share of content words in the answer's sentence; None: never.",
+        share=1,
     )
-    near_duplicate_threshold: float = _setting(
-        0.7, "Questions whose character trigrams overlap by this much (Jaccard) are duplicates."
+    near_duplicate_threshold: float = setting(
+        0.7, "Questions whose character trigrams overlap by this much (Jaccard) are duplicates.", above=0, most=1
     )
-    near_duplicate_scope: Literal["passage", "document", "all"] = _setting(
+    near_duplicate_scope: Literal["passage", "document", "all"] = setting(
         "document", "Where a question may not be asked twice. Between splits no row may repeat another's evidence."
     )
-    round_trip_model: str | None = _setting(
+    round_trip_model: str | None = setting(
         None, "A trained reader that must find the answer again; None: no round trip."
     )
-    round_trip_f1: float = _setting(0.5, "F1 that the reader's answer must reach.")
+    round_trip_f1: float = setting(0.5, "F1 that the reader's answer must reach.", share=1)
 
 
 GROUPS = (GenerationArguments, BackendArguments, FilterArguments)
@@ -212,19 +210,14 @@ def parse_generation_arguments(argv: list[str]) -> Settings:
         ConfigError: with every fault that was found.
     """
     _refuse_documents(argv)
-    settings = settings_of(*GROUPS)
-    sources = read_sources(argv, settings, old=FORMER)
-    problems = [_with_usual_name(problem) for problem in sources.problems]
-    values = {name: setting.default for name, setting in settings.items()}
-    values |= {name: one.value for name, one in sources.given.items()}
+    resolution = Resolution.read(argv, GROUPS, old=FORMER, usual_names=_USUAL_NAMES)
+    values = resolution.values
     lists = ("answer_types", "skip_filters", "cloze_plugins")
     values |= {name: split_names(values[name]) for name in lists if values[name]}
-    if sources.complete:
-        found = faults(values, sources.given, sources.config_file or COMMAND_LINE, _OF_MODELS, _OF_DOCUMENTS)
-        problems += [fault for fault in found if not sources.broken.intersection(fault.keys)]
-    raise_problems(problems)
-    parts: list[Any] = [group(**{f.name: values[f.name] for f in dataclasses.fields(group)}) for group in GROUPS]
-    return Settings(parts[0], parts[1], parts[2], sources.name)
+    check(resolution, _OF_MODELS, _OF_DOCUMENTS)
+    resolution.raise_problems()
+    generation, backend = resolution.make(GenerationArguments), resolution.make(BackendArguments)
+    return Settings(generation, backend, resolution.make(FilterArguments), resolution.source)
 
 
 def _refuse_documents(argv: list[str]) -> None:
@@ -240,12 +233,3 @@ def _refuse_documents(argv: list[str]) -> None:
             f"{first[0]}: this {what}, not a configuration file; to make questions about it: --documents "
             f"{' '.join(first)}",
         )
-
-
-def _with_usual_name(problem: Problem) -> Problem:
-    """The same problem, with the setting that people usually mean by an unknown key."""
-    key = problem.keys[0] if problem.keys else ""
-    if "unknown key" not in problem.text or key not in _USUAL_NAMES:
-        return problem
-    label = problem.text.partition(":")[0]
-    return Problem(problem.place, f'{label}: unknown key; nearest valid name: "{_USUAL_NAMES[key]}"', problem.keys)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from qa_pipeline.arguments.legacy import Legacy, Replaced
-from qa_pipeline.arguments.setting_types import make_setting
+from qa_pipeline.arguments.settings import make_setting
 
 _WHERE = 'see "What was taken out of the questions by rules, and why" in docs/experiments.md'
 _SELF_TRAINING = f"is gone: a round of self-training gained nothing that could be told from chance; {_WHERE}"

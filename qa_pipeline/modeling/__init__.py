@@ -12,10 +12,10 @@ from qa_pipeline.modeling.loading import load_model, load_tokenizer, load_traine
 from qa_pipeline.modeling.lora import attach_lora, lora_targets
 from qa_pipeline.modeling.paths import resolve_model_path
 from qa_pipeline.modeling.saving import check_reload, merge_adapter, save_model
-from qa_pipeline.modeling.settings import QASettings, read_settings, stored_settings, write_settings
+from qa_pipeline.modeling.settings import StoredSettings, read_settings, stored_settings, write_settings
 
 __all__ = [
-    "QASettings",
+    "StoredSettings",
     "attach_lora",
     "check_fits",
     "check_reload",

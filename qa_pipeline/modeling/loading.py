@@ -21,13 +21,11 @@ from qa_pipeline.arguments import LoRAArguments, ModelArguments
 from qa_pipeline.errors import ModelError
 from qa_pipeline.modeling import checks, lora
 from qa_pipeline.modeling.attention import attention_of_probes
-from qa_pipeline.modeling.base import Device, Dtype, hub_options, load_base
+from qa_pipeline.modeling.base import Device, Dtype, hub_options, load_base, quantization_of
 from qa_pipeline.modeling.faults import as_model_error, quiet_loading
 from qa_pipeline.modeling.head import UNTRAINED_HEAD, find_qa_head, freeze_unused
-from qa_pipeline.modeling.merging import plain_lora
-from qa_pipeline.modeling.paths import ADAPTER_CONFIG, is_local, resolve_base, resolve_model_path
-from qa_pipeline.modeling.quantization import quantization_of
-from qa_pipeline.modeling.reaching import at_hand
+from qa_pipeline.modeling.lora import plain_lora
+from qa_pipeline.modeling.paths import ADAPTER_CONFIG, at_hand, is_local, resolve_base, resolve_model_path
 from qa_pipeline.modeling.settings import read_settings
 
 if TYPE_CHECKING:

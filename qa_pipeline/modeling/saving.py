@@ -24,7 +24,7 @@ from qa_pipeline.modeling.faults import as_model_error, quiet_loading
 from qa_pipeline.modeling.head import strip_parallel, unwrap
 from qa_pipeline.modeling.loading import load_tokenizer, load_trained
 from qa_pipeline.modeling.paths import ADAPTER_CONFIG
-from qa_pipeline.modeling.settings import QASettings, read_settings, write_settings
+from qa_pipeline.modeling.settings import StoredSettings, read_settings, write_settings
 
 logger = logging.getLogger(__name__)
 
@@ -37,7 +37,7 @@ WEIGHT_FILES = ("*.safetensors", "*.safetensors.index.json", "pytorch_model*.bin
 def save_model(
     model: nn.Module,
     tokenizer: PreTrainedTokenizerBase,
-    settings: QASettings,
+    settings: StoredSettings,
     folder: str | Path,
     base_name: str | None = None,
     written: list[Path] | None = None,
@@ -167,7 +167,7 @@ def merge_adapter(
             merged = model.merge_and_unload(safe_merge=True)
         _require_same(expected, merged, inputs, f"{folder}: merging changed the logits")
         tokenizer = load_tokenizer(dataclasses.replace(model_args or ModelArguments(), model_name_or_path=str(folder)))
-        save_model(merged, tokenizer, read_settings(folder) or QASettings(), out, base_name, written)
+        save_model(merged, tokenizer, read_settings(folder) or StoredSettings(), out, base_name, written)
         reloaded = load_trained(out, dtype=dtype, model_args=model_args)
         _require_same(expected, reloaded, inputs, f"{out}: the merged model differs from the adapter")
     return out

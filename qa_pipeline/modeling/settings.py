@@ -1,4 +1,4 @@
-"""Decoding settings stored beside the weights: what a predictor needs to answer as the run's evaluation did."""
+"""Settings stored beside the weights: what a predictor needs to answer as the run's evaluation did."""
 
 from __future__ import annotations
 
@@ -6,47 +6,33 @@ import json
 import math
 import types
 import typing
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from qa_pipeline import artifacts
-from qa_pipeline.arguments import ModelArguments
-from qa_pipeline.arguments.ranges import COLDEST, HOTTEST, MOST_SPANS
+from qa_pipeline.arguments import ModelArguments, QASettings
+from qa_pipeline.arguments.limits import LIMITS
 from qa_pipeline.errors import ModelError
-from qa_pipeline.modeling.paths import resolve_model_path
-from qa_pipeline.modeling.reaching import at_hand
+from qa_pipeline.modeling.paths import at_hand, resolve_model_path
 
 FORMAT_VERSION = 1
 
-_LEAST = {"max_seq_length": 1, "doc_stride": 0, "max_question_length": 1, "max_answer_length": 1, "n_best_size": 1}
-
 
 @dataclass
-class QASettings:
-    """How windows are cut and answers decoded, and what the weights were made from.
+class StoredSettings(QASettings):
+    """What a training leaves beside its weights: the limits that it goes by, and what it was made from.
 
     Attributes:
-        max_seq_length, doc_stride, max_question_length, max_answer_length: tokens; doc_stride is the overlap.
-        null_score_diff_threshold: no answer is given where null score minus best span score exceeds it (logits).
         best_f1_threshold, best_exact_threshold: the thresholds tuned on validation; None where none was tuned.
-        temperature: logits are divided by it before confidences are made, above 0; 1.0 where none was fitted.
         tuned_on: `data.fingerprint` of the examples that temperature and threshold were fitted on; None: on none.
         answer_normalization, answer_language: how answers were normalised before they were scored.
         base_model_name_or_path: Hub id, folder or package:MODULE/FOLDER that training began from.
         quantization: keyword arguments of BitsAndBytesConfig under which an adapter was trained; None: not quantised.
     """
 
-    max_seq_length: int = 384
-    doc_stride: int = 128
-    max_question_length: int = 64
-    max_answer_length: int = 30
-    n_best_size: int = 20
-    version_2_with_negative: bool = False
-    null_score_diff_threshold: float = 0.0
     best_f1_threshold: float | None = None
     best_exact_threshold: float | None = None
-    temperature: float = 1.0
     tuned_on: str | None = None
     answer_normalization: str = "squad"
     answer_language: str | None = None
@@ -55,12 +41,12 @@ class QASettings:
     format_version: int = FORMAT_VERSION
 
 
-def write_settings(settings: QASettings, folder: str | Path) -> Path:
+def write_settings(settings: StoredSettings, folder: str | Path) -> Path:
     """Writes the settings into a model folder (atomically) and returns the file."""
     return artifacts.write_json(Path(folder) / artifacts.QA_CONFIG, asdict(settings))
 
 
-def read_settings(folder: str | Path) -> QASettings | None:
+def read_settings(folder: str | Path) -> StoredSettings | None:
     """Reads the settings of a model folder; None where the folder has none (a model trained elsewhere).
 
     Raises:
@@ -80,35 +66,22 @@ def read_settings(folder: str | Path) -> QASettings | None:
         raise ModelError(
             f"{path}: format_version {version} is newer than this program knows ({FORMAT_VERSION}); upgrade qa-pipeline"
         )
-    kinds = typing.get_type_hints(QASettings)
-    known = {f.name: value[f.name] for f in fields(QASettings) if f.name in value}
-    problems = [
-        f"{name}: expected {_words(kinds[name])}, found {found!r}"
-        for name, found in known.items()
-        if not _fits(found, kinds[name])
-    ]
-    problems += [
-        f"{name}: expected at least {least}, found {known[name]!r}"
-        for name, least in _LEAST.items()
-        if _fits(known.get(name), int) and known[name] < least
-    ]
-    problems += [
-        f"{name}: expected a number, found {found!r}"
-        for name, found in known.items()
-        if isinstance(found, float) and math.isnan(found) and name != "temperature"
-    ]
-    spans, temperature = known.get("n_best_size", 1), known.get("temperature", 1.0)
-    if _fits(spans, int) and spans > MOST_SPANS:
-        problems.append(f"n_best_size: expected at most {MOST_SPANS}, found {spans!r}")
-    if _fits(temperature, float) and not COLDEST <= temperature <= HOTTEST:
-        bounds = f"from {COLDEST:g} to {HOTTEST:g}" if temperature > 0 else "above 0"
-        problems.append(f"temperature: expected a number {bounds}, found {temperature!r}")
+    kinds = typing.get_type_hints(StoredSettings)
+    known = {name: value[name] for name in kinds if name in value}
+    problems = []
+    for name, found in known.items():
+        if not _fits(found, kinds[name]):
+            problems.append(f"{name}: expected {_words(kinds[name])}, found {found!r}")
+        elif name in LIMITS and (fault := LIMITS[name].out_of_range(found)):
+            problems.append(f"{name}: {fault}")
+        elif isinstance(found, float) and math.isnan(found):
+            problems.append(f"{name}: expected a number, found {found!r}")
     if problems:
         raise ModelError(f"{path}: " + "; ".join(problems))
-    return QASettings(**known)
+    return StoredSettings(**known)
 
 
-def stored_settings(args: ModelArguments) -> QASettings | None:
+def stored_settings(args: ModelArguments) -> StoredSettings | None:
     """What training stored beside the weights of a folder, a package or a Hub id; None for a model trained elsewhere.
 
     Raises:

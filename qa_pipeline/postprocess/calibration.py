@@ -144,7 +144,7 @@ def outcomes(
         temperatures=np.array(temperatures),
         best=score_rows(texts, examples, normalization, language=language),
         silence_exact=score_rows(dict.fromkeys(texts, ""), examples, normalization, language=language).exact,
-        with_null=postprocess.version_2_with_negative,
+        with_null=postprocess.settings.version_2_with_negative,
     )
 
 

@@ -15,12 +15,14 @@ sure of themselves, and a temperature above 1 makes them as sure as they are rig
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import numpy as np
 
+from qa_pipeline.arguments import QASettings
 from qa_pipeline.postprocess.decoding import Candidates, NonFiniteLogitsError, top_spans
 from qa_pipeline.text.edges import whole_graphemes
 
@@ -109,33 +111,20 @@ def from_json(kind: type[Found], value: Mapping[str, Any]) -> Found:
     return kind(**{**own, "nbest": [Span(*span) for span in value["nbest"]]})
 
 
-@dataclass(frozen=True)
 class Postprocess:
     """From logits to answers, in two steps: `reduce` every batch as it comes, then `predictions` once.
 
     Args:
-        n_best_size: how many spans to keep of a window and of an example.
-        max_answer_length: longest answer in tokens.
-        version_2_with_negative: whether "no answer" is an answer.
-        null_score_diff_threshold: with the former, the answer is "" when null_odds is larger than this.
-        temperature: gaps are divided by it before confidences are made, above 0; see `calibration`. Candidates must
-            have been reduced with the temperature that predictions are made with.
+        settings: the limits, of which decoding goes by max_answer_length (in tokens), n_best_size (spans kept of a
+            window and of an example), version_2_with_negative (whether "no answer" is an answer),
+            null_score_diff_threshold (then the answer is "" when null_odds is larger) and temperature (gaps are divided
+            by it before confidences are made, see `calibration`; candidates must have been reduced with the temperature
+            that predictions are made with). None takes the defaults.
     """
 
-    n_best_size: int = 20
-    max_answer_length: int = 30
-    version_2_with_negative: bool = False
-    null_score_diff_threshold: float = 0.0
-    temperature: float = 1.0
-
-    def __post_init__(self) -> None:
-        if not 0 < self.temperature < np.inf:
-            raise ValueError(f"temperature must be a number above 0, found {self.temperature}")
-        if self.n_best_size < 1 or self.max_answer_length < 1:
-            raise ValueError(
-                "n_best_size and max_answer_length must be at least 1, "
-                f"found {self.n_best_size} and {self.max_answer_length}"
-            )
+    def __init__(self, settings: QASettings | None = None) -> None:
+        # A copy: what is fitted to these predictions later must not change them.
+        self.settings = copy.copy(settings or QASettings())
 
     def reduce(
         self,
@@ -165,9 +154,9 @@ class Postprocess:
                 start_logits,
                 end_logits,
                 *(batch[name] for name in ("context_begin", "context_end", "null_index", "window_index")),
-                n_best_size=self.n_best_size,
-                max_answer_length=self.max_answer_length,
-                temperature=self.temperature,
+                n_best_size=self.settings.n_best_size,
+                max_answer_length=self.settings.max_answer_length,
+                temperature=self.settings.temperature,
                 temperatures=temperatures,
             )
         except NonFiniteLogitsError as error:
@@ -191,23 +180,24 @@ class Postprocess:
             ValueError: a window has no candidates, candidates are of a window that does not exist, or they were reduced
                 at another temperature, so that confidences would not be probabilities.
         """
-        other = candidates.temperature[~np.isclose(candidates.temperature, self.temperature)]
+        limits = self.settings
+        other = candidates.temperature[~np.isclose(candidates.temperature, limits.temperature)]
         if len(other):
             raise ValueError(
-                f"expected candidates that were reduced at temperature {self.temperature:g}, found {other[0]:g}; "
+                f"expected candidates that were reduced at temperature {limits.temperature:g}, found {other[0]:g}; "
                 "reduce and predict with the same Postprocess"
             )
         candidates = _one_row_per_window(candidates, len(windows.example_index))
         example_of_window = np.asarray(windows.example_index, dtype=np.int64)
         gaps = candidates.score.astype(np.float64) - candidates.null_score.astype(np.float64)[:, None]
         texts = [example["context"] for example in examples]
-        spans = _merge(gaps, candidates, windows, texts, self.n_best_size)
-        totals = self._log_totals(candidates, candidates.log_partition, self.temperature, windows, len(examples))
+        spans = _merge(gaps, candidates, windows, texts, limits.n_best_size)
+        totals = self._log_totals(candidates, candidates.log_partition, limits.temperature, windows, len(examples))
         num_windows = np.bincount(example_of_window, minlength=len(examples)).tolist()
         with np.errstate(under="ignore"):
-            confidence = np.minimum(np.exp(spans.gap / self.temperature - totals[spans.example]), 1.0).tolist()
+            confidence = np.minimum(np.exp(spans.gap / limits.temperature - totals[spans.example]), 1.0).tolist()
             silence = (
-                np.minimum(np.exp(-totals), 1.0).tolist() if self.version_2_with_negative else [0.0] * len(examples)
+                np.minimum(np.exp(-totals), 1.0).tolist() if limits.version_2_with_negative else [0.0] * len(examples)
             )
         starts, ends, scores = spans.start.tolist(), spans.end.tolist(), spans.gap.tolist()
 
@@ -219,7 +209,7 @@ class Postprocess:
                 for i in range(begin, stop)
             ]
             null_odds = -nbest[0].score if nbest else NO_SPAN_NULL_ODDS
-            silent = not nbest or (self.version_2_with_negative and null_odds > self.null_score_diff_threshold)
+            silent = not nbest or (limits.version_2_with_negative and null_odds > limits.null_score_diff_threshold)
             answer = Span("", -1, -1, 0.0, silence[row]) if silent else nbest[0]
             result.append(
                 Prediction(
@@ -278,7 +268,7 @@ class Postprocess:
         """(num_examples,) log totals at one temperature, of candidates in the order of the windows."""
         values = log_partition - candidates.null_score.astype(np.float64) / temperature
         owner = np.asarray(windows.example_index, dtype=np.int64)
-        if self.version_2_with_negative:
+        if self.settings.version_2_with_negative:
             values = np.concatenate([values, np.zeros(num_examples)])
             owner = np.concatenate([owner, np.arange(num_examples)])
         # Sorted, so that the sum's rounding does not depend on the order of the windows either.

@@ -15,7 +15,7 @@ import numpy as np
 from qa_pipeline.errors import ModelError
 from qa_pipeline.postprocess import Candidates, Postprocess
 from qa_pipeline.preprocess import Preprocess, Windows, collate
-from qa_pipeline.preprocess.batching import MODEL_INPUTS, inference_batches
+from qa_pipeline.preprocess.windows import MODEL_INPUTS, inference_batches
 
 if TYPE_CHECKING:
     import torch
@@ -75,7 +75,7 @@ def find_spans(
         stretches: parts of the contexts of `rows`.
         rows: the chunk.
         preprocess, postprocess: with the limits of this call.
-        batch_tokens, batch_size: bounds of a batch, see `preprocess.batching.cut`.
+        batch_tokens, batch_size: bounds of a batch, see `preprocess.windows.cut`.
         on_batch: told after every batch which share of the windows it was.
 
     Returns:

@@ -7,26 +7,18 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
-import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from qa_pipeline.arguments.ranges import COLDEST, HOTTEST, MOST_SPANS
+from qa_pipeline.arguments.limits import LIMITS, is_whole, limit_fault
 from qa_pipeline.errors import ConfigError
 from qa_pipeline.wording import in_short
 
 if TYPE_CHECKING:
-    from qa_pipeline.modeling import QASettings
+    from qa_pipeline.modeling import StoredSettings
 
-WINDOW_LIMITS = ("max_seq_length", "doc_stride", "max_question_length")
-DECODING_LIMITS = (
-    "max_answer_length",
-    "n_best_size",
-    "null_score_diff_threshold",
-    "temperature",
-    "version_2_with_negative",
-)
-_LEAST = {"max_seq_length": 1, "doc_stride": 0, "max_question_length": 1, "max_answer_length": 1, "n_best_size": 1}
+MOST_SPANS = int(LIMITS["n_best_size"].range.most)  # type: ignore[union-attr, arg-type]
+"""Largest n_best_size: every window keeps so many."""
 
 
 def check_limits(given: Mapping[str, Any]) -> None:
@@ -62,12 +54,12 @@ def checked_bounds(**bounds: Any) -> dict[str, int | None]:
     return bounds
 
 
-def with_limits(settings: QASettings, given: Mapping[str, Any], num_special: int, longest: float) -> QASettings:
+def with_limits(settings: StoredSettings, given: Mapping[str, Any], num_special: int, longest: float) -> StoredSettings:
     """The settings with what the caller gave, and with room made for it.
 
     Args:
         settings: as stored with the model.
-        given: any of WINDOW_LIMITS and DECODING_LIMITS; None counts as not given.
+        given: any of LIMITS; None counts as not given.
         num_special: special tokens of a window.
         longest: most tokens that the model takes.
 
@@ -103,27 +95,8 @@ def longest_window(model: Any, tokenizer: Any) -> float:
 
 
 def _problem(name: str, value: Any) -> str | None:
-    if name not in (*WINDOW_LIMITS, *DECODING_LIMITS):
-        close = difflib.get_close_matches(name, (*WINDOW_LIMITS, *DECODING_LIMITS), n=1)
-        hint = f"did you mean {close[0]}?" if close else f"known are {', '.join((*WINDOW_LIMITS, *DECODING_LIMITS))}"
-        return f"{name} is not known; {hint}"
-    if name == "version_2_with_negative":
-        return None if isinstance(value, bool) else f"{name} must be True or False, found {in_short(value)}"
-    if name in _LEAST:
-        most = MOST_SPANS if name == "n_best_size" else math.inf
-        to = f"from {_LEAST[name]} to {most:,}" if is_whole(value) and value > most else f"{_LEAST[name]} or more"
-        fine = is_whole(value) and _LEAST[name] <= value <= most
-        return None if fine else f"{name} must be a whole number, {to}, found {in_short(value)}"
-    if name == "temperature":
-        fine = _is_number(value) and COLDEST <= value <= HOTTEST
-        return None if fine else f"{name} must be a number above 0, {COLDEST:g} to {HOTTEST:g}, found {in_short(value)}"
-    return None if _is_number(value) else f"{name} must be a number, found {in_short(value)}"
-
-
-def is_whole(value: Any) -> bool:
-    """Whether it is a whole number, and no truth value."""
-    return isinstance(value, int) and not isinstance(value, bool)
-
-
-def _is_number(value: Any) -> bool:
-    return (isinstance(value, float) and not math.isnan(value)) or (is_whole(value) and abs(value) < 10**300)
+    if name in LIMITS:
+        return limit_fault(name, value)
+    close = difflib.get_close_matches(name, LIMITS, n=1)
+    hint = f"did you mean {close[0]}?" if close else f"known are {', '.join(LIMITS)}"
+    return f"{name} is not known; {hint}"

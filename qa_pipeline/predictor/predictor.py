@@ -15,24 +15,19 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from qa_pipeline.arguments.limits import WINDOW_LIMITS
 from qa_pipeline.postprocess import Postprocess
 from qa_pipeline.predictor.answer import Answer, together
 from qa_pipeline.predictor.batches import BATCH_TOKENS, BATCH_TOKENS_CPU, FoundSpans, Progress, find_spans
 from qa_pipeline.predictor.device import compute_on_one_thread_in_forks, pick_device, pick_dtype, set_precision
-from qa_pipeline.predictor.limits import (
-    WINDOW_LIMITS,
-    check_limits,
-    checked_bounds,
-    longest_window,
-    with_limits,
-)
+from qa_pipeline.predictor.limits import check_limits, checked_bounds, longest_window, with_limits
 from qa_pipeline.predictor.questions import STRETCH, chunks, rounds, stretches
 from qa_pipeline.preprocess import TOKENIZER_LOCK, Preprocess
 
 if TYPE_CHECKING:
     import torch
 
-    from qa_pipeline.modeling import QASettings
+    from qa_pipeline.modeling import StoredSettings
 
 logger = logging.getLogger(__name__)
 
@@ -52,7 +47,7 @@ class QAPredictor:
     Args:
         model: a question-answering model of transformers, with or without adapters. It is put into evaluation mode.
         tokenizer: a fast tokenizer that belongs to it.
-        settings: how windows are cut and answers decoded; None takes the defaults of QASettings.
+        settings: how windows are cut and answers decoded; None takes the defaults of StoredSettings.
         name: what messages and reports call the model.
         batch_tokens: most padded tokens in a batch; None decides by the device.
         limits: what to change in the settings, see `predict`.
@@ -75,7 +70,7 @@ class QAPredictor:
         self,
         model: Any,
         tokenizer: Any,
-        settings: QASettings | None = None,
+        settings: StoredSettings | None = None,
         *,
         name: str = "model",
         batch_tokens: int | None = None,
@@ -90,10 +85,10 @@ class QAPredictor:
             BATCH_TOKENS_CPU if self.device.type == "cpu" else BATCH_TOKENS
         )
         self.has_stored_settings = settings is not None
-        self.settings = self._with_limits(settings or modeling.QASettings(), limits or {})
+        self.settings = self._with_limits(settings or modeling.StoredSettings(), limits or {})
         self._preprocesses: dict[tuple[int, ...], Preprocess] = {}
         # Now, so that what does not fit together shows before the first question. It may lower the longest window.
-        self.settings.max_seq_length = self._preprocess(self.settings).max_seq_length
+        self.settings.max_seq_length = self._preprocess(self.settings).settings.max_seq_length
         self.head_untrained: bool = modeling.is_head_untrained(model)
         if self.head_untrained:
             logger.warning("%s: the question-answering head was never trained, so that its answers are noise", name)
@@ -289,14 +284,7 @@ class QAPredictor:
         )
         settings = self._with_limits(self.settings, overrides) if overrides else self.settings
         preprocess = self._preprocess(settings)
-        postprocess = Postprocess(
-            n_best_size=settings.n_best_size,
-            max_answer_length=settings.max_answer_length,
-            version_2_with_negative=settings.version_2_with_negative,
-            null_score_diff_threshold=settings.null_score_diff_threshold,
-            temperature=settings.temperature,
-        )
-        return self._answered(examples, preprocess, postprocess, bounds, progress, skip)
+        return self._answered(examples, preprocess, Postprocess(settings), bounds, progress, skip)
 
     def _answered(
         self,
@@ -307,7 +295,7 @@ class QAPredictor:
         show_progress: bool | None,
         skip: int,
     ) -> Iterator[tuple[dict[str, str], Answer]]:
-        overlap = CHARACTERS_OF_A_TOKEN * max(preprocess.doc_stride, postprocess.max_answer_length)
+        overlap = CHARACTERS_OF_A_TOKEN * max(preprocess.settings.doc_stride, postprocess.settings.max_answer_length)
         overlap = min(overlap, STRETCH // 4)
         progress = Progress(show_progress, operator.length_hint(examples) or None)
         try:
@@ -352,12 +340,12 @@ class QAPredictor:
         computed_with = json.dumps([asdict(self.settings), self.device.type, self.batch_tokens])
         return hashlib.sha256((made_of + computed_with).encode()).hexdigest()[:16]
 
-    def _with_limits(self, settings: QASettings, given: Mapping[str, Any]) -> QASettings:
+    def _with_limits(self, settings: StoredSettings, given: Mapping[str, Any]) -> StoredSettings:
         with TOKENIZER_LOCK:
             num_special = self.tokenizer.num_special_tokens_to_add(pair=True)
         return with_limits(settings, given, num_special, longest_window(self.model, self.tokenizer))
 
-    def _preprocess(self, settings: QASettings) -> Preprocess:
+    def _preprocess(self, settings: StoredSettings) -> Preprocess:
         """The one for these lengths; checking that they fit takes some milliseconds, so a few are kept.
 
         Raises:
@@ -366,13 +354,12 @@ class QAPredictor:
         """
         from qa_pipeline.modeling import check_fits
 
-        lengths = {name: getattr(settings, name) for name in WINDOW_LIMITS}
-        key = tuple(lengths.values())
+        key = tuple(getattr(settings, name) for name in WINDOW_LIMITS)
         with TOKENIZER_LOCK:
             if key not in self._preprocesses:
                 first = next(iter(self._preprocesses.values()), None)
-                made = Preprocess(self.tokenizer, **lengths) if first is None else first.with_lengths(**lengths)
-                check_fits(self.model, self.tokenizer, made.max_seq_length)
+                made = Preprocess(self.tokenizer, settings) if first is None else first.with_settings(settings)
+                check_fits(self.model, self.tokenizer, made.settings.max_seq_length)
                 if len(self._preprocesses) >= 8:
                     self._preprocesses.pop(next(iter(self._preprocesses)))
                 self._preprocesses[key] = made

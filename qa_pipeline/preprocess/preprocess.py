@@ -19,11 +19,20 @@ from typing import TYPE_CHECKING, Any, get_args
 
 import numpy as np
 
+from qa_pipeline.arguments import QASettings
 from qa_pipeline.errors import ConfigError, DataError, ModelError
 from qa_pipeline.preprocess.encoded_pairs import EncodedPairs, compose_windows
 from qa_pipeline.preprocess.labelling import AnswerChoice, Straddle, label_windows
-from qa_pipeline.preprocess.pair_template import PairTemplate, encode_pairs, encode_parts, probe_template
-from qa_pipeline.preprocess.tokenizing import TOKENIZER_LOCK, encode_whole_pairs, ids_of_text, text_encoder
+from qa_pipeline.preprocess.pair_template import (
+    TOKENIZER_LOCK,
+    PairTemplate,
+    encode_pairs,
+    encode_parts,
+    encode_whole_pairs,
+    ids_of_text,
+    probe_template,
+    text_encoder,
+)
 from qa_pipeline.preprocess.windows import IGNORE, Windows, collate, padded_length
 
 if TYPE_CHECKING:
@@ -72,15 +81,14 @@ class WindowStats:
 
 
 class Preprocess:
-    """Makes windows with one tokenizer and one set of lengths.
+    """Makes windows with one tokenizer and one set of limits.
 
     Args:
         tokenizer: a fast tokenizer of transformers.
-        max_seq_length: tokens of the longest window, special tokens included; lowered to what the tokenizer says its
-            model takes, with a warning.
-        doc_stride: overlap, in tokens, of neighbouring windows of one context. (That is how fast tokenizers take it;
-            it is not the distance between windows.)
-        max_question_length: longer questions are cut to this many tokens, with a warning and a count.
+        settings: the limits, of which windows are cut by max_seq_length (special tokens included), doc_stride (the
+            overlap, in tokens, of neighbouring windows of one context: that is how fast tokenizers take it, it is not
+            the distance between windows) and max_question_length (longer questions are cut, with a warning and a
+            count). None takes the defaults.
         straddle: what a window that holds only part of an answer is labelled: "ignore" (IGNORE) or "null".
         answer_choice: which of several gold answers is learnt: "first", "shortest", "most_frequent" or "all" (one copy
             of the window for each that fits and is labelled differently).
@@ -88,12 +96,14 @@ class Preprocess:
             most this many for each window with one; None keeps all. Windows of unanswerable questions always stay.
 
     Attributes:
+        settings: as given, but for max_seq_length, which is lowered to what the tokenizer says its model takes, with a
+            warning.
         stats: WindowStats of the latest call.
         encoder: of single texts, see `text_encoder`.
         compositional: True while the tokenizer's pairs are put together from texts that were encoded once each.
 
     Raises:
-        ConfigError: the lengths leave no room for context, or an option has no such value.
+        ConfigError: the limits leave no room for context, or an option has no such value.
         ModelError: the tokenizer is not a fast one, or cannot encode pairs of texts.
 
     The null position, for "no answer", is set for each window: the CLS token (last in the window for XLNet), else BOS,
@@ -104,10 +114,8 @@ class Preprocess:
     def __init__(
         self,
         tokenizer: Any,
+        settings: QASettings | None = None,
         *,
-        max_seq_length: int = 384,
-        doc_stride: int = 128,
-        max_question_length: int = 64,
         straddle: Straddle = "ignore",
         answer_choice: AnswerChoice = "first",
         negative_window_ratio: float | None = None,
@@ -126,30 +134,30 @@ class Preprocess:
         self.stats = WindowStats()
         self._template: PairTemplate = probe_template(tokenizer)
         self._has_types = "token_type_ids" in tokenizer.model_input_names
-        self._set_lengths(max_seq_length, doc_stride, max_question_length)
+        self._set_limits(settings or QASettings())
         self.compositional = True
         questions, contexts = [q.lstrip() for q, _ in PROBES], [c for _, c in PROBES]
         self._compare(questions, contexts, max_length=self._template.num_special + 20, stride=4)
 
-    def with_lengths(self, *, max_seq_length: int, doc_stride: int, max_question_length: int) -> Preprocess:
-        """The same with other lengths; shares what was made of the tokenizer.
+    def with_settings(self, settings: QASettings) -> Preprocess:
+        """The same with other limits; shares what was made of the tokenizer.
 
         Raises:
             ConfigError: the lengths leave no room for context.
         """
         other = copy.copy(self)
         other.stats = WindowStats()
-        other._set_lengths(max_seq_length, doc_stride, max_question_length)
+        other._set_limits(settings)
         return other
 
-    def _set_lengths(self, max_seq_length: int, doc_stride: int, max_question_length: int) -> None:
+    def _set_limits(self, settings: QASettings) -> None:
+        self.settings = settings = copy.copy(settings)
         limit = self.tokenizer.model_max_length
-        if limit < max_seq_length:
-            logger.warning("max_seq_length %d is lowered to %d, the most that this model takes", max_seq_length, limit)
-            max_seq_length = limit
-        self.max_seq_length = max_seq_length
-        self.doc_stride = doc_stride
-        self.max_question_length = max_question_length
+        if limit < settings.max_seq_length:
+            logger.warning(
+                "max_seq_length %d is lowered to %d, the most that this model takes", settings.max_seq_length, limit
+            )
+            settings.max_seq_length = limit
         self._rows_to_check = ROWS_CHECKED
         self._check_options()
 
@@ -229,7 +237,9 @@ class Preprocess:
             if self.compositional and self._rows_to_check:
                 self._check_rows(questions, contexts)
         pairs = self._encode(questions, contexts)
-        windows = compose_windows(pairs, self.max_seq_length, self.doc_stride, self.tokenizer.truncation_side)
+        windows = compose_windows(
+            pairs, self.settings.max_seq_length, self.settings.doc_stride, self.tokenizer.truncation_side
+        )
         if not self._has_types:
             windows.token_type_ids = None
         context_rows = np.stack([pairs.context_splits[:-1], pairs.context_splits[1:]], axis=1)[pairs.contexts]
@@ -243,31 +253,28 @@ class Preprocess:
             first = examples[int(np.argmax(pairs.truncated))]["id"]
             logger.warning(
                 "%d of %d questions are longer than max_question_length=%d tokens and were cut (the first is %s)",
-                *(stats.questions_truncated, len(examples), self.max_question_length, first),
+                *(stats.questions_truncated, len(examples), self.settings.max_question_length, first),
             )
         return windows, context_rows
 
     def _encode(self, questions: Sequence[str], contexts: Sequence[str]) -> EncodedPairs:
         if self.compositional:
             return self._encode_parts(questions, contexts)
-        return encode_pairs(self.tokenizer, self._ids_of_text, questions, contexts, self.max_question_length)
+        return encode_pairs(self.tokenizer, self._ids_of_text, questions, contexts, self.settings.max_question_length)
 
     def _encode_parts(self, questions: Sequence[str], contexts: Sequence[str]) -> EncodedPairs:
         made = (self.tokenizer, self.encoder, self._ids_of_text, self._template)
-        return encode_parts(*made, questions, contexts, self.max_question_length)
+        return encode_parts(*made, questions, contexts, self.settings.max_question_length)
 
     def _check_options(self) -> None:
         problems = []
-        room = self.max_seq_length - self._template.num_special - self.max_question_length
-        if self.max_question_length < 1:
-            problems.append(f"max_question_length is {self.max_question_length}; it must be at least 1")
-        elif self.doc_stride < 0:
-            problems.append(f"doc_stride is {self.doc_stride}; it is the overlap of windows in tokens, 0 or more")
-        elif self.doc_stride >= room:
+        limits, special = self.settings, self._template.num_special
+        room = max(limits.max_seq_length - special - limits.max_question_length, 0)
+        if limits.doc_stride >= room:
             problems.append(
-                f"doc_stride is {self.doc_stride}, but a window of max_seq_length {self.max_seq_length} has room for "
-                f"{max(room, 0)} tokens of context beside {self._template.num_special} special tokens and a question "
-                f"of max_question_length {self.max_question_length}; the overlap must be smaller than the room"
+                f"doc_stride is {limits.doc_stride}, but a window of max_seq_length {limits.max_seq_length} has room "
+                f"for {room} tokens of context beside {special} special tokens and a question of max_question_length "
+                f"{limits.max_question_length}; the overlap must be smaller than the room"
             )
         for name, kind in (("straddle", Straddle), ("answer_choice", AnswerChoice)):
             if getattr(self, name) not in get_args(kind):
@@ -283,7 +290,9 @@ class Preprocess:
         # Very long rows are left out: they would cost as much as all the others.
         rows = np.array([row for row in rows if len(contexts[row]) < 20_000 and len(questions[row]) < 1_000], dtype=int)
         self._rows_to_check -= len(rows)
-        self._compare([questions[r] for r in rows], [contexts[r] for r in rows], self.max_seq_length, self.doc_stride)
+        limits = self.settings
+        chosen = [questions[r] for r in rows], [contexts[r] for r in rows]
+        self._compare(*chosen, limits.max_seq_length, limits.doc_stride)
 
     def _compare(self, questions: list[str], contexts: list[str], max_length: int, stride: int) -> None:
         """Gives the template up, with a warning, if windows made with it are not those of the tokenizer."""

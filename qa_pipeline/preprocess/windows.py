@@ -1,7 +1,8 @@
-"""Windows of question and context tokens as plain arrays, and batches of them as torch tensors.
+"""Windows of question and context tokens as plain arrays, cut into batches of like length, and as torch tensors.
 
-Knows nothing of tokenizers or of models: `qa_pipeline.preprocess` fills these arrays, training and inference read them.
-Importing this module does not import torch; `collate` does.
+Knows nothing of tokenizers or of models: `qa_pipeline.preprocess` fills these arrays, training (which draws its batches
+at random) and inference (which wants every window once) read them. Importing this module does not import torch;
+`collate` does.
 """
 
 from __future__ import annotations
@@ -188,3 +189,72 @@ def ragged_index(begins: np.ndarray, lengths: np.ndarray) -> np.ndarray:
     """Indices begins[0] .. begins[0] + lengths[0] - 1, then those of the next row, and so on, as one (sum,) array."""
     ends = np.cumsum(lengths)
     return np.repeat(begins - (ends - lengths), lengths) + np.arange(ends[-1] if len(ends) else 0)
+
+
+# Batches. They see lengths only.
+
+MODEL_INPUTS = ("input_ids", "attention_mask", "token_type_ids")
+"""What of a collated batch goes into a model; the rest is for the loss and for decoding."""
+
+
+def padded_lengths(
+    lengths: np.ndarray,
+    multiple: int = PAD_MULTIPLE,
+    longest: int | None = None,
+    pad_to: Sequence[int] | None = None,
+) -> np.ndarray:
+    """Rounds lengths (tokens) up to the next multiple, never above `longest` where that still holds them all.
+
+    With `pad_to`, the only lengths that a batch may have, up to the smallest of these that is long enough instead.
+    """
+    if pad_to is not None:
+        return np.array([padded_length(length, pad_to) for length in np.asarray(lengths).tolist()], dtype=np.int64)
+    rounded = -(-np.asarray(lengths, dtype=np.int64) // multiple) * multiple
+    if longest is not None and len(rounded) and longest >= int(np.max(lengths)):
+        rounded = np.minimum(rounded, longest)
+    return rounded
+
+
+def cut(padded: np.ndarray, batch_size: int | None, batch_tokens: int | None) -> list[slice]:
+    """Cuts windows that are sorted by padded length into batches.
+
+    Args:
+        padded: (num_windows,) padded lengths in tokens, ascending.
+        batch_size: most windows in a batch, or None for no such bound.
+        batch_tokens: most padded tokens in a batch (a window longer than this is alone), or None for no such bound.
+    """
+    batches = []
+    begin = 0
+    for position, length in enumerate(padded.tolist()):
+        count = position - begin
+        full = batch_size is not None and count >= batch_size
+        heavy = batch_tokens is not None and (count + 1) * length > batch_tokens
+        if count and (full or heavy):
+            batches.append(slice(begin, position))
+            begin = position
+    if len(padded) > begin:
+        batches.append(slice(begin, len(padded)))
+    return batches
+
+
+def inference_batches(
+    lengths: np.ndarray,
+    batch_tokens: int | None,
+    rank: int = 0,
+    world_size: int = 1,
+    longest: int | None = None,
+    batch_size: int | None = None,
+    pad_to: Sequence[int] | None = None,
+) -> Sequence[list[int]]:
+    """Batches that hold every window once, longest first (an out-of-memory error comes at once, not after an hour).
+
+    Args:
+        lengths: (num_windows,) tokens.
+        batch_tokens, batch_size: bounds of a batch, see `cut`.
+        rank, world_size: this process takes every `world_size`-th batch from `rank` on.
+        longest, pad_to: how batches are padded, see `padded_lengths`.
+    """
+    padded = padded_lengths(lengths, longest=longest, pad_to=pad_to)
+    order = np.argsort(padded, kind="stable")
+    slices = cut(padded[order], batch_size, batch_tokens)
+    return [order[s].tolist() for s in reversed(slices)][rank::world_size]

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from qa_pipeline.preprocess.batching import cut, padded_lengths
+from qa_pipeline.preprocess.windows import cut, padded_lengths
 
 
 class LengthGroupedBatches:

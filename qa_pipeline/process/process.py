@@ -21,7 +21,7 @@ from qa_pipeline.errors import Interrupted, ModelError
 from qa_pipeline.modeling.attention import use_float32_attention
 from qa_pipeline.modeling.head import compute_head_in_own_dtype, unwrap
 from qa_pipeline.preprocess import Windows
-from qa_pipeline.preprocess.batching import MODEL_INPUTS
+from qa_pipeline.preprocess.windows import MODEL_INPUTS
 from qa_pipeline.process import checkpoints
 from qa_pipeline.process.checkpoints import Beginning, EndedTraining, find_beginning
 from qa_pipeline.process.trainer import Evaluation, QATrainer

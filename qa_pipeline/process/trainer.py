@@ -25,7 +25,7 @@ from transformers.trainer_utils import rotate_checkpoints
 from qa_pipeline.arguments import TrainingArguments
 from qa_pipeline.errors import ModelError
 from qa_pipeline.preprocess import IGNORE, Windows, collate
-from qa_pipeline.preprocess.batching import MODEL_INPUTS, inference_batches
+from qa_pipeline.preprocess.windows import MODEL_INPUTS, inference_batches
 from qa_pipeline.process import checkpoints
 from qa_pipeline.process.batching import LengthGroupedBatches, MixedBatches
 

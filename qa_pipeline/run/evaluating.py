@@ -17,11 +17,12 @@ import numpy as np
 
 from qa_pipeline import artifacts
 from qa_pipeline.arguments import Arguments
+from qa_pipeline.arguments.limits import decoding_limits
 from qa_pipeline.data import Example, ids_of
 from qa_pipeline.data.example import fingerprint
 from qa_pipeline.metrics import bootstrap_interval, resampling_of, score_rows, squad_metrics
 from qa_pipeline.metrics.breakdown import breakdowns
-from qa_pipeline.modeling import QASettings
+from qa_pipeline.modeling import StoredSettings
 from qa_pipeline.postprocess import (
     MIN_QUESTIONS,
     NO_SPAN_NULL_ODDS,
@@ -96,7 +97,7 @@ class Evaluator:
             ),
         }
 
-    def fit(self, predictions: list[Prediction], candidates: Candidates, settings: QASettings) -> dict[str, Any]:
+    def fit(self, predictions: list[Prediction], candidates: Candidates, settings: StoredSettings) -> dict[str, Any]:
         """Fits threshold and temperature and puts them into the settings.
 
         Args:
@@ -125,7 +126,7 @@ class Evaluator:
                 metrics["threshold_reason"] = self._leave_threshold(settings, tuned["best_f1_thresh"])
         found = outcomes(self.postprocess, self.examples, self.windows, candidates, **self.scoring)
         texts = [example["context"] for example in self.examples]
-        threshold = self.postprocess.null_score_diff_threshold
+        threshold = self.postprocess.settings.null_score_diff_threshold
         calibration = calibrate(found, texts, threshold=threshold, tune=given is None, rng=np.random.default_rng(0))
         if calibration.temperature is not None:
             settings.temperature, settings.tuned_on = calibration.temperature, tuned_on
@@ -136,7 +137,7 @@ class Evaluator:
             metrics["ece_calibrated"] = calibration.ece_calibrated
         return metrics
 
-    def _leave_threshold(self, settings: QASettings, best: float) -> str:
+    def _leave_threshold(self, settings: StoredSettings, best: float) -> str:
         """Keeps the threshold from following chance; one that an earlier training stored does not outlive this one."""
         if self.trained:
             settings.null_score_diff_threshold, settings.tuned_on = 0.0, None
@@ -190,11 +191,11 @@ def forget_other_base(folder: RunFolder, validation: Evaluator) -> None:
 
 def measured_on(validation: Evaluator) -> dict[str, Any]:
     """What a score hangs on beside the model."""
-    decoding = asdict(validation.postprocess)
+    decoding = decoding_limits(validation.postprocess.settings)
     return {"questions": fingerprint(validation.examples), **validation.scoring, **decoding}
 
 
-def evaluate(folder: RunFolder, process: Process, validation: Evaluator, settings: QASettings) -> dict[str, Any]:
+def evaluate(folder: RunFolder, process: Process, validation: Evaluator, settings: StoredSettings) -> dict[str, Any]:
     """Scores the trained model, fits threshold and temperature, and writes results and predictions."""
     metrics, candidates = process.evaluate(validation.evaluation_at(TEMPERATURES))
     predictions = validation.predictions(candidates)

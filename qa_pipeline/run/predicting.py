@@ -8,12 +8,13 @@ from __future__ import annotations
 import logging
 from array import array
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from qa_pipeline import artifacts, modeling
+from qa_pipeline.arguments.limits import WINDOW_LIMITS, decoding_limits
 from qa_pipeline.data import Example, is_labelled
 from qa_pipeline.data.example import fingerprint
 from qa_pipeline.metrics import calibration_error, score_rows
@@ -92,7 +93,7 @@ def _answer(folder: RunFolder, process: Process, task: Task, journal: artifacts.
         plain = [0.0] * len(block)  # confidence at temperature 1, for the calibration error
         if scored:
             found = outcomes(task.postprocess, block, windows, candidates, (1.0,), **task.scoring)
-            plain = found.confidence(task.postprocess.null_score_diff_threshold)[:, 0].tolist()
+            plain = found.confidence(task.postprocess.settings.null_score_diff_threshold)[:, 0].tolist()
         predictions = task.postprocess.predictions(block, windows, candidates)
         for row in range(max(done - first, 0), len(block)):
             journal.append(to_json(predictions[row]) | {"plain": plain[row]})
@@ -119,8 +120,8 @@ def _identity(process: Process, task: Task) -> dict[str, Any]:
     cut = task.preprocess
     return {
         "the model": modeling.weights_fingerprint(model, cut.tokenizer),
-        "windows": [cut.max_seq_length, cut.doc_stride, cut.max_question_length],
-        "decoding": asdict(task.postprocess),
+        "windows": [getattr(cut.settings, name) for name in WINDOW_LIMITS],
+        "decoding": decoding_limits(task.postprocess.settings),
         "batches or device": [str(args.device.type), trainer.pad_to, *(getattr(args, name) for name in _COMPUTED_WITH)],
         "the questions": fingerprint(task.test.examples),
     }
@@ -139,7 +140,7 @@ def _write(folder: RunFolder, task: Task, journal: artifacts.Journal) -> dict[st
                 stated.append(found.confidence)
             yield example, found
 
-    with_null = task.postprocess.version_2_with_negative
+    with_null = task.postprocess.settings.version_2_with_negative
     write_predictions(folder, "predict", predictions(), with_null, test.report.without_context)
     if not texts:
         return {}
@@ -157,5 +158,5 @@ def _write(folder: RunFolder, task: Task, journal: artifacts.Journal) -> dict[st
         )
     else:
         metrics["predict_ece_calibrated"] = calibration_error(np.array(stated), scores.exact).ece
-        metrics["predict_temperature"] = task.postprocess.temperature
+        metrics["predict_temperature"] = task.postprocess.settings.temperature
     return metrics

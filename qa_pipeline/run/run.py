@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import time
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ import numpy as np
 from qa_pipeline import artifacts, modeling
 from qa_pipeline.arguments import Arguments, public_dict
 from qa_pipeline.data.example import fingerprint
+from qa_pipeline.postprocess import Postprocess
 from qa_pipeline.preprocess import Preprocess
 from qa_pipeline.process import Process
 from qa_pipeline.process.checkpoints import Beginning
@@ -25,7 +26,7 @@ from qa_pipeline.run.folder import RunFolder, write_results
 from qa_pipeline.run.predicting import Task, predict
 from qa_pipeline.run.publishing import hub_commits, model_card, push_run
 from qa_pipeline.run.splits import Split, load_splits, report_data
-from qa_pipeline.run.stored import FITTED, decoding_settings, make_postprocess, settle
+from qa_pipeline.run.stored import decoding_settings, limits_of, make_postprocess, settle
 
 logger = logging.getLogger(__name__)
 
@@ -134,10 +135,9 @@ def _run(arguments: Arguments, folder: RunFolder) -> dict[str, Any]:
     if args.do_train:
         model_files = save(folder, process, tokenizer, settings, arguments, train_windows)
     if args.do_predict:
-        fitted = {name: getattr(settings, name) for name in FITTED}
-        postprocess = replace(make_postprocess(arguments, stored), **fitted)
-        scoring = scoring_settings(arguments)
-        task = Task(splits["test"], plain_preprocess, postprocess, scoring, settings.tuned_on)
+        task = Task(
+            splits["test"], plain_preprocess, Postprocess(settings), scoring_settings(arguments), settings.tuned_on
+        )
         results |= predict(folder, process, task)
     if is_main and args.do_train:
         finish(folder, results)
@@ -155,9 +155,7 @@ def make_preprocess(tokenizer: Any, arguments: Arguments, training: bool = True)
     data = arguments.data
     return Preprocess(
         tokenizer,
-        max_seq_length=data.max_seq_length,
-        doc_stride=data.doc_stride,
-        max_question_length=data.max_question_length,
+        limits_of(data),
         straddle=data.straddle,
         answer_choice=data.answer_choice if training else "first",
         negative_window_ratio=data.negative_window_ratio if training else None,
@@ -250,7 +248,7 @@ def save(
     folder: RunFolder,
     process: Process,
     tokenizer: Any,
-    settings: modeling.QASettings,
+    settings: modeling.StoredSettings,
     arguments: Arguments,
     probe_windows: Any,
 ) -> list[Path]:

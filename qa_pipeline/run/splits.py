@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from qa_pipeline.arguments import Arguments
-from qa_pipeline.arguments.setting_types import split_names
+from qa_pipeline.arguments.settings import split_names
 from qa_pipeline.data import DataReport, Example, is_labelled, load_examples, measure_lengths, split_by_document
 from qa_pipeline.data.report import FIRST_IDS
 from qa_pipeline.errors import ConfigError, DataError

@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, fields
 
 from qa_pipeline import modeling
-from qa_pipeline.arguments import Arguments
+from qa_pipeline.arguments import Arguments, DataArguments, QASettings
 from qa_pipeline.arguments.groups import STORED_WITH_MODEL
-from qa_pipeline.arguments.parsing import with_stored
+from qa_pipeline.arguments.limits import TrainingLimits
+from qa_pipeline.arguments.training import with_stored
 from qa_pipeline.data import Example
 from qa_pipeline.data.example import fingerprint
-from qa_pipeline.modeling import QASettings
+from qa_pipeline.modeling import StoredSettings
 from qa_pipeline.postprocess import Postprocess
 
 logger = logging.getLogger(__name__)
@@ -24,7 +25,7 @@ logger = logging.getLogger(__name__)
 FITTED = ("null_score_diff_threshold", "temperature")
 
 
-def settle(arguments: Arguments, stored: QASettings | None) -> tuple[Arguments, list[str]]:
+def settle(arguments: Arguments, stored: StoredSettings | None) -> tuple[Arguments, list[str]]:
     """The arguments with the stored settings that count, and what the user should know.
 
     Args:
@@ -62,7 +63,9 @@ def settle(arguments: Arguments, stored: QASettings | None) -> tuple[Arguments, 
     return settled, []
 
 
-def make_postprocess(arguments: Arguments, stored: QASettings | None, examples: Sequence[Example] = ()) -> Postprocess:
+def make_postprocess(
+    arguments: Arguments, stored: StoredSettings | None, examples: Sequence[Example] = ()
+) -> Postprocess:
     """Postprocess with the settings of the arguments; threshold and temperature may be fitted later.
 
     What was fitted on these very examples is not used on them, their scores would flatter; and what a training fitted
@@ -75,22 +78,21 @@ def make_postprocess(arguments: Arguments, stored: QASettings | None, examples: 
         was_fitted = stored.null_score_diff_threshold == stored.best_f1_threshold  # else the user had given it
         if data.null_score_diff_threshold is None and was_fitted:
             settings.null_score_diff_threshold = 0.0
-    return Postprocess(
-        n_best_size=data.n_best_size,
-        max_answer_length=data.max_answer_length,
-        version_2_with_negative=data.version_2_with_negative,
-        null_score_diff_threshold=settings.null_score_diff_threshold,
-        temperature=settings.temperature,
-    )
+    return Postprocess(settings)
 
 
-def decoding_settings(arguments: Arguments, stored: QASettings | None) -> QASettings:
+def limits_of(data: DataArguments) -> QASettings:
+    """The limits that a run goes by, before threshold and temperature are fitted."""
+    return QASettings(**{one.name: getattr(data, one.name) for one in fields(TrainingLimits)})
+
+
+def decoding_settings(arguments: Arguments, stored: StoredSettings | None) -> StoredSettings:
     """What a predictor needs beside the weights; threshold and temperature are those before any fitting."""
     data = arguments.data
     threshold = data.null_score_diff_threshold
     if threshold is None:
         threshold = stored.null_score_diff_threshold if stored is not None else 0.0
-    return modeling.QASettings(
+    return modeling.StoredSettings(
         **{key: getattr(data, key) for key in STORED_WITH_MODEL},
         null_score_diff_threshold=threshold,
         temperature=stored.temperature if stored is not None and not arguments.training.do_train else 1.0,

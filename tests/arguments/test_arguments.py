@@ -23,9 +23,9 @@ from qa_pipeline.arguments import (
 )
 from qa_pipeline.arguments.groups import TrainingSettings
 from qa_pipeline.arguments.help import MOST_USED
-from qa_pipeline.arguments.parsing import GROUPS
 from qa_pipeline.arguments.precision import resolve_bf16
-from qa_pipeline.arguments.setting_types import settings_of
+from qa_pipeline.arguments.settings import settings_of
+from qa_pipeline.arguments.training import GROUPS
 from qa_pipeline.errors import ConfigError, run_script
 
 

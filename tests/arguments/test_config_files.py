@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from qa_pipeline.arguments import TrainingArguments
 from qa_pipeline.arguments.config_files import found, nearest, read_config_file
-from qa_pipeline.arguments.setting_types import convert, make_setting, settings_of
+from qa_pipeline.arguments.settings import convert, make_setting, settings_of
 from qa_pipeline.errors import ConfigError
 
 

@@ -9,8 +9,8 @@ import pytest
 
 from qa_pipeline.arguments import parse_arguments, public_dict
 from qa_pipeline.arguments.legacy import LEGACY
-from qa_pipeline.arguments.parsing import GROUPS
-from qa_pipeline.arguments.setting_types import settings_of
+from qa_pipeline.arguments.settings import settings_of
+from qa_pipeline.arguments.training import GROUPS
 from qa_pipeline.errors import ConfigError
 
 # What TrainingArguments(output_dir="out").to_dict() of transformers 4.57.3 holds: every key with its default.

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from qa_pipeline.errors import ModelError
-from qa_pipeline.modeling.settings import QASettings
+from qa_pipeline.modeling.settings import StoredSettings
 from qa_pipeline.postprocess import Span
 from qa_pipeline.predictor import Answer
 
@@ -33,7 +33,7 @@ class WordFinder:
 
     def __init__(self, name: str = "finder", sure: float = 0.9, speaks: bool = True, **settings: Any):
         self.name, self.sure, self.speaks = name, sure, speaks
-        self.settings = QASettings(version_2_with_negative=True, **settings)
+        self.settings = StoredSettings(version_2_with_negative=True, **settings)
         self.decoded_with: list[dict[str, Any]] = []
 
     def predict(

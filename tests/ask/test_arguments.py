@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from qa_pipeline.arguments.setting_types import settings_of
+from qa_pipeline.arguments.settings import settings_of
 from qa_pipeline.ask.arguments import GROUPS, PredictArguments
 from qa_pipeline.ask.parsing import parse
 from qa_pipeline.errors import ConfigError
@@ -119,8 +119,8 @@ def test_every_problem_is_reported_at_once(tmp_path):
         (["--model", "m", "--data", "d", "--output", "o.xlsx"], ['ends in .json, .jsonl, .csv, .tsv, found "o.xlsx"']),
         ([*ASK, "--interactive"], ["question: has no meaning when asking interactively"]),
         (["--model", "m", "--data", "d", "--top_k", "3"], ["top_k: has no meaning when answering the questions"]),
-        ([*ASK, "--temperature", "0"], ["temperature: expected above 0, found 0"]),
-        ([*ASK, "--temperature", "1e-40"], ["temperature: expected from 0.001 to 1000, found 1e-40"]),
+        ([*ASK, "--temperature", "0"], ["temperature: expected at least 0.001 and at most 1000, found 0"]),
+        ([*ASK, "--temperature", "1e-40"], ["temperature: expected at least 0.001 and at most 1000, found 1e-40"]),
         (
             [*ASK, "--n_best_size", "1000000000"],
             ["expected at least 1 and at most 10000, found 1000000000"],

@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 
 from qa_pipeline.arguments import LoRAArguments, ModelArguments
-from qa_pipeline.modeling import QASettings, load_model, load_tokenizer, probe_inputs, save_model
+from qa_pipeline.modeling import StoredSettings, load_model, load_tokenizer, probe_inputs, save_model
 from tests.tiny_models import MODELS
 
 WITH_LINEAR = [family for family in MODELS if family != "squeezebert"]  # all its layers are convolutions
@@ -26,7 +26,7 @@ def trained(arguments: ModelArguments, lora: LoRAArguments, **options):
 
 
 def save(model, arguments: ModelArguments, folder: Path) -> Path:
-    return save_model(model, load_tokenizer(arguments), QASettings(), folder, arguments.model_name_or_path)
+    return save_model(model, load_tokenizer(arguments), StoredSettings(), folder, arguments.model_name_or_path)
 
 
 def loss_of(model) -> torch.Tensor:

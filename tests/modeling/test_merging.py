@@ -14,7 +14,7 @@ from safetensors.torch import load_file, save_file
 from qa_pipeline.arguments import LoRAArguments
 from qa_pipeline.errors import ModelError
 from qa_pipeline.modeling import load_trained
-from qa_pipeline.modeling.merging import plain_lora
+from qa_pipeline.modeling.lora import plain_lora
 from tests.modeling.made import save, trained
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -10,7 +10,7 @@ from safetensors.torch import load_file, save_file
 from qa_pipeline.arguments import LoRAArguments, ModelArguments
 from qa_pipeline.errors import ModelError
 from qa_pipeline.modeling import (
-    QASettings,
+    StoredSettings,
     check_reload,
     describe,
     load_model,
@@ -175,7 +175,7 @@ def test_a_folder_holds_what_prediction_needs_and_no_trace_of_where_it_was_made(
     arguments = ModelArguments(model_name_or_path=str(bert))
     model = load_model(arguments, lora)
     out = tmp_path / "out"
-    save_model(model, load_tokenizer(arguments), QASettings(max_answer_length=7), out, "some/base")
+    save_model(model, load_tokenizer(arguments), StoredSettings(max_answer_length=7), out, "some/base")
     names = {path.name for path in out.iterdir()}
     expected = {"config.json", "model.safetensors"} if lora is FULL else {"adapter_config.json"}
     assert expected | {"tokenizer.json", "tokenizer_config.json", "qa_config.json"} <= names
@@ -225,7 +225,7 @@ def test_saved_tokenizers_do_not_cut_or_pad(tiny, tmp_path):
     arguments = tiny("bert")
     tokenizer = load_tokenizer(arguments)
     tokenizer("a", padding="max_length", truncation=True, max_length=8)
-    save_model(load_model(arguments, FULL), tokenizer, QASettings(), tmp_path)
+    save_model(load_model(arguments, FULL), tokenizer, StoredSettings(), tmp_path)
     saved = json.loads((tmp_path / "tokenizer.json").read_text(encoding="utf-8"))
     assert saved["truncation"] is None and saved["padding"] is None
 

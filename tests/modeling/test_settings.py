@@ -5,11 +5,11 @@ import json
 import pytest
 
 from qa_pipeline.errors import ModelError
-from qa_pipeline.modeling import QASettings, read_settings, write_settings
+from qa_pipeline.modeling import StoredSettings, read_settings, write_settings
 
 
 def test_settings_come_back_as_written(tmp_path):
-    settings = QASettings(
+    settings = StoredSettings(
         max_seq_length=256,
         null_score_diff_threshold=-1.5,
         best_f1_threshold=0.25,
@@ -38,10 +38,10 @@ def test_a_whole_number_is_a_fine_threshold_and_unknown_keys_are_left_alone(tmp_
         ('{"format_version": 99}', "newer than this program knows"),
         ('{"doc_stride": "128", "n_best_size": true}', "doc_stride: expected int, found '128'; n_best_size"),
         ('{"best_f1_threshold": "x"}', "best_f1_threshold: expected float or null"),
-        ('{"temperature": 0}', "temperature: expected a number above 0, found 0"),
-        ('{"temperature": 1e-40}', "temperature: expected a number from 0.001 to 1000, found 1e-40"),
-        ('{"n_best_size": 10001}', "n_best_size: expected at most 10000, found 10001"),
-        ('{"temperature": NaN}', "temperature: expected a number above 0, found nan"),
+        ('{"temperature": 0}', "temperature: expected at least 0.001 and at most 1000, found 0"),
+        ('{"temperature": 1e-40}', "temperature: expected at least 0.001 and at most 1000, found 1e-40"),
+        ('{"n_best_size": 10001}', "n_best_size: expected at least 1 and at most 10000, found 10001"),
+        ('{"temperature": NaN}', "temperature: expected at least 0.001 and at most 1000, found nan"),
         (
             '{"temperature": "hot", "tuned_on": 3}',
             "temperature: expected float, found 'hot'; tuned_on: expected str or",
@@ -57,5 +57,5 @@ def test_damaged_settings_are_named(tmp_path, content, message):
 def test_written_settings_fit_the_schema(tmp_path):
     from qa_pipeline.data.schema import validate
 
-    path = write_settings(QASettings(quantization={"load_in_8bit": True}), tmp_path)
+    path = write_settings(StoredSettings(quantization={"load_in_8bit": True}), tmp_path)
     validate(json.loads(path.read_text(encoding="utf-8")), "qa_config", str(path))

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from qa_pipeline.arguments import QASettings
 from qa_pipeline.metrics import Scores, calibration_error
 from qa_pipeline.postprocess import (
     TEMPERATURES,
@@ -40,8 +41,7 @@ def reduced(
             found["windows"] = windows
             return super().predictions(examples, windows, candidates)
 
-    names = ("n_best_size", "max_answer_length", "version_2_with_negative", "null_score_diff_threshold", "temperature")
-    predict(Spy(**{name: getattr(postprocess, name) for name in names}), examples, windows)
+    predict(Spy(postprocess.settings), examples, windows)
     return found["windows"], found["candidates"]
 
 
@@ -53,11 +53,15 @@ def test_outcomes_are_what_postprocess_answers_at_every_temperature(document, nu
         gold = ["w0", "w1 w2"] if number % 2 == 0 else []
         example["answers"] = {"text": gold, "answer_start": [0] * len(gold)}
     temperatures = (0.5, 1.0, 4.0)
-    postprocess = Postprocess(5, 4, version_2_with_negative=null, null_score_diff_threshold=threshold)
+    postprocess = Postprocess(
+        QASettings(
+            n_best_size=5, max_answer_length=4, version_2_with_negative=null, null_score_diff_threshold=threshold
+        )
+    )
     table, candidates = reduced(postprocess, examples, windows, temperatures)
     found = outcomes(postprocess, examples, table, candidates, temperatures)
     for column, temperature in enumerate(temperatures):
-        given_answers = predict(replace(postprocess, temperature=temperature), examples, windows)
+        given_answers = predict(Postprocess(replace(postprocess.settings, temperature=temperature)), examples, windows)
         said = found.confidence(threshold)[:, column]
         assert said == pytest.approx([p.confidence for p in given_answers], abs=1e-5)
         right = [
@@ -75,7 +79,7 @@ def test_candidates_of_another_grid_are_refused():
 
 
 def test_candidates_of_another_temperature_are_refused():
-    postprocess = Postprocess(temperature=2.0)
+    postprocess = Postprocess(QASettings(temperature=2.0))
     examples = contexts([1])
     table, candidates = reduced(postprocess, examples, [Window(0, 0, [1.0], [1.0])], ())
     assert postprocess.predictions(examples, table, candidates)[0].confidence == 1.0

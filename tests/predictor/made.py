@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from qa_pipeline import QAPredictor
-from qa_pipeline.modeling import QASettings
+from qa_pipeline.modeling import StoredSettings
 from tests import tokenizers
 
 LOGIT = 9.0
@@ -65,4 +65,4 @@ def lookup(words: dict[str, float], family: str = "bert", **settings: Any) -> QA
     tokenizer = tokenizers.FAMILIES[family]()
     lengths = {"max_seq_length": 48, "doc_stride": 16, "max_question_length": 12}
     model = Lookup(tokenizer, words)
-    return QAPredictor(model, tokenizer, QASettings(**{**lengths, **settings}), name="lookup")
+    return QAPredictor(model, tokenizer, StoredSettings(**{**lengths, **settings}), name="lookup")

@@ -5,10 +5,10 @@ import pytest
 import torch
 
 from qa_pipeline.errors import ConfigError
-from qa_pipeline.modeling import QASettings
+from qa_pipeline.modeling import StoredSettings
 from qa_pipeline.predictor.limits import check_limits, checked_bounds, with_limits
 
-STORED = QASettings(max_answer_length=22, null_score_diff_threshold=1.5, version_2_with_negative=True)
+STORED = StoredSettings(max_answer_length=22, null_score_diff_threshold=1.5, version_2_with_negative=True)
 
 
 def test_what_the_caller_gives_wins_and_none_is_not_given():
@@ -32,7 +32,7 @@ def test_windows_are_no_longer_than_the_model_takes():
     ],
 )
 def test_lengths_that_were_not_given_make_room_for_those_that_were(given, expected):
-    found = with_limits(QASettings(), given, num_special=3, longest=512)
+    found = with_limits(StoredSettings(), given, num_special=3, longest=512)
     assert (found.max_seq_length, found.doc_stride, found.max_question_length) == expected
     assert found.max_seq_length - found.max_question_length - 3 > found.doc_stride
 
@@ -46,7 +46,7 @@ def test_all_faults_are_named_at_once():
     assert "5 problems" in text
     assert "max_answer_len is not known; did you mean max_answer_length?" in text
     assert "n_best_size must be a whole number, 1 or more, found 0" in text
-    assert "temperature must be a number above 0" in text
+    assert "temperature must be a number, from 0.001 to 1,000, found 0" in text
     assert "doc_stride must be a whole number" in text
     assert "version_2_with_negative must be True or False" in text
 

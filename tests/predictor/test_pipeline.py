@@ -11,7 +11,7 @@ import qa_pipeline
 from qa_pipeline import QAPredictor, pipeline
 from qa_pipeline.arguments import ModelArguments
 from qa_pipeline.errors import ConfigError, DataError, ModelError
-from qa_pipeline.modeling import QASettings, load_tokenizer, load_trained, read_settings, write_settings
+from qa_pipeline.modeling import StoredSettings, load_tokenizer, load_trained, read_settings, write_settings
 from qa_pipeline.predictor import QuestionAnsweringPipeline, QuestionError
 from tests.modeling.made import FULL, save, trained
 from tests.predictor.made import lookup
@@ -219,7 +219,7 @@ def test_defaults_are_those_of_the_removed_pipeline():
     qa = pipeline(model=lookup({"contract": 9.0}))
     assert (qa.options.top_k, qa.options.align_to_words) == (1, True)
     assert qa.options.limits["version_2_with_negative"] is False
-    elsewhere = QASettings()
+    elsewhere = StoredSettings()
     lengths = (elsewhere.max_seq_length, elsewhere.doc_stride, elsewhere.max_question_length)
     assert lengths == (384, 128, 64)
 

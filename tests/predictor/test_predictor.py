@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from qa_pipeline import Answer, QAPredictor
-from qa_pipeline.arguments import ModelArguments
+from qa_pipeline.arguments import ModelArguments, QASettings
 from qa_pipeline.errors import ConfigError, ModelError
 from qa_pipeline.modeling import load_tokenizer, merge_adapter, read_settings, write_settings
 from qa_pipeline.predictor import QuestionError, questions
@@ -316,8 +316,10 @@ def test_predictions_are_those_of_preprocess_and_postprocess_by_hand(tiny_predic
     predictor = tiny_predictor("bert")
     rows = [{"id": str(i), "question": f"who {i}?", "context": FILLER * (1 + i % 4)} for i in range(9)]
     settings = predictor.settings
-    preprocess = Preprocess(predictor.tokenizer, max_seq_length=64, doc_stride=16, max_question_length=16)
-    postprocess = Postprocess(settings.n_best_size, settings.max_answer_length)
+    preprocess = Preprocess(predictor.tokenizer, QASettings(max_seq_length=64, doc_stride=16, max_question_length=16))
+    postprocess = Postprocess(
+        QASettings(n_best_size=settings.n_best_size, max_answer_length=settings.max_answer_length)
+    )
     windows = preprocess.windows(rows)
     batch = collate(range(len(windows)), windows, pad_token_id=predictor.tokenizer.pad_token_id)
     inputs = {k: batch[k] for k in ("input_ids", "attention_mask", "token_type_ids")}

@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from qa_pipeline.preprocess.batching import cut, inference_batches, padded_lengths
+from qa_pipeline.preprocess.windows import cut, inference_batches, padded_lengths
 
 lengths_strategy = st.lists(st.integers(1, 384), min_size=1, max_size=200).map(np.array)
 

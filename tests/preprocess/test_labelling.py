@@ -10,6 +10,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from qa_pipeline.arguments import QASettings
 from qa_pipeline.errors import ConfigError, DataError
 from qa_pipeline.preprocess import IGNORE, Preprocess, Windows
 from tests.preprocess.made import (
@@ -44,7 +45,7 @@ def test_every_answer_that_fits_survives_label_and_decode(context, family, data)
     begin = data.draw(st.integers(0, len(context) - 1))
     end = data.draw(st.integers(begin + 1, min(len(context), begin + 30)))
     assume(context[begin:end].strip())
-    preprocess = Preprocess(tokenizer(family), max_seq_length=32, doc_stride=12, max_question_length=10)
+    preprocess = Preprocess(tokenizer(family), QASettings(max_seq_length=32, doc_stride=12, max_question_length=10))
     windows = preprocess.labelled_windows([example(context, "Who?", (begin, end))])
 
     tokens = trimmed_offsets(tokenizer(family), "Who?", context)
@@ -80,7 +81,7 @@ def test_an_answer_of_whole_words_comes_back_exactly():
 
 def test_an_answer_at_the_last_token_of_a_window_has_a_start_no_later_than_its_end():
     context = "one two three four five six seven eight nine ten"
-    preprocess = Preprocess(tokenizer("bert"), max_seq_length=16, doc_stride=4, max_question_length=4)
+    preprocess = Preprocess(tokenizer("bert"), QASettings(max_seq_length=16, doc_stride=4, max_question_length=4))
     unlabelled = preprocess.windows([example(context)])
     assert len(unlabelled) > 2
     for index, window in enumerate(unlabelled):
@@ -112,7 +113,7 @@ def test_a_context_of_which_the_tokenizer_keeps_nothing_has_one_window(family):
 def test_a_long_question_is_cut_with_one_warning_and_a_count(caplog):
     context = " ".join(TEXTS)
     rows = [example(context, "why " * 300, id="long"), example(context, "why " * 200), example(context)]
-    preprocess = Preprocess(tokenizer("bert"), max_seq_length=64, doc_stride=16, max_question_length=20)
+    preprocess = Preprocess(tokenizer("bert"), QASettings(max_seq_length=64, doc_stride=16, max_question_length=20))
     with caplog.at_level(logging.WARNING):
         windows = preprocess.windows(rows)
     assert len(caplog.records) == 1
@@ -124,36 +125,42 @@ def test_a_long_question_is_cut_with_one_warning_and_a_count(caplog):
     assert windows.max_length == 64
 
 
-@pytest.mark.parametrize(("max_seq_length", "doc_stride"), [(64, 40), (64, 37), (25, 0), (10, 0)])
+@pytest.mark.parametrize(("max_seq_length", "doc_stride"), [(64, 40), (64, 37), (25, 0), (16, 0)])
 def test_a_stride_without_room_is_refused_with_the_numbers(max_seq_length, doc_stride):
     room = max(max_seq_length - 3 - 24, 0)
     message = (
         f"doc_stride is {doc_stride}, but .* max_seq_length {max_seq_length} has room for {room} tokens of context"
     )
     with pytest.raises(ConfigError, match=message):
-        Preprocess(tokenizer("bert"), max_seq_length=max_seq_length, doc_stride=doc_stride, max_question_length=24)
+        Preprocess(
+            tokenizer("bert"), QASettings(max_seq_length=max_seq_length, doc_stride=doc_stride, max_question_length=24)
+        )
 
 
 def test_every_wrong_option_is_reported_at_once():
     with pytest.raises(ConfigError) as error:
         Preprocess(
-            tokenizer("bert"), doc_stride=-1, straddle="drop", answer_choice="last", negative_window_ratio=float("nan")
+            tokenizer("bert"),
+            QASettings(doc_stride=317),
+            straddle="drop",
+            answer_choice="last",
+            negative_window_ratio=float("nan"),
         )
     assert len(error.value.problems) == 4
     assert "straddle is 'drop'; choose one of ignore, null" in str(error.value)
-    with pytest.raises(ConfigError, match="max_question_length is 0; it must be at least 1"):
-        Preprocess(tokenizer("bert"), max_question_length=0)
 
 
 def test_the_longest_window_is_lowered_to_what_the_model_takes(caplog):
     with caplog.at_level(logging.WARNING):
-        preprocess = Preprocess(bert(model_max_length=256), max_seq_length=384)
-    assert preprocess.max_seq_length == 256
+        preprocess = Preprocess(bert(model_max_length=256), QASettings(max_seq_length=384))
+    assert preprocess.settings.max_seq_length == 256
     assert "max_seq_length 384 is lowered to 256" in caplog.text
 
 
 def straddled(gold_text: str, **options: Any) -> tuple[Preprocess, Windows]:
-    preprocess = Preprocess(tokenizer("bert"), max_seq_length=22, doc_stride=2, max_question_length=4, **options)
+    preprocess = Preprocess(
+        tokenizer("bert"), QASettings(max_seq_length=22, doc_stride=2, max_question_length=4), **options
+    )
     return preprocess, preprocess.labelled_windows([example(LONG, "Who?", find(LONG, gold_text))])
 
 
@@ -189,7 +196,7 @@ def test_an_answer_over_the_edge_of_a_window_is_not_its_positive(straddle):
 
 
 def test_ignored_windows_can_be_left_out():
-    preprocess = Preprocess(tokenizer("bert"), max_seq_length=22, doc_stride=2, max_question_length=4)
+    preprocess = Preprocess(tokenizer("bert"), QASettings(max_seq_length=22, doc_stride=2, max_question_length=4))
     row = example(LONG, "Who?", find(LONG, "delta epsilon zeta"))
     every = preprocess.labelled_windows([row])
     kept = preprocess.labelled_windows([row], drop_ignored=True)
@@ -239,19 +246,19 @@ def test_a_window_with_an_answer_that_was_not_chosen_is_no_null_window():
     context = f"Ada paid. {LONG} {LONG} Then Ada paid."
     other = (context.rindex("Ada"), context.rindex("Ada") + 3)
     row = example(context, "Who?", (0, 3), other)
-    options = {"max_seq_length": 48, "doc_stride": 2, "max_question_length": 4}
-    windows = Preprocess(tokenizer("bert"), **options).labelled_windows([row])
+    short = QASettings(max_seq_length=48, doc_stride=2, max_question_length=4)
+    windows = Preprocess(tokenizer("bert"), short).labelled_windows([row])
     kinds = [overlap(windows, index, other) for index in range(len(windows))]
     assert decode(windows, 0, context) == (0, 3)
     assert kinds.count("whole") > 0
     for index, kind in list(enumerate(kinds))[1:]:
         assert windows.start_positions[index] == (windows.null_index[index] if kind == "none" else IGNORE)
-    both = Preprocess(tokenizer("bert"), answer_choice="all", **options).labelled_windows([row])
+    both = Preprocess(tokenizer("bert"), short, answer_choice="all").labelled_windows([row])
     assert decode(both, kinds.index("whole"), context) == other
 
 
 def test_all_windows_without_the_answer_are_kept_as_null_by_default():
-    preprocess = Preprocess(tokenizer("bert"), **LENGTHS)
+    preprocess = Preprocess(tokenizer("bert"), QASettings(**LENGTHS))
     rows = many_windows()
     windows = preprocess.labelled_windows(rows)
     assert len(windows) == len(preprocess.windows(rows))
@@ -263,8 +270,8 @@ def test_all_windows_without_the_answer_are_kept_as_null_by_default():
 @pytest.mark.parametrize("ratio", [0, 0.5, 1, 2, 1000])
 def test_negative_window_ratio_keeps_some_and_never_touches_the_unanswerable(ratio):
     rows = many_windows()
-    every = Preprocess(tokenizer("bert"), **LENGTHS).labelled_windows(rows)
-    preprocess = Preprocess(tokenizer("bert"), negative_window_ratio=ratio, **LENGTHS)
+    every = Preprocess(tokenizer("bert"), QASettings(**LENGTHS)).labelled_windows(rows)
+    preprocess = Preprocess(tokenizer("bert"), QASettings(**LENGTHS), negative_window_ratio=ratio)
     windows = preprocess.labelled_windows(rows, np.random.default_rng(1))
 
     def count(windows: Windows, impossible: bool) -> int:
@@ -303,7 +310,7 @@ def test_the_null_token_of_each_family(family, null):
     made = tokenizer(family)
     # A special token that somebody wrote is not the model's.
     rows = [example(" ".join(TEXTS) + " [CLS] <cls>", question) for question in ("Who?", "<cls> [CLS] who?")]
-    windows = Preprocess(made, **LENGTHS).windows(rows)
+    windows = Preprocess(made, QASettings(**LENGTHS)).windows(rows)
     for window in windows:
         if family == "xlnet":
             assert window["null_index"] == len(window["input_ids"]) - 1

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from qa_pipeline.arguments import QASettings
 from qa_pipeline.errors import ModelError
 from qa_pipeline.preprocess import Preprocess
 from tests.preprocess.made import (
@@ -38,25 +39,27 @@ def joining_tokenizer() -> Any:
 def test_a_tokenizer_that_is_not_compositional_is_used_as_it_is(caplog):
     made = joining_tokenizer()
     rows = [example(text, question, (4, 10)) for text in [*TEXTS, " ".join(TEXTS)] for question in QUESTIONS]
-    preprocess = Preprocess(made, max_seq_length=64, doc_stride=8, max_question_length=40)
+    preprocess = Preprocess(made, QASettings(max_seq_length=64, doc_stride=8, max_question_length=40))
     with caplog.at_level(logging.WARNING):
         windows = preprocess.labelled_windows(rows)
     assert not preprocess.compositional
     assert "does not join a question and a context from their separate encodings" in caplog.text
     assert_same_as_pair_call(windows, made, rows, max_seq_length=64, doc_stride=8)
-    plain = Preprocess(bert(), max_seq_length=64, doc_stride=8, max_question_length=40).labelled_windows(rows)
+    plain = Preprocess(bert(), QASettings(max_seq_length=64, doc_stride=8, max_question_length=40)).labelled_windows(
+        rows
+    )
     for made_windows in (windows, plain):
         first = np.unique(made_windows.example_index, return_index=True)[1]
         spans = {decode(made_windows, index, rows[made_windows.example_index[index]]["context"]) for index in first}
         assert (4, 10) in spans
-    again = Preprocess(made, max_seq_length=64, doc_stride=8, max_question_length=4)
+    again = Preprocess(made, QASettings(max_seq_length=64, doc_stride=8, max_question_length=4))
     again.compositional = False
     assert again.windows(rows[:2]).max_length <= 64
     assert again.stats.questions_truncated == 0 + sum(len(made.tokenize(row["question"])) > 4 for row in rows[:2])
 
 
 def test_a_fallback_question_is_cut_in_its_text(caplog):
-    preprocess = Preprocess(tokenizer("bert"), max_seq_length=48, doc_stride=8, max_question_length=5)
+    preprocess = Preprocess(tokenizer("bert"), QASettings(max_seq_length=48, doc_stride=8, max_question_length=5))
     row = example(TEXTS[0], "the clinic opens in the morning and the documents arrive")
     parts = preprocess.windows([row])
     preprocess.compositional = False

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from tokenizers import Tokenizer, models, pre_tokenizers, processors, trainers
 
+from qa_pipeline.arguments import QASettings
 from qa_pipeline.preprocess import Preprocess
 from tests.preprocess.made import example
 from tests.tokenizers import FAMILIES, TEXTS, tokenizer
@@ -19,10 +20,12 @@ def test_special_tokens_that_a_text_spells_are_text(family, whole):
     made = tokenizer(family)
     names = list(dict.fromkeys(made.all_special_tokens))
     row = example(" and ".join(["the clinic", *names, "opens"]), f"what is {' '.join(names)}?")
-    preprocess = Preprocess(made, max_seq_length=192, doc_stride=16, max_question_length=90)
+    preprocess = Preprocess(made, QASettings(max_seq_length=192, doc_stride=16, max_question_length=90))
     preprocess.compositional = not whole
     window = preprocess.windows([row])[0]
-    plain = Preprocess(made, max_seq_length=192, doc_stride=16).windows([example("the clinic", "what is it?")])[0]
+    plain = Preprocess(made, QASettings(max_seq_length=192, doc_stride=16)).windows(
+        [example("the clinic", "what is it?")]
+    )[0]
     special = set(made.all_special_ids) - {made.unk_token_id}
     count = [sum(int(token) in special for token in one["input_ids"]) for one in (window, plain)]
     assert count[0] == count[1]

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from qa_pipeline.arguments import QASettings
 from qa_pipeline.preprocess import IGNORE, Preprocess, collate, padded_length
 from tests.conftest import read_json
 from tests.preprocess.made import (
@@ -33,7 +34,9 @@ def test_windows_equal_the_pair_encoding_of_every_family(family, max_seq_length,
     made = tokenizer(family)
     contexts = [*TEXTS, " ".join(TEXTS), "\n".join(reversed(TEXTS)) + "  ", "short"]
     rows = [example(context, question) for context in contexts for question in QUESTIONS]
-    preprocess = Preprocess(made, max_seq_length=max_seq_length, doc_stride=doc_stride, max_question_length=28)
+    preprocess = Preprocess(
+        made, QASettings(max_seq_length=max_seq_length, doc_stride=doc_stride, max_question_length=28)
+    )
     windows = preprocess.windows(rows)
     assert preprocess.compositional
     assert preprocess.stats.questions_truncated == 0
@@ -47,7 +50,7 @@ def test_windows_equal_the_pair_encoding_of_every_family(family, max_seq_length,
 def test_windows_equal_the_pair_encoding_whatever_the_sides(options):
     made = bert(**options)
     rows = [example(" ".join(TEXTS), question) for question in QUESTIONS]
-    preprocess = Preprocess(made, max_seq_length=48, doc_stride=9, max_question_length=28)
+    preprocess = Preprocess(made, QASettings(max_seq_length=48, doc_stride=9, max_question_length=28))
     assert_same_as_pair_call(preprocess.windows(rows), made, rows, max_seq_length=48, doc_stride=9)
     assert preprocess.compositional
 
@@ -66,7 +69,7 @@ def test_windows_equal_the_pair_encoding_on_random_text(question, context, famil
     made = tokenizer(family)
     assume(context.strip() and question.strip())
     row = example(context, question)
-    preprocess = Preprocess(made, **LENGTHS)
+    preprocess = Preprocess(made, QASettings(**LENGTHS))
     windows = preprocess.windows([row])
     assert preprocess.compositional
     assume(not preprocess.stats.questions_truncated)
@@ -75,18 +78,18 @@ def test_windows_equal_the_pair_encoding_on_random_text(question, context, famil
 
 def test_rows_that_share_a_context_share_its_offsets():
     rows = [example(context, question) for question in QUESTIONS for context in TEXTS]
-    windows = Preprocess(tokenizer("bert"), **LENGTHS).windows(rows)
-    alone = Preprocess(tokenizer("bert"), **LENGTHS).windows(rows[: len(TEXTS)])
+    windows = Preprocess(tokenizer("bert"), QASettings(**LENGTHS)).windows(rows)
+    alone = Preprocess(tokenizer("bert"), QASettings(**LENGTHS)).windows(rows[: len(TEXTS)])
     assert len(windows) > len(alone)
     assert np.array_equal(windows.offsets, alone.offsets)
 
 
 def test_windows_do_not_depend_on_the_sizes_of_batches_and_blocks(monkeypatch):
     rows = many_windows()
-    whole = Preprocess(tokenizer("roberta"), **LENGTHS).labelled_windows(rows)
+    whole = Preprocess(tokenizer("roberta"), QASettings(**LENGTHS)).labelled_windows(rows)
     monkeypatch.setattr("qa_pipeline.preprocess.pair_template.BATCH_CHARACTERS", 60)
     monkeypatch.setattr("qa_pipeline.preprocess.encoded_pairs.BLOCK", 3)
-    parts = Preprocess(tokenizer("roberta"), **LENGTHS)
+    parts = Preprocess(tokenizer("roberta"), QASettings(**LENGTHS))
     for windows in (parts.labelled_windows(rows), parts.labelled_windows(with_copied_contexts(rows))):
         assert np.array_equal(windows.token_ids, whole.token_ids)
         assert np.array_equal(windows.offsets, whole.offsets)
@@ -112,7 +115,7 @@ def test_windows_of_real_data_equal_the_pair_encoding(mini_lm, real_data):
     rows = [
         row for name in ("policyqa/validation.json", "xquad/xquad.zh.json") for row in squad(real_data / name)[:300]
     ]
-    preprocess = Preprocess(mini_lm, max_seq_length=192, doc_stride=64)
+    preprocess = Preprocess(mini_lm, QASettings(max_seq_length=192, doc_stride=64))
     windows = preprocess.labelled_windows(rows)
     assert preprocess.compositional
     assert_same_as_pair_call(windows, mini_lm, rows, max_seq_length=192, doc_stride=64)
@@ -142,7 +145,7 @@ def squad(path) -> list[dict[str, Any]]:
 
 def test_windows_are_compact_arrays_that_can_be_pickled_and_selected():
     rows = many_windows()
-    windows = Preprocess(tokenizer("bert"), **LENGTHS).labelled_windows(rows)
+    windows = Preprocess(tokenizer("bert"), QASettings(**LENGTHS)).labelled_windows(rows)
     copy = pickle.loads(pickle.dumps(windows))
     assert windows.token_ids.dtype == np.int32
     assert windows.token_type_ids.dtype == np.int8
@@ -162,7 +165,7 @@ def test_windows_are_compact_arrays_that_can_be_pickled_and_selected():
 def test_a_batch_is_padded_and_its_positions_move_with_it(side):
     import torch
 
-    windows = Preprocess(tokenizer("bert"), **LENGTHS).labelled_windows(many_windows())
+    windows = Preprocess(tokenizer("bert"), QASettings(**LENGTHS)).labelled_windows(many_windows())
     windows.start_positions[2] = windows.end_positions[2] = IGNORE
     index = [len(windows) - 1, 2, 0]
     batch = collate(index, windows, pad_token_id=77, padding_side=side, pad_to=(16, 50, 64), pad_token_type_id=3)

@@ -8,8 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from qa_pipeline.preprocess.batching import padded_lengths
-from qa_pipeline.preprocess.windows import PAD_MULTIPLE
+from qa_pipeline.preprocess.windows import PAD_MULTIPLE, padded_lengths
 from qa_pipeline.process.batching import LengthGroupedBatches, MixedBatches
 
 lengths_strategy = st.lists(st.integers(1, 384), min_size=1, max_size=200).map(np.array)

@@ -12,8 +12,9 @@ import numpy as np
 import pytest
 import torch
 
+from qa_pipeline.arguments import QASettings
 from qa_pipeline.postprocess import Candidates, Postprocess
-from qa_pipeline.preprocess.batching import inference_batches, padded_lengths
+from qa_pipeline.preprocess.windows import inference_batches, padded_lengths
 from qa_pipeline.process import Evaluation
 from qa_pipeline.process.batching import LengthGroupedBatches, MixedBatches
 from tests.process.test_process import parts  # noqa: F401  # a fixture
@@ -22,7 +23,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def evaluation_of(windows) -> Evaluation:
-    return Evaluation(windows, Postprocess(n_best_size=3).reduce, Candidates.concatenate)
+    return Evaluation(windows, Postprocess(QASettings(n_best_size=3)).reduce, Candidates.concatenate)
 
 
 def test_the_loader_does_what_its_settings_say(parts, tmp_path):  # noqa: F811

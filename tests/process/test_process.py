@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from qa_pipeline.arguments import LoRAArguments, ModelArguments, TrainingArguments
+from qa_pipeline.arguments import LoRAArguments, ModelArguments, QASettings, TrainingArguments
 from qa_pipeline.errors import ModelError
 from qa_pipeline.modeling import find_qa_head, load_model, load_tokenizer
 from qa_pipeline.postprocess import Candidates, Postprocess
@@ -35,9 +35,9 @@ def examples(count: int) -> list[dict]:
 def parts(tiny_bert):
     arguments = ModelArguments(model_name_or_path=str(tiny_bert))
     tokenizer = load_tokenizer(arguments)
-    windows = Preprocess(tokenizer, max_seq_length=128, doc_stride=16, max_question_length=48).labelled_windows(
-        examples(16)
-    )
+    windows = Preprocess(
+        tokenizer, QASettings(max_seq_length=128, doc_stride=16, max_question_length=48)
+    ).labelled_windows(examples(16))
 
     def make(folder, lora=None, windows=windows, evaluation=None, **changes):
         torch.manual_seed(0)
@@ -110,7 +110,7 @@ def test_the_head_can_have_a_learning_rate_of_its_own(parts, tmp_path):
 
 def test_evaluation_sees_every_window_once_whatever_the_batch(parts, tmp_path):
     make, windows = parts
-    postprocess = Postprocess(n_best_size=3)
+    postprocess = Postprocess(QASettings(n_best_size=3))
     evaluation = Evaluation(windows, postprocess.reduce, Candidates.concatenate)
     model, process = make(tmp_path, evaluation=evaluation)
     metrics, many = process.evaluate(evaluation)

@@ -128,10 +128,10 @@ def test_a_saved_model_that_is_cut_short_is_made_again_from_the_last_checkpoint(
 @pytest.mark.parametrize(
     ("changes", "problem"),
     [
-        ({"max_seq_length": -5}, "max_seq_length: expected at least 1, found -5"),
+        ({"max_seq_length": -5}, "max_seq_length: expected at least 16, found -5"),
         ({"n_best_size": 0, "doc_stride": -1}, "doc_stride: expected at least 0, found -1; n_best_size: expected at l"),
         ({"null_score_diff_threshold": float("nan")}, "null_score_diff_threshold: expected a number, found nan"),
-        ({"temperature": float("nan")}, "temperature: expected a number above 0, found nan"),
+        ({"temperature": float("nan")}, "temperature: expected at least 0.001 and at most 1000, found nan"),
     ],
 )
 def test_stored_settings_out_of_range_are_one_message(changes, problem, run, tmp_path):

@@ -1,6 +1,8 @@
-"""Turns what a user wrote into a value of a setting's type, with one rule for files and command lines.
+"""What a setting is: a field of a dataclass that declares its type, default, help, and which values it takes.
 
-A text is read as it would be on a command line, so that "2e-5", "true" and '{"a": 1}' mean the same in both places.
+`setting` declares one, `settings_of` reads the declarations of dataclasses, `convert` turns what a user wrote into a
+value of the type. A text is read as it would be on a command line, so that "2e-5", "true" and '{"a": 1}' mean the same
+in a file.
 """
 
 from __future__ import annotations
@@ -10,14 +12,90 @@ import json
 import math
 import types
 import typing
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
 from enum import Enum
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
-from qa_pipeline.arguments.config_files import found, nearest
+from qa_pipeline.arguments.config_files import found, nearest_hint
 
 TRUE_WORDS = frozenset({"yes", "true", "t", "y", "1", "on"})
 FALSE_WORDS = frozenset({"no", "false", "f", "n", "0", "off"})
+
+
+@dataclass(frozen=True)
+class Range:
+    """Which numbers a setting takes; a bound that is None is none.
+
+    >>> print(Range(least=1, most=10)), 0 in Range(above=0)
+    at least 1 and at most 10
+    (None, False)
+    """
+
+    least: float | None = None
+    above: float | None = None
+    most: float | None = None
+    below: float | None = None
+    share: bool = False
+
+    def __contains__(self, value: Any) -> bool:
+        return (
+            (self.least is None or value >= self.least)
+            and (self.above is None or value > self.above)
+            and (self.most is None or value <= self.most)
+            and (self.below is None or value < self.below)
+        )
+
+    def __str__(self) -> str:
+        if self.share:
+            return f"a share from {self.least} to {self.most}"
+        words = (("at least", self.least), ("above", self.above), ("at most", self.most), ("below", self.below))
+        return " and ".join(f"{word} {bound}" for word, bound in words if bound is not None)
+
+
+class _Declaration(dict[str, Any]):
+    """Metadata of a field. Names only what argparse takes, to which HfArgumentParser hands all that metadata names."""
+
+    def keys(self) -> Any:
+        return [name for name in self if name in ("help", "choices")]
+
+
+def setting(default: Any, text: str, *, hidden: bool = False, share: float | None = None, **declared: Any) -> Any:
+    """Declares a setting as a field of a dataclass; nothing else has to know of it.
+
+    Args:
+        default: its default.
+        text: its help, in one or two sentences.
+        hidden: it is a secret, so that the dataclass's repr leaves it out.
+        share: the most of a number that is a share of a whole, from 0.
+        declared: `least`, `above`, `most`, `below`: bounds of a number; `choices`: the texts that are allowed;
+            `requires`: the setting without which this one has no meaning; `commands`: those that it has a meaning for.
+
+    >>> @dataclass
+    ... class Sampling:
+    ...     temperature: float = setting(0.7, "Of sampling.", least=0)
+    >>> settings_of(Sampling)["temperature"].out_of_range(-1)
+    'expected at least 0, found -1'
+    """
+    bounds: dict[str, Any] = {
+        name: declared.pop(name) for name in ("least", "above", "most", "below") if name in declared
+    }
+    if share is not None:
+        bounds = {"least": 0, "most": share, "share": True}
+    if unknown := declared.keys() - {"choices", "requires", "commands"}:
+        raise TypeError(f"a setting declares no {', '.join(sorted(unknown))}")
+    if bounds:
+        declared["range"] = Range(**bounds)
+    metadata = _Declaration(help=text, **declared)
+    if isinstance(default, list):
+        return field(default_factory=default.copy, repr=not hidden, metadata=metadata)
+    return field(default=default, repr=not hidden, metadata=metadata)
+
+
+def optional(group: type) -> type:
+    """A dataclass with the settings of another, each of which may be left out: its default is then None."""
+    kept = [(one.name, f"{one.type} | None", field(default=None, metadata=one.metadata)) for one in fields(group)]
+    return dataclasses.make_dataclass(f"Optional{group.__name__}", kept)
 
 
 @dataclass(frozen=True)
@@ -31,6 +109,10 @@ class Setting:
         default: its default.
         choices: the texts that are allowed, or None for any.
         bare: what `--name` without a value means, or None when a value is needed.
+        help: what it does.
+        range: the numbers that it takes, or None for any.
+        requires: the setting without which it has no meaning, if there is one.
+        commands: those that it has a meaning for; none for all.
     """
 
     name: str
@@ -39,15 +121,25 @@ class Setting:
     default: Any = None
     choices: tuple[str, ...] | None = None
     bare: Any = None
+    help: str = ""
+    range: Range | None = None
+    requires: str | None = None
+    commands: tuple[str, ...] = ()
 
     @property
     def takes_list(self) -> bool:
         """Several values may follow the flag."""
         return any(get_origin(kind) is list for kind in self.kinds)
 
+    def out_of_range(self, value: Any) -> str | None:
+        """What was expected and what was found, or None when the value is in the range, or is no number."""
+        if self.range is None or isinstance(value, bool) or not isinstance(value, int | float) or value in self.range:
+            return None
+        return f"expected {self.range}, found {found(value)}"
 
-def make_setting(name: str, annotation: Any, default: Any = None, metadata: Any = None) -> Setting:
-    """Describes a setting by its type annotation and HfArgumentParser metadata."""
+
+def make_setting(name: str, annotation: Any, default: Any = None, metadata: Mapping[str, Any] | None = None) -> Setting:
+    """Describes a setting by its type annotation and the metadata of its field."""
     metadata = metadata or {}
     is_union = get_origin(annotation) in (Union, types.UnionType)
     alternatives = get_args(annotation) if is_union else (annotation,)
@@ -61,7 +153,8 @@ def make_setting(name: str, annotation: Any, default: Any = None, metadata: Any 
         if get_origin(kind) is Literal and all(isinstance(choice, str) for choice in get_args(kind)):
             choices, kinds = get_args(kind), (str,)
     bare = True if bool in kinds else metadata.get("const")
-    return Setting(name, kinds, types.NoneType in alternatives, default, choices, bare)
+    declared = {key: metadata[key] for key in ("help", "range", "requires", "commands") if key in metadata}
+    return Setting(name, kinds, types.NoneType in alternatives, default, choices, bare, **declared)
 
 
 def settings_of(*groups: type) -> dict[str, Setting]:
@@ -69,12 +162,12 @@ def settings_of(*groups: type) -> dict[str, Setting]:
     result: dict[str, Setting] = {}
     for group in groups:
         hints = get_type_hints(group)
-        for field in dataclasses.fields(group):
-            if field.init:
-                default = field.default if field.default is not dataclasses.MISSING else None
-                if field.default_factory is not dataclasses.MISSING:
-                    default = field.default_factory()
-                result[field.name] = make_setting(field.name, hints[field.name], default, field.metadata)
+        for one in fields(group):
+            if one.init:
+                default = one.default if one.default is not dataclasses.MISSING else None
+                if one.default_factory is not dataclasses.MISSING:
+                    default = one.default_factory()
+                result[one.name] = make_setting(one.name, hints[one.name], default, one.metadata)
     return result
 
 
@@ -97,8 +190,8 @@ def convert(setting: Setting, value: Any, secret: bool = False) -> Any:
                 break
             return converted
     message = f"expected {_expected(setting)}, found {found(value, secret)}"
-    if isinstance(value, str) and setting.choices and (near := nearest(value, setting.choices)):
-        message += f' (nearest: "{near}")'
+    if isinstance(value, str) and setting.choices:
+        message += nearest_hint(value, setting.choices)
     elif setting.kinds == (str,) and not setting.choices and isinstance(value, (int, float)) and value is not None:
         message += "; put it in quotes"
     raise ValueError(message)

@@ -12,8 +12,8 @@ from huggingface_hub import constants
 from qa_pipeline import QAPredictor
 from qa_pipeline.arguments import LoRAArguments, ModelArguments
 from qa_pipeline.errors import ModelError
-from qa_pipeline.modeling import QASettings, load_model, load_tokenizer, reaching, stored_settings, write_settings
-from qa_pipeline.modeling.reaching import at_hand
+from qa_pipeline.modeling import StoredSettings, load_model, load_tokenizer, paths, stored_settings, write_settings
+from qa_pipeline.modeling.paths import at_hand
 
 
 @pytest.fixture
@@ -29,7 +29,7 @@ def hub(monkeypatch):
 
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
     monkeypatch.setattr(huggingface_hub, "get_session", lambda: SimpleNamespace(head=head))
-    monkeypatch.setattr(reaching, "_ANSWERED", set())
+    monkeypatch.setattr(paths, "_ANSWERED", set())
     return found
 
 
@@ -47,7 +47,7 @@ def cache(tmp_path):
 
 def test_a_hub_that_answers_is_asked_once_and_left_to_the_libraries(hub):
     assert [at_hand("some/model"), at_hand("other/model")] == ["some/model", "other/model"]
-    assert hub.tries == [(constants.ENDPOINT, reaching.SECONDS)] and reaching.SECONDS <= 5
+    assert hub.tries == [(constants.ENDPOINT, paths.SECONDS)] and paths.SECONDS <= 5
 
 
 @pytest.mark.parametrize("answer", [ConnectionError("no route"), 503])
@@ -91,5 +91,5 @@ def test_settings_that_training_stored_are_found_by_the_name_on_the_hub(hub, cac
     hub.answer = ConnectionError()
     arguments = ModelArguments(model_name_or_path="some/model", cache_dir=str(cache.parents[2]))
     assert stored_settings(arguments) is None
-    write_settings(QASettings(max_answer_length=7), cache)
+    write_settings(StoredSettings(max_answer_length=7), cache)
     assert stored_settings(arguments).max_answer_length == 7
