@@ -100,7 +100,7 @@ def work(mode: str, folder: Path, count: int) -> None:
             (folder / "run.json").write_text(json.dumps(config))
             run_qa(parse_arguments([str(folder / "run.json")]))
     else:
-        from qa_pipeline.ask.commands import main as ask
+        from qa_predict import main as ask
 
         ending = {"list": "json", "labelled": "json"}.get(mode, mode)
         words = [word for name, value in LIMITS.items() for word in (f"--{name}", str(value))]

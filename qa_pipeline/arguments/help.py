@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, get_origin
 
 from qa_pipeline.arguments.groups import DataArguments, LoRAArguments, ModelArguments, TrainingSettings
@@ -47,7 +47,9 @@ def print_help_if_asked(argv: Sequence[str]) -> None:
     raise SystemExit(0)
 
 
-def help_text(groups: Sequence[type], *, usage: str, description: str, epilog: str = "") -> str:
+def help_text(
+    groups: Sequence[type], *, usage: str, description: str, epilog: str = "", without: Collection[str] = ()
+) -> str:
     """The help on the fields of dataclasses, a section for each.
 
     Args:
@@ -55,6 +57,7 @@ def help_text(groups: Sequence[type], *, usage: str, description: str, epilog: s
         usage: with %(prog)s for the script's name.
         description: above the settings.
         epilog: below them.
+        without: names that are left out.
     """
     # transformers has a setting of its own that is called debug
     parser = argparse.ArgumentParser(
@@ -65,7 +68,8 @@ def help_text(groups: Sequence[type], *, usage: str, description: str, epilog: s
     for group in groups:
         section = parser.add_argument_group(str(getattr(group, "_argument_group_name", group.__name__)))
         for one in settings_of(group).values():
-            _add(section, one)
+            if one.name not in without:
+                _add(section, one)
     return parser.format_help()
 
 

@@ -8,8 +8,7 @@ from pathlib import Path
 import pytest
 
 from qa_pipeline.arguments.settings import settings_of
-from qa_pipeline.ask.arguments import GROUPS, PredictArguments
-from qa_pipeline.ask.parsing import parse
+from qa_pipeline.cli.ask_arguments import GROUPS, PredictArguments, parse
 from qa_pipeline.errors import ConfigError
 
 ASK = ["--model", "m", "--question", "Where?", "--context", "In Bern."]
