@@ -246,9 +246,9 @@ def human_rows(cell: str, seed: int, train: list[Any]) -> list[Any]:
 
 
 def generated(dataset: str, cell: str, seed: int, train: list[Any], arguments: argparse.Namespace) -> list[Any]:
-    """What the command makes of the contexts of `train`; of its rows nothing but contexts and articles is read."""
-    from qa_pipeline.cli.generate import generate_command
-    from qa_pipeline.data import load_examples, write_squad
+    """What is made of the contexts of `train`; of its rows nothing but contexts and articles is read."""
+    from qa_pipeline import generate
+    from qa_pipeline.data import write_squad
 
     articles = articles_of(train) if KIND[dataset] == "xquad" else [row.get("title", "") for row in train]
     article = {row["context"]: title for row, title in zip(train, articles, strict=True)}
@@ -270,8 +270,7 @@ def generated(dataset: str, cell: str, seed: int, train: list[Any], arguments: a
         for change in parts_of(cell)[1]:
             for name, value in CHANGES[change].items():
                 options[name] = joined(options.get(name), value)
-        generate_command([f"--{name}={value}" for name, value in options.items()])
-        return list(load_examples(f"{folder}/made/train.json")[0])
+        return generate(**options).splits["train"]
 
 
 def joined(first: Any, second: Any) -> Any:

@@ -25,12 +25,11 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from qa_pipeline.cli.generate import make_reader
 from qa_pipeline.data import load_examples
 from qa_pipeline.documents.passage import Passage, passage_id
 from qa_pipeline.generation.dedup import drop_duplicates
-from qa_pipeline.generation.filters import agrees
-from qa_pipeline.generation.rows import Row
+from qa_pipeline.generation.filters import agrees, make_reader
+from qa_pipeline.generation.types import Row
 from tests.generation.test_planted_noise import with_near_duplicates
 
 LEAST_F1 = (0.0, 0.2, 0.5, 0.8)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     )
     from qa_pipeline.data import load_examples
     from qa_pipeline.errors import ConfigError, DataError, ModelError, QAError
+    from qa_pipeline.generation.api import GeneratedDataset, generate
     from qa_pipeline.postprocess import Postprocess
     from qa_pipeline.predictor import Answer, QAPredictor, QuestionAnsweringPipeline
     from qa_pipeline.predictor.pipeline import pipeline
@@ -45,6 +46,8 @@ _HOMES = {
     "DataError": "errors",
     "ModelError": "errors",
     "QAError": "errors",
+    "GeneratedDataset": "generation.outputs",
+    "generate": "generation.api",
     "Postprocess": "postprocess",
     "Preprocess": "preprocess",
     "Process": "process",
@@ -60,6 +63,7 @@ __all__ = [
     "ConfigError",
     "DataArguments",
     "DataError",
+    "GeneratedDataset",
     "LoRAArguments",
     "ModelArguments",
     "ModelError",
@@ -70,6 +74,7 @@ __all__ = [
     "QAPredictor",
     "QuestionAnsweringPipeline",
     "TrainingArguments",
+    "generate",
     "load_examples",
     "parse_arguments",
     "pipeline",

@@ -31,6 +31,11 @@ def short(text: str, limit: int = 80) -> str:
     return text if len(text) <= limit else text[: limit - 3] + "..."
 
 
+def error_in_short(error: Exception) -> str:
+    """An error of a library in a few words: its kind, and the first line of what it says."""
+    return short(f"{type(error).__name__}: {error}".split("\n")[0], 120)
+
+
 def in_short(value: Any) -> str:
     """A value of any type that was found in place of another, on one short line."""
     if isinstance(value, int) and not isinstance(value, bool) and abs(value) >= 10**20:

@@ -24,11 +24,11 @@ ORDER = [
     {"arguments", "console"},
     {"metrics", "data"},
     {"documents", "mock"},
-    {"preprocess", "generation"},
+    {"preprocess"},
     {"modeling"},
     {"process", "postprocess"},
     {"predictor", "run"},
-    {"compare"},
+    {"compare", "generation"},
     {"cli"},
     {"__init__", "__main__"},
 ]

@@ -30,8 +30,8 @@ def check_run(resolution: Resolution) -> None:
     """Reports every fault of a run's settings."""
     resolution.check_declared()
     v, given = SimpleNamespace(**resolution.values), resolution.given
-    checks = [_task(v), _overwritten(v), _data(v), _files(v), _windows(v), _batches(v, given), _lora(v)]
-    checks += [_evaluation(v), _metric(v), _best_model(v), _hardware(v)]
+    checks = [_task(v), _overwritten(v), _data(v), _validation(v), _files(v), _windows(v), _batches(v, given)]
+    checks += [_lora(v), _evaluation(v), _metric(v), _best_model(v), _hardware(v)]
     for keys, text in chain(*checks, trainer_settings.faults(v, resolution.settings), _trackers(v, given)):
         resolution.report(keys, text)
 
@@ -72,20 +72,13 @@ def _absolute(path: str) -> str:
 
 
 def _data(v: SimpleNamespace) -> Iterator[Fault]:
-    hub, train, fraction = v.dataset_name, v.train_file, v.validation_split_fraction
+    hub, train = v.dataset_name, v.train_file
     if v.do_train and not (train or hub):
         yield "do_train train_file", "needs data: set train_file or dataset_name"
-    if _evaluates(v) and not (v.validation_file or hub or (fraction and train)):
-        advice = "set validation_file or dataset_name" + (", or validation_split_fraction" if train else "")
-        yield f"{'do_eval' if v.do_eval else 'eval_strategy'} validation_file", f"needs validation data: {advice}"
     if v.do_predict and not (v.test_file or hub):
         yield "do_predict test_file", "needs test data: set test_file or dataset_name"
     if hub and train:
         yield "train_file dataset_name", "names training data, and so does dataset_name; keep one"
-    if v.validation_file and fraction is not None:
-        yield "validation_split_fraction validation_file", "validation_file is given too; keep one"
-    if fraction is not None and not (train or hub):
-        yield "validation_split_fraction", "needs training data to split: set train_file or dataset_name"
     for name in ("dataset_config_name", "dataset_revision"):
         if getattr(v, name) and not hub:
             yield f"{name} dataset_name", "belongs to dataset_name, which is not given"
@@ -96,6 +89,17 @@ def _data(v: SimpleNamespace) -> Iterator[Fault]:
     if v.answer_language and v.answer_normalization != "multilingual":
         text = 'squad normalisation is for English only; set answer_normalization to "multilingual"'
         yield "answer_language answer_normalization", text
+
+
+def _validation(v: SimpleNamespace) -> Iterator[Fault]:
+    training, fraction = v.train_file or v.dataset_name, v.validation_split_fraction
+    if _evaluates(v) and not (v.validation_file or v.dataset_name or (fraction and v.train_file)):
+        advice = "set validation_file or dataset_name" + (", or validation_split_fraction" if v.train_file else "")
+        yield f"{'do_eval' if v.do_eval else 'eval_strategy'} validation_file", f"needs validation data: {advice}"
+    if v.validation_file and fraction is not None:
+        yield "validation_split_fraction validation_file", "validation_file is given too; keep one"
+    if fraction is not None and not training:
+        yield "validation_split_fraction", "needs training data to split: set train_file or dataset_name"
 
 
 def _files(v: SimpleNamespace) -> Iterator[Fault]:

@@ -192,6 +192,15 @@ class Resolution:
                 typed[key] = dataclasses.replace(one, value=convert(known[key], value, secret=key in SECRET_KEYS))
             except ValueError as error:
                 self._fault(one, str(error), key, *(old[key].stands_for if key in old else ()))
+        today = self._by_todays_names(typed, old)
+        for key in SECRET_KEYS & today.keys():
+            if today[key].value is not None and today[key].place != COMMAND_LINE:
+                log_once("%s holds a %s; better kept out of files: HF_TOKEN or `hf auth login`", today[key].place, key)
+        self.given |= today
+        self.values |= {key: one.value for key, one in today.items()}
+
+    def _by_todays_names(self, typed: Mapping[str, Entry], old: Mapping[str, Legacy]) -> dict[str, Entry]:
+        """The same settings with old keys translated."""
         plain = {key: one.value for key, one in typed.items()}
         today = {key: one for key, one in typed.items() if key not in old}
         for key in [key for key in typed if key in old]:
@@ -207,11 +216,7 @@ class Resolution:
                         log_once("%s, %s: read as %s%s", one.place, one.label, new, shown)
             except (Replaced, ValueError) as error:
                 self._fault(one, str(error), key, *old[key].stands_for)
-        for key in SECRET_KEYS & today.keys():
-            if today[key].value is not None and today[key].place != COMMAND_LINE:
-                log_once("%s holds a %s; better kept out of files: HF_TOKEN or `hf auth login`", today[key].place, key)
-        self.given |= today
-        self.values |= {key: one.value for key, one in today.items()}
+        return today
 
 
 def _known(settings: Mapping[str, Setting], old: Mapping[str, Legacy]) -> dict[str, Setting]:

@@ -51,7 +51,7 @@ class TrainingArguments(TrainingSettings, transformers.TrainingArguments):  # ty
             self.eval_steps = default_eval_steps(self.logging_steps)
         self.remove_unused_columns = False
         self.report_to = "none" if self.report_to is None else self.report_to
-        super().__post_init__()
+        super().__post_init__()  # type: ignore[no-untyped-call]
         if (there := self.n_gpu) > 1:
             # transformers would copy the model to all of them in every step (DataParallel): slower than one process a
             # GPU, and evaluation would use one all the same.
@@ -154,7 +154,8 @@ def public_dict(*groups: Any) -> dict[str, Any]:
         for key in SECRET_KEYS.intersection(plain):
             plain[key] = HIDDEN if getattr(group, key) is not None else None
         result |= plain
-    return json.loads(json.dumps(result, default=str))
+    plain_json: dict[str, Any] = json.loads(json.dumps(result, default=str))
+    return plain_json
 
 
 def _fill_in(values: dict[str, Any], given: dict[str, Entry]) -> None:

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from qa_pipeline import wording
 from qa_pipeline.errors import DataError
 from qa_pipeline.yaml_reader import YAMLFault, read_yaml
 
@@ -37,11 +36,6 @@ def own_title(title: Any) -> str | None:
         return None
     title = _BY_PROGRAM.sub("", " ".join(title[: 10 * _LONGEST_TITLE].split()), count=1)[:_LONGEST_TITLE].strip()
     return None if _PLACEHOLDER.fullmatch(title) else title
-
-
-def short(error: Exception) -> str:
-    """An error of a library in a few words."""
-    return wording.short(f"{type(error).__name__}: {error}".split("\n")[0], 120)
 
 
 _FRONT_MATTER = re.compile(r"---[ \t]*\r?\n(.*?\r?\n)(?:---|\.\.\.)[ \t]*(?:\r?\n|\Z)", re.S)

@@ -8,10 +8,11 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from qa_pipeline.documents.formats import library, own_title, short
+from qa_pipeline.documents.formats import library, own_title
 from qa_pipeline.documents.page_furniture import without_furniture
 from qa_pipeline.documents.table_rows import with_rows
 from qa_pipeline.errors import DataError
+from qa_pipeline.wording import error_in_short
 
 logger = logging.getLogger(__name__)
 
@@ -58,7 +59,9 @@ def read_pdf(content: bytes, name: str) -> tuple[list[str], str | None]:
             f'{name}: is encrypted with AES, which needs one more package: pip install "pypdf[crypto]"'
         ) from error
     except Exception as error:  # a damaged file makes the library fail in any way: KeyError, TypeError, recursion ...
-        raise DataError(f"{name}: not a readable PDF, it may be damaged or cut short ({short(error)})") from error
+        raise DataError(
+            f"{name}: not a readable PDF, it may be damaged or cut short ({error_in_short(error)})"
+        ) from error
     pages = without_furniture(join_hyphenated(pages))
     pages = ["\n".join([page] * bool(page) + lines) for page, lines in zip(pages, written, strict=True)]
     empty = [number for number, page in enumerate(pages, 1) if not page.strip()]

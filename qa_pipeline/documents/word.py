@@ -8,10 +8,11 @@ import zipfile
 from collections.abc import Iterator
 from typing import Any
 
-from qa_pipeline.documents.formats import library, own_title, short
+from qa_pipeline.documents.formats import library, own_title
 from qa_pipeline.documents.page_furniture import is_page_number
 from qa_pipeline.documents.table_rows import CELL
 from qa_pipeline.errors import DataError
+from qa_pipeline.wording import error_in_short
 
 _W = "{http://schemas.openxmlformats.org/wordprocessingml/2006/main}"
 _FALLBACK = "{http://schemas.openxmlformats.org/markup-compatibility/2006}Fallback"
@@ -46,7 +47,7 @@ def read_docx(content: bytes, name: str) -> tuple[str, str | None]:
     except DataError:
         raise
     except Exception as error:  # as with PDF: BadZipFile, KeyError, XMLSyntaxError ...
-        raise DataError(f"{name}: not a readable Word document, it may be damaged ({short(error)})") from error
+        raise DataError(f"{name}: not a readable Word document, it may be damaged ({error_in_short(error)})") from error
     return re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip("\n"), own_title(title)
 
 

@@ -1,17 +1,8 @@
 """Documents or a prompt in, SQuAD data out: `qa-pipeline generate`."""
 
 from qa_pipeline.documents.passage import Passage, passage_id
-from qa_pipeline.generation.types import (
-    Backend,
-    Completion,
-    Draft,
-    Failure,
-    Generator,
-    Message,
-    Rejected,
-    Request,
-    UsageSoFar,
-)
+from qa_pipeline.generation.backends.protocol import Backend, Completion, Failure, Message, Request, UsageTotals
+from qa_pipeline.generation.types import Draft, Generator, Rejected
 
 __all__ = [
     "Backend",
@@ -23,6 +14,6 @@ __all__ = [
     "Passage",
     "Rejected",
     "Request",
-    "UsageSoFar",
+    "UsageTotals",
     "passage_id",
 ]

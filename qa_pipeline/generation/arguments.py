@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import takewhile
 from pathlib import Path
@@ -210,7 +211,30 @@ def parse_generation_arguments(argv: list[str]) -> Settings:
         ConfigError: with every fault that was found.
     """
     _refuse_documents(argv)
-    resolution = Resolution.read(argv, GROUPS, old=FORMER, usual_names=_USUAL_NAMES)
+    return _check_settings(Resolution.read(argv, GROUPS, old=FORMER, usual_names=_USUAL_NAMES))
+
+
+def settings_from(values: Mapping[str, Any], place: str) -> Settings:
+    """Resolves settings that Python code gives; a path may stand for a text, and one text for a list of one.
+
+    Args:
+        values: by the names of the settings; None: not given.
+        place: what gave them, for messages.
+
+    Raises:
+        ConfigError: with every fault that was found.
+    """
+    texts = {key: _paths_as_texts(value) for key, value in values.items() if value is not None}
+    return _check_settings(Resolution.of(texts, place, GROUPS, old=FORMER))
+
+
+def _paths_as_texts(value: Any) -> Any:
+    if isinstance(value, os.PathLike):
+        return os.fspath(value)
+    return [_paths_as_texts(one) for one in value] if isinstance(value, list | tuple) else value
+
+
+def _check_settings(resolution: Resolution) -> Settings:
     values = resolution.values
     lists = ("answer_types", "skip_filters", "cloze_plugins")
     values |= {name: split_names(values[name]) for name in lists if values[name]}

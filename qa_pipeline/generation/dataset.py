@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from qa_pipeline.documents.passages import rank
 from qa_pipeline.errors import DataError
 from qa_pipeline.generation.dedup import drop_duplicates, without_repeats_of
-from qa_pipeline.generation.rows import Row
+from qa_pipeline.generation.types import Row
 
 SPLITS = ("train", "validation", "test")
 
@@ -55,7 +55,7 @@ class Dataset:
         return [row for name in SPLITS for row in self.splits[name]]
 
 
-def make_dataset(rows: Iterable[Row], choice: Choice) -> Dataset:
+def choose_dataset(rows: Iterable[Row], choice: Choice) -> Dataset:
     """Chooses and splits.
 
     Raises:
@@ -82,7 +82,7 @@ def make_dataset(rows: Iterable[Row], choice: Choice) -> Dataset:
         splits[name] = sorted(chosen, key=_reading_order)
         wanted = None if wanted is None else wanted - len(chosen)
     if not any(splits.values()):
-        raise DataError("no row is left: " + (_listed(left_out) or "nothing was accepted"))
+        raise DataError("no row is left: " + (_counts_text(left_out) or "nothing was accepted"))
     return Dataset(splits, left_out, split_by)
 
 
@@ -118,7 +118,7 @@ def choose(rows: Sequence[Row], choice: Choice, most: int | None) -> list[Row]:
     impossible = impossible[: _most_impossible(len(answerable), len(impossible), choice.unanswerable_fraction)]
     per_passage: Counter[str] = Counter()
     capped = []
-    for row in _merged(answerable, impossible):
+    for row in _interleave(answerable, impossible):
         if per_passage[row.passage.id] < choice.questions_per_context:
             per_passage[row.passage.id] += 1
             capped.append(row)
@@ -147,7 +147,7 @@ def split_by_document(rows: Sequence[Row], choice: Choice) -> dict[str, list[Row
     """
     splits: dict[str, list[Row]] = {name: [] for name in SPLITS}
     documents: dict[str, list[Row]] = {}
-    homes = _linked(rows)
+    homes = _document_groups(rows)
     whole = unit_of(rows) == "document"
     for row in rows:
         fixed = row.passage.metadata.get("split")
@@ -175,7 +175,7 @@ def split_by_document(rows: Sequence[Row], choice: Choice) -> dict[str, list[Row
 def unit_of(rows: Sequence[Row]) -> str:
     """What a split keeps whole: "document", or "passage" where all rows come from one document with several."""
     free = [row for row in rows if row.passage.metadata.get("split") not in SPLITS]
-    homes = _linked(free)
+    homes = _document_groups(free)
     one = len({homes[row.passage.document] for row in free}) == 1 and len({row.passage.text for row in free}) > 1
     return "passage" if one else "document"
 
@@ -194,7 +194,7 @@ def _give_each_one(splits: dict[str, list[Row]], documents: dict[str, list[Row]]
         splits["train"] = [row for row in splits["train"] if homes.get(row.key) != smallest]
 
 
-def _linked(rows: Sequence[Row]) -> dict[str, str]:
+def _document_groups(rows: Sequence[Row]) -> dict[str, str]:
     """For each document one name for all documents that share a text with it, directly or through others."""
     parents: dict[str, str] = {}
 
@@ -211,7 +211,7 @@ def _linked(rows: Sequence[Row]) -> dict[str, str]:
     return {name: root(name) for name in list(parents)}
 
 
-def _merged(answerable: list[Row], impossible: list[Row]) -> list[Row]:
+def _interleave(answerable: list[Row], impossible: list[Row]) -> list[Row]:
     """The unanswerable rows spread evenly among the answerable ones, so that a cap per passage hits both alike."""
     places = [((i + 0.5) / len(answerable), row) for i, row in enumerate(answerable)]
     places += [((i + 0.5) / len(impossible), row) for i, row in enumerate(impossible)]
@@ -232,5 +232,5 @@ def _count(counts: Counter[str], reason: str, number: int) -> None:
         counts[reason] += number
 
 
-def _listed(counts: Counter[str]) -> str:
+def _counts_text(counts: Counter[str]) -> str:
     return ", ".join(f"{count:,} {reason}" for reason, count in counts.most_common())

@@ -20,7 +20,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from typing import Any
 
-from qa_pipeline.generation.rows import Row
+from qa_pipeline.generation.types import Row
 from qa_pipeline.text.words import normalised, sentence_around, words
 
 NUM_PERM = 64
@@ -149,7 +149,7 @@ def repeats(row: Row, other: Row, threshold: float) -> bool:
 def _share_more(row: Row, other: Row, threshold: float) -> bool:
     """What `repeats` asks for beyond the question."""
     if row.answer is not None and other.answer is not None:
-        if (_named(row.question) or _named(other.question)) and normalised(row.answer) == normalised(other.answer):
+        if (_names(row.question) or _names(other.question)) and normalised(row.answer) == normalised(other.answer):
             return True
         if _overlap(trigrams(normalised(_sentence(row))), trigrams(normalised(_sentence(other)))) >= threshold:
             return True
@@ -181,7 +181,7 @@ def _overlap(left: frozenset[str], right: frozenset[str]) -> float:
 
 def _names_same(left: str, right: str) -> bool:
     """Whether neither question names something that the other does not have, in whatever case."""
-    a, b = _marked(left), _marked(right)
+    a, b = _marks(left), _marks(right)
     return a == b or (a <= _word_set(right) and b <= _word_set(left))
 
 
@@ -191,15 +191,15 @@ def _word_set(question: str) -> frozenset[str]:
 
 
 @lru_cache(maxsize=65536)
-def _marked(question: str) -> frozenset[str]:
+def _marks(question: str) -> frozenset[str]:
     """What a question is about beyond its wording, casefolded: what it names, and whether it says no."""
     found = words(question)
     negations = {word for word in found if word.casefold() in _NEGATIONS or word.endswith(("n't", "n\u2019t"))}
-    return _named(question) | {part for word in negations for part in normalised(word).split()}
+    return _names(question) | {part for word in negations for part in normalised(word).split()}
 
 
 @lru_cache(maxsize=65536)
-def _named(question: str) -> frozenset[str]:
+def _names(question: str) -> frozenset[str]:
     """Names (words in capitals, but the first) and numbers, casefolded."""
     found = words(question)
     names = set() if question.isupper() else {word for word in found[1:] if word[0].isupper() and word != "I"}

@@ -9,14 +9,12 @@ from typing import Any
 from qa_pipeline.documents.passage import Passage, passage_id
 from qa_pipeline.errors import ConfigError, DataError
 from qa_pipeline.generation.arguments import Settings
-from qa_pipeline.generation.dataset import make_dataset as choose_rows
-from qa_pipeline.generation.filters import make_filters
+from qa_pipeline.generation.dataset import choose_dataset
+from qa_pipeline.generation.filters import check, make_filters
 from qa_pipeline.generation.job import Engine, choice_of
 from qa_pipeline.generation.questions.cloze.spans import GROUPS
-from qa_pipeline.generation.rows import Row
-from qa_pipeline.generation.run import check
 from qa_pipeline.generation.specification.specification import Specification, builtin_domain
-from qa_pipeline.generation.types import Draft, Rejected
+from qa_pipeline.generation.types import Draft, Rejected, Row
 from qa_pipeline.mock import DOMAINS, SPLITS
 from qa_pipeline.mock import make_dataset as make_mock
 from qa_pipeline.mock.builtin import described_domains
@@ -78,7 +76,7 @@ def raise_questions(settings: Settings, passages: int) -> str | None:
     )
 
 
-class ReadyMade:
+class StoredDrafts:
     """A generator whose drafts are known beforehand, by passage id."""
 
     def __init__(self, drafts: dict[str, list[Draft]]):
@@ -133,7 +131,7 @@ def builtin_engine(
             break
         count, before = round(count * min(MOCK_GROWTH, 1.1 / max(part, 0.01))), part
     passages = [of_passage[0].passage for of_passage in drafts.values()]
-    return Engine(ReadyMade(drafts), block_size=CLOZE_BLOCK), passages, note
+    return Engine(StoredDrafts(drafts), block_size=CLOZE_BLOCK), passages, note
 
 
 def _kinds(name: str, types: Sequence[str] | None) -> tuple[frozenset[str], str]:
@@ -166,7 +164,7 @@ def _drafts(made: dict[str, Any], name: str, kinds: Collection[str]) -> dict[str
                 passage = Passage(passage_id(title, text), title, text, title, {"split": split, "domain": name})
                 asked = [one for one in paragraph["qas"] if one["metadata"]["answer_kind"] in kinds]
                 if asked:
-                    drafts[passage.id] = [_known(passage, question) for question in asked]
+                    drafts[passage.id] = [_draft_of(passage, question) for question in asked]
     return drafts
 
 
@@ -175,10 +173,10 @@ def _share_of_wanted(
 ) -> float:
     """The share of the wanted rows that there are: of the split, or of its unanswerable rows, that lacks most."""
     filters = make_filters(settings.filters, language)
-    checked = [check(draft, filters) for of_passage in drafts for draft in of_passage]
+    results = [check(draft, filters) for of_passage in drafts for draft in of_passage]
     choice = choice_of(settings.to_dict(), unanswerable_fraction)
     try:
-        splits = choose_rows([row for row in checked if isinstance(row, Row)], choice).splits
+        splits = choose_dataset([row for row in results if isinstance(row, Row)], choice).splits
     except DataError:  # nothing can be chosen from these rows yet
         return 0.0
     wanted = choice.num_examples or 0
@@ -193,7 +191,7 @@ def _share_of_wanted(
     return min(parts)
 
 
-def _known(passage: Passage, question: dict[str, Any]) -> Draft:
+def _draft_of(passage: Passage, question: dict[str, Any]) -> Draft:
     answer = question["answers"][0] if question["answers"] else None
     details = {"domain": passage.metadata["domain"], "answer_type": question["metadata"].get("answer_kind")}
     if answer is None:

@@ -1,34 +1,111 @@
-"""Says which rows are fit to teach a model. Each filter sees one row and keeps it or gives a reason; sees no file.
+"""Turns drafts into rows: finds a draft's quotes in its passage, then says whether the row is fit to teach a model.
 
-Order: length, leaked, deictic, overlap, then (batch-wise) the round trip. Duplicates are `dedup.py`.
+Offsets come from `qa_pipeline.data.align_answer` alone, which forgives white space, Unicode forms, case, quotes and
+dashes; what is written back is always the passage's own slice. A quote that is there twice is refused: nobody knows
+which one was meant. Each filter sees one row and keeps it or gives a reason; order: length, leaked, deictic, overlap,
+then (batch-wise) the round trip. Duplicates are `dedup.py`.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
+from typing import Protocol
 
+from qa_pipeline.data.alignment import AS_GIVEN, INSIDE_WORD, LOCATED, Aligned, align_answer
+from qa_pipeline.data.example import LooseAnswer
+from qa_pipeline.documents.passage import Passage
 from qa_pipeline.generation.arguments import FilterArguments
-from qa_pipeline.generation.rows import Row
-from qa_pipeline.generation.types import Rejected
+from qa_pipeline.generation.types import Draft, Rejected, Row
+from qa_pipeline.text.edges import is_whole
 from qa_pipeline.text.words import STOPWORDS, contains_words, count_words, normalised, sentence_at
+
+EMPTY_QUESTION = "empty_question"
+EMPTY_ANSWER = "empty_answer"
+EVIDENCE_NOT_VERBATIM = "evidence_not_verbatim"
+EVIDENCE_AMBIGUOUS = "evidence_ambiguous"
+NOT_VERBATIM = "answer_not_verbatim"
+AMBIGUOUS = "answer_ambiguous"
+MISPLACED = "answer_misplaced"
+"""The generator named a place, and the answer is not there."""
+CUTS_WORD = "answer_cuts_word"
 
 RowFilter = Callable[[Row], str | None]
 """A reason to refuse the row, or None."""
 
 
-@dataclass(frozen=True)
-class ReaderAnswer:
-    """What a trained reader says to a question: text "" for no answer; confidence from 0 to 1."""
+class FoundText(Protocol):
+    """What a trained reader says to a question, as `predictor.Answer` has it: text "" and start None for no answer."""
 
-    text: str
-    start: int | None
-    confidence: float
+    @property
+    def text(self) -> str:
+        """The answer."""
+
+    @property
+    def start(self) -> int | None:
+        """Its first character in the passage."""
 
 
-Reader = Callable[[Sequence[Row]], Sequence[ReaderAnswer]]
+Reader = Callable[[Sequence[Row]], Sequence[FoundText]]
 """Answers the questions of rows, in their order, without having seen their answers."""
+
+
+def make_reader(name: str) -> Reader:
+    """A trained model as a function from rows to its answers. Raises ModelError where it cannot be loaded."""
+    from qa_pipeline.predictor import QAPredictor
+
+    predictor = QAPredictor.from_pretrained(name)
+
+    def read(rows: Sequence[Row]) -> Sequence[FoundText]:
+        asked = [{"id": row.key, "question": row.question, "context": row.passage.text} for row in rows]
+        return list(predictor.predict(asked, progress=False))
+
+    return read
+
+
+def check(draft: Draft, filters: Sequence[tuple[str, RowFilter]]) -> Row | Rejected:
+    """The draft as an aligned row that has passed the filters, or why not."""
+    row = place(draft)
+    return row if isinstance(row, Rejected) else apply_filters(row, filters)
+
+
+def place(draft: Draft) -> Row | Rejected:
+    """The draft as a row with the answer's place in the passage, or the reason why there is none."""
+    question = " ".join(draft.question.split())
+    text = draft.passage.text
+
+    def row(answer: str | None, start: int | None, evidence: str | None) -> Row:
+        return Row(
+            draft.passage, question, answer, start, draft.generator, evidence, dict(draft.details), ("verbatim",)
+        )
+
+    if not question:
+        return Rejected(EMPTY_QUESTION, draft.passage.id)
+    if draft.answer is None:
+        return row(None, None, None)
+    if not draft.answer.strip():
+        return Rejected(EMPTY_ANSWER, draft.passage.id)
+    if draft.start is not None:
+        given = align_answer(text, LooseAnswer(text=draft.answer, start=draft.start))
+        if not isinstance(given, Aligned) or given.how not in AS_GIVEN:
+            return Rejected(MISPLACED, draft.passage.id)
+        return row(given.text, given.start, _slice(text, draft.evidence))
+    begin, end = 0, len(text)
+    if draft.evidence is not None and draft.evidence.strip():
+        found = _only(draft.passage, draft.evidence, whole=False)
+        if isinstance(found, Rejected):
+            reason = {NOT_VERBATIM: EVIDENCE_NOT_VERBATIM, AMBIGUOUS: EVIDENCE_AMBIGUOUS}.get(
+                found.reason, found.reason
+            )
+            return Rejected(reason, draft.passage.id)
+        begin, end = found.start, found.start + len(found.text)
+    answer = _only(draft.passage, draft.answer, whole=True, begin=begin, end=end)
+    if isinstance(answer, Rejected):
+        return answer
+    evidence = text[begin:end] if (begin, end) != (0, len(text)) else None
+    return row(answer.text, answer.start, evidence)
 
 
 def apply_filters(row: Row, filters: Sequence[tuple[str, RowFilter]]) -> Row | Rejected:
@@ -136,7 +213,7 @@ def round_trip(rows: Sequence[Row], reader: Reader, least_f1: float) -> list[Row
     ]
 
 
-def agrees(row: Row, found: ReaderAnswer, least_f1: float) -> bool:
+def agrees(row: Row, found: FoundText, least_f1: float) -> bool:
     """Whether a reader's answer is that of the row; see `round_trip`."""
     if row.answer is None or row.start is None:
         return not found.text
@@ -152,8 +229,6 @@ def agrees(row: Row, found: ReaderAnswer, least_f1: float) -> bool:
 
 
 def _f1(wanted: str, found: str) -> float:
-    from collections import Counter
-
     left, right = normalised(wanted).split(), normalised(found).split()
     common = sum((Counter(left) & Counter(right)).values())
     return 2 * common / (len(left) + len(right)) if common else 0.0
@@ -163,3 +238,54 @@ def mean_overlap(rows: Iterable[Row], language: str = "en") -> float | None:
     """Mean of `overlap` over the answerable rows, or None where there are none: how much mere word matching can win."""
     shares = [overlap(row, language) for row in rows if row.start is not None]
     return sum(shares) / len(shares) if shares else None
+
+
+def _slice(text: str, quote: str | None) -> str | None:
+    found = align_answer(text, LooseAnswer(text=quote)) if quote and quote.strip() else None
+    return found.text if isinstance(found, Aligned) else None
+
+
+def _only(passage: Passage, quote: str, *, whole: bool, begin: int = 0, end: int | None = None) -> Aligned | Rejected:
+    """The one place of a quote in `passage.text[begin:end]`, or the reason why there is not exactly one.
+
+    A quote that is there once as written counts as found once, however often it is there in another case.
+    """
+    text = passage.text
+    hits: list[Aligned] = []
+    cut = False
+    for hit in _hits(text[begin:end], quote):
+        hit = Aligned(hit.text, begin + hit.start, hit.how)
+        if whole and not is_whole(text, hit.start, hit.start + len(hit.text)):
+            cut = True
+            continue
+        if hits and hit.how != hits[0].how:
+            break
+        hits.append(hit)
+        if len(hits) == 2:
+            return Rejected(AMBIGUOUS, passage.id)
+    return hits[0] if hits else Rejected(CUTS_WORD if cut else NOT_VERBATIM, passage.id)
+
+
+def _hits(text: str, quote: str) -> Iterator[Aligned]:
+    """Every place of a quote, as `align_answer` sees it: the places as written first, else the tolerant ones.
+
+    The quote is looked for again in what follows and what comes before each hit. One that is there inside words alone
+    gives the places inside them.
+    """
+    first = align_answer(text, LooseAnswer(text=quote))
+    if not isinstance(first, Aligned):
+        core = quote.strip()
+        for match in re.finditer(re.escape(core), text) if first.reason == INSIDE_WORD else ():
+            yield Aligned(core, match.start(), LOCATED)
+        return
+    yield first
+    for offset, rest in (
+        (first.start + len(first.text), text[first.start + len(first.text) :]),
+        (0, text[: first.start]),
+    ):
+        while rest.strip():
+            hit = align_answer(rest, LooseAnswer(text=quote))
+            if not isinstance(hit, Aligned):
+                break
+            yield Aligned(hit.text, offset + hit.start, hit.how)
+            offset, rest = offset + hit.start + len(hit.text), rest[hit.start + len(hit.text) :]

@@ -6,15 +6,17 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from qa_pipeline.documents.passage import Passage
 from qa_pipeline.generation.arguments import Settings
-from qa_pipeline.generation.backends.endpoint import known_keys, without_credentials
+from qa_pipeline.generation.backends.endpoint import known_keys, redact, without_credentials
+from qa_pipeline.generation.backends.protocol import Backend
 from qa_pipeline.generation.dataset import Choice
 from qa_pipeline.generation.filters import Reader
-from qa_pipeline.generation.redaction import redacted
-from qa_pipeline.generation.types import Backend, Generator
+from qa_pipeline.generation.specification.specification import Specification
+from qa_pipeline.generation.types import Generator
 
 REPORT = "dataset_report.json"
 CARD = "README.md"
@@ -54,7 +56,8 @@ class Job:
         facts: what is known of the sources, numbers only.
         notes: for the report.
         reader: a trained reader for the round trip, or None.
-        told: what a language model is told beyond the settings (task, few-shot examples, versions of the templates).
+        prompt_identity: what a language model reads beyond the settings (task, few-shot examples, template versions).
+        specification: of the prompt, where there is one.
     """
 
     settings: Settings
@@ -65,7 +68,13 @@ class Job:
     facts: dict[str, float] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     reader: Reader | None = None
-    told: dict[str, str] = field(default_factory=dict)
+    prompt_identity: dict[str, str] = field(default_factory=dict)
+    specification: Specification | None = None
+
+    @property
+    def folder(self) -> Path:
+        """Where the data goes."""
+        return Path(str(self.settings.generation.output_dir))
 
     @property
     def choice(self) -> Choice:
@@ -108,7 +117,7 @@ def identity_of(job: Job) -> dict[str, Any]:
         "language": job.language,
         "unanswerable_fraction": job.unanswerable_fraction,
         "prompt": values["prompt"],
-        **job.told,
+        **job.prompt_identity,
         "passages": f"{len(job.passages)} passages, {digest}",
     }
 
@@ -131,7 +140,7 @@ def public_settings(job: Job) -> dict[str, Any]:
 def _without_secrets(settings: Settings) -> dict[str, Any]:
     """All settings; a run with another key is the same run, so identities have none either."""
     asked = settings.backend
-    return redacted(settings.to_dict(), known_keys(asked.base_url or "", asked.api_key_env, asked.extra_body))
+    return redact(settings.to_dict(), known_keys(asked.base_url or "", asked.api_key_env, asked.extra_body))
 
 
 _NOT_SHOWN = ("plan", "list_prompts", "overwrite_output_dir", "api_key_env")

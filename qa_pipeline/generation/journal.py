@@ -8,9 +8,10 @@ at a time writes to it.
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -20,9 +21,8 @@ from filelock import FileLock
 from qa_pipeline import artifacts
 from qa_pipeline.documents.passage import Passage
 from qa_pipeline.errors import ConfigError, DataError
-from qa_pipeline.generation.redaction import redacted
-from qa_pipeline.generation.rows import Row
-from qa_pipeline.generation.types import Rejected
+from qa_pipeline.generation.backends.endpoint import redact
+from qa_pipeline.generation.types import Rejected, Row
 
 
 @dataclass
@@ -31,14 +31,14 @@ class Block:
 
     Attributes:
         passages: a digest of the ids of its passages; a block of others is another block.
-        heard_of: ids of the passages of which anything came; not kept.
+        passages_seen: ids of the passages of which anything came; not kept.
         unanswered: by id the passages that are not done, with what failed; a block that is finished has none.
     """
 
     passages: str = ""
     rows: list[Row] = field(default_factory=list)
     rejected: Counter[str] = field(default_factory=Counter)
-    heard_of: set[str] = field(default_factory=set)
+    passages_seen: set[str] = field(default_factory=set)
     unanswered: dict[str, Rejected] = field(default_factory=dict)
 
 
@@ -99,7 +99,7 @@ class Journal:
         """A row that passed."""
         self._write({"kind": "row", "block": number, **row.to_json()})
 
-    def rejected(self, number: int, reason: str, passage_id: str) -> None:
+    def reject(self, number: int, reason: str, passage_id: str) -> None:
         """A draft that did not pass."""
         self._write({"kind": "rejected", "block": number, "reason": reason, "passage": passage_id})
 
@@ -158,9 +158,21 @@ class Journal:
             self.done[value["block"]] = Block(value.get("passages", ""), passed, Counter(value["rejected"]))
 
 
+@contextlib.contextmanager
+def one_at_a_time(path: Path) -> Iterator[None]:
+    """Holds a lock of that name, where the file system has locks."""
+    lock = FileLock(path)
+    with contextlib.suppress(NotImplementedError), artifacts.writing(path, resumes=True):
+        lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
+
+
 def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
     """One line for each setting that two identities do not share; secrets, which earlier versions kept, are none."""
-    old, new = redacted(old), redacted(new)
+    old, new = redact(old), redact(new)
     return [
         f"{key}: was {json.dumps(old.get(key))}, is {json.dumps(new.get(key))}"
         + (" (documents were changed, added or removed, or have other names)" if key == "passages" else "")

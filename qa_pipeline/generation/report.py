@@ -1,4 +1,7 @@
-"""What a generation was made from, what was refused and why, and what the data is like: `dataset_report.json`."""
+"""What a generation was made from, what was refused and why, and what the data is like: `dataset_report.json`.
+
+`MEANINGS` says what the words mean under which drafts are refused and rows are left out.
+"""
 
 from __future__ import annotations
 
@@ -8,12 +11,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
+from qa_pipeline.generation.backends.endpoint import redact
+from qa_pipeline.generation.backends.protocol import UsageTotals
 from qa_pipeline.generation.dataset import SPLITS, Dataset
 from qa_pipeline.generation.filters import mean_overlap
-from qa_pipeline.generation.reasons import meaning
-from qa_pipeline.generation.redaction import redacted
-from qa_pipeline.generation.rows import Row
-from qa_pipeline.generation.types import UsageSoFar
+from qa_pipeline.generation.shards import Shard
+from qa_pipeline.generation.types import Row
 from qa_pipeline.text.words import count_words, normalised
 from qa_pipeline.wording import counted
 
@@ -26,32 +29,21 @@ _VERBS = frozenset(re.findall(r"\w+", "is are was were do does did can could wil
 _WH = ("what", "who", "whom", "whose", "which", "when", "where", "why", "how")
 
 
-def make_report(
-    dataset: Dataset,
-    *,
-    settings: Mapping[str, Any],
-    facts: Mapping[str, float],
-    rejected: Mapping[str, int],
-    accepted: int,
-    language: str,
-    stopped: str | None = None,
-    notes: Sequence[str] = (),
-) -> dict[str, Any]:
+def make_report(dataset: Dataset, whole: Shard, stopped: str | None = None) -> dict[str, Any]:
     """The report as JSON holds it.
 
     Args:
         dataset: rows by split and what was left out after acceptance.
-        settings: resolved settings.
-        facts: documents, passages, passages asked about, and what the backend used.
-        rejected: drafts refused one by one, by reason; their meanings come with them.
-        accepted: drafts that passed every filter that looks at one row.
+        whole: what it was chosen from, with settings and facts (documents, passages, what the backend used).
         stopped: why the run ended early, if it did.
     """
+    settings, facts, rejected = whole.settings, whole.facts, whole.rejected
+    accepted, language = len(whole.rows), settings["language"]
     rows = dataset.rows
     round_trip = rejected.get("round_trip", 0)
     report: dict[str, Any] = {
         "format": FORMAT,
-        "settings": redacted(settings),
+        "settings": redact(settings),
         "facts": {name: value for name, value in facts.items() if name != "account"},
         "drafts": accepted + sum(rejected.values()),
         "rejected": _by_size(rejected),
@@ -74,8 +66,8 @@ def make_report(
     report["warnings"] = warnings_about(dataset, settings, as_first_asked, stopped is not None)
     if stopped:
         report["stopped_early"] = stopped
-    if notes:
-        report["notes"] = list(notes)
+    if whole.notes:
+        report["notes"] = list(whole.notes)
     return report
 
 
@@ -174,7 +166,7 @@ def question_word(question: str) -> str:
     return "yes/no" if found and found[0] in _VERBS else "other"
 
 
-def usage_facts(usage: UsageSoFar | None) -> dict[str, float]:
+def usage_facts(usage: UsageTotals | None) -> dict[str, float]:
     """What a backend used, as facts that shards can add up; nothing without a backend, no cost without prices."""
     return {name: value for name, value in asdict(usage).items() if value is not None} if usage is not None else {}
 
@@ -237,3 +229,70 @@ def _quantiles(values: list[int]) -> dict[str, float] | None:
     ordered = sorted(values)
     places = {name: ordered[min(len(ordered) - 1, int(q * len(ordered)))] for name, q in (("p50", 0.5), ("p95", 0.95))}
     return {"mean": round(sum(ordered) / len(ordered), 2), "min": ordered[0], **places, "max": ordered[-1]}
+
+
+def refusals_text(rejected: Counter[str]) -> str:
+    """The commonest reasons why drafts were refused, in a line."""
+    return "refused: " + (", ".join(f"{count:,} {reason}" for reason, count in rejected.most_common(5)) or "none")
+
+
+def meaning(reason: str) -> str:
+    """What a reason means, in a few words."""
+    return MEANINGS.get(reason, "see the code")
+
+
+MEANINGS = {
+    # The request
+    "timeout": "the server gave no answer in time",
+    "unreachable": "no connection to the server, or it broke off",
+    "rate_limited": "the server had no room for further requests",
+    "server_error": "the server said that it failed",
+    "bad_response": "what the server sent is no answer of a chat completions API",
+    "empty_choices": "the server's answer holds no completion",
+    "refused": "the server or the model would not answer this request",
+    "too_long": "the passage with its instructions is longer than the model can read",
+    "length": "the completion was cut off at its longest allowed length",
+    "denied": "the server does not accept the key",
+    "not_found": "the server does not know the address or the model",
+    "redirected": "the server sends to another address, which is not followed",
+    "no_quota": "the account of the key has no credit left",
+    # What the model wrote
+    "not_json": "no JSON could be read from the completion, asked for twice",
+    "wrong_schema": "a record of the completion lacks a field or has it in another form",
+    "no_question": "the model gave no question for an answer or number that it was shown",
+    "same_words": "asked for other words, the model gave the same",
+    "unknown": "it was not noted why",
+    "passage_too_short": "the model wrote too little for a passage",
+    # The quotes
+    "empty_question": "the question is empty",
+    "empty_answer": "the answer is empty",
+    "evidence_not_verbatim": "the evidence does not stand in the passage",
+    "evidence_ambiguous": "the evidence stands in the passage more than once",
+    "answer_not_verbatim": "the answer does not stand in the passage, or not in its evidence",
+    "answer_ambiguous": "the answer stands there more than once, and nobody knows which place is meant",
+    "answer_misplaced": "the answer is not at the place that was named for it",
+    "answer_cuts_word": "the answer begins or ends within a word",
+    # The rules of the cloze engine
+    "no_wording": "no pattern makes a question of this sentence",
+    "answer_empty": "the answer has no letters or digits",
+    "no_verb": "the question has no verb",
+    "fragment": "the question is no whole sentence",
+    "same_question": "nearly the same question was made for this passage before",
+    "no_near_miss": "no question could be made that is close to the passage and has no answer in it",
+    # The filters
+    "question_too_short": "the question has too few words (min_question_words)",
+    "question_too_long": "the question has too many words (max_question_words)",
+    "answer_too_long": "the answer has too many words (max_answer_words)",
+    "answer_without_words": "the answer has no letters or digits",
+    "answer_in_question": "the question gives its answer away",
+    "mentions_the_text": "the question speaks of the text, which nobody sees who asks it",
+    "bare_pronoun": "the question speaks of somebody or something that it does not name",
+    "overlap": "too many words of the question stand in the sentence of the answer (max_overlap)",
+    "round_trip": "the trained reader answers something else (round_trip_model)",
+    # All rows together
+    "exact_duplicate": "the same question about the same text is there already",
+    "near_duplicate": "nearly the same question is there already (near_duplicate_threshold)",
+    "contradiction": "the same question about the same text is there with an answer",
+    "repeats_another_split": "the row repeats one of a held-out split, which must not be seen in training",
+    "not_needed": "over the wanted number of rows, of rows of one passage or of rows without an answer",
+}

@@ -1,6 +1,6 @@
-"""The main path of `generate`: passages -> drafts -> aligned and filtered rows -> data set or shard.
+"""The main path of `generate`: passages -> drafts -> aligned and filtered rows, in blocks that survive a kill.
 
-`generate(job, ...)` reads top to bottom. Rows are made in blocks of passages whose borders depend on passages alone; a
+`make_rows(job)` reads top to bottom. Rows are made in blocks of passages whose borders depend on passages alone; a
 finished block is never done again, an unfinished one is. What is chosen at the end goes by stable keys, so that the
 files of a run that was killed and started again are those of a run that was not.
 """
@@ -9,145 +9,71 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from pathlib import Path
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
 
-from qa_pipeline.data.loading import squad_bytes
 from qa_pipeline.documents.passage import Passage
 from qa_pipeline.documents.passages import choose_shard, choose_subset, rank
 from qa_pipeline.errors import BackendError, DataError
-from qa_pipeline.generation.card import dataset_card
-from qa_pipeline.generation.dataset import Choice, make_dataset
-from qa_pipeline.generation.filters import RowFilter, apply_filters, make_filters, round_trip
-from qa_pipeline.generation.job import (
-    CARD,
-    SHARDS,
-    WORK,
-    Engine,
-    Job,
-    identity_of,
-    public_settings,
-    shard_identity,
-)
+from qa_pipeline.generation.backends.protocol import UsageTotals
+from qa_pipeline.generation.dataset import choose_dataset
+from qa_pipeline.generation.filters import check, make_filters, round_trip
+from qa_pipeline.generation.job import WORK, Engine, Job, identity_of, public_settings, shard_identity
 from qa_pipeline.generation.journal import Block, Journal
-from qa_pipeline.generation.outcome import Enough, Outcome
-from qa_pipeline.generation.outputs import claim, write_outputs
-from qa_pipeline.generation.progress import Progress
-from qa_pipeline.generation.quotes import place
-from qa_pipeline.generation.report import make_report, usage_facts
-from qa_pipeline.generation.rows import Row
-from qa_pipeline.generation.shards import Shard, write_shard
-from qa_pipeline.generation.types import Draft, Rejected
+from qa_pipeline.generation.outputs import claim
+from qa_pipeline.generation.report import refusals_text, usage_facts, usage_text
+from qa_pipeline.generation.shards import Shard
+from qa_pipeline.generation.types import Draft, Rejected, Row
 from qa_pipeline.wording import counted
 
 logger = logging.getLogger(__name__)
 
-STOPPED_SHARDS = "shards_stopped_early"
-"""The fact that counts them, so that what is joined from them says so."""
+SECONDS = 5.0
+"""Between two lines that say how far a run is."""
 
 
-def generate(job: Job, say: Callable[[str], None] = logger.info) -> dict[str, Any] | Path:
-    """Makes the data set, or the shard.
+def make_rows(job: Job, say: Callable[[str], None] = logger.info) -> Shard:
+    """Makes the rows of a job; what was done before is taken from its journal.
 
     Returns:
-        The report, or the path of the shard.
+        The rows of all its passages, or of the job's shard of them.
 
     Raises:
         ConfigError: output_dir holds something else, or was edited.
-        DataError: nothing was accepted, or a file cannot be read or written.
+        DataError: a file cannot be read or written.
         BackendError: the backend failed for good, or the run stopped early with nothing accepted; the next run goes on.
     """
-    settings = job.settings
-    folder = Path(str(settings.generation.output_dir))
-    number, of = settings.shard
-    anew = settings.generation.overwrite_output_dir
-    claim(folder, anew)
-    passages = choose_shard(
-        choose_subset(job.passages, settings.generation.subset, settings.generation.seed), number, of
+    general = job.settings.generation
+    number, of = job.settings.shard
+    claim(job.folder, general.overwrite_output_dir)
+    passages = choose_shard(choose_subset(job.passages, general.subset, general.seed), number, of)
+    journal = Journal(
+        job.folder / WORK / f"journal-{number:05}-of-{of:05}.jsonl",
+        {**identity_of(job), "shard": [number, of]},
+        {passage.id: passage for passage in passages},
+        general.overwrite_output_dir,
     )
-    identity = identity_of(job)
-    journal_file = folder / WORK / f"journal-{number:05}-of-{of:05}.jsonl"
-    by_id = {passage.id: passage for passage in passages}
-    journal = Journal(journal_file, {**identity, "shard": [number, of]}, by_id, anew)
     backend = job.engine.backend
     usage = (lambda: backend.usage) if backend is not None else None
-    progress = Progress(say, usage)
+    progress = RunProgress(say, usage)
     try:
-        done = _all_blocks(job, passages, journal, progress)
+        _all_blocks(job, passages, journal, progress)
     except BackendError as error:
-        kept = f"{progress.accepted:,} accepted rows so far are in {journal_file}; the same command goes on from there"
+        kept = f"{progress.accepted:,} accepted rows so far are in {journal.path}; the same command goes on from there"
         raise type(error)(f"{error}\n{kept}") from error
     finally:
         journal.close()
-    rows, rejected, stopped = done.rows, done.rejected, done.stopped
+    rows, rejected, stopped = progress.rows, progress.rejected, progress.stop_reason
     if stopped:
         if not rows:
-            raise BackendError(f"no row is left: nothing was accepted; {_refused(rejected)}. {stopped}")
+            raise BackendError(f"no row is left: nothing was accepted; {refusals_text(rejected)}. {stopped}")
         logger.warning("stopped early: %s", stopped)
-    facts = {**job.facts, "passages_asked": done.asked, **usage_facts(usage() if usage else None)}
-    if done.unanswered:
-        facts["passages_unanswered"] = len(done.unanswered)
-    if of > 1:
-        notes = [*job.notes, f"shard {number}/{of} stopped early: {stopped}"] if stopped else job.notes
-        facts |= {STOPPED_SHARDS: 1} if stopped else {}
-        shard = Shard(number, of, shard_identity(job), public_settings(job), rows, rejected, facts, notes)
-        return write_shard(folder / SHARDS, shard)
-    return finish(
-        folder, rows, job.choice, public_settings(job), facts, rejected, job.language, stopped, job.notes, anew
-    )
-
-
-def finish(
-    folder: Path,
-    rows: Sequence[Row],
-    choice: Choice,
-    settings: Mapping[str, Any],
-    facts: Mapping[str, float],
-    rejected: Counter[str],
-    language: str,
-    stopped: str | None = None,
-    notes: Sequence[str] = (),
-    anew: bool | None = None,
-) -> dict[str, Any]:
-    """Chooses and splits the rows and writes the data, its report and its card; returns the report.
-
-    Raises:
-        ConfigError: files in the folder were edited, see `claim`.
-        DataError: no row is left, or a file cannot be written.
-    """
-    if stopped is None and facts.get(STOPPED_SHARDS):
-        count = facts[STOPPED_SHARDS]
-        stopped = f"{count:,.0f} of the shards (see the notes); start their commands again, then join all of them again"
-        logger.warning("stopped early: %s", stopped)
-    try:
-        dataset = make_dataset(rows, choice)
-    except DataError as error:
-        types = settings.get("answer_types") if settings.get("backend") == "cloze" else None  # models only prefer them
-        raise DataError(
-            f"{error}; {counted(len(rows), 'draft')} accepted before that, {_refused(rejected)}"
-            + (f"; answer_types allows only {', '.join(types)}" if types else "")
-            + (f". Stopped early: {stopped}" if stopped else "")
-        ) from None
-    report = make_report(
-        dataset,
-        settings=settings,
-        facts=facts,
-        rejected=rejected,
-        accepted=len(rows),
-        language=language,
-        stopped=stopped,
-        notes=notes,
-    )
-    if report["split_by"] == "passage":
-        logger.warning("split by passage, since all questions come from one document")
-    rows_of = {f"{name}.json": [row.to_example() for row in rows] for name, rows in dataset.splits.items() if rows}
-    contents = {name: squad_bytes(examples) for name, examples in rows_of.items()}
-    contents[CARD] = dataset_card(report, language).encode("utf-8")
-    claim(folder, anew)  # once more: a run may take hours
-    write_outputs(folder, contents, report)
-    return report
+    facts = {**job.facts, "passages_asked": progress.asked, **usage_facts(usage() if usage else None)}
+    if progress.unanswered:
+        facts["passages_unanswered"] = len(progress.unanswered)
+    settings = public_settings(job)
+    return Shard(number, of, shard_identity(job), settings, rows, rejected, facts, list(job.notes), stopped)
 
 
 def blocks(passages: Sequence[Passage], engine: Engine, seed: int) -> list[list[Passage]]:
@@ -166,94 +92,182 @@ def blocks(passages: Sequence[Passage], engine: Engine, seed: int) -> list[list[
     return result if passages else []
 
 
-def _all_blocks(job: Job, passages: Sequence[Passage], journal: Journal, progress: Progress) -> Outcome:
+def _all_blocks(job: Job, passages: Sequence[Passage], journal: Journal, progress: RunProgress) -> None:
     """Goes through the blocks until there are enough rows, or none is left."""
     from qa_pipeline.generation.backends import BudgetError
 
-    done = Outcome()
-    enough = Enough(job)
+    target = RowTarget(job)
     groups = blocks(passages, job.engine, job.settings.generation.seed)
     for number, group in enumerate(groups):
         block = journal.done.get(number)
         digest = hashlib.sha256("\0".join(passage.id for passage in group).encode()).hexdigest()[:16]
         if block is not None and block.passages == digest:
-            progress.count(len(block.rows), block.rejected)
-            done.add(block, len(group))
+            progress.add(block, len(group))
         else:
             block = Block(digest)
+            progress.begin(block)
             try:
-                _one_block(job, number, group, journal, progress, block)
+                _one_block(job, number, group, journal, progress)
             except BudgetError as error:
                 # What was accepted is used now; with more room the block is done again, from the cache.
-                _judge(job, block, progress)
-                done.add(block, len(block.heard_of - block.unanswered.keys()))
-                done.over_budget = str(error)
+                _apply_round_trip(job, block)
+                progress.add(block, len(block.passages_seen - block.unanswered.keys()))
+                progress.over_budget = str(error)
                 break
-            done.add(block, len(group) - len(block.unanswered))
+            progress.add(block, len(group) - len(block.unanswered))
             progress.say(f"block {number + 1} of {len(groups)}: ")
-        if enough(done.rows):
+        if target.is_reached(progress.rows):
             break
-    return done
 
 
-def _one_block(
-    job: Job, number: int, group: Sequence[Passage], journal: Journal, progress: Progress, block: Block
-) -> None:
-    """Fills `block` with the rows of a group of passages, noting each in the journal as it comes.
+def _one_block(job: Job, number: int, group: Sequence[Passage], journal: Journal, progress: RunProgress) -> None:
+    """Fills the block that is under way with the rows of its passages, noting each in the journal as it comes.
 
     A block with passages that are not done is not done: the next run does it again, from the cache.
     """
+    block = progress.block
     journal.begin(number)
     seen: set[str] = set()
-    for result in _checked(job, group):
-        block.heard_of.add(result.passage.id if isinstance(result, Row) else result.passage_id)
-        if isinstance(result, Rejected) and result.passing:
-            block.unanswered[result.passage_id] = result
-            progress.unanswered(result.reason)
-            continue
+    for result in _rows_of(job, group):
+        block.passages_seen.add(result.passage.id if isinstance(result, Row) else result.passage_id)
         if isinstance(result, Row) and result.key in seen:
             result = Rejected("exact_duplicate", result.passage.id)
-        if isinstance(result, Rejected):
-            journal.rejected(number, result.reason, result.passage_id)
-            block.rejected[result.reason] += 1
-            progress.reject(result.reason)
-        else:
+        if isinstance(result, Row):
             seen.add(result.key)
             journal.row(number, result)
             block.rows.append(result)
-            progress.accept()
-    _judge(job, block, progress)
+        elif result.outage:
+            block.unanswered[result.passage_id] = result
+        else:
+            journal.reject(number, result.reason, result.passage_id)
+            block.rejected[result.reason] += 1
+        progress.tick()
+    _apply_round_trip(job, block)
     if not block.unanswered:
         journal.finish(number, block, ("round_trip",) if job.reader is not None else ())
 
 
-def _refused(rejected: Counter[str]) -> str:
-    return "refused: " + (", ".join(f"{count:,} {reason}" for reason, count in rejected.most_common(5)) or "none")
-
-
-def _judge(job: Job, block: Block, progress: Progress) -> None:
+def _apply_round_trip(job: Job, block: Block) -> None:
     """The round trip over the rows of a block, where there is a reader."""
     if job.reader is None:
         return
     # In a stable order, since a reader's arithmetic may depend on which rows share a batch.
     ordered = sorted(block.rows, key=lambda row: row.key)
-    block.rows.clear()
-    for verdict in round_trip(ordered, job.reader, job.settings.filters.round_trip_f1):
-        if isinstance(verdict, Rejected):
-            block.rejected[verdict.reason] += 1
-            progress.take_back(verdict.reason)
-        else:
-            block.rows.append(verdict)
+    results = round_trip(ordered, job.reader, job.settings.filters.round_trip_f1)
+    block.rows[:] = [result for result in results if isinstance(result, Row)]
+    block.rejected.update(result.reason for result in results if isinstance(result, Rejected))
 
 
-def _checked(job: Job, group: Sequence[Passage]) -> Iterator[Row | Rejected]:
-    """The drafts of a group, aligned and filtered."""
+def _rows_of(job: Job, group: Sequence[Passage]) -> Iterator[Row | Rejected]:
+    """The drafts of a group of passages, aligned and filtered."""
     filters = make_filters(job.settings.filters, job.language)
     for draft in job.engine.generator.drafts(group):
         yield check(draft, filters) if isinstance(draft, Draft) else draft
 
 
-def check(draft: Draft, filters: Sequence[tuple[str, RowFilter]]) -> Row | Rejected:
-    """The draft as an aligned row that has passed the filters, or why not."""
-    placed = place(draft)
-    return placed if isinstance(placed, Rejected) else apply_filters(placed, filters)
+class RunProgress:
+    """The sums over all blocks, done now or before, and over the one that is under way.
+
+    Args:
+        say: takes a line.
+        usage: gives what the backend has used so far; None without a backend.
+        seconds: between two lines.
+
+    Attributes:
+        rows, rejected: of the blocks that were taken in.
+        asked: passages that were asked about, to the end.
+        unanswered: one for each passage that is not done, since requests failed that may succeed at another time.
+        over_budget: the limit that ended the run, if one did.
+        block: the one that is under way.
+    """
+
+    def __init__(
+        self, say: Callable[[str], None], usage: Callable[[], UsageTotals] | None = None, seconds: float = SECONDS
+    ):
+        self._say, self._usage, self._seconds = say, usage, seconds
+        self._last = time.monotonic()
+        self.rows: list[Row] = []
+        self.rejected: Counter[str] = Counter()
+        self.asked = 0
+        self.unanswered: list[Rejected] = []
+        self.over_budget: str | None = None
+        self.block = Block()
+
+    @property
+    def accepted(self) -> int:
+        """Rows that passed, those of the block that is under way included."""
+        return len(self.rows) + len(self.block.rows)
+
+    @property
+    def stop_reason(self) -> str | None:
+        """Why the run ended early and how it goes on; None: it did not."""
+        reasons = [self.over_budget] if self.over_budget else []
+        if self.unanswered:
+            reasons.append(_outage(self.unanswered))
+        return ". ".join(reasons) or None
+
+    def begin(self, block: Block) -> None:
+        """A block is under way."""
+        self.block = block
+
+    def add(self, block: Block, asked: int) -> None:
+        """Takes in a block of which so many passages were asked about to the end."""
+        self.block = Block()
+        self.rows += block.rows
+        self.rejected += block.rejected
+        self.asked += asked
+        self.unanswered += block.unanswered.values()
+
+    def tick(self) -> None:
+        """Prints a line if the last is some seconds old."""
+        if time.monotonic() - self._last >= self._seconds:
+            self.say()
+
+    def say(self, before: str = "") -> None:
+        """Prints a line now."""
+        self._last = time.monotonic()
+        rejected = self.rejected + self.block.rejected
+        text = f"{self.accepted:,} accepted, {sum(rejected.values()):,} refused{_in_brackets(rejected)}"
+        outages = Counter(one.reason for one in (*self.unanswered, *self.block.unanswered.values()))
+        if outages:
+            text += f", {counted(sum(outages.values()), 'passage')} not done{_in_brackets(outages)}"
+        if self._usage is not None:
+            used = self._usage()
+            text += f"; {usage_text(usage_facts(used))}" + (f"; {used.cached:,} from the cache" if used.cached else "")
+        self._say(f"{before}{text}")
+
+
+class RowTarget:
+    """The wanted number of rows: whether the rows so far give it; looked at only when there could be enough."""
+
+    def __init__(self, job: Job):
+        self._choice = job.choice
+        wanted = job.settings.generation.num_examples
+        self._wanted = None if wanted is None else -(-wanted // job.settings.shard[1])
+        self._look_at = self._wanted or 0
+
+    def is_reached(self, rows: Sequence[Row]) -> bool:
+        """Whether they do."""
+        if self._wanted is None or len(rows) < self._look_at:
+            return False
+        try:
+            got = len(choose_dataset(rows, self._choice).rows)
+        except DataError:  # nothing can be chosen from these rows yet
+            got = 0
+        self._look_at = len(rows) + max(1, self._wanted - got)
+        return got >= self._wanted
+
+
+def _outage(unanswered: Sequence[Rejected]) -> str:
+    """What is missing, why, and that the same command goes on."""
+    counts = Counter(one.reason for one in unanswered)
+    reasons = ", ".join(f"{reason} {count:,}" for reason, count in counts.most_common())
+    return (
+        f"{counted(len(unanswered), 'passage')} not done, since requests failed, retries included: {reasons}; the "
+        f"last: {unanswered[-1].outage}. Start the same command again: it asks about these passages and keeps the rest"
+    )
+
+
+def _in_brackets(counts: Counter[str]) -> str:
+    reasons = ", ".join(f"{reason} {count:,}" for reason, count in counts.most_common(4))
+    return f" ({reasons})" if reasons else ""

@@ -1,4 +1,4 @@
-"""Parts of one generation made apart, and their way back together.
+"""Parts of one generation made apart, by hand or by the processes of a launch, and their way back together.
 
 A shard holds the accepted rows of its passages, before duplicates are dropped and documents are split, since both need
 all rows. Its name ends in a hash of its content; it is written at once or not at all.
@@ -6,9 +6,13 @@ all rows. Its name ends in a hash of its content; it is written at once or not a
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
+import logging
+import os
 import re
+import time
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field, fields
@@ -17,20 +21,27 @@ from typing import Any
 
 from qa_pipeline import artifacts
 from qa_pipeline.documents.passage import Passage
-from qa_pipeline.errors import DataError
+from qa_pipeline.errors import ConfigError, DataError
+from qa_pipeline.generation.arguments import Settings
+from qa_pipeline.generation.job import SHARDS, SPECIFICATION, Job, shard_identity
 from qa_pipeline.generation.journal import differences
-from qa_pipeline.generation.rows import Row
+from qa_pipeline.generation.types import Row
+
+logger = logging.getLogger(__name__)
 
 FORMAT = 1
 _OF_ALL = ("documents", "passages")  # facts of the whole input, which every shard repeats
 # Facts over the life of a cache file:
 _SPENT = ("requests", "prompt_tokens", "completion_tokens", "cost", "reserved_tokens", "reserved_cost")
+STOPPED_SHARDS = "shards_stopped_early"
+"""The fact that counts them, so that what is joined from them says so."""
+_WAIT_SECONDS = 1.0
 _NAME = re.compile(r"shard-([0-9]{5})-of-([0-9]{5})-([0-9a-f]{12})\.jsonl")
 
 
 @dataclass
 class Shard:
-    """One part.
+    """One part; 1/1 is the whole.
 
     Attributes:
         number, of: which part, from 1.
@@ -40,6 +51,7 @@ class Shard:
         rejected: drafts that did not pass, by reason.
         facts: sums for the report (documents, passages, requests, tokens, cost).
         notes: for the report.
+        stop_reason: why the run ended early, if it did; in the file it is among the notes.
     """
 
     number: int
@@ -50,6 +62,7 @@ class Shard:
     rejected: Counter[str] = field(default_factory=Counter)
     facts: dict[str, float] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    stop_reason: str | None = None
 
 
 def write_shard(folder: str | Path, shard: Shard) -> Path:
@@ -60,6 +73,10 @@ def write_shard(folder: str | Path, shard: Shard) -> Path:
     """
     rows = sorted(shard.rows, key=lambda row: row.key)
     passages = {row.passage.id: row.passage for row in rows}
+    facts, notes = shard.facts, shard.notes
+    if shard.stop_reason:
+        facts = {**facts, STOPPED_SHARDS: 1}
+        notes = [*notes, f"shard {shard.number}/{shard.of} stopped early: {shard.stop_reason}"]
     head = {
         "kind": "shard",
         "format": FORMAT,
@@ -68,8 +85,8 @@ def write_shard(folder: str | Path, shard: Shard) -> Path:
         "identity": shard.identity,
         "settings": shard.settings,
         "rejected": dict(sorted(shard.rejected.items())),
-        "facts": shard.facts,
-        "notes": shard.notes,
+        "facts": facts,
+        "notes": notes,
         "num_passages": len(passages),
         "num_rows": len(rows),
     }
@@ -111,7 +128,7 @@ def read_shard(path: str | Path) -> Shard:
     return Shard(**{one.name: head[one.name] for one in fields(Shard) if one.name in head})
 
 
-def find_shards(sources: Sequence[str | Path]) -> list[Path]:
+def find_shards(sources: Sequence[str | os.PathLike[str]]) -> list[Path]:
     """The shards among files and folders, by name.
 
     Raises:
@@ -155,12 +172,97 @@ def join(shards: Iterable[Shard], where: str = "the shards") -> Shard:
         rejected.update(shard.rejected)
     settings = {**first.settings, "shard": None}
     rows = [row for shard in shards for row in shard.rows]
-    facts = _added([shard.facts for shard in shards])
+    facts = _add_up([shard.facts for shard in shards])
     notes = list(dict.fromkeys(note for shard in shards for note in shard.notes))
     return Shard(1, 1, first.identity, settings, rows, rejected, facts, notes)
 
 
-def _added(parts: Sequence[dict[str, float]]) -> dict[str, float]:
+@dataclass(frozen=True)
+class Launch:
+    """The processes of `accelerate launch` or `torchrun`; each makes a shard of its own, and the first joins them.
+
+    Attributes:
+        rank: of this process, from 0.
+        processes: how many there are; 1 without a launcher.
+        earlier_shards: those that were there when this process began, and when each was written.
+    """
+
+    rank: int
+    processes: int
+    earlier_shards: dict[Path, int]
+
+
+def join_launch(settings: Settings) -> Launch:
+    """What this process is in its launch; gives it its shard of the work.
+
+    Raises:
+        ConfigError: the settings name a shard, too.
+    """
+    processes = int(os.environ.get("WORLD_SIZE", "1"))
+    rank = int(os.environ.get("RANK", "0"))
+    if processes > 1:
+        if settings.generation.shard is not None:
+            raise ConfigError(settings.source, "shard: the processes of a launch are shards already; leave it out")
+        settings.generation.shard = f"{rank + 1}/{processes}"
+    return Launch(rank, processes, written_shards(Path(str(settings.generation.output_dir)) / SHARDS, processes))
+
+
+def wait_for_shards(launch: Launch, job: Job) -> list[Shard]:
+    """The shards of this launch, once every process has written its own; the launcher ends all when one fails.
+
+    What an earlier launch left is another run's, or the same as this one's will be, or stopped early: then it is old.
+
+    Raises:
+        DataError: another process of this launch made another run's shard, or one cannot be read.
+    """
+    wanted, folder, count = shard_identity(job), job.folder / SHARDS, launch.processes
+    found: dict[int, Shard] = {}
+    seen: dict[Path, int] = {}
+    last_missing: list[int] = []
+    while True:
+        for path, written in written_shards(folder, count).items():
+            if seen.get(path) == written:
+                continue
+            old = launch.earlier_shards.get(path) == written
+            try:
+                shard = read_shard(path)
+            except DataError as error:
+                if old or isinstance(error.__cause__, FileNotFoundError):
+                    continue  # its process is about to replace it, or has just done so
+                raise
+            seen[path] = written
+            if shard.identity == wanted:
+                if not (old and shard.facts.get(STOPPED_SHARDS)):
+                    found[shard.number] = shard
+                continue
+            different = "; ".join(differences(shard.identity, wanted))
+            if not old:
+                raise DataError(
+                    f"{path}: made by another process of this launch, where this one finds other things: {different}. "
+                    "All processes need the same settings and documents; in place of a prompt give "
+                    f"spec_file={job.folder / SPECIFICATION}, which no model reads; --overwrite_output_dir "
+                    "begins anew"
+                )
+            logger.info("%s is of an earlier run (%s); waiting for this launch to replace it", path, different)
+        missing = [number for number in range(1, count + 1) if number not in found]
+        if not missing:
+            return [found[number] for number in sorted(found)]
+        if missing != last_missing:
+            logger.info("waiting for shard %s of %d", ", ".join(map(str, missing)), count)
+            last_missing = missing
+        time.sleep(_WAIT_SECONDS)
+
+
+def written_shards(folder: Path, count: int) -> dict[Path, int]:
+    """The shards I/`count` that are in the folder now, and when each was written."""
+    written = {}
+    for path in sorted(folder.glob(f"shard-*-of-{count:05}-*.jsonl")):
+        with contextlib.suppress(FileNotFoundError):  # replaced by its process since it was listed
+            written[path] = path.stat().st_mtime_ns
+    return written
+
+
+def _add_up(parts: Sequence[dict[str, float]]) -> dict[str, float]:
     """Facts of all shards together; what was spent on one account is a sum already, of which the last is the whole."""
     facts: dict[str, float] = {}
     spent: dict[tuple[str, float], float] = {}

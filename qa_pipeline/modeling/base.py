@@ -10,7 +10,7 @@ import importlib.util
 import logging
 import re
 import types
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import torch
 from torch import nn
@@ -90,7 +90,7 @@ def _load_config(name: str, path: str, model_args: ModelArguments, options: dict
         logger.info("%s: num_labels %d set to 2 (start and end)", name, config.num_labels)
         config.num_labels = 2
     _set_dropout(config, model_args.attention_dropout, model_args.hidden_dropout)
-    return config
+    return cast(PretrainedConfig, config)
 
 
 def _set_dropout(config: Any, attention: float | None, hidden: float | None) -> None:
@@ -218,7 +218,8 @@ def _forward_keeping_bias(layer: Any, x: torch.Tensor) -> torch.Tensor:
     """As in bitsandbytes, which also rounds the bias of the layer to the type of its input, for good."""
     bias = layer.bias.data
     try:
-        return type(layer).forward(layer, x)
+        output: torch.Tensor = type(layer).forward(layer, x)
+        return output
     finally:
         layer.bias.data = bias
 

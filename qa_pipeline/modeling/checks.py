@@ -6,7 +6,7 @@ import hashlib
 import inspect
 import json
 import logging
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import nn
@@ -57,7 +57,7 @@ def prepare_tokenizer(tokenizer: Any, name: str) -> PreTrainedTokenizerFast:
         if stand_in is None:
             raise ModelError(f"tokenizer {name} has no padding, end or unknown token to pad batches with")
         tokenizer.pad_token = stand_in
-    return tokenizer
+    return cast("PreTrainedTokenizerFast", tokenizer)
 
 
 def check_fits(model: nn.Module, tokenizer: PreTrainedTokenizerFast, max_seq_length: int) -> None:

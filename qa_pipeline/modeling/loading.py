@@ -12,7 +12,7 @@ import importlib.util
 import logging
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import torch
 from transformers import AutoTokenizer, PreTrainedModel, PreTrainedTokenizerFast
@@ -104,8 +104,7 @@ def load_model(
             checks.check_output(model, name)
         with attention_of_probes(model):
             freeze_unused(model, checks.probe_inputs(model))
-    model.train()
-    return model
+    return cast("PreTrainedModel | PeftModel", model.train())
 
 
 def load_trained(
@@ -153,7 +152,7 @@ def load_trained(
             setattr(model, UNTRAINED_HEAD, bool(new))
     if device is not None and not getattr(model, "hf_device_map", None):
         model.to(torch.device(device))
-    return model.eval()
+    return cast("PreTrainedModel | PeftModel", model.eval())
 
 
 def _load_merged(

@@ -111,7 +111,8 @@ class Outcomes:
         gap = np.where(self.silent(threshold), silence, self.gap)[:, None] / self.temperatures
         total = np.where(np.isneginf(gap), 0.0, self.log_totals)  # without a span the total is -inf as well
         with np.errstate(under="ignore"):
-            return np.minimum(np.exp(gap - total), 1.0)
+            confidence: np.ndarray = np.minimum(np.exp(gap - total), 1.0)
+        return confidence
 
     def best_threshold(self, rows: np.ndarray) -> float:
         """The no-answer threshold with the best F1 on some rows."""
@@ -217,7 +218,8 @@ def _why_not(correct: np.ndarray, fewest: int = MIN_QUESTIONS) -> str | None:
 
 def _odds(gap: np.ndarray) -> np.ndarray:
     """Null odds as predictions have them."""
-    return np.minimum(-gap, NO_SPAN_NULL_ODDS)
+    odds: np.ndarray = np.minimum(-gap, NO_SPAN_NULL_ODDS)
+    return odds
 
 
 def _folds(texts: Sequence[str], rng: np.random.Generator) -> np.ndarray:

@@ -241,7 +241,8 @@ def trim_offsets(offsets: np.ndarray, lengths: np.ndarray, texts: Sequence[str])
 def _is_space(points: np.ndarray) -> np.ndarray:
     """Whether str.isspace calls each code point a space."""
     table = _space_table()
-    return table[np.minimum(points, len(table) - 1)]
+    is_space: np.ndarray = table[np.minimum(points, len(table) - 1)]
+    return is_space
 
 
 @cache

@@ -144,7 +144,8 @@ def cover(offsets: np.ndarray, rows: np.ndarray, begin: np.ndarray, end: np.ndar
 
 def _width(offsets: np.ndarray, row: np.ndarray) -> np.ndarray:
     row = np.clip(row, 0, len(offsets) - 1)
-    return offsets[row, 1] - offsets[row, 0]
+    width: np.ndarray = offsets[row, 1] - offsets[row, 0]
+    return width
 
 
 @dataclass

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ast
 import dataclasses
 import math
+from pathlib import Path
 
 import pytest
 
@@ -42,3 +44,19 @@ def test_defaults_and_ranges_are_the_same_wherever_limits_are_given():
         assert getattr(data, one.name) == getattr(stored, one.name) == LIMITS[one.name].default
     asked = {one.name: one for one in dataclasses.fields(PredictArguments)}
     assert all(name in asked and asked[name].default is None for name in LIMITS)
+
+
+def test_no_other_class_has_a_default_for_a_limit():
+    """Save the threshold that a run leaves to be fitted, and the temperature of a language model's sampling."""
+    package = Path(__file__).resolve().parents[2] / "qa_pipeline"
+    declared = {
+        (path.relative_to(package).as_posix(), field.target.id)
+        for path in package.rglob("*.py")
+        for group in ast.parse(path.read_text(encoding="utf-8")).body
+        if isinstance(group, ast.ClassDef)
+        for field in group.body
+        if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name) and field.value is not None
+    }
+    elsewhere = {one for one in declared if one[1] in LIMITS and one[0] != "arguments/limits.py"}
+    sampling = {one for one in elsewhere if one[0].startswith("generation/") and one[1] == "temperature"}
+    assert elsewhere - sampling == {("arguments/groups.py", "null_score_diff_threshold")}

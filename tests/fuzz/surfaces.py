@@ -22,9 +22,9 @@ from qa_pipeline.data.mapping.field_mapping import read_mapping
 from qa_pipeline.documents.formats import read_markdown
 from qa_pipeline.errors import QAError
 from qa_pipeline.generation.arguments import parse_generation_arguments
-from qa_pipeline.generation.backends.chat_api import Answer, Fault, read_answer
+from qa_pipeline.generation.backends.chat_api import ChatReply, Fault, read_answer
 from qa_pipeline.generation.questions.llm.parsing import ParseError, read_items
-from qa_pipeline.generation.questions.llm.prompts.schemas import SCHEMAS
+from qa_pipeline.generation.questions.llm.prompts import SCHEMAS
 from qa_pipeline.predictor.question_lists import read_questions
 from tests.data.made import check_invariant
 from tests.data.reading import FLAT, SQUAD
@@ -100,7 +100,7 @@ def read_field_mapping(path: Path) -> bool:
 def read_reply(path: Path) -> bool:
     """The body of a server's answer, and what the model wrote in it."""
     found = read_answer(path.read_bytes(), ["a-known-key"])
-    assert isinstance(found, Answer | Fault)
+    assert isinstance(found, ChatReply | Fault)
     if isinstance(found, Fault):
         assert found.detail.isprintable() and len(found.detail) <= 300
         return False

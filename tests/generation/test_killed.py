@@ -33,17 +33,17 @@ def stopping(function, after=False):
 
 from qa_pipeline import artifacts
 from qa_pipeline.cli.main import main
-from qa_pipeline.generation import journal, run
+from qa_pipeline.generation import filters, journal, outputs
 from qa_pipeline.generation.backends import cache
 
 if phase == "storing":  # an answer has come back, and is not kept yet, or just now
     cache.Cache.put = stopping(cache.Cache.put, after=True)
 elif phase == "filters":
-    run.apply_filters = stopping(run.apply_filters)
+    filters.apply_filters = stopping(filters.apply_filters)
 elif phase in ("noting", "noted"):  # the end of a block in the journal
     journal.Journal.finish = stopping(journal.Journal.finish, after=phase == "noted")
 elif phase == "splitting":
-    run.make_dataset = stopping(run.make_dataset, after=True)
+    outputs.choose_dataset = stopping(outputs.choose_dataset, after=True)
 elif phase == "renaming":  # a temporary file is there, the file itself not yet
     os.replace = stopping(os.replace)
 elif phase == "renamed":

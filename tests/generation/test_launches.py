@@ -15,7 +15,7 @@ import pytest
 
 from qa_pipeline.cli.main import main
 from qa_pipeline.errors import DataError
-from qa_pipeline.generation import launches
+from qa_pipeline.generation import shards as parts
 from tests.generation.fakes import document
 from tests.generation.server import Reply, ScriptedServer, like_a_model
 
@@ -56,7 +56,7 @@ class Launch:
                 step()
 
         with self._monkeypatch.context() as patch:
-            patch.setattr(launches.time, "sleep", wait)
+            patch.setattr(parts.time, "sleep", wait)
             for name, value in LAUNCH.items():
                 patch.setenv(name, value)
             code = main(words)
@@ -127,14 +127,14 @@ def test_a_shard_is_read_once_since_its_process_may_replace_it(tmp_path, words, 
     assert launch(words, lambda: main([*words, "--shard=2/2"])) == 0
     first = (tmp_path / "out" / "train.json").read_bytes()
     (tmp_path / "out" / "train.json").unlink()
-    read = launches.read_shard
+    read = parts.read_shard
 
     def read_and_gone(path):
         shard = read(path)
         path.unlink()
         return shard
 
-    monkeypatch.setattr(launches, "read_shard", read_and_gone)
+    monkeypatch.setattr(parts, "read_shard", read_and_gone)
     assert launch(words) == 0
     assert (tmp_path / "out" / "train.json").read_bytes() == first
 
@@ -142,18 +142,18 @@ def test_a_shard_is_read_once_since_its_process_may_replace_it(tmp_path, words, 
 def test_a_shard_that_is_replaced_before_it_is_read_is_not_there_yet(tmp_path, words, launch, monkeypatch):
     assert launch(words, lambda: main([*words, "--shard=2/2"])) == 0
     gone = tmp_path / "out" / "shards" / shards(tmp_path / "out")[1]
-    read = launches.read_shard
+    read = parts.read_shard
 
     def gone_and_read(path):
         if path == gone:
             gone.unlink(missing_ok=True)
         return read(path)
 
-    monkeypatch.setattr(launches, "read_shard", gone_and_read)
+    monkeypatch.setattr(parts, "read_shard", gone_and_read)
     (tmp_path / "out" / "train.json").unlink()
 
     def written_again():
-        monkeypatch.setattr(launches, "read_shard", read)
+        monkeypatch.setattr(parts, "read_shard", read)
         main([*words, "--shard=2/2"])
 
     assert launch(words, written_again) == 0

@@ -10,8 +10,8 @@ import pytest
 from qa_pipeline import artifacts
 from qa_pipeline.cli.main import main
 from qa_pipeline.errors import ConfigError
+from qa_pipeline.generation.api import generate_dataset
 from qa_pipeline.generation.outputs import FILES
-from qa_pipeline.generation.run import generate
 from tests.generation.fakes import document
 from tests.generation.test_run import contents, job
 
@@ -25,42 +25,42 @@ def edit(path: Path) -> bytes:
 
 @pytest.mark.parametrize("name", FILES)
 def test_an_edited_file_stops_the_same_run_before_it_asks_anything(tmp_path, name):
-    generate(job(tmp_path))
+    generate_dataset(job(tmp_path))
     first = {each: (tmp_path / each).read_bytes() for each in FILES}
     edited, again = edit(tmp_path / name), job(tmp_path)
     with pytest.raises(ConfigError, match=rf"{name} in .*not as a run wrote it, .*move .*--overwrite_output_dir true"):
-        generate(again)
+        generate_dataset(again)
     assert (tmp_path / name).read_bytes() == edited and not again.engine.generator.asked
     (tmp_path / name).rename(tmp_path / "mine")
-    generate(job(tmp_path))
+    generate_dataset(job(tmp_path))
     edit(tmp_path / name)
-    generate(job(tmp_path, overwrite_output_dir=True))
+    generate_dataset(job(tmp_path, overwrite_output_dir=True))
     assert {each: (tmp_path / each).read_bytes() for each in FILES} == first
 
 
 def test_all_edited_files_are_named_and_the_work_folder_is_not_needed_to_know_them(tmp_path):
-    generate(job(tmp_path))
+    generate_dataset(job(tmp_path))
     shutil.rmtree(tmp_path / "work")
-    generate(job(tmp_path))
+    generate_dataset(job(tmp_path))
     edit(tmp_path / "train.json")
     edit(tmp_path / "test.json")
     shutil.rmtree(tmp_path / "work")
     with pytest.raises(ConfigError, match=r"train\.json, test\.json in .*not as a run wrote them"):
-        generate(job(tmp_path))
+        generate_dataset(job(tmp_path))
 
 
 def test_an_edit_while_the_run_goes_on_is_not_overwritten_at_its_end(tmp_path):
-    generate(job(tmp_path, num_examples=20))
+    generate_dataset(job(tmp_path, num_examples=20))
     more = job(tmp_path, num_examples=60)
     drafts = more.engine.generator.drafts
     more.engine.generator.drafts = lambda passages: edit(tmp_path / "train.json") and drafts(passages)
     with pytest.raises(ConfigError, match=r"train\.json in .*not as a run wrote it"):
-        generate(more)
+        generate_dataset(more)
 
 
 @pytest.mark.parametrize("written", range(1, 7))
 def test_a_run_that_ends_while_it_writes_is_no_edit(tmp_path, monkeypatch, written):
-    generate(job(tmp_path / "whole", num_examples=90))
+    generate_dataset(job(tmp_path / "whole", num_examples=90))
     for count in (30, 60):  # two in a row, each with other data in mind
         left = iter(range(written))
         write = artifacts.write_bytes
@@ -69,15 +69,15 @@ def test_a_run_that_ends_while_it_writes_is_no_edit(tmp_path, monkeypatch, writt
             next(left)
             return write(path, content)
 
-        generate(job(tmp_path / "out", num_examples=count - 10))
+        generate_dataset(job(tmp_path / "out", num_examples=count - 10))
         with monkeypatch.context() as patch:
             patch.setattr(artifacts, "write_bytes", killed)
             try:
-                generate(job(tmp_path / "out", num_examples=count))
+                generate_dataset(job(tmp_path / "out", num_examples=count))
             except StopIteration:
                 continue
             assert written == 6  # the note, three splits, the card and the report
-    generate(job(tmp_path / "out", num_examples=90))
+    generate_dataset(job(tmp_path / "out", num_examples=90))
     assert contents(tmp_path / "out") == contents(tmp_path / "whole")
     assert not (tmp_path / "out" / "work" / "writing.json").exists()
 

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import random
+from types import SimpleNamespace
 
 import pytest
 
 from qa_pipeline.documents.passage import Passage, passage_id
-from qa_pipeline.generation.dataset import Choice, make_dataset
+from qa_pipeline.generation.dataset import Choice, choose_dataset
 from qa_pipeline.generation.dedup import drop_duplicates, repeats, same_question, without_repeats_of
-from qa_pipeline.generation.filters import ReaderAnswer, round_trip
-from qa_pipeline.generation.quotes import place
-from qa_pipeline.generation.rows import Row
-from qa_pipeline.generation.types import Draft
+from qa_pipeline.generation.filters import place, round_trip
+from qa_pipeline.generation.types import Draft, Row
 from qa_pipeline.text.words import STOPWORDS, sentence_around
 from tests.generation.fakes import FakeGenerator, document, passages
 
@@ -91,7 +90,9 @@ def test_round_trip_precision_and_recall_on_planted_wrong_answers(capsys):
             start = row.passage.text.find("opened in ", at) + len("opened in ")
             missed = number % 10 == 0
             found.append(
-                ReaderAnswer("" if missed else row.passage.text[start : start + 4], None if missed else start, 0.9)
+                SimpleNamespace(
+                    text="" if missed else row.passage.text[start : start + 4], start=None if missed else start
+                )
             )
         return found
 
@@ -152,7 +153,7 @@ def test_no_row_repeats_a_row_of_another_split():
     rng = random.Random(2)
     rows, _ = with_near_duplicates(clean_rows(), 0.2, rng)
     copies = [across(row, f"Once more: {row.passage.text}") for row in rows[::5]]
-    splits = make_dataset(rows + copies, Choice(unanswerable_fraction=0.3)).splits
+    splits = choose_dataset(rows + copies, Choice(unanswerable_fraction=0.3)).splits
     assert all(splits.values())
     for one, other in (("train", "validation"), ("train", "test"), ("validation", "test")):
         assert not {row.passage.document for row in splits[one]} & {row.passage.document for row in splits[other]}

@@ -80,9 +80,12 @@ def test_a_run_that_only_predicts_uses_the_stored_temperature(calibrated, data, 
     results = asked_again(calibrated, data, tmp_path / "o", do_predict=True, test_file=str(calibrated / "test.jsonl"))
     first = read_json(calibrated / "out" / "all_results.json")
     assert results["predict_temperature"] == first["predict_temperature"]
-    assert results["predict_ece_calibrated"] == pytest.approx(first["predict_ece_calibrated"], abs=1e-3)
+    assert "predict_ece_calibrated" in results
+    # Not the calibration error itself: a confidence beside the edge of a bin may fall on its other side.
     one, two = (read_json(p / "predict_nbest_predictions.json") for p in (calibrated / "out", tmp_path / "o"))
-    assert [s["confidence"] for s in one["test64"]] == pytest.approx([s["confidence"] for s in two["test64"]], abs=1e-2)
+    for name in one:
+        sure = [[span["confidence"] for span in asked[name]] for asked in (one, two)]
+        assert sure[0] == pytest.approx(sure[1], abs=1e-2)
 
 
 def test_scores_on_the_questions_of_the_fit_come_with_a_warning_and_without_a_calibrated_error(

@@ -17,8 +17,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from qa_pipeline.errors import BackendError
-from qa_pipeline.generation.backends.limits import Spent
-from qa_pipeline.generation.types import Completion, Request
+from qa_pipeline.generation.backends.budget import Usage
+from qa_pipeline.generation.backends.protocol import Completion, Request
 from qa_pipeline.text.folding import whole_characters
 
 FORMAT = 1
@@ -93,7 +93,7 @@ class Cache:
         return Completion(request.key, text, finish_reason, prompt_tokens, completion_tokens, cached=True)
 
     def put(
-        self, model: str, request: Request, completion: Completion, correction: Spent, settled: Spent | None = None
+        self, model: str, request: Request, completion: Completion, correction: Usage, settled: Usage | None = None
     ) -> None:
         """Stores a completion and settles its booking in one transaction; the first of two is kept.
 
@@ -116,9 +116,9 @@ class Cache:
         with self._transaction() as database:
             database.execute("INSERT OR IGNORE INTO completions VALUES (?, ?, ?, ?, ?, ?, ?)", row)
             _add(database, "spent", correction)
-            _add(database, "unsettled", Spent() - (settled or Spent()))
+            _add(database, "unsettled", Usage() - (settled or Usage()))
 
-    def reserve(self, most: Spent, fault: Callable[[Spent, Spent], str | None]) -> str | None:
+    def reserve(self, most: Usage, fault: Callable[[Usage, Usage], str | None]) -> str | None:
         """Books the most that a request can use, unless `fault` finds something wrong with the totals so far.
 
         Returns:
@@ -131,17 +131,17 @@ class Cache:
                 _add(database, "unsettled", most)
         return found
 
-    def settle(self, most: Spent, used: Spent) -> None:
+    def settle(self, most: Usage, used: Usage) -> None:
         """Replaces a booking by what was used."""
         with self._transaction() as database:
             _add(database, "spent", used - most)
-            _add(database, "unsettled", Spent() - most)
+            _add(database, "unsettled", Usage() - most)
 
-    def spent(self) -> Spent:
+    def spent(self) -> Usage:
         """What was booked so far, by every process."""
         return self.totals()[0]
 
-    def totals(self) -> tuple[Spent, Spent]:
+    def totals(self) -> tuple[Usage, Usage]:
         """What was booked so far, and the part of it of which nobody knows what it came to."""
         with self._reading() as database:
             return _totals(database)
@@ -244,7 +244,7 @@ def _open(path: str | Path) -> sqlite3.Connection:
     return database
 
 
-def _totals(database: sqlite3.Connection) -> tuple[Spent, Spent]:
+def _totals(database: sqlite3.Connection) -> tuple[Usage, Usage]:
     """Both in one statement, so that no other process comes between."""
     row = database.execute(
         "SELECT s.requests, s.prompt_tokens, s.completion_tokens, u.requests, u.prompt_tokens, u.completion_tokens "
@@ -252,10 +252,10 @@ def _totals(database: sqlite3.Connection) -> tuple[Spent, Spent]:
     ).fetchone()
     if row is None:
         raise sqlite3.DatabaseError("its account is missing")
-    return Spent(*row[:3]), Spent(*row[3:])
+    return Usage(*row[:3]), Usage(*row[3:])
 
 
-def _add(database: sqlite3.Connection, table: str, amount: Spent) -> None:
+def _add(database: sqlite3.Connection, table: str, amount: Usage) -> None:
     database.execute(
         f"UPDATE {table} SET requests = requests + ?, prompt_tokens = prompt_tokens + ?, "
         "completion_tokens = completion_tokens + ?",

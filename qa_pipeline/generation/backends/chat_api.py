@@ -10,12 +10,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from qa_pipeline.generation.backends.endpoint import clean, named, without_credentials
-from qa_pipeline.generation.backends.limits import Spent
-from qa_pipeline.generation.backends.reply_size import ReplyError
-from qa_pipeline.generation.backends.retries import FATAL, PASSING, UNKNOWN, WRONG_PLACE, retry_after
-from qa_pipeline.generation.redaction import without_keys
-from qa_pipeline.generation.types import Completion, Request
+from qa_pipeline.generation.backends.budget import Usage
+from qa_pipeline.generation.backends.endpoint import ReplyError, clean, error_text, without_credentials, without_keys
+from qa_pipeline.generation.backends.pace import retry_after
+from qa_pipeline.generation.backends.protocol import Completion, Request
 from qa_pipeline.text.folding import whole_characters
 
 _ONE_ANSWER = "one answer to each request is read; for more questions, set questions_per_context"
@@ -32,23 +30,33 @@ OWN_FIELDS = {
 """Fields of a request that are not the user's, and what to do instead. Budgets and the reading of answers need them."""
 
 
+FATAL = {401, 403}
+"""Status codes of a key that does not open."""
+WRONG_PLACE = {404, 405, 501}
+"""Status codes of an address that takes no such requests: a path that is not there, or a plain web server."""
+TRANSIENT = {408, 409, 425, 429, 500, 502, 503, 504, 520, 521, 522, 523, 524, 529}
+"""Status codes of faults that can pass."""
+UNKNOWN = {408, 502, 504, 520, 521, 522, 523, 524}
+"""Status codes of a gateway, or of a wait that was given up: what the server behind has done is not known. All other
+errors are the server's own word that it did not do what was asked."""
+
 _PAGE = "this is a page, not an API: check that base_url ends in /v1"
 _MOST_TOKENS = 1_000_000_000
 
 
 @dataclass(frozen=True)
-class Answer:
+class ChatReply:
     """What a model wrote."""
 
     text: str
     finish_reason: str
-    used: Spent | None  # None: the server does not say
+    used: Usage | None  # None: the server does not say
 
-    def completion(self, request: Request, most: Spent) -> Completion:
+    def completion(self, request: Request, most: Usage) -> Completion:
         """As a Completion; where the server counts no tokens, at the most that they can be."""
         if self.used is None:
             tokens = min(request.max_tokens, len(self.text.encode("utf-8", "replace")) + 1)
-            used = Spent(1, most.prompt_tokens, tokens)
+            used = Usage(1, most.prompt_tokens, tokens)
         else:
             used = self.used
         return Completion(
@@ -64,15 +72,15 @@ class Fault:
         reason: one word, counted.
         detail: one line, without the key.
         used: what the attempt used, where that is known; None: it may be all that was booked.
-        passing: whether asking again can help.
+        transient: whether asking again can help.
         fatal: whether no request can succeed.
         retry_after: seconds the server asks to wait.
     """
 
     reason: str
     detail: str
-    used: Spent | None = None
-    passing: bool = True
+    used: Usage | None = None
+    transient: bool = True
     fatal: bool = False
     retry_after: float | None = None
 
@@ -91,7 +99,7 @@ class Fault:
 
 
 @dataclass
-class Dialect:
+class ServerDialect:
     """What this server takes: learned from what it refuses."""
 
     model: str
@@ -140,12 +148,12 @@ def extra_body_faults(extra: dict[str, Any]) -> list[str]:
     return found
 
 
-async def send(client: Any, body: dict[str, Any], timeout: float, keys: Sequence[str]) -> Answer | Fault:
+async def send(client: Any, body: dict[str, Any], timeout: float, keys: Sequence[str]) -> ChatReply | Fault:
     """Sends one request once.
 
     Args:
         client: as `open_client` gives it.
-        body: as `Dialect.body` gives it.
+        body: as `ServerDialect.body` gives it.
         timeout: seconds until the last byte; a server that sends byte after byte of nothing is cut off too.
         keys: taken out of whatever comes back.
     """
@@ -165,11 +173,11 @@ async def send(client: Any, body: dict[str, Any], timeout: float, keys: Sequence
         cause = error.__cause__ or error if isinstance(error, openai.APIConnectionError) else error
         if isinstance(cause, ReplyError):
             return Fault("bad_response", clean(str(cause), keys))
-        return Fault("unreachable", named(cause, keys), used=_unsent(error))
+        return Fault("unreachable", error_text(cause, keys), used=_unsent(error))
     return read_answer(response.http_response.content, keys)
 
 
-def read_answer(content: bytes, keys: Sequence[str] = ()) -> Answer | Fault:
+def read_answer(content: bytes, keys: Sequence[str] = ()) -> ChatReply | Fault:
     """The completion in the body of a response with status 200."""
     try:
         value = json.loads(content)
@@ -183,10 +191,10 @@ def read_answer(content: bytes, keys: Sequence[str] = ()) -> Answer | Fault:
         return Fault("bad_response", "expected a completion, found lists or objects inside each other without end")
 
 
-def _read_value(value: dict[str, Any], keys: Sequence[str]) -> Answer | Fault:
+def _read_value(value: dict[str, Any], keys: Sequence[str]) -> ChatReply | Fault:
     used = _usage(value.get("usage"))
     if value.get("error"):
-        return Fault("server_error", clean(json.dumps(value["error"]), keys), used=used or Spent(1))
+        return Fault("server_error", clean(json.dumps(value["error"]), keys), used=used or Usage(1))
     choices = value.get("choices")
     if not isinstance(choices, list) or not choices:
         return Fault("empty_choices", "the answer holds no choices", used=used)
@@ -195,34 +203,36 @@ def _read_value(value: dict[str, Any], keys: Sequence[str]) -> Answer | Fault:
     if not isinstance(message, dict):
         return Fault("bad_response", "the choice holds no message", used=used)
     if message.get("refusal"):
-        return Answer("", "refusal", used)
+        return ChatReply("", "refusal", used)
     text = message.get("content")
     if isinstance(text, list):  # parts
         text = "".join(str(part.get("text", "")) for part in text if isinstance(part, dict))
     text = without_keys(text, keys) if isinstance(text, str) else ""
     finish_reason = clean(str(choice.get("finish_reason") or "stop"), keys)
-    return Answer(whole_characters(text), finish_reason, used)
+    return ChatReply(whole_characters(text), finish_reason, used)
 
 
 def _status_fault(status: int, text: str, headers: Any, keys: Sequence[str]) -> Fault:
     """What an answer with an error status means."""
     detail = clean(f"HTTP {status} {_message(text)}", keys)
-    used = None if status in UNKNOWN else Spent(1)
+    used = None if status in UNKNOWN else Usage(1)
     if 300 <= status < 400:
         target = without_credentials(headers.get("location", "nowhere"))
-        return Fault("redirected", clean(f"HTTP {status}, sent on to {target}", keys), used, passing=False, fatal=True)
+        return Fault(
+            "redirected", clean(f"HTTP {status}, sent on to {target}", keys), used, transient=False, fatal=True
+        )
     if status in WRONG_PLACE:
-        return Fault("not_found", detail, used, passing=False, fatal=True)
+        return Fault("not_found", detail, used, transient=False, fatal=True)
     if status in FATAL:
-        return Fault("denied", detail, used, passing=False, fatal=True)
+        return Fault("denied", detail, used, transient=False, fatal=True)
     if status == 429 and "insufficient_quota" in text:
-        return Fault("no_quota", detail, used, passing=False, fatal=True)
+        return Fault("no_quota", detail, used, transient=False, fatal=True)
     if status == 429:
         return Fault("rate_limited", detail, used, retry_after=retry_after(headers))
-    if status in PASSING or status >= 500:
+    if status in TRANSIENT or status >= 500:
         return Fault("server_error", detail, used, retry_after=retry_after(headers))
     too_long = re.search(r"context.{0,20}(length|size|window)|too long|too large|maximum.{0,20}tokens", text, re.I)
-    return Fault("too_long" if too_long else "refused", detail, used, passing=False)
+    return Fault("too_long" if too_long else "refused", detail, used, transient=False)
 
 
 def _message(text: str) -> str:
@@ -244,11 +254,11 @@ def _is_page(text: str) -> bool:
     return text[:1000].lstrip("\ufeff \t\r\n").startswith("<")
 
 
-def _usage(value: Any) -> Spent | None:
+def _usage(value: Any) -> Usage | None:
     if not isinstance(value, dict):
         return None
     prompt, completion = _count(value.get("prompt_tokens")), _count(value.get("completion_tokens"))
-    return None if prompt is None or completion is None else Spent(1, prompt, completion)
+    return None if prompt is None or completion is None else Usage(1, prompt, completion)
 
 
 def _count(number: Any) -> int | None:
@@ -258,11 +268,11 @@ def _count(number: Any) -> int | None:
     return int(number) if number == int(number) else None
 
 
-def _unsent(error: BaseException) -> Spent | None:
+def _unsent(error: BaseException) -> Usage | None:
     """Nothing, where no connection came about; else unknown."""
     cause: BaseException | None = error
     while cause is not None:
         if type(cause).__name__ in ("ConnectError", "ConnectTimeout"):
-            return Spent()
+            return Usage()
         cause = cause.__cause__
     return None

@@ -1,6 +1,7 @@
 """Where a chat completions endpoint is and what opens it: address, key, client; and texts without the key.
 
-A key is only ever handed to the client; no name, address or message that is shown from here has it.
+A key is only ever handed to the client; no name, address, file or message that comes from here has it. A reply is
+unfolded piece by piece and cut off where it gets longer than any completion: it is endless, or unfolds to gigabytes.
 """
 
 from __future__ import annotations
@@ -8,17 +9,31 @@ from __future__ import annotations
 import logging
 import os
 import re
-from collections.abc import Sequence
+import zlib
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import SplitResult, unquote, urlsplit, urlunsplit
 
 from qa_pipeline.errors import BackendError
-from qa_pipeline.generation.backends.reply_size import ACCEPTED, cap_reply
-from qa_pipeline.generation.redaction import secrets_in, without_what_looks_like_keys
 from qa_pipeline.text.folding import whole_characters
 from qa_pipeline.wording import short
 
 _LONGEST_DETAIL = 300  # characters
+LONGEST_REPLY = 16 * 1024 * 1024  # bytes, unfolded
+ACCEPTED = "gzip"
+"""How a reply may be packed: what can be unfolded here up to a limit."""
+_UNPACKERS = {"gzip": 31, "x-gzip": 31, "deflate": 15}
+MARK = "[key]"
+_SHORTEST_KEY = 8  # characters; a shorter one is a word that servers without keys are given
+_LIKE_A_KEY = re.compile(r"\b(sk-|Bearer )[\w*.-]{6,}")
+_SURELY_A_KEY = re.compile(r"\bsk-[\w-]{16,}|\bBearer [\w.~+/=-]{16,}")
+_WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
+_SECRET_WORDS = frozenset(
+    ("apikey", "auth", "authorization", "authtoken", "bearer", "cookie", "credential", "credentials", "jwt", "key")
+    + ("passphrase", "passwd", "password", "secret", "token")
+)
+_OF_A_MODEL = frozenset(("bos", "cls", "decode", "eos", "mask", "pad", "sep", "special", "start", "stop", "unk"))
+"""What a `token` is that no one has to hide."""
 
 
 def require_openai() -> None:
@@ -63,7 +78,7 @@ def known_keys(url: str, api_key_env: str | None, extra_body: object) -> list[st
     return [one for one in (key, password, *secrets_in(extra_body)) if one]
 
 
-def checked_url(url: str) -> str:
+def check_url(url: str) -> str:
     """The URL without a slash at its end.
 
     Raises:
@@ -111,7 +126,7 @@ def open_client(url: str, key: str | None, timeout: float) -> Any:
         )
     except Exception as error:  # the libraries' own: an address, a proxy or a file of certificates that they refuse
         raise BackendError(
-            f"{without_credentials(url)}: no client can be made for this address ({named(error, keys)}); check "
+            f"{without_credentials(url)}: no client can be made for this address ({error_text(error, keys)}); check "
             "base_url, and the environment variables for proxies and certificates"
         ) from error
 
@@ -123,7 +138,7 @@ def clean(text: str, keys: Sequence[str]) -> str:
     return short(text, _LONGEST_DETAIL)
 
 
-def named(error: BaseException, keys: Sequence[str]) -> str:
+def error_text(error: BaseException, keys: Sequence[str]) -> str:
     """An exception of a library in one line; of a group, the first in it."""
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
@@ -144,3 +159,105 @@ def _split(url: str) -> SplitResult | None:
         return None if parts.port == 0 else parts
     except ValueError:
         return None
+
+
+class ReplyError(Exception):
+    """A reply that is not read to its end, and why."""
+
+
+async def cap_reply(response: Any) -> None:
+    """A hook of an httpx client: the body of the response, of one with an error status too, comes unfolded and capped.
+
+    Raises:
+        ReplyError: it is packed in another way than was asked for.
+    """
+    packed = response.headers.get("content-encoding", "identity").strip().lower()
+    if packed not in ("", "identity", *_UNPACKERS):
+        raise ReplyError(f"the reply is packed as {packed!r}, where {ACCEPTED} or nothing was asked for")
+    response.headers.pop("content-encoding", None)
+    pieces = _cap(response.stream, _UNPACKERS.get(packed))
+    # The client takes none but streams of its own library, of which there are two by now (httpx, httpx2).
+    base = next(one for one in type(response.stream).__mro__ if one.__name__ == "AsyncByteStream")
+    close = response.stream.aclose
+    methods = {"__aiter__": lambda self: pieces, "aclose": lambda self: close()}
+    response.stream = type("CappedStream", (base,), methods)()
+
+
+async def _cap(stream: Any, wbits: int | None) -> AsyncIterator[bytes]:
+    unpack = None if wbits is None else zlib.decompressobj(wbits)
+    left = LONGEST_REPLY
+    async for piece in stream:
+        if unpack is not None:
+            try:
+                piece = unpack.decompress(piece, left + 1)
+            except zlib.error as error:
+                raise ReplyError(f"the reply cannot be unpacked ({error})") from error
+        left -= len(piece)
+        if left < 0:
+            raise ReplyError(f"the reply is longer than {LONGEST_REPLY // 2**20} MiB; the rest was not read")
+        yield piece
+
+
+def is_secret_name(name: str) -> bool:
+    """Whether a field of this name holds a secret: `api_key`, `X-Api-Key`, `accessToken`, but not `max_tokens`."""
+    words = [word.lower() for word in _WORD.findall(name)]
+    return not _SECRET_WORDS.isdisjoint(words) and _OF_A_MODEL.isdisjoint(words)
+
+
+def redact(value: Any, keys: Iterable[str | None] = ()) -> Any:
+    """The same value with a mark in the place of every secret.
+
+    >>> redact({"metadata": {"api_key": "abc"}, "top_p": 0.9})
+    {'metadata': {'api_key': '[key]'}, 'top_p': 0.9}
+    """
+    keys = tuple(keys)
+    if isinstance(value, Mapping):
+        return {
+            without_keys(name, keys) if isinstance(name, str) else name: (
+                _hide(one) if isinstance(name, str) and is_secret_name(name) else redact(one, keys)
+            )
+            for name, one in value.items()
+        }
+    if isinstance(value, list | tuple):
+        return [redact(one, keys) for one in value]
+    return _SURELY_A_KEY.sub(MARK, without_keys(value, keys)) if isinstance(value, str) else value
+
+
+def secrets_in(value: Any) -> Iterator[str]:
+    """The texts under names of secrets, however deep."""
+    if isinstance(value, Mapping):
+        for name, one in value.items():
+            yield from _texts(one) if isinstance(name, str) and is_secret_name(name) else secrets_in(one)
+    elif isinstance(value, list | tuple):
+        for one in value:
+            yield from secrets_in(one)
+
+
+def without_keys(text: str, keys: Iterable[str | None]) -> str:
+    """The text with a mark in the place of every key that is long enough to be one."""
+    for key in sorted({key for key in keys if key and len(key) >= _SHORTEST_KEY}, key=len, reverse=True):
+        text = text.replace(key, MARK)
+    return text
+
+
+def without_what_looks_like_keys(text: str, keys: Iterable[str | None]) -> str:
+    """As `without_keys`, and what begins as keys do goes as well: for messages, where nothing else is lost by it."""
+    return _LIKE_A_KEY.sub(MARK, without_keys(text, keys))
+
+
+def _hide(value: Any) -> Any:
+    """A secret; what is no text (a switch, a number of things) and what is empty hides nothing."""
+    if isinstance(value, Mapping):
+        return {name: _hide(one) for name, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_hide(one) for one in value]
+    return MARK if isinstance(value, str) and value else value
+
+
+def _texts(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+        yield value.removeprefix("Bearer ").removeprefix("Basic ")
+    elif isinstance(value, Mapping | list | tuple):
+        for one in value.values() if isinstance(value, Mapping) else value:
+            yield from _texts(one)

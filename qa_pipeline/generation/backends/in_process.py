@@ -5,35 +5,20 @@ from __future__ import annotations
 import json
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from qa_pipeline.generation.backends.account import Account
+from qa_pipeline.generation.backends.budget import Account, Limits, Prices, Usage
 from qa_pipeline.generation.backends.cache import Cache
-from qa_pipeline.generation.backends.limits import Limits, Prices, Spent
-from qa_pipeline.generation.types import Completion, Failure, Request, UsageSoFar
+from qa_pipeline.generation.backends.protocol import Completion, Failure, Request, UsageTotals
 from qa_pipeline.text.folding import whole_characters
-
-
-@dataclass(frozen=True)
-class Written:
-    """What a model wrote for one request.
-
-    Args:
-        text: without special tokens.
-        finish_reason: "stop" or "length".
-        prompt_tokens, completion_tokens: the completion's with the token that ends it.
-    """
-
-    text: str
-    finish_reason: str
-    prompt_tokens: int
-    completion_tokens: int
 
 
 class InProcessBackend:
     """Completes requests in batches, in this process; `_write` and `_prompt_tokens` are the model's.
+
+    A completion's text has no special tokens; its tokens are counted with the one that ends it.
 
     Args:
         model: as the user named it.
@@ -58,7 +43,7 @@ class InProcessBackend:
         self._account = Account(self._cache, limits or Limits(), Prices(0.0, 0.0))
 
     @property
-    def usage(self) -> UsageSoFar:
+    def usage(self) -> UsageTotals:
         """Requests and tokens over the life of the cache file, and hits in the cache of this process; no cost."""
         return replace(self._account.usage, cost=None, reserved_cost=None)
 
@@ -90,35 +75,34 @@ class InProcessBackend:
         """Books, writes and keeps one batch, or several where the budget does not hold all at their most."""
         waiting = deque(zip(requests, self._prompt_tokens(requests), strict=True))
         while waiting:
-            booked: list[tuple[Request, Spent]] = []
+            booked: list[tuple[Request, Usage]] = []
             while waiting:
                 request, prompt_tokens = waiting[0]
                 if isinstance(prompt_tokens, Failure):
                     yield prompt_tokens
                 else:
-                    most = Spent(1, prompt_tokens, request.max_tokens)
+                    most = Usage(1, prompt_tokens, request.max_tokens)
                     if not self._account.reserve(most):  # raises where nothing is booked that may leave room
                         break
                     booked.append((request, most))
                 waiting.popleft()
             yield from self._write_and_keep(booked)
 
-    def _write_and_keep(self, booked: Sequence[tuple[Request, Spent]]) -> list[Completion | Failure]:
+    def _write_and_keep(self, booked: Sequence[tuple[Request, Usage]]) -> list[Completion | Failure]:
         """Writes a batch; all of it is kept before any of it is handed on."""
         try:
             written = self._write([request for request, _ in booked]) if booked else []
         except BaseException:
             for _, most in booked:
-                self._account.settle(most, Spent())
+                self._account.settle(most, Usage())
             raise
         results: list[Completion | Failure] = []
         for (request, most), one in zip(booked, written, strict=True):
             if isinstance(one, Failure):
-                self._account.settle(most, Spent())
+                self._account.settle(most, Usage())
                 results.append(one)
                 continue
-            text, used = whole_characters(one.text), (one.prompt_tokens, one.completion_tokens)
-            completion = Completion(request.key, text, one.finish_reason, *used, cached=False)
+            completion = replace(one, text=whole_characters(one.text))
             self._account.store(self._kept_as, request, completion, most)
             results.append(completion)
         return results
@@ -127,6 +111,6 @@ class InProcessBackend:
         """The tokens of each prompt, or why it cannot be completed."""
         raise NotImplementedError
 
-    def _write(self, requests: Sequence[Request]) -> Sequence[Written | Failure]:
+    def _write(self, requests: Sequence[Request]) -> Sequence[Completion | Failure]:
         """Writes a batch, in order."""
         raise NotImplementedError

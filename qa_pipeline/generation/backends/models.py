@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from qa_pipeline.errors import BackendError
-from qa_pipeline.generation.types import Message
+from qa_pipeline.generation.backends.protocol import Message
 
 
 @dataclass(frozen=True)

@@ -21,15 +21,13 @@ from typing import Any
 
 from qa_pipeline.errors import BackendError
 from qa_pipeline.generation.backends import chat_api, endpoint
-from qa_pipeline.generation.backends.account import Account
+from qa_pipeline.generation.backends.budget import Account, Limits, Prices, Usage
 from qa_pipeline.generation.backends.cache import Cache
-from qa_pipeline.generation.backends.chat_api import Answer, Dialect, Fault
-from qa_pipeline.generation.backends.limits import Limits, Prices, Spent
+from qa_pipeline.generation.backends.chat_api import ChatReply, Fault, ServerDialect
+from qa_pipeline.generation.backends.endpoint import redact
 from qa_pipeline.generation.backends.models import resolve_model
-from qa_pipeline.generation.backends.pace import MARGIN, Pace, Slot
-from qa_pipeline.generation.backends.retries import backoff
-from qa_pipeline.generation.redaction import redacted
-from qa_pipeline.generation.types import Completion, Failure, Request, UsageSoFar
+from qa_pipeline.generation.backends.pace import Pace, Slot, backoff
+from qa_pipeline.generation.backends.protocol import Completion, Failure, Request, UsageTotals
 
 logger = logging.getLogger(__name__)
 
@@ -58,15 +56,12 @@ class OpenAIBackend:
         base_url: up to and with /v1; None: OPENAI_BASE_URL, else OpenAI's own.
         api_key_env: environment variable that holds the key; None: OPENAI_API_KEY, and no key where it is not set and
             base_url is given.
-        limits: of number, speed, time and cost.
+        limits: of number, speed, time, cost and patience.
         prices: for cost and max_cost.
         cache: a Cache or its file; None keeps completions in memory.
         structured: ask for JSON that follows a request's schema; dropped by itself on a server that refuses it.
         extra_body: further fields of every request, for example {"chat_template_kwargs": {"enable_thinking": False}};
             none of those that are set here (`chat_api.OWN_FIELDS`).
-        give_up_after: that many requests in a row that failed for good end the run.
-        backoff_seconds: first wait after a fault.
-        pace_window, pace_margin: seconds that "per minute" means, and the allowance for requests that arrive late.
 
     Raises:
         BackendError: the openai package or the key is missing, or a setting cannot be meant.
@@ -83,31 +78,26 @@ class OpenAIBackend:
         cache: Cache | str | Path | None = None,
         structured: bool = True,
         extra_body: dict[str, Any] | None = None,
-        give_up_after: int = 10,
-        backoff_seconds: float = 0.5,
-        pace_window: float = 60.0,
-        pace_margin: float = MARGIN,
     ):
         self.model = resolve_model(model, on_a_server=True).hub_id
         self.limits = limits or Limits()
-        self._url = endpoint.checked_url(base_url or os.environ.get("OPENAI_BASE_URL") or OPENAI_URL)
+        self._url = endpoint.check_url(base_url or os.environ.get("OPENAI_BASE_URL") or OPENAI_URL)
         self._key = endpoint.read_key(api_key_env, required=self._url == OPENAI_URL)
         if faults := chat_api.extra_body_faults(extra_body or {}):
             raise BackendError(f"extra_body: {'; '.join(faults)}")
         self._cache = cache if isinstance(cache, Cache) else Cache(cache)
         self._account = Account(self._cache, self.limits, prices or Prices())
-        self._dialect = Dialect(self.model, structured=structured, extra=dict(extra_body or {}))
+        self._dialect = ServerDialect(self.model, structured=structured, extra=dict(extra_body or {}))
         # Other fields, other completions: what was kept with them is no answer to a request without.
         # A key among them changes no completion, and must not be on disk.
         self._keys = endpoint.known_keys(self._url, api_key_env, extra_body)
-        shown = redacted(extra_body, self._keys)
+        shown = redact(extra_body, self._keys)
         self._kept_as = self.model + (json.dumps(shown, sort_keys=True) if extra_body else "")
-        self._pace = Pace(self.limits.requests_per_minute, self.limits.tokens_per_minute, pace_window, pace_margin)
+        per_minute = self.limits.requests_per_minute, self.limits.tokens_per_minute
+        self._pace = Pace(*per_minute, self.limits.pace_window, self.limits.pace_margin)
         self._turn = asyncio.Lock()  # the longest waiting goes first
-        self._give_up_after = give_up_after
         self._failed_in_a_row = 0
         self._settled = 0
-        self._backoff_seconds = backoff_seconds
         self._jitter = random.Random()
         endpoint.require_openai()
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -115,7 +105,7 @@ class OpenAIBackend:
         self._client: Any = None
 
     @property
-    def usage(self) -> UsageSoFar:
+    def usage(self) -> UsageTotals:
         """Requests, tokens and cost over the life of the cache file, and hits in the cache of this process."""
         return self._account.usage
 
@@ -223,23 +213,23 @@ class OpenAIBackend:
                 structured = False
                 continue
             passing_faults += 1
-            if not answer.passing or passing_faults > self.limits.max_retries:
-                return self._failed(request, answer)
+            if not answer.transient or passing_faults > self.limits.max_retries:
+                return self._failure(request, answer)
             await self._wait(answer, passing_faults, session)
 
-    async def _attempt(self, request: Request, body: dict[str, Any], most: Spent, slot: Slot) -> Completion | Fault:
+    async def _attempt(self, request: Request, body: dict[str, Any], most: Usage, slot: Slot) -> Completion | Fault:
         """Sends a request once, keeps what comes back and settles what it cost."""
         completion, used = None, None  # an attempt that is broken off may have cost the most
         try:
             answer = await chat_api.send(self._open_client(), body, self.limits.timeout, self._keys)
-            if isinstance(answer, Answer):
+            if isinstance(answer, ChatReply):
                 completion = answer.completion(request, most)
-                used = Spent(1, completion.prompt_tokens, completion.completion_tokens)
+                used = Usage(1, completion.prompt_tokens, completion.completion_tokens)
                 return completion
             used = answer.used
             return answer
         except BackendError:  # there is no client, so nothing was sent
-            used = Spent()
+            used = Usage()
             raise
         finally:
             tokens = used or most
@@ -250,7 +240,7 @@ class OpenAIBackend:
             else:
                 self._account.store(self._kept_as, request, completion, most)
 
-    async def _reserve(self, most: Spent, session: _Session) -> None:
+    async def _reserve(self, most: Usage, session: _Session) -> None:
         """Books the most that an attempt can cost; waits where answers under way may leave room."""
         while True:
             if session.stopped:
@@ -261,7 +251,7 @@ class OpenAIBackend:
             while self._settled == seen and not session.stopped:
                 await asyncio.sleep(_POLL)
 
-    async def _admit(self, most: Spent, session: _Session) -> Slot:
+    async def _admit(self, most: Usage, session: _Session) -> Slot:
         """Waits for a place in the minute; gives the booking back when the session ends meanwhile."""
         tokens = most.prompt_tokens + most.completion_tokens
         try:
@@ -272,10 +262,10 @@ class OpenAIBackend:
                     raise _Stopped
                 return self._pace.enter(time.monotonic(), tokens)
         except ValueError as error:
-            self._account.settle(most, Spent())
+            self._account.settle(most, Usage())
             raise BackendError(f"{error}; raise it, or lower max_passage_words or max_completion_tokens") from error
         except BaseException:
-            self._account.settle(most, Spent())
+            self._account.settle(most, Usage())
             self._settled += 1
             raise
 
@@ -287,7 +277,7 @@ class OpenAIBackend:
                 logger.warning("%s asks to wait %.0f s (%s)", self._shown_url, fault.retry_after, fault.detail)
             await self._sleep(fault.retry_after, session)
         else:
-            base = self._backoff_seconds * (4 if fault.reason == "rate_limited" else 1)
+            base = self.limits.backoff_seconds * (4 if fault.reason == "rate_limited" else 1)
             await self._sleep(backoff(attempt, self._jitter, base), session)
 
     async def _sleep(self, seconds: float, session: _Session) -> None:
@@ -297,16 +287,16 @@ class OpenAIBackend:
                 raise _Stopped
             await asyncio.sleep(min(left, 0.2))
 
-    def _failed(self, request: Request, fault: Fault) -> Failure:
+    def _failure(self, request: Request, fault: Fault) -> Failure:
         if fault.reason != "too_long":  # that is the passage, not the server
             self._failed_in_a_row += 1
-        if self._failed_in_a_row >= self._give_up_after:
+        if self._failed_in_a_row >= self.limits.give_up_after:
             raise BackendError(
                 f"{self._shown_url}: the last {self._failed_in_a_row} requests failed, retries included; the last one: "
                 f"{fault.reason} ({fault.detail}). What is done is kept; mend the server and start the same command "
                 "to go on"
             )
-        return Failure(request.key, fault.reason, f"{self._shown_url}: {fault.detail}", fault.passing)
+        return Failure(request.key, fault.reason, f"{self._shown_url}: {fault.detail}", fault.transient)
 
     def _open_client(self) -> Any:
         if self._client is None:

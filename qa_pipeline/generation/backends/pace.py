@@ -1,15 +1,21 @@
-"""How fast requests may go out: requests and tokens in any minute, and pauses that a server asks for.
+"""How fast requests may go out and when one is sent again: per minute, after a fault, and when a server asks to wait.
 
 Pure bookkeeping over times that the caller passes in (seconds of a monotonic clock). Never sleeps.
 """
 
 from __future__ import annotations
 
+import email.utils
+import random
+import time
 from collections import deque
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 MARGIN = 1.0
 """Seconds added to the window: requests reach the server a little later than they are sent, not all equally late."""
+LONGEST_BACKOFF = 60.0  # seconds
+LONGEST_RETRY_AFTER = 3600.0
 
 
 @dataclass(eq=False)
@@ -94,3 +100,43 @@ class Pace:
         while self._sent and self._sent[0] + longest <= now:
             self._sent.popleft()
         self._slots = [s for s in self._slots if s.left is None or s.left + self.window > now]
+
+
+def backoff(attempt: int, jitter: random.Random, base: float = 0.5) -> float:
+    """Seconds before the next attempt: doubled each time, then anywhere between half of it and all of it.
+
+    Args:
+        attempt: number of failed attempts, from 1.
+        jitter: so that clients that failed together do not come back together.
+        base: seconds at most after the first failure.
+    """
+    return min(LONGEST_BACKOFF, base * 2 ** min(attempt - 1, 30)) * jitter.uniform(0.5, 1.0)
+
+
+def retry_after(headers: Mapping[str, str], now: float | None = None) -> float | None:
+    """Seconds that a server asks to wait, by retry-after-ms or Retry-After (seconds or a date); None: it does not.
+
+    Args:
+        headers: with names that are looked up whatever their case.
+        now: seconds since 1970, for dates.
+    """
+    milliseconds = _number(headers.get("retry-after-ms"))
+    if milliseconds is not None:
+        return min(milliseconds / 1000, LONGEST_RETRY_AFTER)
+    value = headers.get("retry-after")
+    seconds = _number(value)
+    if seconds is None and value:
+        try:
+            date = email.utils.parsedate_to_datetime(value).timestamp()
+        except (TypeError, ValueError, OverflowError, OSError, IndexError):  # no date, or in a year that no clock knows
+            return None
+        seconds = max(0.0, date - (time.time() if now is None else now))
+    return None if seconds is None else min(seconds, LONGEST_RETRY_AFTER)
+
+
+def _number(value: str | None) -> float | None:
+    try:
+        number = float(value) if value is not None else -1.0
+    except ValueError:
+        return None
+    return number if 0 <= number < float("inf") else None

@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from qa_pipeline.errors import BackendError
+from qa_pipeline.generation.backends.budget import Limits
 from qa_pipeline.generation.backends.cache import Cache
-from qa_pipeline.generation.backends.in_process import InProcessBackend, Written
-from qa_pipeline.generation.backends.limits import Limits
+from qa_pipeline.generation.backends.in_process import InProcessBackend
 from qa_pipeline.generation.backends.models import (
     TEMPLATE_OPTIONS,
     messages_for,
@@ -24,9 +24,11 @@ from qa_pipeline.generation.backends.models import (
     plain_prompt,
     resolve_model,
 )
-from qa_pipeline.generation.types import Failure, Request
+from qa_pipeline.generation.backends.protocol import Completion, Failure, Request
 
 logger = logging.getLogger(__name__)
+
+_FROM_HUB: dict[str, Any] = {"revision": "main", "token": None, "cache_dir": None, "trust_remote_code": False}
 
 
 class TransformersBackend(InProcessBackend):
@@ -40,9 +42,9 @@ class TransformersBackend(InProcessBackend):
         dtype: "auto" (what the weights were saved in), "float32", "bfloat16" or "float16".
         load_in_4bit: load through bitsandbytes in 4 bits.
         top_p: only the likeliest tokens that together have this share are drawn from.
-        revision, token, cache_dir, trust_remote_code: as in transformers.
         limits: max_requests and max_tokens.
         cache: a Cache or its file; None keeps completions in memory.
+        from_hub: revision, token, cache_dir, trust_remote_code, as in transformers.
 
     Raises:
         BackendError: the name stands for no model, or a setting cannot be meant. Loading happens at the first request.
@@ -57,13 +59,12 @@ class TransformersBackend(InProcessBackend):
         dtype: str = "auto",
         load_in_4bit: bool = False,
         top_p: float = 0.95,
-        revision: str | None = None,
-        token: str | None = None,
-        cache_dir: str | None = None,
-        trust_remote_code: bool = False,
         limits: Limits | None = None,
         cache: Cache | str | Path | None = None,
+        **from_hub: Any,
     ):
+        if unknown := from_hub.keys() - _FROM_HUB.keys():
+            raise TypeError(f"TransformersBackend takes no {', '.join(sorted(unknown))}")
         self._found = resolve_model(model)
         if not 0 < top_p <= 1:
             raise BackendError(f"top_p: expected more than 0 and at most 1, found {top_p}")
@@ -71,16 +72,11 @@ class TransformersBackend(InProcessBackend):
             raise BackendError(f"dtype: expected auto, float32, bfloat16 or float16, found {dtype!r}")
         self._load_in_4bit = load_in_4bit or self._found.load_in_4bit
         loaded = {"backend": "transformers", "4bit": self._load_in_4bit, "dtype": dtype, "top_p": top_p}
-        super().__init__(model, {**loaded, "revision": revision}, batch_size, limits, cache)
+        super().__init__(model, {**loaded, "revision": from_hub.get("revision")}, batch_size, limits, cache)
         self._device_name = device
         self._dtype = dtype
         self._top_p = top_p
-        self._from_hub = {
-            "revision": revision or "main",
-            "token": token,
-            "cache_dir": cache_dir,
-            "trust_remote_code": trust_remote_code,
-        }
+        self._from_hub = {name: from_hub.get(name) or default for name, default in _FROM_HUB.items()}
         self._tokenizer: Any = None
         self._model: Any = None
         self._system_role = True
@@ -98,13 +94,13 @@ class TransformersBackend(InProcessBackend):
                 numbers.append(size)
         return numbers
 
-    def _write(self, requests: Sequence[Request]) -> list[Written]:
+    def _write(self, requests: Sequence[Request]) -> list[Completion]:
         """Writes in batches of similar length; halves them when the memory does not hold one."""
         import torch
 
         prompts = [self._prompt(request) for request in requests]
         order = sorted(range(len(requests)), key=lambda i: len(prompts[i]))
-        written: dict[int, Written] = {}
+        written: dict[int, Completion] = {}
         start = 0
         while start < len(order):
             rows = order[start : start + self.batch_size]
@@ -124,7 +120,7 @@ class TransformersBackend(InProcessBackend):
             start += len(rows)
         return [written[i] for i in range(len(requests))]
 
-    def _write_batch(self, requests: Sequence[Request], prompts: list[str]) -> list[Written]:
+    def _write_batch(self, requests: Sequence[Request], prompts: list[str]) -> list[Completion]:
         import torch
         from transformers import LogitsProcessorList
 
@@ -132,7 +128,7 @@ class TransformersBackend(InProcessBackend):
         inputs = {name: inputs[name].to(self._model.device) for name in ("input_ids", "attention_mask")}
         wanted = [request.max_tokens for request in requests]
         with torch.inference_mode():
-            # do_sample stays off: the drawing is done by _OwnDice, row by row.
+            # do_sample stays off: the drawing is done by _RowSampler, row by row.
             output = self._model.generate(
                 **inputs,
                 max_new_tokens=max(wanted),
@@ -141,18 +137,20 @@ class TransformersBackend(InProcessBackend):
                 top_p=None,
                 top_k=None,
                 pad_token_id=self._tokenizer.pad_token_id,
-                logits_processor=LogitsProcessorList([_OwnDice(requests, self._top_p, self._model.device)]),
+                logits_processor=LogitsProcessorList([_RowSampler(requests, self._top_p, self._model.device)]),
             )
         width = inputs["input_ids"].shape[1]
         ends = _end_tokens(self._model, self._tokenizer)
         prompt_sizes = inputs["attention_mask"].sum(dim=1).tolist()
         rows = []
-        for row, most, prompt_size in zip(output[:, width:].tolist(), wanted, prompt_sizes, strict=True):
+        for request, row, prompt_size in zip(requests, output[:, width:].tolist(), prompt_sizes, strict=True):
+            most = request.max_tokens
             stop = next((i for i, token in enumerate(row[:most]) if token in ends), None)
             tokens = row[:most] if stop is None else row[:stop]
             text = self._tokenizer.decode(tokens, skip_special_tokens=True)
             used = len(tokens) + (stop is not None)
-            rows.append(Written(text, "length" if stop is None else "stop", prompt_size, used))
+            ending = "length" if stop is None else "stop"
+            rows.append(Completion(request.key, text, ending, prompt_size, used, cached=False))
         return rows
 
     def _prompt(self, request: Request) -> str:
@@ -213,7 +211,7 @@ class TransformersBackend(InProcessBackend):
             return False
 
 
-class _OwnDice:
+class _RowSampler:
     """Draws each row's next token with that row's own generator; what is left for the library is to take the largest.
 
     Adding Gumbel noise to the logits and taking the largest is the same as drawing from their softmax.

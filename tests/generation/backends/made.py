@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from qa_pipeline.generation.backends import Limits, OpenAIBackend, Prices
-from qa_pipeline.generation.types import Message, Request
+from qa_pipeline.generation.backends.protocol import Message, Request
 
 SCHEMA = {"type": "object", "properties": {"a": {"type": "string"}}, "required": ["a"], "additionalProperties": False}
 
@@ -21,9 +21,8 @@ def requests(number: int, **changes: Any) -> list[Request]:
 
 def backend(url: str, cache: Any = None, *, prices: Prices | None = None, **changes: Any) -> OpenAIBackend:
     """An impatient one. Names of Limits go there, the others to the backend."""
-    limits = {"timeout": 60.0, "max_retries": 3, "concurrency": 4}
+    limits = {"timeout": 60.0, "max_retries": 3, "concurrency": 4, "backoff_seconds": 0.01}
     for name in list(changes):
         if name in Limits.__dataclass_fields__:
             limits[name] = changes.pop(name)
-    options = {"backoff_seconds": 0.01, **changes}
-    return OpenAIBackend("m", base_url=url, cache=cache, limits=Limits(**limits), prices=prices, **options)
+    return OpenAIBackend("m", base_url=url, cache=cache, limits=Limits(**limits), prices=prices, **changes)

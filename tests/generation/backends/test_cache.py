@@ -13,8 +13,8 @@ import pytest
 
 from qa_pipeline.errors import BackendError
 from qa_pipeline.generation.backends import Cache
-from qa_pipeline.generation.backends.limits import Spent
-from qa_pipeline.generation.types import Completion, Message, Request
+from qa_pipeline.generation.backends.budget import Usage
+from qa_pipeline.generation.backends.protocol import Completion, Message, Request
 from tests.generation.backends.made import request, requests
 from tests.generation.server import Reply, ScriptedServer
 
@@ -23,10 +23,10 @@ DONE = Completion("p/step/0", "text", "stop", 3, 4, cached=False)
 
 
 def test_what_is_put_in_comes_out(tmp_path):
-    Cache(tmp_path / "c.sqlite").put("m", request(), DONE, Spent(1, 3, 4))
+    Cache(tmp_path / "c.sqlite").put("m", request(), DONE, Usage(1, 3, 4))
     cache = Cache(tmp_path / "c.sqlite")
     assert cache.get("m", request()) == Completion("p/step/0", "text", "stop", 3, 4, cached=True)
-    assert cache.spent() == Spent(1, 3, 4)
+    assert cache.spent() == Usage(1, 3, 4)
 
 
 @pytest.mark.parametrize(
@@ -36,7 +36,7 @@ def test_what_is_put_in_comes_out(tmp_path):
 )
 def test_every_parameter_is_part_of_the_key(change):
     cache = Cache()
-    cache.put("m", request(), DONE, Spent())
+    cache.put("m", request(), DONE, Usage())
     assert cache.get("m", request(**change)) is None
     assert cache.get("other", request()) is None
 
@@ -45,14 +45,14 @@ def test_turns_cannot_be_mistaken_for_one_another():
     cache = Cache()
     one = Request("k", (Message("user", "a"), Message("user", "b")), 1, 0.0, None, None)
     other = Request("k", (Message("user", "a\nb"),), 1, 0.0, None, None)
-    cache.put("m", one, DONE, Spent())
+    cache.put("m", one, DONE, Usage())
     assert cache.get("m", other) is None
 
 
 def test_the_first_of_two_completions_stays():
     cache = Cache()
-    cache.put("m", request(), DONE, Spent())
-    cache.put("m", request(), Completion("p/step/0", "later", "stop", 3, 4, False), Spent())
+    cache.put("m", request(), DONE, Usage())
+    cache.put("m", request(), Completion("p/step/0", "later", "stop", 3, 4, False), Usage())
     assert cache.get("m", request()).text == "text" and len(cache) == 1
 
 
@@ -70,8 +70,8 @@ def test_a_file_that_is_no_cache_is_refused(tmp_path):
 def test_a_file_from_before_open_bookings_were_told_apart_goes_on(tmp_path):
     """Its bookings beyond what completions account for are those that nobody knows about."""
     cache = Cache(tmp_path / "c.sqlite")
-    cache.put("m", request(), DONE, Spent(1, 3, 4))
-    assert cache.reserve(Spent(1, 10, 20), lambda booked, unsettled: None) is None
+    cache.put("m", request(), DONE, Usage(1, 3, 4))
+    assert cache.reserve(Usage(1, 10, 20), lambda booked, unsettled: None) is None
     cache.close()
     with sqlite3.connect(tmp_path / "c.sqlite") as database:
         database.execute("DROP TABLE unsettled")
@@ -79,7 +79,7 @@ def test_a_file_from_before_open_bookings_were_told_apart_goes_on(tmp_path):
     for _ in range(2):
         cache = Cache(tmp_path / "c.sqlite")
         booked, unsettled = cache.totals()
-        assert booked == Spent(2, 13, 24) and (unsettled.prompt_tokens, unsettled.completion_tokens) == (10, 20)
+        assert booked == Usage(2, 13, 24) and (unsettled.prompt_tokens, unsettled.completion_tokens) == (10, 20)
         assert cache.get("m", request()).text == "text"
         cache.close()
 
@@ -88,7 +88,7 @@ def damaged(path: Path, where: int | bytes) -> Cache:
     """A cache of many pages, of which a part was overwritten after it was opened."""
     cache = Cache(path)
     for one in requests(300):
-        cache.put("m", one, DONE, Spent(1, 3, 4))
+        cache.put("m", one, DONE, Usage(1, 3, 4))
     cache.close()
     cache = Cache(path)
     content = bytearray(path.read_bytes())
@@ -105,9 +105,9 @@ def test_a_damaged_file_is_named_with_what_to_do(tmp_path, where):
     cache = damaged(tmp_path / "c.sqlite", where)
     uses = [lambda: [cache.get("m", one) for one in requests(300)]]
     if where == 4096:
-        uses += [cache.totals, lambda: len(cache), lambda: cache.settle(Spent(), Spent(1)),
-                 lambda: cache.reserve(Spent(1), lambda booked, unsettled: None),
-                 lambda: cache.put("m", request("new"), DONE, Spent())]  # fmt: skip
+        uses += [cache.totals, lambda: len(cache), lambda: cache.settle(Usage(), Usage(1)),
+                 lambda: cache.reserve(Usage(1), lambda booked, unsettled: None),
+                 lambda: cache.put("m", request("new"), DONE, Usage())]  # fmt: skip
     for use in uses:
         with pytest.raises(BackendError, match=r"c\.sqlite: cannot be (read|written) \(.*it is damaged: move it away"):
             use()
@@ -126,13 +126,13 @@ def test_a_file_that_cannot_be_written_is_not_called_damaged(tmp_path):
     cache = Cache(tmp_path / "c.sqlite")
     cache._database.execute("PRAGMA query_only = 1")
     with pytest.raises(BackendError, match=r"cannot be written \(.*readonly.*see that its disk has room") as caught:
-        cache.put("m", request(), DONE, Spent(1))
+        cache.put("m", request(), DONE, Usage(1))
     assert "damaged" not in str(caught.value)
 
 
 def test_half_characters_are_kept_as_replacement_marks():
     cache = Cache()
-    cache.put("m\ud800", request("k\ud800"), Completion("k", "a\ud83d b\udc00", "stop\ud800", 3, 4, False), Spent())
+    cache.put("m\ud800", request("k\ud800"), Completion("k", "a\ud83d b\udc00", "stop\ud800", 3, 4, False), Usage())
     found = cache.get("m\ud800", request("k\ud800"))
     assert (found.text, found.finish_reason) == ("a\ufffd b\ufffd", "stop\ufffd")
 

@@ -11,12 +11,12 @@ import pytest
 
 from qa_pipeline.cli.main import main
 from qa_pipeline.errors import BackendError
-from qa_pipeline.generation.backends import Cache, reply_size
-from qa_pipeline.generation.backends.chat_api import Answer, Fault, read_answer
-from qa_pipeline.generation.backends.retries import LONGEST_RETRY_AFTER, retry_after
+from qa_pipeline.generation.backends import Cache, endpoint
+from qa_pipeline.generation.backends.chat_api import ChatReply, Fault, read_answer
+from qa_pipeline.generation.backends.endpoint import MARK, is_secret_name, redact, secrets_in
+from qa_pipeline.generation.backends.pace import LONGEST_RETRY_AFTER, retry_after
+from qa_pipeline.generation.backends.protocol import Completion, Failure
 from qa_pipeline.generation.journal import differences
-from qa_pipeline.generation.redaction import MARK, is_secret_name, redacted, secrets_in
-from qa_pipeline.generation.types import Completion, Failure
 from tests.generation.backends.made import backend, request, requests
 from tests.generation.server import Endless, Raw, Reply, ScriptedServer, Status, first_then, like_a_model
 from tests.generation.test_command import write_documents
@@ -91,7 +91,7 @@ def test_replies_that_cannot_be_unfolded_are_faults(packing, content, said):
 
 
 def test_a_reply_of_the_longest_length_is_read(monkeypatch):
-    monkeypatch.setattr(reply_size, "LONGEST_REPLY", len(FINE))
+    monkeypatch.setattr(endpoint, "LONGEST_REPLY", len(FINE))
     with ScriptedServer(lambda n, body: Raw(FINE)) as server:
         [result] = backend(server.url, max_retries=0).complete([request()])
         assert result.text == "fine"
@@ -119,7 +119,7 @@ def test_counts_of_tokens_that_cannot_be_meant_are_not_booked(tmp_path, count):
 
 def test_counts_of_tokens_may_be_written_with_a_point():
     answer = read_answer(FINE[:-1] + b', "usage": {"prompt_tokens": 12.0, "completion_tokens": 3}}')
-    assert isinstance(answer, Answer) and (answer.used.prompt_tokens, answer.used.completion_tokens) == (12, 3)
+    assert isinstance(answer, ChatReply) and (answer.used.prompt_tokens, answer.used.completion_tokens) == (12, 3)
 
 
 @pytest.mark.parametrize(
@@ -131,8 +131,8 @@ def test_counts_of_tokens_may_be_written_with_a_point():
 )  # fmt: skip
 def test_no_reply_is_a_traceback_or_speaks_to_the_terminal(content):
     found = read_answer(content)
-    assert isinstance(found, Answer | Fault)
-    assert isinstance(found, Answer) or found.detail.isprintable()
+    assert isinstance(found, ChatReply | Fault)
+    assert isinstance(found, ChatReply) or found.detail.isprintable()
 
 
 SECRET = "abc-SECRET-123"
@@ -140,13 +140,13 @@ EXTRA = {"metadata": {"api_key": SECRET, "nested": [{"accessToken": SECRET + "2"
 
 
 def test_values_under_names_of_secrets_are_marked_and_all_others_stay():
-    assert redacted(EXTRA) == {
+    assert redact(EXTRA) == {
         "metadata": {"api_key": MARK, "nested": [{"accessToken": MARK}]},
         "top_p": 0.9,
         "min_tokens": 1,
     }
     assert set(secrets_in(EXTRA)) == {SECRET, SECRET + "2"}
-    assert redacted(["Say Bearer instruments", f"it is {SECRET}", "sk-" + "a" * 30], [SECRET]) == [
+    assert redact(["Say Bearer instruments", f"it is {SECRET}", "sk-" + "a" * 30], [SECRET]) == [
         "Say Bearer instruments",
         f"it is {MARK}",
         MARK,

@@ -4,7 +4,7 @@ import pytest
 
 from qa_pipeline.errors import BackendError
 from qa_pipeline.generation.backends.models import MODELS, messages_for, models_table, plain_prompt, resolve_model
-from qa_pipeline.generation.types import Message
+from qa_pipeline.generation.backends.protocol import Message
 
 TURNS = [Message("system", "Be brief."), Message("user", "Hello")]
 

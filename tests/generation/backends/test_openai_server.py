@@ -7,7 +7,7 @@ import pytest
 from qa_pipeline.errors import BackendError
 from qa_pipeline.generation.backends import Cache, OpenAIBackend, chat_api, endpoint
 from qa_pipeline.generation.backends.chat_api import OWN_FIELDS
-from qa_pipeline.generation.types import Completion, Failure
+from qa_pipeline.generation.backends.protocol import Completion, Failure
 from tests.generation.backends.made import SCHEMA, backend, request, requests
 from tests.generation.server import Raw, Reply, Reset, ScriptedServer, Status, Whitespace, first_then
 
@@ -224,7 +224,10 @@ def test_fields_that_are_set_here_or_that_cannot_be_sent_are_refused(extra, said
 
 def test_every_field_that_is_set_here_is_among_those_that_are_refused():
     for length_name in ("max_tokens", "max_completion_tokens"):
-        assert chat_api.Dialect("m", length_name=length_name).body(request(schema=SCHEMA)).keys() <= OWN_FIELDS.keys()
+        assert (
+            chat_api.ServerDialect("m", length_name=length_name).body(request(schema=SCHEMA)).keys()
+            <= OWN_FIELDS.keys()
+        )
 
 
 @pytest.mark.parametrize("word", ["temperature", "seed"])
@@ -253,7 +256,7 @@ def test_an_address_that_cannot_be_meant_is_named(url):
 
 @pytest.mark.parametrize("url", ["http://[::1]:80/v1", "https://h\u00e4user.de/v1/", " http://localhost:8000/v1\n"])
 def test_unusual_addresses_are_taken(url):
-    assert endpoint.checked_url(url) == url.strip().rstrip("/")
+    assert endpoint.check_url(url) == url.strip().rstrip("/")
 
 
 @pytest.mark.parametrize("url", ["http://me:pass@[::1/v1?k=pass", "http://me:pass/word@localhost:80/v1?pass"])
@@ -290,7 +293,7 @@ def test_what_the_client_raises_is_a_fault(monkeypatch):
     asking = backend("http://localhost:1/v1", max_retries=0)
     asking._client = Client()
     [result] = asking.complete([request()])
-    assert isinstance(result, Failure) and result.reason == "unreachable" and result.passing
+    assert isinstance(result, Failure) and result.reason == "unreachable" and result.transient
     assert result.detail == "http://localhost:1/v1: OverflowError: [key]: port must be 0-65535.\ufffd"
 
 
@@ -317,10 +320,10 @@ def test_a_key_in_the_place_of_its_variables_name_is_not_shown(given):
 
 
 def test_what_passes_and_what_does_not_is_said_with_the_servers_address():
-    for fault, passing in ((Status(500), True), (Reset(), True), (Raw(b"<html>"), True), (Status(422), False)):
+    for fault, transient in ((Status(500), True), (Reset(), True), (Raw(b"<html>"), True), (Status(422), False)):
         with ScriptedServer(lambda n, body, fault=fault: fault) as server:
             [result] = backend(server.url, max_retries=0).complete([request()])
-            assert isinstance(result, Failure) and result.passing is passing
+            assert isinstance(result, Failure) and result.transient is transient
             assert result.detail.startswith(f"{server.url}: ")
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from qa_pipeline.errors import BackendError
 from qa_pipeline.generation.backends import BudgetError, Cache, Prices
-from qa_pipeline.generation.types import Completion
+from qa_pipeline.generation.backends.protocol import Completion
 from tests.generation.backends.made import backend, request, requests
 from tests.generation.server import Raw, Reply, Reset, ScriptedServer, Status, first_then
 

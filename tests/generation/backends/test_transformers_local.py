@@ -4,7 +4,7 @@ import pytest
 
 from qa_pipeline.errors import BackendError
 from qa_pipeline.generation.backends import BudgetError, Limits, TransformersBackend
-from qa_pipeline.generation.types import Completion, Message, Request
+from qa_pipeline.generation.backends.protocol import Completion, Message, Request
 from tests.generation.backends.made import request, requests
 from tests.generation.backends.tiny_chat import TEMPLATE, save_tiny_chat
 

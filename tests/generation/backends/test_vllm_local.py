@@ -10,9 +10,9 @@ import pytest
 from qa_pipeline.errors import BackendError
 from qa_pipeline.generation.backends import VLLMBackend, resolve_model
 from qa_pipeline.generation.backends.models import messages_for, plain_prompt
+from qa_pipeline.generation.backends.protocol import Failure, Request
 from qa_pipeline.generation.backends.vllm_local import engine_arguments, sampling_arguments, visible_devices
-from qa_pipeline.generation.questions.llm.prompts.schemas import SCHEMAS
-from qa_pipeline.generation.types import Failure, Request
+from qa_pipeline.generation.questions.llm.prompts import SCHEMAS
 from tests.generation.backends.made import SCHEMA, request
 from tests.generation.backends.tiny_chat import TEMPLATE, save_tiny_chat
 

@@ -10,36 +10,37 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Generator as Steps
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from qa_pipeline.documents.passage import Passage
 from qa_pipeline.errors import ConfigError
-from qa_pipeline.generation.backends.limits import Estimate, Prices, estimate
+from qa_pipeline.generation.backends.budget import Estimate, Prices, estimate
+from qa_pipeline.generation.backends.protocol import Backend, Completion, Request
 from qa_pipeline.generation.questions.llm.parsing import ParseError
-from qa_pipeline.generation.questions.llm.prompts import Prompt, get_prompt, load_prompts, prompt_of_kind
+from qa_pipeline.generation.questions.llm.prompts import Prompt, Slots, get_prompt, load_prompts, prompt_of_kind
 from qa_pipeline.generation.questions.llm.requests import (
+    NoAnswerError,
     Requests,
     Result,
-    Unanswered,
     read_result,
     stable_number,
     typical_text,
 )
-from qa_pipeline.generation.questions.llm.slots import Slots
-from qa_pipeline.generation.types import MOST_UNANSWERABLE, Backend, Completion, Draft, Rejected, Request
+from qa_pipeline.generation.types import MOST_UNANSWERABLE, Draft, Rejected
 from qa_pipeline.text.languages import language_name
 
 _About = Steps[Request, Result, list[Draft | Rejected]]
 """The steps of one passage."""
 
 
-class LLMGenerator:
-    """Asks a backend for questions, answers and evidence; see `generation.types.Generator`.
+@dataclass(frozen=True)
+class LLMOptions:
+    """What is asked of a language model, and how.
 
-    Args:
-        backend: what completes requests.
+    Attributes:
         questions_per_passage: wanted of each passage, those without an answer included.
         unanswerable_fraction: share of them that the passage does not answer, 0 to MOST_UNANSWERABLE.
         answer_types: kinds of answer to prefer, in words ("a date", "a reason"); every passage gets three of them.
@@ -52,48 +53,61 @@ class LLMGenerator:
         temperature, seed: of sampling.
         questions_per_request: at most so many questions in one request; further ones see the earlier.
         max_tokens: of one completion; None: enough for the questions asked.
+    """
+
+    questions_per_passage: int = 5
+    unanswerable_fraction: float = 0.0
+    answer_types: Sequence[str] = ()
+    language: str = "en"
+    task: str = ""
+    examples: Sequence[Mapping[str, Any]] = ()
+    examples_per_request: int = 2
+    prompt_number: int = 1
+    rephrase: bool = False
+    temperature: float = 0.7
+    seed: int = 0
+    questions_per_request: int = 5
+    max_tokens: int | None = None
+
+    def problems(self) -> list[str]:
+        """One line for each option that cannot be meant."""
+        found = [
+            f"{name}: expected 1 or more, found {getattr(self, name)}"
+            for name in ("questions_per_passage", "questions_per_request")
+            if getattr(self, name) < 1
+        ]
+        if not 0 <= self.unanswerable_fraction <= MOST_UNANSWERABLE:
+            expected = f"expected 0 to {MOST_UNANSWERABLE}, found {self.unanswerable_fraction}"
+            found.append(f"unanswerable_fraction: {expected}")
+        if self.temperature < 0:
+            found.append(f"temperature: expected 0 or more, found {self.temperature}")
+        return found
+
+
+class LLMGenerator:
+    """Asks a backend for questions, answers and evidence; see `generation.types.Generator`.
 
     Raises:
-        ConfigError: settings that cannot be meant.
+        ConfigError: options that cannot be meant.
     """
 
     name = "llm"
 
-    def __init__(
-        self,
-        backend: Backend,
-        *,
-        questions_per_passage: int = 5,
-        unanswerable_fraction: float = 0.0,
-        answer_types: Sequence[str] | None = None,
-        language: str = "en",
-        task: str = "",
-        examples: Sequence[Mapping[str, Any]] = (),
-        examples_per_request: int = 2,
-        prompt_number: int = 1,
-        rephrase: bool = False,
-        temperature: float = 0.7,
-        seed: int = 0,
-        questions_per_request: int = 5,
-        max_tokens: int | None = None,
-    ):
-        counts = {"questions_per_passage": questions_per_passage, "questions_per_request": questions_per_request}
-        problems = [f"{name}: expected 1 or more, found {number}" for name, number in counts.items() if number < 1]
-        if not 0 <= unanswerable_fraction <= MOST_UNANSWERABLE:
-            problems.append(f"unanswerable_fraction: expected 0 to {MOST_UNANSWERABLE}, found {unanswerable_fraction}")
-        if temperature < 0:
-            problems.append(f"temperature: expected 0 or more, found {temperature}")
-        if problems:
+    def __init__(self, backend: Backend, options: LLMOptions | None = None):
+        options = options or LLMOptions()
+        if problems := options.problems():
             raise ConfigError("generator", problems)
         self.backend = backend
-        self.prompt = get_prompt(prompt_number)
-        self._wanted = questions_per_passage
-        self._unanswerable_fraction = unanswerable_fraction
-        self._slots = Slots(answer_types or (), language_name(language), task, examples, examples_per_request)
-        self._rephrase = rephrase
-        self._seed = seed
-        self._requests = Requests(temperature, seed, max_tokens)
-        self._per_request = questions_per_request
+        self.prompt = get_prompt(options.prompt_number)
+        self._options = options
+        self._slots = Slots(
+            options.answer_types,
+            language_name(options.language),
+            options.task,
+            options.examples,
+            options.examples_per_request,
+        )
+        self._requests = Requests(options.temperature, options.seed, options.max_tokens)
 
     def drafts(self, passages: Sequence[Passage]) -> Iterator[Draft | Rejected]:
         """Asks about passages; those of one passage come together, as soon as they are there.
@@ -130,9 +144,9 @@ class LLMGenerator:
 
     def plan(self, passages: Sequence[Passage], prices: Prices | None = None) -> Estimate:
         """What `drafts` would ask for and what it would cost, without repairs and retries. Asks nothing."""
-        return estimate(self.imagined(passages), prices or Prices())
+        return estimate(self.plan_requests(passages), prices or Prices())
 
-    def imagined(self, passages: Sequence[Passage]) -> Iterator[Request]:
+    def plan_requests(self, passages: Sequence[Passage]) -> Iterator[Request]:
         """The requests of a run in which every answer is as wanted."""
         for passage in passages:
             about = self._about(passage)
@@ -140,7 +154,7 @@ class LLMGenerator:
                 request = next(about)
                 while True:
                     yield request
-                    text = typical_text(request.schema or {}, self._per_request)
+                    text = typical_text(request.schema or {}, self._options.questions_per_request)
                     request = about.send(Completion(request.key, text, "stop", 0, 0, False))
             except StopIteration:
                 continue
@@ -154,29 +168,29 @@ class LLMGenerator:
         rejected: list[Rejected] = []
         try:
             yield from self._steps(passage, drafts, rejected)
-        except Unanswered as error:
-            rejected.append(Rejected(error.failure.reason, passage.id, passing=error.failure.detail))
+        except NoAnswerError as error:
+            rejected.append(Rejected(error.failure.reason, passage.id, outage=error.failure.detail))
         return [*drafts, *rejected]
 
     def _steps(self, passage: Passage, drafts: list[Draft], rejected: list[Rejected]) -> Steps[Request, Result, None]:
         """Fills `drafts` and `rejected` step by step."""
-        rng = np.random.default_rng(stable_number(self._seed, passage.id, "plan"))
-        unanswerable = int(self._wanted * self._unanswerable_fraction + rng.random())
-        answerable = self._wanted - unanswerable
+        rng = np.random.default_rng(stable_number(self._options.seed, passage.id, "plan"))
+        unanswerable = int(self._options.questions_per_passage * self._options.unanswerable_fraction + rng.random())
+        answerable = self._options.questions_per_passage - unanswerable
         chosen = self._slots.choices(rng)
         sample = 0
         while answerable > 0:
-            number = min(answerable, self._per_request)
+            number = min(answerable, self._options.questions_per_request)
             step = self._answers_first if self.prompt.kind == "answers" else self._questions
             new, bad = yield from step(passage, number, sample, drafts, chosen)
             drafts += new[:number]
             rejected += bad
             answerable -= number
             sample += 1
-        if self._rephrase and drafts:
-            drafts[:] = yield from self._rephrased(passage, drafts)
+        if self._options.rephrase and drafts:
+            drafts[:] = yield from self._rephrase(passage, drafts)
         while unanswerable > 0:
-            number = min(unanswerable, self._per_request)
+            number = min(unanswerable, self._options.questions_per_request)
             new, bad = yield from self._without_answer(passage, number, sample, drafts, chosen)
             drafts += new[:number]
             rejected += bad
@@ -236,15 +250,17 @@ class LLMGenerator:
             drafts.append(self._draft(passage, item["question"], None, None, given))
         return drafts, rejected
 
-    def _rephrased(self, passage: Passage, drafts: list[Draft]) -> Steps[Request, Result, list[Draft]]:
+    def _rephrase(self, passage: Passage, drafts: list[Draft]) -> Steps[Request, Result, list[Draft]]:
         """The drafts in other words; a question that comes back unreadable or not at all stays, and says why."""
         prompt = prompt_of_kind("rephrase")
         done: list[Draft] = []
-        for start in range(0, len(drafts), self._per_request):
-            part = drafts[start : start + self._per_request]
+        for start in range(0, len(drafts), self._options.questions_per_request):
+            part = drafts[start : start + self._options.questions_per_request]
             listed = "\n".join(f"{i}. {draft.question} (answer: {draft.answer})" for i, draft in enumerate(part, 1))
             values = {"questions": listed, "language": self._slots.language}
-            items, bad, _ = yield from self._ask(passage, prompt, values, start // self._per_request, len(part))
+            items, bad, _ = yield from self._ask(
+                passage, prompt, values, start // self._options.questions_per_request, len(part)
+            )
             for i, draft in enumerate(part, 1):
                 question = next((item["question"] for item in items if item["number"] == i), None)
                 changed = question is not None and question != draft.question
@@ -268,7 +284,7 @@ class LLMGenerator:
             Records, what was rejected, and the details that go into rows.
 
         Raises:
-            Unanswered: see there.
+            NoAnswerError: see there.
         """
         assert prompt.schema is not None
         request = self._requests.make(f"{passage.id}/{prompt.name}/{sample}", prompt, values, number)

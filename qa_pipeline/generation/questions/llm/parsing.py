@@ -1,6 +1,7 @@
 """Reads what a language model wrote: JSON, but fenced, cut off, with text around it or with slips in it.
 
-Pure functions of text. Nothing is made up: a piece that cannot be read is left out and counted.
+Pure functions of text. Nothing is made up: a piece that cannot be read is left out and counted. That is why no general
+repairer does it: json-repair 0.64 closes what was cut off, and takes 14 s for 8,000 characters of a model in a loop.
 """
 
 from __future__ import annotations
@@ -69,7 +70,7 @@ def read_items(text: str, schema: Mapping[str, Any]) -> tuple[list[dict[str, Any
     if best[0]:
         return best
     if found_json:
-        raise ParseError("wrong_schema", f"expected {_described(item)}")
+        raise ParseError("wrong_schema", f"expected {_describe(item)}")
     raise ParseError("not_json", "no JSON was found")
 
 
@@ -78,16 +79,16 @@ def json_values(text: str) -> Iterator[Any]:
     text = _THOUGHTS.sub("", text[:_LONGEST_TEXT]).replace("\ufeff", "")
     places = [match.group(1) for match in _FENCE.finditer(text)] + [text]
     for place in places:
-        yield from _decoded(place)
+        yield from _decode(place)
     for place in places:
         mended = _TRAILING_COMMA.sub(lambda match: match.group(1) or "", place)
         if mended != place:
-            yield from _decoded(mended)
+            yield from _decode(mended)
         yield from _whole_records(mended)
         yield from _literal(place)
 
 
-def _decoded(text: str) -> Iterator[Any]:
+def _decode(text: str) -> Iterator[Any]:
     position = 0
     for _ in range(_MOST_STARTS):
         match = re.compile(r"[{\[]").search(text, position)
@@ -189,7 +190,7 @@ def _fields(record: Any, item: Mapping[str, Any]) -> dict[str, Any] | None:
     return fields
 
 
-def _described(item: Mapping[str, Any]) -> str:
+def _describe(item: Mapping[str, Any]) -> str:
     if item["type"] == "string":
         return "a list of strings"
     return "objects with the fields " + ", ".join(item["required"])

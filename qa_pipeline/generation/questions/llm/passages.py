@@ -5,12 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from qa_pipeline.documents.passage import Passage, passage_id
+from qa_pipeline.errors import ConfigError, DataError
+from qa_pipeline.generation.arguments import Settings
+from qa_pipeline.generation.backends.protocol import Backend, Failure, Request
 from qa_pipeline.generation.questions.llm.parsing import ParseError
 from qa_pipeline.generation.questions.llm.prompts import prompt_of_kind
-from qa_pipeline.generation.questions.llm.requests import Requests, Unanswered, read_result, without_answer
-from qa_pipeline.generation.types import Backend, Failure, Rejected, Request
+from qa_pipeline.generation.questions.llm.requests import NoAnswerError, Requests, no_answer_error, read_result
+from qa_pipeline.generation.questions.llm.setup import passages_wanted
+from qa_pipeline.generation.specification.specification import Specification
+from qa_pipeline.generation.types import Rejected
 from qa_pipeline.text.languages import language_name
 from qa_pipeline.text.words import count_words
+from qa_pipeline.wording import counted
 
 TOPICS_PER_REQUEST = 20
 """Always so many, so that more passages go on from fewer: the requests of a smaller number are asked again word for
@@ -19,6 +25,44 @@ WORDS = 150
 """Of a passage."""
 _FEWEST_WORDS = 30
 _MOST_FED_BACK = 100
+
+
+def passages_from_prompt(
+    settings: Settings, backend: Backend, specification: Specification, language: str
+) -> tuple[list[Passage], list[str]]:
+    """Passages that the model writes for a prompt alone, and notes on those that came to nothing.
+
+    Raises:
+        ConfigError: in a shard; every shard would write passages of its own.
+        DataError: the model wrote none that can be used.
+        BackendError: not all requests got an answer.
+    """
+    general = settings.generation
+    if general.shard is not None:
+        raise ConfigError(
+            settings.source,
+            "shard: passages written from a prompt alone cannot be made in shards or by several processes; give "
+            "documents, or leave it out",
+        )
+    passages: list[Passage] = []
+    refused: dict[str, int] = {}
+    for one in invent_passages(
+        backend, specification.wish, passages_wanted(settings), language=language,
+        temperature=settings.backend.temperature, seed=general.seed,
+    ):  # fmt: skip
+        if isinstance(one, Rejected):
+            refused[one.reason] = refused.get(one.reason, 0) + 1
+        else:
+            passages.append(one)
+    notes = [
+        f"{counted(count, 'passage')} of the model left out: {reason}" for reason, count in sorted(refused.items())
+    ]
+    if not passages:
+        raise DataError(
+            f"{backend.model} wrote no passage that can be used ({'; '.join(notes) or 'no topics'}); try another "
+            "model, or give documents"
+        )
+    return passages, notes
 
 
 def invent_passages(
@@ -57,9 +101,9 @@ def invent_passages(
         f"topic-{i:04d}": _passage_request(asking, i, task, topic, language, words) for i, topic in enumerate(topics)
     }
     results = {result.key: result for result in backend.complete(requests.values())}
-    unanswered = [result for result in results.values() if isinstance(result, Failure) and result.passing]
-    if unanswered:
-        raise without_answer(unanswered)
+    failures = [result for result in results.values() if isinstance(result, Failure) and result.transient]
+    if failures:
+        raise no_answer_error(failures)
     for i, (name, request) in enumerate(requests.items()):
         try:
             items, _ = read_result(results[request.key], prompt.schema)
@@ -96,8 +140,8 @@ def _topics(
         for result in backend.complete([request]):
             try:
                 items, _ = read_result(result, prompt.schema)
-            except Unanswered as error:
-                raise without_answer([error.failure]) from None
+            except NoAnswerError as error:
+                raise no_answer_error([error.failure]) from None
             except ParseError as error:
                 rejected.append(Rejected(error.reason, f"topics-{step}"))
                 continue
@@ -126,13 +170,13 @@ def _passage_request(asking: Requests, number: int, task: str, topic: str, langu
     return asking.make(f"topic-{number:04d}/{prompt.name}/0", prompt, values, size)
 
 
-def imagined_passages(number: int) -> list[Passage]:
+def placeholder_passages(number: int) -> list[Passage]:
     """Passages of the length that a model would write, for plans."""
     text = "sentence " * WORDS
     return [Passage(f"topic-{i:04d}", f"topic-{i:04d}", text, "a title of a few words") for i in range(number)]
 
 
-def imagined_requests(task: str, number: int, language: str = "en") -> Iterator[Request]:
+def plan_requests(task: str, number: int, language: str = "en") -> Iterator[Request]:
     """What `invent_passages` asks for when every answer is as wanted."""
     asking, topic = Requests(), "one document in a few words"
     for step in range(-(-number // TOPICS_PER_REQUEST)):

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from qa_pipeline.errors import BackendError
+from qa_pipeline.generation.backends.protocol import Completion, Failure, Message, Request
 from qa_pipeline.generation.questions.llm.parsing import ParseError, read_items
 from qa_pipeline.generation.questions.llm.prompts import Prompt, prompt_of_kind
-from qa_pipeline.generation.types import Completion, Failure, Message, Request
 
 Result = Completion | Failure
 _LONGEST_QUOTED_ANSWER = 4_000  # characters of an unreadable answer that are sent back
@@ -73,7 +73,7 @@ class Requests:
         return stable_number(self.seed, key, "sample") & 0x7FFFFFFF
 
 
-class Unanswered(Exception):
+class NoAnswerError(Exception):
     """A request failed in a way that passes: what depends on its answer is not done.
 
     Args:
@@ -85,7 +85,7 @@ class Unanswered(Exception):
         self.failure = failure
 
 
-def without_answer(failures: Sequence[Failure]) -> BackendError:
+def no_answer_error(failures: Sequence[Failure]) -> BackendError:
     """What ends a run that cannot do without the answers to these requests."""
     last = failures[-1]
     return BackendError(
@@ -99,11 +99,11 @@ def read_result(result: Result, schema: Mapping[str, Any]) -> tuple[list[dict[st
 
     Raises:
         ParseError: it holds none; `reason` says why ("length" for a completion that was cut off).
-        Unanswered: there is no completion, and asking again at another time may give one.
+        NoAnswerError: there is no completion, and asking again at another time may give one.
     """
     if isinstance(result, Failure):
-        if result.passing:
-            raise Unanswered(result)
+        if result.transient:
+            raise NoAnswerError(result)
         raise ParseError(result.reason, result.detail)
     if result.finish_reason == "length":
         raise ParseError("length", "the completion was cut off")

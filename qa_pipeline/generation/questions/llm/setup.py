@@ -5,30 +5,22 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from qa_pipeline.data import Example
-from qa_pipeline.documents.passage import Passage
-from qa_pipeline.errors import ConfigError, DataError
 from qa_pipeline.generation.arguments import BackendArguments, Settings
-from qa_pipeline.generation.job import WORK, Engine
-from qa_pipeline.generation.questions.llm.parsing import json_values
-from qa_pipeline.generation.questions.llm.prompts import load_prompts, prompt_of_kind
-from qa_pipeline.generation.questions.llm.requests import without_answer
-from qa_pipeline.generation.specification.model_reply import checked_reading
+from qa_pipeline.generation.backends.protocol import Backend, Completion, Failure, Request, UsageTotals
+from qa_pipeline.generation.job import Engine
+from qa_pipeline.generation.questions.llm.prompts import load_prompts
 from qa_pipeline.generation.specification.specification import Specification
-from qa_pipeline.generation.types import Backend, Completion, Failure, Rejected, Request, UsageSoFar
-from qa_pipeline.wording import counted
 
-CACHE = "completions.sqlite"
 ANSWER_KINDS = (
     *("a name", "a date, time or period", "a number, amount or price", "a phrase of a few words"),
     *("a reason or purpose", "a condition", "a way of doing something"),
 )
 """Asked for in turn where the user names no answer types, so that answers are of many kinds."""
-DEFAULT_INVENTED = 100
+DEFAULT_PASSAGES = 100
 """Passages written from a prompt alone where num_examples is not given."""
 SURPLUS = 1.5
 """Questions asked for each row wanted, since filters and duplicates take some."""
@@ -93,16 +85,16 @@ def prices_of(arguments: BackendArguments) -> Any:
     return Prices(arguments.price_per_million_prompt_tokens, arguments.price_per_million_completion_tokens)
 
 
-class Unasked:
+class PlanBackend:
     """A backend for plans: has the model's name and cannot be asked."""
 
     def __init__(self, model: str):
         self.model = model
 
     @property
-    def usage(self) -> UsageSoFar:
+    def usage(self) -> UsageTotals:
         """Nothing."""
-        return UsageSoFar()
+        return UsageTotals()
 
     def complete(self, requests: Iterable[Request]) -> Iterator[Completion | Failure]:
         """Raises RuntimeError: a plan asks nothing."""
@@ -122,11 +114,10 @@ def language_model_engine(
     Raises:
         ConfigError: the prompt number begins no run, or another setting cannot be meant.
     """
-    from qa_pipeline.generation.questions.llm.generator import LLMGenerator
+    from qa_pipeline.generation.questions.llm.generator import LLMGenerator, LLMOptions
 
     general, arguments = settings.generation, settings.backend
-    generator = LLMGenerator(
-        backend,
+    options = LLMOptions(
         questions_per_passage=general.questions_per_context,
         unanswerable_fraction=unanswerable_fraction,
         answer_types=general.answer_types or ANSWER_KINDS,
@@ -139,51 +130,11 @@ def language_model_engine(
         seed=general.seed,
         max_tokens=arguments.max_completion_tokens,
     )
-    return Engine(generator, backend, block_size=_block_size(settings))
+    return Engine(LLMGenerator(backend, options), backend, block_size=_block_size(settings))
 
 
-def invented(
-    settings: Settings, backend: Backend, specification: Specification, language: str
-) -> tuple[list[Passage], list[str]]:
-    """Passages that the model writes for a prompt alone, and notes on those that came to nothing.
-
-    Raises:
-        ConfigError: in a shard; every shard would write passages of its own.
-        DataError: the model wrote none that can be used.
-        BackendError: not all requests got an answer.
-    """
-    from qa_pipeline.generation.questions.llm.passages import invent_passages
-
-    general = settings.generation
-    if general.shard is not None:
-        raise ConfigError(
-            settings.source,
-            "shard: passages written from a prompt alone cannot be made in shards or by several processes; give "
-            "documents, or leave it out",
-        )
-    passages: list[Passage] = []
-    refused: dict[str, int] = {}
-    for one in invent_passages(
-        backend, specification.wish, passages_wanted(settings), language=language,
-        temperature=settings.backend.temperature, seed=general.seed,
-    ):  # fmt: skip
-        if isinstance(one, Rejected):
-            refused[one.reason] = refused.get(one.reason, 0) + 1
-        else:
-            passages.append(one)
-    notes = [
-        f"{counted(count, 'passage')} of the model left out: {reason}" for reason, count in sorted(refused.items())
-    ]
-    if not passages:
-        raise DataError(
-            f"{backend.model} wrote no passage that can be used ({'; '.join(notes) or 'no topics'}); try another "
-            "model, or give documents"
-        )
-    return passages, notes
-
-
-def told(specification: Specification | None, examples: Sequence[Example]) -> dict[str, str]:
-    """What the model is told beyond the settings, as a journal notes it: a run goes on only where it is the same."""
+def prompt_identity(specification: Specification | None, examples: Sequence[Example]) -> dict[str, str]:
+    """What the model reads beyond the settings, as a journal notes it: a run goes on only where it is the same."""
     shown = json.dumps([[row["context"], row["question"], row["answers"]] for row in examples], sort_keys=True)
     return {
         "task": specification.wish if specification else "",
@@ -192,66 +143,12 @@ def told(specification: Specification | None, examples: Sequence[Example]) -> di
     }
 
 
-def completed(specification: Specification, backend: Backend) -> Specification:
-    """The specification with what the rules left open filled in by the backend; one request.
-
-    What cannot be read or verified is left as it was, with a note.
-
-    Raises:
-        BackendError: the request got no answer; the next start, with one, would be another run.
-    """
-    missing = [name for name in ("language", "answer_types", "unanswerable") if getattr(specification, name) is None]
-    schema: dict[str, Any] = {"type": "object", "properties": {name: _FIELDS[name] for name in ("domain", *missing)}}
-    schema |= {"required": ["domain", *missing], "additionalProperties": False}
-    asked = "\n".join(f"- {name}: {_MEANING[name]}" for name in ("domain", *missing))
-    messages = prompt_of_kind("specification").messages(prompt=specification.prompt, fields=asked)
-    request = Request("specification/0", messages, 300, 0.0, 0, schema)
-    for result in backend.complete([request]):
-        if isinstance(result, Failure) and result.passing:
-            raise without_answer([result])
-        if isinstance(result, Completion) and result.finish_reason != "length":
-            try:
-                found = next(value for value in json_values(result.text) if isinstance(value, dict))
-            except StopIteration:
-                break
-            values, notes = checked_reading(found, ("domain", *missing))
-            return replace(specification, **values, notes=[*specification.notes, *notes])
-    return replace(specification, notes=[*specification.notes, "the model's reading of the prompt could not be used"])
-
-
 def passages_wanted(settings: Settings) -> int:
     """Passages that a model writes for a prompt alone."""
     wanted = settings.generation.num_examples
     if wanted is None:
-        return DEFAULT_INVENTED
+        return DEFAULT_PASSAGES
     return max(3, -(-round(wanted * SURPLUS) // settings.generation.questions_per_context))
-
-
-def prompts_text() -> str:
-    """What --list_prompts prints: the templates and the short names of models."""
-    from qa_pipeline.generation.backends import models_table
-    from qa_pipeline.generation.questions.llm.prompts import prompts_table
-
-    return f"{prompts_table()}\n\nShort names for --model:\n{models_table()}"
-
-
-def cache_file(folder: Path) -> Path:
-    """Where completions are kept; the processes of one launch share it and its account."""
-    return folder / WORK / CACHE
-
-
-_FIELDS: dict[str, Any] = {
-    "domain": {"type": "string"},
-    "language": {"type": ["string", "null"]},
-    "answer_types": {"type": ["array", "null"], "items": {"type": "string"}},
-    "unanswerable": {"type": ["boolean", "null"]},
-}
-_MEANING = {
-    "domain": "what the questions are about, in a few words",
-    "language": 'code of the language of documents and questions, such as "en" or "de"',
-    "answer_types": 'list of the only kinds of answer wanted, such as "date" or "name"',
-    "unanswerable": "true when questions without an answer in the text are wanted, false when they are not",
-}
 
 
 def passages_needed(settings: Settings) -> int | None:

@@ -9,7 +9,7 @@ import pytest
 from qa_pipeline.documents.passage import Passage, passage_id
 from qa_pipeline.errors import BackendError, ConfigError
 from qa_pipeline.generation.backends import Prices
-from qa_pipeline.generation.questions.llm.generator import LLMGenerator
+from qa_pipeline.generation.questions.llm.generator import LLMGenerator, LLMOptions
 from qa_pipeline.generation.questions.llm.passages import invent_passages
 from qa_pipeline.generation.questions.llm.prompts import get_prompt
 from qa_pipeline.generation.types import Draft, Rejected
@@ -29,7 +29,7 @@ def passages(number: int) -> list[Passage]:
 
 
 def run(server, number=3, **options):
-    return list(LLMGenerator(backend(server.url), **options).drafts(passages(number)))
+    return list(LLMGenerator(backend(server.url), LLMOptions(**options)).drafts(passages(number)))
 
 
 def as_set(drafts):
@@ -53,7 +53,7 @@ def test_the_same_seed_gives_the_same_drafts_whatever_the_order(options):
 
     with ScriptedServer() as one, ScriptedServer(slow_first) as two:
         options = {"questions_per_passage": 6, "questions_per_request": 4, **options}
-        generator = LLMGenerator(backend(two.url), **options)
+        generator = LLMGenerator(backend(two.url), LLMOptions(**options))
         assert as_set(run(one, 5, **options)) == as_set(list(generator.drafts(passages(5)[::-1])))
         assert as_set(run(one, 5, seed=1, **options)) != as_set(run(one, 5, **options))
 
@@ -180,7 +180,9 @@ def test_drafts_before_a_dead_server_are_handed_on():
 
 def test_a_plan_asks_nothing_and_holds():
     with ScriptedServer() as server:
-        generator = LLMGenerator(backend(server.url), questions_per_passage=7, rephrase=True, unanswerable_fraction=0.3)
+        generator = LLMGenerator(
+            backend(server.url), LLMOptions(questions_per_passage=7, rephrase=True, unanswerable_fraction=0.3)
+        )
         plan = generator.plan(passages(6), Prices(1.0, 1.0))
         assert not server.log
         drafts = list(generator.drafts(passages(6)))
@@ -205,6 +207,6 @@ def test_passages_come_from_a_prompt_alone():
 
 def test_settings_that_cannot_be_meant_are_named_together():
     with pytest.raises(ConfigError, match="2 problems"):
-        LLMGenerator(None, questions_per_passage=0, unanswerable_fraction=2)
+        LLMGenerator(None, LLMOptions(questions_per_passage=0, unanswerable_fraction=2))
     with pytest.raises(ConfigError, match="expected one of 1 .question-first., 2 .answer-first., 9"):
-        LLMGenerator(None, prompt_number=4)
+        LLMGenerator(None, LLMOptions(prompt_number=4))

@@ -10,7 +10,7 @@ import pytest
 
 from qa_pipeline.cli.main import main
 from qa_pipeline.errors import BackendError
-from qa_pipeline.generation.questions.llm.generator import LLMGenerator
+from qa_pipeline.generation.questions.llm.generator import LLMGenerator, LLMOptions
 from qa_pipeline.generation.types import Draft, Rejected
 from tests.generation.backends.made import backend
 from tests.generation.fakes import document
@@ -150,13 +150,17 @@ def test_rephrasing_that_failed_for_a_while_is_done_later(tmp_path, docs):
 def test_nothing_is_asked_that_builds_on_an_answer_that_is_missing():
     with ScriptedServer(lambda n, body: Status(500)) as server:
         asking = backend(server.url, max_retries=0, concurrency=1)
-        found = list(LLMGenerator(asking, questions_per_passage=6, questions_per_request=2).drafts(passages(1)))
+        found = list(
+            LLMGenerator(asking, LLMOptions(questions_per_passage=6, questions_per_request=2)).drafts(passages(1))
+        )
         assert len(server.log) == 1
     [one] = found
-    assert isinstance(one, Rejected) and one.reason == "server_error" and server.url in one.passing
+    assert isinstance(one, Rejected) and one.reason == "server_error" and server.url in one.outage
     with ScriptedServer(after(1, Status(500))) as server:
         asking = backend(server.url, max_retries=0, concurrency=1)
-        found = list(LLMGenerator(asking, questions_per_passage=6, questions_per_request=2).drafts(passages(1)))
+        found = list(
+            LLMGenerator(asking, LLMOptions(questions_per_passage=6, questions_per_request=2)).drafts(passages(1))
+        )
     assert [type(one) for one in found] == [Draft, Draft, Rejected]
 
 

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from qa_pipeline.generation.questions.llm.parsing import ParseError, read_items
-from qa_pipeline.generation.questions.llm.prompts.schemas import SCHEMAS
+from qa_pipeline.generation.questions.llm.prompts import SCHEMAS
 
 PAIR = {"question": "When does it open?", "answer": "at nine", "evidence": "It opens at nine."}
 GOOD = json.dumps({"questions": [PAIR, PAIR]})

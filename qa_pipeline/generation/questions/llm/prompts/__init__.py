@@ -1,4 +1,4 @@
-"""Numbered, versioned prompt templates, one YAML file each. Turns values into messages; never asks a model.
+"""Numbered, versioned prompt templates, one YAML file each, and what goes into their slots. Never asks a model.
 
 A file's `version` goes up with every change of its text, since it is written into every row that comes from it.
 Templates are `string.Template`s: values are put in as they are, whatever signs they hold.
@@ -14,13 +14,43 @@ from dataclasses import dataclass
 from importlib import resources
 from typing import Any
 
+import numpy as np
+
+from qa_pipeline.documents.passage import Passage
 from qa_pipeline.errors import ConfigError
-from qa_pipeline.generation.questions.llm.prompts.schemas import SCHEMAS
-from qa_pipeline.generation.types import Message
+from qa_pipeline.generation.backends.protocol import Message
+from qa_pipeline.generation.types import Draft
 from qa_pipeline.text.words import sentence_around
+
+_TEXT = {"type": "string"}
+
+
+def _object(**fields: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "object", "properties": fields, "required": list(fields), "additionalProperties": False}
+
+
+def _list(name: str, item: dict[str, Any]) -> dict[str, Any]:
+    return _object(**{name: {"type": "array", "items": item}})
+
+
+SCHEMAS: dict[str, dict[str, Any]] = {
+    "pairs": _list("questions", _object(question=_TEXT, evidence=_TEXT, answer=_TEXT)),
+    "answers": _list("answers", _object(evidence=_TEXT, answer=_TEXT, type=_TEXT)),
+    "numbered_questions": _list("questions", _object(number={"type": "integer"}, question=_TEXT)),
+    "unanswerable": _list("questions", _object(tempting=_TEXT, question=_TEXT, missing=_TEXT)),
+    "topics": _list("topics", _TEXT),
+    "passage": _object(title=_TEXT, passage=_TEXT),
+}
+"""JSON Schemas of what the prompts ask for, in the strict form that servers take: all fields required, no others.
+
+The order of fields is the order in which constrained decoding writes them: the sentence is quoted before the answer is
+taken from it, and the tempting phrase is found before the question about it is made up.
+"""
 
 GENERATING = ("questions", "answers")
 """Kinds of prompt that --prompt_number may name: those that a run begins with."""
+_KINDS_AT_ONCE = 3  # of answers; more than that a model forgets
+_MOST_FED_BACK = 30  # earlier questions
 
 
 @dataclass(frozen=True)
@@ -106,6 +136,86 @@ def prompts_table() -> str:
         lines.append(f" {mark} {prompt.number:>2}  {prompt.version:>7}  {prompt.name:<22}{prompt.help}")
     lines.append("* can be given as --prompt_number; the others are steps that follow by themselves")
     return "\n".join(lines)
+
+
+def prompts_text() -> str:
+    """What --list_prompts prints: the templates and the short names of models."""
+    from qa_pipeline.generation.backends.models import models_table
+
+    return f"{prompts_table()}\n\nShort names for --model:\n{models_table()}"
+
+
+class Slots:
+    """Fills the slots.
+
+    Args:
+        answer_types: kinds of answer to prefer, in words.
+        language: English name.
+        task: in the user's words, or blank.
+        examples: canonical rows, with an answer and without.
+        examples_per_request: most that one request shows.
+    """
+
+    def __init__(
+        self,
+        answer_types: Sequence[str],
+        language: str,
+        task: str,
+        examples: Sequence[Mapping[str, Any]],
+        examples_per_request: int,
+    ):
+        self.language = language
+        self._answer_types = list(answer_types)
+        self._task = f"The questions are for this task: {task.strip()}\n" if task.strip() else ""
+        self._answered = [example for example in examples if example["answers"]["text"]]
+        self._unanswered = [example for example in examples if not example["answers"]["text"]]
+        self._most = examples_per_request
+
+    def choices(self, rng: np.random.Generator) -> dict[str, str]:
+        """What differs from passage to passage: the kinds of answer and the examples shown."""
+        types = ""
+        if self._answer_types:
+            order = rng.permutation(len(self._answer_types))[:_KINDS_AT_ONCE]
+            types = f"\n- Prefer answers of these kinds: {'; '.join(self._answer_types[i] for i in order)}."
+        answered = [self._answered[i] for i in sorted(rng.permutation(len(self._answered))[: self._most])]
+        unanswered = [self._unanswered[i] for i in sorted(rng.permutation(len(self._unanswered))[: self._most])]
+        return {
+            "answer_types": types,
+            "examples": examples_text(answered),
+            "plain_examples": "".join(f"Example question: {example['question']}\n" for example in answered),
+            "unanswerable_examples": unanswerable_examples_text(unanswered),
+        }
+
+    def values(
+        self,
+        passage: Passage,
+        number: int,
+        earlier: Sequence[Draft],
+        chosen: Mapping[str, str],
+        answers: bool = False,
+    ) -> dict[str, str]:
+        """The slots that most templates have.
+
+        Args:
+            number: of questions or answers that are wanted.
+            earlier: drafts that should not come again.
+            chosen: as `choices` gives them, or none of them.
+            answers: say the earlier drafts' answers, not their questions.
+        """
+        asked = ""
+        if earlier:
+            texts = [draft.answer or "" if answers else draft.question for draft in earlier[-_MOST_FED_BACK:]]
+            asked = f"\n- These are there already; do not repeat them: {' | '.join(texts)}"
+        return {
+            "task": self._task,
+            "title": f' from "{passage.title}"' if passage.title else "",
+            "passage": passage.text,
+            "number": str(number),
+            "language": self.language,
+            "asked": asked,
+            "answer_types": chosen.get("answer_types", ""),
+            "examples": chosen.get("examples", ""),
+        }
 
 
 def examples_text(examples: Sequence[Mapping[str, Any]]) -> str:

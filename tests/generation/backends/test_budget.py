@@ -8,11 +8,9 @@ from hypothesis import strategies as st
 
 from qa_pipeline.errors import BackendError
 from qa_pipeline.generation.backends import BudgetError, Cache, Limits, Prices, estimate
-from qa_pipeline.generation.backends.account import Account
-from qa_pipeline.generation.backends.limits import Spent, most_prompt_tokens
-from qa_pipeline.generation.backends.pace import Pace
-from qa_pipeline.generation.backends.retries import backoff, retry_after
-from qa_pipeline.generation.types import Completion
+from qa_pipeline.generation.backends.budget import Account, Usage, most_prompt_tokens
+from qa_pipeline.generation.backends.pace import Pace, backoff, retry_after
+from qa_pipeline.generation.backends.protocol import Completion
 from tests.generation.backends.made import request, requests
 
 
@@ -64,7 +62,7 @@ def test_budgets_hold_whatever_comes_back(most_requests, most_tokens, most_cost,
             assert account.reserve(most)
         except BudgetError:
             break
-        used = Spent(1, int(most.prompt_tokens * share), int(most.completion_tokens * share))
+        used = Usage(1, int(most.prompt_tokens * share), int(most.completion_tokens * share))
         requests_made += 1
         prompt += used.prompt_tokens
         completion += used.completion_tokens
@@ -82,10 +80,10 @@ def test_budgets_hold_whatever_comes_back(most_requests, most_tokens, most_cost,
 
 def test_a_full_budget_waits_for_what_is_under_way():
     account = Account(Cache(), Limits(max_tokens=200), Prices())
-    most = Spent(1, 80, 60)
+    most = Usage(1, 80, 60)
     assert account.reserve(most)
     assert not account.reserve(most)
-    account.settle(most, Spent(1, 20, 5))
+    account.settle(most, Usage(1, 20, 5))
     assert account.reserve(most)
     account.settle(most, most)
     with pytest.raises(
@@ -96,11 +94,11 @@ def test_a_full_budget_waits_for_what_is_under_way():
 
 def test_a_limit_says_what_is_used_and_what_of_it_is_only_reserved():
     account = Account(Cache(), Limits(max_tokens=5000), Prices())
-    for used in (Spent(1, 1000, 620), None):
-        assert account.reserve(Spent(1, 900, 100))
-        account.settle(Spent(1, 900, 100), used)
+    for used in (Usage(1, 1000, 620), None):
+        assert account.reserve(Usage(1, 900, 100))
+        account.settle(Usage(1, 900, 100), used)
     with pytest.raises(BudgetError) as caught:
-        account.reserve(Spent(1, 2000, 476))
+        account.reserve(Usage(1, 2000, 476))
     said = "max_tokens=5000: 2,620 are used, and the next request may need up to 2,476"
     assert str(caught.value).startswith(said)
     assert "1,000 tokens of it are reserved for requests whose outcome is not known" in str(caught.value)

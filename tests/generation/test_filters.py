@@ -7,9 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from qa_pipeline.documents.passage import Passage
-from qa_pipeline.generation.quotes import place
-from qa_pipeline.generation.rows import Row
-from qa_pipeline.generation.types import Draft, Rejected
+from qa_pipeline.generation.filters import place
+from qa_pipeline.generation.types import Draft, Rejected, Row
 
 TEXT = "The fee is 30 euros. Children pay\n  half the \u201cfee\u201d.  The fee for 10 of the 100 clubs is 90 euros."
 

@@ -1,4 +1,4 @@
-"""Checks what a language model read out of a prompt, field by field; what cannot be meant is dropped with a note. Pure.
+"""Asks a language model for what the rules left open in a prompt, and checks what it read there, field by field.
 
 A small model fills fields with pieces of the prompt: "Fragen" as a language, "und" as a type of answer.
 """
@@ -7,14 +7,32 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
+from qa_pipeline.generation.backends.protocol import Backend, Completion, Failure, Request
+from qa_pipeline.generation.questions.llm.parsing import json_values
+from qa_pipeline.generation.questions.llm.prompts import prompt_of_kind
+from qa_pipeline.generation.questions.llm.requests import no_answer_error
 from qa_pipeline.generation.specification.rules import language_code
+from qa_pipeline.generation.specification.specification import Specification
 from qa_pipeline.text.folding import whole_characters
 from qa_pipeline.text.languages import COMMON_WORDS
 from qa_pipeline.text.words import STOPWORDS
 from qa_pipeline.wording import short
 
+_FIELDS: dict[str, Any] = {
+    "domain": {"type": "string"},
+    "language": {"type": ["string", "null"]},
+    "answer_types": {"type": ["array", "null"], "items": {"type": "string"}},
+    "unanswerable": {"type": ["boolean", "null"]},
+}
+_MEANING = {
+    "domain": "what the questions are about, in a few words",
+    "language": 'code of the language of documents and questions, such as "en" or "de"',
+    "answer_types": 'list of the only kinds of answer wanted, such as "date" or "name"',
+    "unanswerable": "true when questions without an answer in the text are wanted, false when they are not",
+}
 LONGEST_DOMAIN = 200
 MOST_TYPES = 20
 _MOST_TYPE_WORDS = 3
@@ -31,7 +49,34 @@ _FUNCTION_WORDS = frozenset().union(STOPWORDS, *COMMON_WORDS.values())
 _MAY_END = frozenset({"no", "who", "when", "where", "why", "how", "what", "which"})  # "yes or no", "who"
 
 
-def checked_reading(found: Mapping[str, Any], names: Sequence[str]) -> tuple[dict[str, Any], list[str]]:
+def complete_specification(specification: Specification, backend: Backend) -> Specification:
+    """The specification with what the rules left open filled in by the backend; one request.
+
+    What cannot be read or verified is left as it was, with a note.
+
+    Raises:
+        BackendError: the request got no answer; the next start, with one, would be another run.
+    """
+    missing = [name for name in ("language", "answer_types", "unanswerable") if getattr(specification, name) is None]
+    schema: dict[str, Any] = {"type": "object", "properties": {name: _FIELDS[name] for name in ("domain", *missing)}}
+    schema |= {"required": ["domain", *missing], "additionalProperties": False}
+    asked = "\n".join(f"- {name}: {_MEANING[name]}" for name in ("domain", *missing))
+    messages = prompt_of_kind("specification").messages(prompt=specification.prompt, fields=asked)
+    request = Request("specification/0", messages, 300, 0.0, 0, schema)
+    for result in backend.complete([request]):
+        if isinstance(result, Failure) and result.transient:
+            raise no_answer_error([result])
+        if isinstance(result, Completion) and result.finish_reason != "length":
+            try:
+                found = next(value for value in json_values(result.text) if isinstance(value, dict))
+            except StopIteration:
+                break
+            values, notes = check_reading(found, ("domain", *missing))
+            return replace(specification, **values, notes=[*specification.notes, *notes])
+    return replace(specification, notes=[*specification.notes, "the model's reading of the prompt could not be used"])
+
+
+def check_reading(found: Mapping[str, Any], names: Sequence[str]) -> tuple[dict[str, Any], list[str]]:
     """The fields that can be used, and a note on each that cannot; a field that is left out or null is neither.
 
     Args:

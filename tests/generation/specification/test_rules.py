@@ -9,7 +9,7 @@ import yaml
 
 from qa_pipeline.cli.main import main
 from qa_pipeline.errors import ConfigError
-from qa_pipeline.generation.specification.numbers import find_numbers
+from qa_pipeline.generation.specification.rules import find_numbers
 from qa_pipeline.generation.specification.specification import parse_prompt, read_specification, specification_from
 from tests.generation.fakes import document
 

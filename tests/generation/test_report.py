@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import qa_pipeline.generation
-from qa_pipeline.generation.card import dataset_card
-from qa_pipeline.generation.reasons import MEANINGS, meaning
-from qa_pipeline.generation.run import generate
+from qa_pipeline.generation.api import generate_dataset
+from qa_pipeline.generation.outputs import dataset_card
+from qa_pipeline.generation.report import MEANINGS, meaning
 from tests.generation.test_run import job
 
 ROOM = Path(qa_pipeline.generation.__file__).parent
@@ -53,7 +53,7 @@ def reasons_of(path: Path) -> set[str]:
             targets = node.targets if isinstance(node, ast.Assign) else [node.target]
             for target in targets:
                 if isinstance(target, ast.Name) and (
-                    target.id == "reason" or name == "quotes.py" and target.id.isupper()
+                    target.id == "reason" or name == "filters.py" and target.id.isupper()
                 ):
                     found.update(words(node.value))
                 elif isinstance(target, ast.Subscript):
@@ -75,7 +75,7 @@ def test_every_reason_in_the_code_has_a_meaning_and_no_other_word_has_one():
 
 
 def test_reasons_stand_with_their_meanings_where_they_are_counted(tmp_path):
-    report = generate(job(tmp_path))
+    report = generate_dataset(job(tmp_path)).report
     assert report["meanings"].keys() == {*report["rejected"], *report["left_out"]}
     card = dataset_card(report, "en")
     assert "## Refused" in card

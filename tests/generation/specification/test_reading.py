@@ -9,7 +9,7 @@ import yaml
 
 from qa_pipeline.cli.main import main
 from qa_pipeline.errors import DataError
-from qa_pipeline.generation.specification.model_reply import LONGEST_DOMAIN, checked_reading
+from qa_pipeline.generation.specification.reading import LONGEST_DOMAIN, check_reading
 from tests.generation.fakes import document
 from tests.generation.server import Reply, ScriptedServer, like_a_model
 
@@ -21,7 +21,7 @@ NAMES = ("domain", "language", "answer_types", "unanswerable")
     [("de", "de"), ("DE", "de"), ("German", "de"), ("deutsch", "de"), ("pt-BR", "pt-BR"), ("Bulgarian", "bg")],
 )
 def test_a_language_is_a_code_or_a_name(written, code):
-    assert checked_reading({"language": written}, NAMES) == ({"language": code}, [])
+    assert check_reading({"language": written}, NAMES) == ({"language": code}, [])
 
 
 @pytest.mark.parametrize(
@@ -34,13 +34,13 @@ def test_a_language_is_a_code_or_a_name(written, code):
     ],
 )
 def test_what_cannot_be_meant_is_dropped_with_a_note(name, value):
-    values, (note,) = checked_reading({name: value}, NAMES)
+    values, (note,) = check_reading({name: value}, NAMES)
     assert not values and name in note and "expected" in note
 
 
 def test_what_can_be_meant_is_kept_beside_what_cannot():
     found = {"domain": " town\nrecords ", "answer_types": ["a date", "und", "yes or no", "who"], "unanswerable": False}
-    values, notes = checked_reading({**found, "language": None, "more": 1}, NAMES)
+    values, notes = check_reading({**found, "language": None, "more": 1}, NAMES)
     assert values == {
         "domain": "town records", "answer_types": ["a date", "yes or no", "who"], "unanswerable": False
     }  # fmt: skip
