@@ -318,26 +318,49 @@ def check(resolution: Resolution, program: str = BOTH) -> None:
         command = dataclasses.replace(values, base=None, tuned=None).command
     elif program == COMPARE:
         command = "compare"
-    for name, one in resolution.settings.items():
-        if not resolution.asked(name) or not one.commands or command in one.commands:
-            continue
-        if program == ASK and one.commands == ("compare",):
-            report(name, f"is for comparing models, which is `{COMPARE}`; leave it out")
-        else:
-            report(f"{name} base tuned data interactive", f"has no meaning when {_DOING[command]}; leave it out")
-
+    _check_meaning(resolution, command, program)
     if command == "compare":
-        if not values.base:
-            report("base tuned", "is required beside tuned; give the model to compare with")
-        if not values.tuned_models:
-            report("tuned base", "is required beside base; give one model or more")
-        if not values.data:
-            report("data", "is required; give labelled questions to compare the models on")
+        _check_comparing(values, resolution)
     elif not values.model:
         others = " (or base and tuned)" if program == BOTH else ""
         report("model", f"is required; give a run folder, a Hub id or package:MODULE/FOLDER{others}")
     if command in _ASKING:
         _check_asking(values, resolution, command)
+    _check_files(values, resolution, command)
+    if values.answer_language and values.answer_normalization == "squad":
+        report(
+            "answer_language answer_normalization",
+            'squad normalisation is for English only; set answer_normalization to "multilingual"',
+        )
+    if isinstance(values.field_mapping, str) and values.field_mapping.lstrip().startswith(("{", "[")):
+        report("field_mapping", "looks like an inline JSON object but is not valid JSON")
+
+
+def _check_meaning(resolution: Resolution, command: Command, program: str) -> None:
+    """Reports settings that mean nothing to what is to be done."""
+    for name, one in resolution.settings.items():
+        if not resolution.asked(name) or not one.commands or command in one.commands:
+            continue
+        if program == ASK and one.commands == ("compare",):
+            resolution.report_at(name, f"is for comparing models, which is `{COMPARE}`; leave it out")
+        else:
+            resolution.report_at(
+                f"{name} base tuned data interactive", f"has no meaning when {_DOING[command]}; leave it out"
+            )
+
+
+def _check_comparing(values: PredictArguments, resolution: Resolution) -> None:
+    report = resolution.report_at
+    if not values.base:
+        report("base tuned", "is required beside tuned; give the model to compare with")
+    if not values.tuned_models:
+        report("tuned base", "is required beside base; give one model or more")
+    if not values.data:
+        report("data", "is required; give labelled questions to compare the models on")
+
+
+def _check_files(values: PredictArguments, resolution: Resolution, command: Command) -> None:
+    report = resolution.report_at
     if command == "list" and values.output:
         for name in ("top_k", "all_answers", "min_confidence", "json"):
             if resolution.asked(name):
@@ -350,13 +373,6 @@ def check(resolution: Resolution, program: str = BOTH) -> None:
             report(name, f"{found(target)} is a folder; give the name of a file")
         if target and values.data and os.path.exists(target) and _same(target, values.data):
             report(f"{name} data", f"{found(target)} is the data itself; give another name")
-    if values.answer_language and values.answer_normalization == "squad":
-        report(
-            "answer_language answer_normalization",
-            'squad normalisation is for English only; set answer_normalization to "multilingual"',
-        )
-    if isinstance(values.field_mapping, str) and values.field_mapping.lstrip().startswith(("{", "[")):
-        report("field_mapping", "looks like an inline JSON object but is not valid JSON")
 
 
 def _check_asking(values: PredictArguments, resolution: Resolution, command: Command) -> None:

@@ -12,10 +12,10 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
+from qa_pipeline.arguments.limits import as_python, check_limits, checked_bounds
 from qa_pipeline.documents.reading import Document, read_documents
 from qa_pipeline.errors import ConfigError
 from qa_pipeline.predictor.answer import Answer, distinct, spans_needed
-from qa_pipeline.predictor.limits import as_python, check_limits, checked_bounds
 from qa_pipeline.predictor.questions import QuestionError
 from qa_pipeline.wording import in_short
 

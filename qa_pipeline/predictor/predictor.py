@@ -15,13 +15,12 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from qa_pipeline.arguments.limits import WINDOW_LIMITS
+from qa_pipeline.arguments.limits import WINDOW_LIMITS, check_limits, checked_bounds, with_limits
 from qa_pipeline.postprocess import Postprocess
 from qa_pipeline.predictor.answer import Answer, together
 from qa_pipeline.predictor.batches import BATCH_TOKENS, BATCH_TOKENS_CPU, FoundSpans, Progress, find_spans
 from qa_pipeline.predictor.device import compute_on_one_thread_in_forks, pick_device, pick_dtype, set_precision
 from qa_pipeline.predictor.documents import Documents, Reply, ask, ask_many
-from qa_pipeline.predictor.limits import check_limits, checked_bounds, longest_window, with_limits
 from qa_pipeline.predictor.questions import STRETCH, chunks, rounds, stretches
 from qa_pipeline.preprocess import TOKENIZER_LOCK, Preprocess
 
@@ -87,6 +86,8 @@ class QAPredictor:
             BATCH_TOKENS_CPU if self.device.type == "cpu" else BATCH_TOKENS
         )
         self.has_stored_settings = settings is not None
+        self._num_special = tokenizer.num_special_tokens_to_add(pair=True)
+        self._longest_window = _longest_window(model, tokenizer)
         self.settings = self._with_limits(settings or modeling.StoredSettings(), limits or {})
         self._preprocesses: dict[tuple[int, ...], Preprocess] = {}
         # Now, so that what does not fit together shows before the first question. It may lower the longest window.
@@ -399,9 +400,7 @@ class QAPredictor:
         return hashlib.sha256((made_of + computed_with).encode()).hexdigest()[:16]
 
     def _with_limits(self, settings: StoredSettings, given: Mapping[str, Any]) -> StoredSettings:
-        with TOKENIZER_LOCK:
-            num_special = self.tokenizer.num_special_tokens_to_add(pair=True)
-        return with_limits(settings, given, num_special, longest_window(self.model, self.tokenizer))
+        return with_limits(settings, given, self._num_special, self._longest_window)
 
     def _preprocess(self, settings: StoredSettings) -> Preprocess:
         """The one for these lengths; checking that they fit takes some milliseconds, so a few are kept.
@@ -422,3 +421,14 @@ class QAPredictor:
                     self._preprocesses.pop(next(iter(self._preprocesses)))
                 self._preprocesses[key] = made
             return self._preprocesses[key]
+
+
+def _longest_window(model: Any, tokenizer: Any) -> float:
+    """Most tokens of a window that neither the tokenizer nor the model was made for less than."""
+    from qa_pipeline.modeling.head import unwrap
+
+    plain: Any = unwrap(model)
+    positions = getattr(plain.config, "max_position_embeddings", None)
+    if not isinstance(positions, int) or positions < 1:
+        return tokenizer.model_max_length
+    return min(tokenizer.model_max_length, positions)
