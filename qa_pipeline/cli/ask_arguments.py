@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
 from qa_pipeline.arguments.config_files import COMMAND_LINE, found
-from qa_pipeline.arguments.help import PRECEDENCE, help_text
+from qa_pipeline.arguments.help import KEYS, PRECEDENCE, help_text
 from qa_pipeline.arguments.legacy import renamed
 from qa_pipeline.arguments.limits import LIMITS, QASettings
 from qa_pipeline.arguments.resolver import Resolution
@@ -256,7 +256,7 @@ def _help(program: str) -> str:
     examples = [f"{program} {_EXAMPLES[command]}" for command in commands if command in _EXAMPLES]
     return help_text(
         GROUPS,
-        usage=f"{program} [CONFIG.json|CONFIG.yaml] [--key value ...]",
+        usage=f"{program} {KEYS}",
         description=_DESCRIPTIONS[program] + PRECEDENCE,
         epilog="Examples: " + "; ".join(examples),
         without=others,

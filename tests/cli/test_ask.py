@@ -1,4 +1,4 @@
-"""qa_predict.py's commands: what they print and write, with a model that needs no training."""
+"""Asking and comparing by command, and qa_predict.py, which does both: what is printed and written."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from qa_pipeline import QAPredictor
-from qa_pipeline.cli import ask
+from qa_pipeline.cli import ask, compare
 from qa_pipeline.cli.ask import shown
 from qa_pipeline.documents.reading import Document
 from qa_pipeline.errors import ConfigError, ModelError, run_script
@@ -196,6 +196,20 @@ def test_models_are_compared_and_the_report_written(models, tmp_path, capsys):
     value = json.loads((tmp_path / "out" / "comparison.json").read_text())
     assert [model["name"] for model in value["models"]] == ["base", "tuned", "m"]
     assert value["source"] == "questions.json" and "<html" in target.read_text().lower()
+
+
+def test_the_two_commands_do_what_the_script_does(models, tmp_path, capsys):
+    models |= {"base": WordFinder("base", sure=0.2), "tuned": WordFinder("tuned")}
+    asked = ["--model", "m", "--question", "Where is London?", "--context", CONTEXT]
+    compared = ["--base", "base", "--tuned", "tuned", "--data", str(data_file(tmp_path, count=6))]
+    printed = []
+    for command, words in ((main, asked), (ask.main, asked), (main, compared), (compare.main, compared)):
+        assert command(words) == 0
+        printed.append(re.sub(r"\d+(\.\d+)? (ms|a second|s)\b", "TIME", capsys.readouterr().out))
+    assert printed[0] == printed[1] and "[[London]]" in printed[0]
+    assert printed[2].splitlines()[0] == printed[3].splitlines()[0] and "tuned" in printed[3]
+    with pytest.raises(ConfigError, match="base: is for comparing models, which is `qa-pipeline compare`"):
+        ask.main([*asked, "--base", "base"])
 
 
 def test_a_comparison_is_broken_down_by_columns_of_a_table(models, tmp_path, capsys):
