@@ -16,7 +16,15 @@ from qa_pipeline.wording import plain
 
 
 class QAError(Exception):
-    """Base of every error that a user can mend."""
+    """Base of every error that a user can mend.
+
+    Example:
+        >>> try:
+        ...     raise DataError("labels.csv, row 3: the answer is not in the context")
+        ... except QAError as error:
+        ...     print(f"{type(error).__name__}: {error}")
+        DataError: labels.csv, row 3: the answer is not in the context
+    """
 
 
 class ConfigError(QAError):
@@ -25,6 +33,12 @@ class ConfigError(QAError):
     Args:
         source: file name, or "command line".
         problems: one readable line for each fault; all faults of one configuration are reported together.
+
+    Example:
+        >>> print(ConfigError("config.yaml", ["lora_r: needs use_lora", "num_train_epochs: expected a number"]))
+        2 problems in config.yaml:
+          - lora_r: needs use_lora
+          - num_train_epochs: expected a number
     """
 
     def __init__(self, source: str, problems: str | Sequence[str]):
@@ -38,11 +52,29 @@ class ConfigError(QAError):
 
 
 class DataError(QAError):
-    """A data file cannot be read, or its rows cannot be used."""
+    """A data file cannot be read, or its rows cannot be used.
+
+    Example:
+        >>> from qa_pipeline import load_examples
+        >>> try:
+        ...     load_examples("missing.csv")
+        ... except DataError as error:
+        ...     print("missing.csv" in str(error))
+        True
+    """
 
 
 class ModelError(QAError):
-    """A model, tokenizer or adapter cannot be loaded, or cannot do question answering."""
+    """A model, tokenizer or adapter cannot be loaded, or cannot do question answering.
+
+    Example:
+        >>> from qa_pipeline import QAPredictor
+        >>> try:
+        ...     QAPredictor.from_pretrained("runs/missing")
+        ... except ModelError as error:
+        ...     print("runs/missing" in str(error))
+        True
+    """
 
 
 class BackendError(QAError):

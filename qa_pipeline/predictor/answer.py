@@ -32,6 +32,12 @@ class Answer:
         score: how far the answer is above "no answer" in its window, in logits; 0 for no answer.
         num_windows: into how many windows the context was cut.
         nbest: the best spans, best first, whether or not the answer is one of them; no two have the same characters.
+
+    Example:
+        >>> context = "We charge a fee of 25 euros."
+        >>> answer = Answer("1", "How high is the fee?", "25 euros", 19, 27, 0.9, 0.05, -3.0, 3.0, 1)
+        >>> context[answer.start : answer.end] == answer.text
+        True
     """
 
     id: str

@@ -84,6 +84,12 @@ def pipeline(
     Raises:
         ModelError: the model cannot be loaded, or another task or framework was asked for.
         UnknownKeywordError: a keyword is unknown.
+
+    Example:
+        >>> qa = pipeline("question-answering", model="runs/quickstart")
+        >>> result = qa(question="How high is the fee?", context="We charge a fee of 25 euros.")
+        >>> sorted(result)
+        ['answer', 'end', 'score', 'start']
     """
     if task not in (None, TASK):
         raise ModelError(f"task {task!r}: this package does {TASK!r} only; use transformers.pipeline for others")
@@ -156,6 +162,12 @@ class QuestionAnsweringPipeline:
 
     Raises:
         UnknownKeywordError: a keyword is unknown.
+
+    Example:
+        >>> qa = QuestionAnsweringPipeline("runs/quickstart", top_k=2)
+        >>> results = qa({"question": "How high is the fee?", "context": "We charge a fee of 25 euros."})
+        >>> len(results)
+        2
     """
 
     def __init__(

@@ -65,6 +65,12 @@ class QAPredictor:
     Raises:
         ModelError: model and tokenizer do not belong together, or the model cannot take such windows.
         ConfigError: the lengths in the settings leave no room for context.
+
+    Example:
+        >>> predictor = QAPredictor.from_pretrained("runs/quickstart")
+        >>> answer = predictor.ask("How high is the fee?", "We charge a fee of 25 euros.")
+        >>> answer.text in "We charge a fee of 25 euros.", 0 <= answer.confidence <= 1
+        (True, True)
     """
 
     def __init__(

