@@ -22,10 +22,11 @@ def main(argv: list[str]) -> int:
         return 2
     from qa_pipeline.cli import ask, compare  # here, so that a missing package becomes one message
     from qa_pipeline.cli.ask_arguments import parse
+    from qa_pipeline.console import run_in_terminal
 
     arguments = parse(argv)
     command = compare.run if arguments.command == "compare" else ask.run
-    return ask.shown_plainly(lambda: command(arguments))
+    return run_in_terminal(lambda: command(arguments))
 
 
 if __name__ == "__main__":

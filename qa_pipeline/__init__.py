@@ -75,6 +75,7 @@ __all__ = [
     "QAPredictor",
     "QuestionAnsweringPipeline",
     "TrainingArguments",
+    "answer_file",
     "generate",
     "load_examples",
     "parse_arguments",

@@ -6,17 +6,15 @@ Each way of asking is one function, the main path first; what is printed is made
 from __future__ import annotations
 
 import json
-import logging
-import os
 import re
 import sys
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, TextIO
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from qa_pipeline.cli.ask_arguments import ASK, PredictArguments, parse
-from qa_pipeline.console import show_plain_lines
+from qa_pipeline.console import run_in_terminal, uses_colour
 from qa_pipeline.data import DataReport, Example, is_labelled
 from qa_pipeline.data.example import fingerprint
 from qa_pipeline.documents.reading import Document, read_documents
@@ -45,26 +43,13 @@ def main(argv: list[str]) -> int:
         QAError: something that the user can mend.
     """
     arguments = parse(argv, ASK)
-    return shown_plainly(lambda: run(arguments))
+    return run_in_terminal(lambda: run(arguments))
 
 
 def run(arguments: PredictArguments) -> int:
     """Asks in the way that the settings say."""
     ways = {"ask": ask, "interactive": ask_repeatedly, "predict": answer_data, "list": answer_list}
     return ways[arguments.command](arguments)
-
-
-def shown_plainly(work: Callable[[], int]) -> int:
-    """Runs a command with warnings as plain lines; output that nobody reads to its end, as with `head`, is no error."""
-    logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
-    show_plain_lines()
-    try:
-        code = work()
-        sys.stdout.flush()
-        return code
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
 
 
 def ask(arguments: PredictArguments) -> int:
@@ -293,11 +278,6 @@ def print_scores(
 # What is printed of answers: plain data in, text out
 
 BOLD, DIM, MARKED, PLAIN = "\x1b[1m", "\x1b[2m", "\x1b[1;30;43m", "\x1b[0m"
-
-
-def uses_colour(stream: TextIO) -> bool:
-    """Whether the stream is a terminal that colours may be sent to (see https://no-color.org)."""
-    return not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb" and stream.isatty()
 
 
 def reply_text(reply: Reply, *, colour: bool, several: bool) -> str:

@@ -195,11 +195,6 @@ class PredictArguments(LoadArguments, DatasetArguments, OutputArguments, Questio
         """Columns of the data by which a comparison is broken down."""
         return _listed(self.by)
 
-    @property
-    def least_confidence(self) -> float:
-        """`min_confidence`, or what it is where it was left out."""
-        return self.min_confidence if self.min_confidence is not None else 0.05 * self.all_answers
-
 
 def _listed(value: list[str] | str | None) -> list[str]:
     return [value] if isinstance(value, str) else list(value or ())

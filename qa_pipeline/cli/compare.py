@@ -8,6 +8,7 @@ from pathlib import Path
 from qa_pipeline import artifacts
 from qa_pipeline.cli import ask
 from qa_pipeline.cli.ask_arguments import COMPARE, PredictArguments, parse
+from qa_pipeline.console import run_in_terminal
 from qa_pipeline.predictor.answer_files import check_target
 from qa_pipeline.wording import plain
 
@@ -25,7 +26,7 @@ def main(argv: list[str]) -> int:
         QAError: something that the user can mend.
     """
     arguments = parse(argv, COMPARE)
-    return ask.shown_plainly(lambda: run(arguments))
+    return run_in_terminal(lambda: run(arguments))
 
 
 def run(arguments: PredictArguments) -> int:

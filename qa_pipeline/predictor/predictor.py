@@ -434,7 +434,6 @@ def _longest_window(model: Any, tokenizer: Any) -> float:
     from qa_pipeline.modeling.head import unwrap
 
     plain: Any = unwrap(model)
+    longest = float(tokenizer.model_max_length)
     positions = getattr(plain.config, "max_position_embeddings", None)
-    if not isinstance(positions, int) or positions < 1:
-        return tokenizer.model_max_length
-    return min(tokenizer.model_max_length, positions)
+    return min(longest, positions) if isinstance(positions, int) and positions >= 1 else longest

@@ -81,12 +81,6 @@ def test_names_of_run_qa_are_understood():
     assert (arguments.model, arguments.data, arguments.max_eval_samples) == ("m", "d.json", 3)
 
 
-def test_all_answers_have_a_least_confidence_of_their_own():
-    assert parse(ASK).least_confidence == 0
-    assert parse([*ASK, "--all_answers"]).least_confidence == 0.05
-    assert parse([*ASK, "--all_answers", "--min_confidence", "0.3"]).least_confidence == 0.3
-
-
 def test_every_problem_is_reported_at_once(tmp_path):
     path = tmp_path / "ask.yaml"
     path.write_text("modell: m\ntop_k: 0\nmin_confidence: 2\n")

@@ -72,6 +72,9 @@ def test_all_answers_have_a_least_confidence_of_their_own():
     predictor = WordFinder()
     assert len(predictor.ask("Where is London?", CONTEXT, all_answers=True).answers) == 2
     assert len(predictor.ask("Where is London?", CONTEXT, all_answers=True, min_confidence=0.6).answers) == 1
+    unsure = WordFinder(sure=0.09)  # of the second place: 0.042
+    assert len(unsure.ask("Where is London?", CONTEXT, all_answers=True).answers) == 1
+    assert len(unsure.ask("Where is London?", CONTEXT, top_k=2).answers) == 2
     assert [asked["n_best_size"] for asked in predictor.decoded_with] == [20, 20]
     predictor.ask("Where is London?", CONTEXT, all_answers=True, min_confidence=0.01)
     assert predictor.decoded_with[-1]["n_best_size"] == 100
