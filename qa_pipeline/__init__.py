@@ -22,8 +22,9 @@ if TYPE_CHECKING:
     from qa_pipeline.errors import ConfigError, DataError, ModelError, QAError
     from qa_pipeline.generation.api import GeneratedDataset, generate
     from qa_pipeline.postprocess import Postprocess
-    from qa_pipeline.predictor import Answer, QAPredictor, QuestionAnsweringPipeline, answer_file
+    from qa_pipeline.predictor import Answer, QAPredictor, QuestionAnsweringPipeline
     from qa_pipeline.predictor.pipeline import pipeline
+    from qa_pipeline.predictor.question_files import answer_file
     from qa_pipeline.preprocess import Preprocess
     from qa_pipeline.process import Process
     from qa_pipeline.run.run import run_qa
@@ -53,7 +54,7 @@ _HOMES = {
     "Process": "process",
     "QAPredictor": "predictor",
     "QuestionAnsweringPipeline": "predictor",
-    "answer_file": "predictor",
+    "answer_file": "predictor.question_files",
     "pipeline": "predictor",
     "run_qa": "run.run",
 }

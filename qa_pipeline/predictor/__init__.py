@@ -4,17 +4,14 @@ from qa_pipeline.predictor.answer import Answer
 from qa_pipeline.predictor.documents import DocumentAnswer, Reply
 from qa_pipeline.predictor.pipeline import QuestionAnsweringPipeline, pipeline
 from qa_pipeline.predictor.predictor import QAPredictor
-from qa_pipeline.predictor.question_files import AnsweredFile, answer_file
 from qa_pipeline.predictor.questions import QuestionError
 
 __all__ = [
     "Answer",
-    "AnsweredFile",
     "DocumentAnswer",
     "QAPredictor",
     "QuestionAnsweringPipeline",
     "QuestionError",
     "Reply",
-    "answer_file",
     "pipeline",
 ]

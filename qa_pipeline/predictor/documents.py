@@ -10,20 +10,22 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from os import PathLike
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from qa_pipeline.arguments.limits import as_python, check_limits, checked_bounds
-from qa_pipeline.documents.reading import Document, read_documents
 from qa_pipeline.errors import ConfigError
 from qa_pipeline.predictor.answer import Answer, distinct, spans_needed
 from qa_pipeline.predictor.questions import QuestionError
 from qa_pipeline.wording import in_short
 
+if TYPE_CHECKING:
+    from qa_pipeline.documents.reading import Document
+
+    Documents = str | PathLike[str] | Document | Iterable[str | PathLike[str] | Document]
+    """Texts, documents that were read, or `Path` objects of files and folders; one of these, or several."""
+
 ROOM_FOR_DISTINCT = 40
 """Spans of n-best for each answer that is wanted: most of the best ones overlap the very best."""
-
-Documents = str | PathLike[str] | Document | Iterable[str | PathLike[str] | Document]
-"""Texts, documents that were read, or `Path` objects of files and folders; one of these, or several."""
 
 
 @dataclass(frozen=True)
@@ -106,6 +108,9 @@ def as_documents(documents: Documents) -> list[Document]:
         QuestionError: there is none, or something else was given.
         DataError: a path cannot be read.
     """
+    # Here, since a predictor that is asked texts alone reads no files, and starts sooner without what does.
+    from qa_pipeline.documents.reading import Document, read_documents
+
     if isinstance(documents, str | PathLike | Document):
         given: Iterable[Any] = [documents]
     elif isinstance(documents, Iterable) and not isinstance(documents, Mapping | bytes):

@@ -20,7 +20,7 @@ from qa_pipeline.postprocess import Postprocess
 from qa_pipeline.predictor.answer import Answer, together
 from qa_pipeline.predictor.batches import BATCH_TOKENS, BATCH_TOKENS_CPU, FoundSpans, Progress, find_spans
 from qa_pipeline.predictor.device import compute_on_one_thread_in_forks, pick_device, pick_dtype, set_precision
-from qa_pipeline.predictor.documents import Documents, Reply, ask, ask_many
+from qa_pipeline.predictor.documents import Reply, ask, ask_many
 from qa_pipeline.predictor.questions import STRETCH, chunks, rounds, stretches
 from qa_pipeline.preprocess import TOKENIZER_LOCK, Preprocess
 
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from qa_pipeline.documents.reading import Document
     from qa_pipeline.modeling import StoredSettings
+    from qa_pipeline.predictor.documents import Documents
 
 logger = logging.getLogger(__name__)
 

@@ -28,12 +28,13 @@ from qa_pipeline.errors import ConfigError
 from qa_pipeline.postprocess import from_json, to_json
 from qa_pipeline.predictor.answer import Answer
 from qa_pipeline.predictor.answer_files import ENDINGS, Place, check_target, place_of, write_answers
-from qa_pipeline.predictor.documents import Documents, as_documents
+from qa_pipeline.predictor.documents import as_documents
 from qa_pipeline.predictor.question_lists import DataQuestions, QuestionList, read_data, read_questions
 from qa_pipeline.wording import counted
 
 if TYPE_CHECKING:
     from qa_pipeline.documents.reading import Document
+    from qa_pipeline.predictor.documents import Documents
     from qa_pipeline.predictor.predictor import QAPredictor
 
 Answers = Iterator[tuple[Answer, Place]]
