@@ -7,8 +7,14 @@ from __future__ import annotations
 
 import sys
 
+from qa_pipeline.cli import mock
 from qa_pipeline.errors import run_script
-from qa_pipeline.mock.command import main
+
+
+def main(argv: list[str]) -> int:
+    """Makes the data and prints what it holds."""
+    return mock.main(argv, program="python mock_dataset.py")
+
 
 if __name__ == "__main__":
     sys.exit(run_script(main))

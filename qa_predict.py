@@ -20,9 +20,13 @@ def main(argv: list[str]) -> int:
     if not argv:
         print(f"{__doc__}\n--help lists all settings.", file=sys.stderr)
         return 2
-    from qa_pipeline.ask import commands  # here, so that a missing package becomes one message
+    from qa_pipeline.cli import ask, compare  # here, so that a missing package becomes one message
+    from qa_pipeline.cli.ask_arguments import parse
+    from qa_pipeline.console import run_in_terminal
 
-    return commands.main(argv)
+    arguments = parse(argv)
+    command = compare.run if arguments.command == "compare" else ask.run
+    return run_in_terminal(lambda: command(arguments))
 
 
 if __name__ == "__main__":

@@ -9,8 +9,14 @@ from __future__ import annotations
 
 import sys
 
-from qa_pipeline.cli.train import main
+from qa_pipeline.cli import train
 from qa_pipeline.errors import run_script
+
+
+def main(argv: list[str]) -> int:
+    """Trains, evaluates and predicts as the settings say."""
+    return train.main(argv, program="python run_qa.py")
+
 
 if __name__ == "__main__":
     sys.exit(run_script(main))

@@ -1,4 +1,4 @@
-"""Memory that answering a file takes, for each question: reading alone, qa_predict.py --output, run_qa.py --do_predict.
+"""Memory that answering a file takes, for each question: reading alone, `answer_file`, run_qa.py --do_predict.
 
     OMP_NUM_THREADS=1 python benchmarks/predict_memory.py [--sizes 10000 20000] [--modes read json jsonl csv list run]
 
@@ -100,17 +100,25 @@ def work(mode: str, folder: Path, count: int) -> None:
             (folder / "run.json").write_text(json.dumps(config))
             run_qa(parse_arguments([str(folder / "run.json")]))
     else:
-        from qa_pipeline.ask.commands import main as ask
-
-        ending = {"list": "json", "labelled": "json"}.get(mode, mode)
-        words = [word for name, value in LIMITS.items() for word in (f"--{name}", str(value))]
-        if mode == "list":
-            (folder / "house.txt").write_text(row(0, answered=False)["context"])
-            words += ["--context_file", str(folder / "house.txt")]
-        with tempfile.TemporaryDirectory(dir=folder) as out:
-            output = ["--output", f"{out}/answers.{ending}"]
-            ask(["--model", model, "--data", data, "--dtype", "float32", "--device", "cpu", *words, *output])
+        answer(mode, model, data, folder)
     print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
+
+
+def answer(mode: str, model: str, data: str, folder: Path) -> None:
+    """Answers the file, and scores the answers where the data has some."""
+    from qa_pipeline import QAPredictor
+    from qa_pipeline.metrics import score_rows
+    from qa_pipeline.predictor.question_files import answer_file
+    from qa_pipeline.predictor.question_lists import read_data, read_questions
+
+    ending = {"list": "json", "labelled": "json"}.get(mode, mode)
+    house = row(0, answered=False)["context"]
+    questions = read_questions(data) if mode == "list" else read_data(data)
+    predictor = QAPredictor.from_pretrained(model, device="cpu", dtype="float32", **LIMITS)
+    with tempfile.TemporaryDirectory(dir=folder) as out:
+        done = answer_file(predictor, questions, f"{out}/answers.{ending}", documents=house if mode == "list" else None)
+    if mode == "labelled":
+        score_rows(done.scored.texts, questions.examples)
 
 
 def save_model(folder: Path) -> None:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from qa_pipeline.postprocess import Postprocess
     from qa_pipeline.predictor import Answer, QAPredictor, QuestionAnsweringPipeline
     from qa_pipeline.predictor.pipeline import pipeline
+    from qa_pipeline.predictor.question_files import answer_file
     from qa_pipeline.preprocess import Preprocess
     from qa_pipeline.process import Process
     from qa_pipeline.run.run import run_qa
@@ -54,6 +55,7 @@ _HOMES = {
     "Process": "process",
     "QAPredictor": "predictor",
     "QuestionAnsweringPipeline": "predictor",
+    "answer_file": "predictor.question_files",
     "pipeline": "predictor",
     "run_qa": "run.run",
 }
@@ -75,6 +77,7 @@ __all__ = [
     "QAPredictor",
     "QuestionAnsweringPipeline",
     "TrainingArguments",
+    "answer_file",
     "generate",
     "load_examples",
     "parse_arguments",

@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 import os
 import sys
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TextIO
 
 from qa_pipeline.wording import plain
 
@@ -22,6 +23,24 @@ def show_plain_lines() -> None:
 def _make_plain(record: logging.LogRecord) -> bool:
     record.msg, record.args = plain(record.getMessage()), ()
     return True
+
+
+def run_in_terminal(work: Callable[[], int]) -> int:
+    """Runs a command with warnings as plain lines; output that nobody reads to its end, as with `head`, is no error."""
+    logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
+    show_plain_lines()
+    try:
+        code = work()
+        sys.stdout.flush()
+        return code
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+
+
+def uses_colour(stream: TextIO) -> bool:
+    """Whether the stream is a terminal that colours may be sent to (see https://no-color.org)."""
+    return not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb" and stream.isatty()
 
 
 def log_to_console(args: Any) -> None:

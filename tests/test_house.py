@@ -29,7 +29,6 @@ ORDER = [
     {"process", "postprocess"},
     {"predictor", "run"},
     {"compare", "generation"},
-    {"ask"},
     {"cli"},
     {"__init__", "__main__"},
 ]
@@ -107,9 +106,10 @@ LIGHT = [
     "postprocess",
     "predictor",
     "compare",
-    "ask",
     "generation",
     "cli.main",
+    "cli.ask",
+    "cli.compare",
 ]
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, get_origin
 
 from qa_pipeline.arguments.groups import DataArguments, LoRAArguments, ModelArguments, TrainingSettings
 from qa_pipeline.arguments.settings import Setting, settings_of
 
-USAGE = "%(prog)s [CONFIG.json|CONFIG.yaml] [--key value ...]"
+KEYS = "[CONFIG.json|CONFIG.yaml] [--key value ...]"
+"""What follows the name of a command."""
 PRECEDENCE = "Settings come from their defaults, then the configuration file, then the command line."
 
 MOST_USED = (
@@ -22,39 +23,49 @@ MOST_USED = (
 """Settings of transformers.TrainingArguments that the short help names."""
 
 
-SHORT = """usage: python run_qa.py [CONFIG.json|CONFIG.yaml] [--key value ...]
-       python run_qa.py --model_name_or_path MODEL --train_file FILE --do_train --output_dir DIR
+def short_help(program: str) -> str:
+    """How a training is called, where nothing was said.
+
+    Args:
+        program: the command as the user called it.
+    """
+    return f"""usage: {program} {KEYS}
+       {program} --model_name_or_path MODEL --train_file FILE --do_train --output_dir DIR
 
 Trains, evaluates and predicts. configs/ holds one small file for each use; begin with:
-  python run_qa.py configs/quickstart.yaml
+  {program} configs/quickstart.yaml
 --help lists the settings."""
 
 
-def print_help_if_asked(argv: Sequence[str]) -> None:
-    """Prints the help of run_qa.py and exits where the words have -h, --help or (all of it; slower) --help_all."""
+def print_help_if_asked(argv: Sequence[str], program: str = "python run_qa.py") -> None:
+    """Prints the help of a training and exits where the words have -h, --help or (all of it; slower) --help_all."""
+    usage = f"{program} {KEYS}"
     if {"--help_all", "--help-all"}.intersection(argv):
         from qa_pipeline.arguments.training import GROUPS
 
-        text = help_text(GROUPS, usage=USAGE, description=PRECEDENCE)
+        text = help_text(GROUPS, usage=usage, description=PRECEDENCE)
     elif {"-h", "--help"}.intersection(argv):
         ours = (ModelArguments, DataArguments, LoRAArguments, TrainingSettings)
         others = "And all of transformers.TrainingArguments, which --help_all lists. The most used: "
         others += ", ".join(f"--{name}" for name in MOST_USED) + "."
-        text = help_text(ours, usage=USAGE, description=PRECEDENCE, epilog=others)
+        text = help_text(ours, usage=usage, description=PRECEDENCE, epilog=others)
     else:
         return
     print(text, end="")
     raise SystemExit(0)
 
 
-def help_text(groups: Sequence[type], *, usage: str, description: str, epilog: str = "") -> str:
+def help_text(
+    groups: Sequence[type], *, usage: str, description: str, epilog: str = "", without: Collection[str] = ()
+) -> str:
     """The help on the fields of dataclasses, a section for each.
 
     Args:
         groups: dataclasses whose fields have {"help": ...} as metadata; `_argument_group_name` names the section.
-        usage: with %(prog)s for the script's name.
+        usage: of one line.
         description: above the settings.
         epilog: below them.
+        without: names that are left out.
     """
     # transformers has a setting of its own that is called debug
     parser = argparse.ArgumentParser(
@@ -65,7 +76,8 @@ def help_text(groups: Sequence[type], *, usage: str, description: str, epilog: s
     for group in groups:
         section = parser.add_argument_group(str(getattr(group, "_argument_group_name", group.__name__)))
         for one in settings_of(group).values():
-            _add(section, one)
+            if one.name not in without:
+                _add(section, one)
     return parser.format_help()
 
 

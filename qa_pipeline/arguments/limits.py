@@ -1,14 +1,19 @@
 """The limits: how windows are cut and answers decoded. Declared here once, stored with a model, handed on as a whole.
 
+`with_limits` changes them for one model or one call: what the caller gives is kept to, what he leaves out makes room.
+
 Whoever has limits of his own derives from these: `DataArguments` asks for them, `modeling.StoredSettings` adds what the
 weights were made from.
 """
 
 from __future__ import annotations
 
+import dataclasses
+import difflib
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from qa_pipeline.arguments.settings import setting, settings_of
 from qa_pipeline.errors import ConfigError
@@ -89,3 +94,79 @@ def is_whole(value: Any) -> bool:
 
 def _is_number(value: Any) -> bool:
     return (isinstance(value, float) and not math.isnan(value)) or (is_whole(value) and abs(value) < 10**300)
+
+
+MOST_SPANS = int(LIMITS["n_best_size"].range.most)  # type: ignore[union-attr, arg-type]
+"""Largest n_best_size: every window keeps so many."""
+
+Settings = TypeVar("Settings", bound=QASettings)
+
+
+def check_limits(given: Mapping[str, Any]) -> None:
+    """Makes sure that each value can be what its name says; None counts as not given.
+
+    Raises:
+        ConfigError: a name is unknown or a value cannot be; all problems at once.
+    """
+    problems = [p for name, value in given.items() if value is not None and (p := _problem(name, as_python(value)))]
+    if problems:
+        raise ConfigError("settings of the predictor", problems)
+
+
+def as_python(value: Any) -> Any:
+    """A scalar of numpy or torch as the Python value that it holds; anything else as it is."""
+    return value.item() if getattr(value, "shape", None) == () and hasattr(value, "item") else value
+
+
+def checked_bounds(**bounds: Any) -> dict[str, int | None]:
+    """Bounds of a batch as Python numbers; None is no bound.
+
+    Raises:
+        ConfigError: one is no whole number of 1 or more.
+    """
+    bounds = {name: as_python(value) for name, value in bounds.items()}
+    problems = [
+        f"{name} must be a whole number, 1 or more, found {in_short(value)}"
+        for name, value in bounds.items()
+        if value is not None and not (is_whole(value) and value >= 1)
+    ]
+    if problems:
+        raise ConfigError("settings of the predictor", problems)
+    return bounds
+
+
+def with_limits(settings: Settings, given: Mapping[str, Any], num_special: int, longest: float) -> Settings:
+    """The settings with what the caller gave, and with room made for it.
+
+    Args:
+        settings: as stored with the model.
+        given: any of LIMITS; None counts as not given.
+        num_special: special tokens of a window.
+        longest: most tokens that the model takes.
+
+    Raises:
+        ConfigError: as `check_limits`.
+    """
+    check_limits(given)
+    given = {name: as_python(value) for name, value in given.items() if value is not None}
+    chosen = dataclasses.replace(settings, **given)
+    if "max_seq_length" not in given:
+        chosen.max_seq_length = int(min(chosen.max_seq_length, longest))
+    # The overlap and the question share a window with at least one more token of context.
+    if "doc_stride" not in given and chosen.doc_stride > chosen.max_seq_length // 2:
+        chosen.doc_stride = chosen.max_seq_length // 2
+    room = chosen.max_seq_length - num_special - chosen.doc_stride - 1
+    if chosen.max_question_length > room:
+        if "max_question_length" not in given:
+            chosen.max_question_length = max(room, 1)
+        elif "doc_stride" not in given:
+            chosen.doc_stride = max(chosen.doc_stride - (chosen.max_question_length - room), 0)
+    return chosen
+
+
+def _problem(name: str, value: Any) -> str | None:
+    if name in LIMITS:
+        return limit_fault(name, value)
+    close = difflib.get_close_matches(name, LIMITS, n=1)
+    hint = f"did you mean {close[0]}?" if close else f"known are {', '.join(LIMITS)}"
+    return f"{name} is not known; {hint}"

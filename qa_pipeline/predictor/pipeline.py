@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import difflib
 import math
+import re
 import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
@@ -24,13 +25,14 @@ from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from qa_pipeline.arguments.limits import MOST_SPANS, check_limits
 from qa_pipeline.errors import ModelError
 from qa_pipeline.predictor.answer import Answer, distinct, spans_needed
 from qa_pipeline.predictor.device import pick_device
-from qa_pipeline.predictor.limits import MOST_SPANS, check_limits
 from qa_pipeline.predictor.predictor import QAPredictor
 from qa_pipeline.predictor.questions import INPUTS, Options, UnknownKeywordError, check_rows, read_call
-from qa_pipeline.predictor.words import WordFinder
+from qa_pipeline.preprocess import text_encoder
+from qa_pipeline.text.edges import whole_graphemes
 
 if TYPE_CHECKING:
     from qa_pipeline.postprocess import Span
@@ -324,3 +326,72 @@ def _device_of_map(device_map: Any) -> Any:
     if len(places) > 1:
         raise ModelError(f"device_map names {len(places)} devices; give one as device")
     return next(iter(places), None)
+
+
+FARTHEST = 64
+"""Characters to the next white space beyond which there is no word to be had."""
+
+_WITHOUT_SPACES = re.compile(
+    "[\u0e00-\u0eff\u1000-\u109f\u1100-\u11ff\u1780-\u17ff\u3000-\u9fff\ua960-\ua97f\uac00-\ud7ff\uf900-\ufaff"
+    "\uff00-\uffef\U0001b000-\U0001b16f\U00020000-\U0003ffff]"
+)
+"""Thai, Lao, Burmese, Khmer, Chinese and Japanese put no spaces between words, and Korean none between a noun and its
+particles: what stands between two spaces is no word, and the old pipeline widened answers to whole sentences."""
+
+_MOST_CACHED = 100_000
+
+
+class WordFinder:
+    """Widens answers to whole words, as `align_to_words` of the removed pipeline did; remembers words it has seen.
+
+    A word is what the tokenizer's first step (its pre-tokenizer) makes of the text between two white spaces: for BERT a
+    run of letters or one punctuation mark, for sentencepiece everything up to the next space.
+
+    Args:
+        tokenizer: a fast tokenizer, neither truncating nor padding.
+    """
+
+    def __init__(self, tokenizer: Any):
+        self._encoder = text_encoder(tokenizer)
+        self._seen: dict[str, list[tuple[int, int]]] = {}
+
+    def widen(self, context: str, start: int, end: int) -> tuple[int, int]:
+        """The smallest run of whole words around the characters `start` to `end` (exclusive), never less than these."""
+        begin, stop = self._word(context, start)[0], self._word(context, end - 1)[1]
+        return whole_graphemes(context, min(begin, start), max(stop, end))
+
+    def _word(self, context: str, place: int) -> tuple[int, int]:
+        if _WITHOUT_SPACES.match(context, place):
+            return place, place + 1
+        left = place
+        while left > 0 and not _ends_words(context[left - 1]):
+            left -= 1
+            if place - left > FARTHEST:
+                return place, place + 1
+        right = place + 1
+        while right < len(context) and not _ends_words(context[right]):
+            right += 1
+            if right - place > FARTHEST:
+                return place, place + 1
+        for begin, end in self._words(context[left:right]):
+            if begin <= place - left < end:
+                return left + begin, left + end
+        return place, place + 1
+
+    def _words(self, text: str) -> list[tuple[int, int]]:
+        """The words in a text without spaces, as characters of it, end exclusive."""
+        if text in self._seen:
+            return self._seen[text]
+        encoding = self._encoder.encode(text, add_special_tokens=False)
+        words: dict[int, tuple[int, int]] = {}
+        for word, (begin, end) in zip(encoding.word_ids, encoding.offsets, strict=True):
+            if word is not None and end > begin:
+                known = words.get(word, (begin, end))
+                words[word] = (min(known[0], begin), max(known[1], end))
+        if len(self._seen) >= _MOST_CACHED:
+            self._seen.clear()
+        return self._seen.setdefault(text, list(words.values()))
+
+
+def _ends_words(character: str) -> bool:
+    return character.isspace() or bool(_WITHOUT_SPACES.match(character))

@@ -15,19 +15,21 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from qa_pipeline.arguments.limits import WINDOW_LIMITS
+from qa_pipeline.arguments.limits import WINDOW_LIMITS, check_limits, checked_bounds, with_limits
 from qa_pipeline.postprocess import Postprocess
 from qa_pipeline.predictor.answer import Answer, together
 from qa_pipeline.predictor.batches import BATCH_TOKENS, BATCH_TOKENS_CPU, FoundSpans, Progress, find_spans
 from qa_pipeline.predictor.device import compute_on_one_thread_in_forks, pick_device, pick_dtype, set_precision
-from qa_pipeline.predictor.limits import check_limits, checked_bounds, longest_window, with_limits
+from qa_pipeline.predictor.documents import Reply, ask, ask_many
 from qa_pipeline.predictor.questions import STRETCH, chunks, rounds, stretches
 from qa_pipeline.preprocess import TOKENIZER_LOCK, Preprocess
 
 if TYPE_CHECKING:
     import torch
 
+    from qa_pipeline.documents.reading import Document
     from qa_pipeline.modeling import StoredSettings
+    from qa_pipeline.predictor.documents import Documents
 
 logger = logging.getLogger(__name__)
 
@@ -91,6 +93,8 @@ class QAPredictor:
             BATCH_TOKENS_CPU if self.device.type == "cpu" else BATCH_TOKENS
         )
         self.has_stored_settings = settings is not None
+        self._num_special = tokenizer.num_special_tokens_to_add(pair=True)
+        self._longest_window = _longest_window(model, tokenizer)
         self.settings = self._with_limits(settings or modeling.StoredSettings(), limits or {})
         self._preprocesses: dict[tuple[int, ...], Preprocess] = {}
         # Now, so that what does not fit together shows before the first question. It may lower the longest window.
@@ -193,18 +197,74 @@ class QAPredictor:
         set_precision(model, weights)
         return cls(model, tokenizer, settings, name=str(name), batch_tokens=batch_tokens, limits=limits)
 
-    def ask(self, question: str, context: str, **overrides: Any) -> Answer:
-        """The answer to one question.
+    def ask(
+        self,
+        question: str,
+        documents: Documents,
+        *,
+        top_k: int = 1,
+        all_answers: bool = False,
+        min_confidence: float | None = None,
+        **overrides: Any,
+    ) -> Reply:
+        """The answers of one text or of several documents to one question, best first, each with its place.
+
+        All documents are one competition: a confidence is a probability among all spans of all documents, and "no
+        answer". "No answer" comes first where it won in every document, and with top_k above 1 the best spans follow;
+        where it won in some only, those are left out.
+
+            >>> reply = predictor.ask("How high is the fee?", Path("handbook.pdf"), top_k=2)  # doctest: +SKIP
+            >>> for answer in reply.answers:  # doctest: +SKIP
+            ...     print(answer.text, answer.confidence, answer.document.source, answer.page)
+            25 euros 0.91 handbook.pdf 4
+            30 euros 0.02 handbook.pdf 9
 
         Args:
             question: anything but blank.
-            context: any length.
+            documents: what is asked, or several of these: a `str` is a text itself, never the name of a file; a
+                `Document` of `qa_pipeline.documents`; a `pathlib.Path` is a file, or a folder whose documents are all
+                read (.txt .md .html .pdf .docx; what cannot be read in a folder is left out with a warning).
+            top_k: most answers, none overlapping a better one; not with all_answers.
+            all_answers: every answer of at least min_confidence instead.
+            min_confidence: 0 to 1; answers below are left out. None: 0, with all_answers 0.05.
             overrides: as of `predict`.
 
+        Returns:
+            Its `text`, `start`, `end` and `confidence` are those of the best answer, `answers` are all.
+
         Raises:
-            QuestionError, ConfigError, ModelError: as `predict`.
+            QuestionError: a text is blank, or there is nothing to ask.
+            DataError: a path cannot be read.
+            ConfigError, ModelError: as `predict`.
         """
-        return next(self.predict([{"question": question, "context": context}], progress=False, **overrides))
+        return ask(
+            self,
+            question,
+            documents,
+            top_k=top_k,
+            all_answers=all_answers,
+            min_confidence=min_confidence,
+            **overrides,
+        )
+
+    def ask_many(
+        self, questions: Iterable[str | Mapping[str, Any]], documents: Documents, *, skip: int = 0
+    ) -> Iterator[tuple[Answer, Document | None]]:
+        """The best answer to each of many questions on the same documents, computed many at a time.
+
+        Args:
+            questions: texts, or rows with "id" and "question".
+            documents: as of `ask`; they are read at once.
+            skip: leave out the answers to so many questions at the front, see `predict`.
+
+        Returns:
+            Each answer, with the confidences of all documents together, and the document that it is from; None for no
+            answer in any of several.
+
+        Raises:
+            QuestionError, DataError, ConfigError, ModelError: as `ask`.
+        """
+        return ask_many(self, questions, documents, skip=skip)
 
     def ask_documents(self, question: str, contexts: Iterable[str], **overrides: Any) -> list[Answer]:
         """The answers that several contexts give to one question, to be ranked by confidence.
@@ -347,9 +407,7 @@ class QAPredictor:
         return hashlib.sha256((made_of + computed_with).encode()).hexdigest()[:16]
 
     def _with_limits(self, settings: StoredSettings, given: Mapping[str, Any]) -> StoredSettings:
-        with TOKENIZER_LOCK:
-            num_special = self.tokenizer.num_special_tokens_to_add(pair=True)
-        return with_limits(settings, given, num_special, longest_window(self.model, self.tokenizer))
+        return with_limits(settings, given, self._num_special, self._longest_window)
 
     def _preprocess(self, settings: StoredSettings) -> Preprocess:
         """The one for these lengths; checking that they fit takes some milliseconds, so a few are kept.
@@ -370,3 +428,13 @@ class QAPredictor:
                     self._preprocesses.pop(next(iter(self._preprocesses)))
                 self._preprocesses[key] = made
             return self._preprocesses[key]
+
+
+def _longest_window(model: Any, tokenizer: Any) -> float:
+    """Most tokens of a window that neither the tokenizer nor the model was made for less than."""
+    from qa_pipeline.modeling.head import unwrap
+
+    plain: Any = unwrap(model)
+    longest = float(tokenizer.model_max_length)
+    positions = getattr(plain.config, "max_position_embeddings", None)
+    return min(longest, positions) if isinstance(positions, int) and positions >= 1 else longest

@@ -14,8 +14,8 @@ from dataclasses import dataclass, field, fields, replace
 from itertools import chain
 from typing import Any, Literal, NamedTuple
 
+from qa_pipeline.arguments.limits import MOST_SPANS, as_python, is_whole
 from qa_pipeline.errors import DataError
-from qa_pipeline.predictor.limits import MOST_SPANS, as_python, is_whole
 from qa_pipeline.wording import in_short
 
 FIRST_QUESTIONS, FIRST_CHARACTERS = 16, 64_000

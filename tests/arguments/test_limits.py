@@ -11,7 +11,7 @@ import pytest
 
 from qa_pipeline.arguments import DataArguments, QASettings
 from qa_pipeline.arguments.limits import LIMITS, WINDOW_LIMITS, TrainingLimits
-from qa_pipeline.ask.arguments import PredictArguments
+from qa_pipeline.cli.ask_arguments import PredictArguments
 from qa_pipeline.errors import ConfigError
 from qa_pipeline.modeling import StoredSettings
 

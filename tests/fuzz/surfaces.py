@@ -17,7 +17,6 @@ import pyarrow as pa
 import pyarrow.parquet as parquet
 
 from qa_pipeline.arguments.config_files import read_config_file
-from qa_pipeline.ask.question_lists import read_questions
 from qa_pipeline.data import load_examples
 from qa_pipeline.data.mapping.field_mapping import read_mapping
 from qa_pipeline.documents.formats import read_markdown
@@ -26,6 +25,7 @@ from qa_pipeline.generation.arguments import parse_generation_arguments
 from qa_pipeline.generation.backends.chat_api import ChatReply, Fault, read_answer
 from qa_pipeline.generation.questions.llm.parsing import ParseError, read_items
 from qa_pipeline.generation.questions.llm.prompts import SCHEMAS
+from qa_pipeline.predictor.question_lists import read_questions
 from tests.data.made import check_invariant
 from tests.data.reading import FLAT, SQUAD
 

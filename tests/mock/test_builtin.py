@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from qa_pipeline.cli.mock import main, parse
 from qa_pipeline.errors import ConfigError, run_script
 from qa_pipeline.mock import DOMAINS, find_domain
 from qa_pipeline.mock.builtin import stems
-from qa_pipeline.mock.command import main, parse
 
 FOLDER = Path(__file__).resolve().parents[2] / "qa_pipeline" / "mock" / "domains"
 

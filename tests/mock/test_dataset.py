@@ -10,9 +10,9 @@ import pytest
 from qa_pipeline.data import load_examples, validate
 from qa_pipeline.metrics import f1
 from qa_pipeline.mock import DOMAINS, SPLITS, make_dataset
-from qa_pipeline.mock.command import check_alignment, write_dataset
 from qa_pipeline.mock.grammar import Grammar
 from qa_pipeline.mock.names import SHARED_POOLS, names_of_split
+from qa_pipeline.mock.writing import check_alignment, write_dataset
 
 MONTH = "January|February|March|April|May|June|July|August|September|October|November|December"
 COUNT = r"(?:\d[\d,.]*|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|thirteen|fourteen|\w+teen)"

@@ -5,10 +5,11 @@ import re
 
 import pytest
 
+from qa_pipeline.cli.mock import main
 from qa_pipeline.errors import ConfigError, run_script
 from qa_pipeline.mock import DOMAINS, SPLITS, make_dataset, read_domain
-from qa_pipeline.mock.command import check_alignment, main
 from qa_pipeline.mock.domain_file import domain_from
+from qa_pipeline.mock.writing import check_alignment
 from tests.mock.made import BAKERY, bakery
 
 PRICE = "topics.breads.attributes.price"

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from qa_pipeline import QAPredictor
+from qa_pipeline import Answer, QAPredictor
 from qa_pipeline.modeling import StoredSettings
 from tests import tokenizers
 
@@ -66,3 +66,8 @@ def lookup(words: dict[str, float], family: str = "bert", **settings: Any) -> QA
     lengths = {"max_seq_length": 48, "doc_stride": 16, "max_question_length": 12}
     model = Lookup(tokenizer, words)
     return QAPredictor(model, tokenizer, StoredSettings(**{**lengths, **settings}), name="lookup")
+
+
+def answer_to(predictor: QAPredictor, question: str, context: str, **overrides: Any) -> Answer:
+    """What the predictor says to one question, with its runners-up and counts."""
+    return next(predictor.predict([{"question": question, "context": context}], progress=False, **overrides))

@@ -14,7 +14,7 @@ from qa_pipeline.errors import ConfigError, DataError, ModelError
 from qa_pipeline.modeling import StoredSettings, load_tokenizer, load_trained, read_settings, write_settings
 from qa_pipeline.predictor import QuestionAnsweringPipeline, QuestionError
 from tests.modeling.made import FULL, save, trained
-from tests.predictor.made import lookup
+from tests.predictor.made import answer_to, lookup
 from tests.tiny_models import save_tiny
 
 Q, C = "what was signed?", "who signed the contract, please?"
@@ -171,7 +171,7 @@ def test_spans_that_become_the_same_words_are_one_answer_with_the_score_of_the_b
     assert whole["score"] == pytest.approx(cut[0]["score"], abs=1e-6)
     # The first answer is the span that QAPredictor gives, widened; whatever its neighbours add up to.
     for context in (C, "Some civil disobedients protest. Other civil disobedients do not."):
-        span = qa.predictor.ask(Q, context, max_answer_length=15).nbest[0]
+        span = answer_to(qa.predictor, Q, context, max_answer_length=15).nbest[0]
         reply = qa(question=Q, context=context)
         assert reply["start"] <= span.start and span.end <= reply["end"]
 
@@ -210,7 +210,7 @@ def test_a_model_that_learnt_to_say_no_answer_always_answers_as_before_with_a_sc
     assert reply["answer"] and nothing[reply["start"] : reply["end"]] == reply["answer"]
     assert reply["score"] < 1e-3
     assert qa(question=Q, context=C) == REPLY
-    assert qa.predictor.ask(Q, nothing).text == ""
+    assert answer_to(qa.predictor, Q, nothing).text == ""
     assert qa(question=Q, context=nothing, handle_impossible_answer=True)["answer"] == ""
     assert pipeline(model=qa.predictor, handle_impossible_answer=True)(question=Q, context=nothing)["answer"] == ""
 

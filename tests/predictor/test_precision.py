@@ -6,6 +6,7 @@ import torch
 from qa_pipeline.errors import ModelError
 from qa_pipeline.modeling import find_qa_head
 from qa_pipeline.predictor.device import pick_device, pick_dtype, set_precision
+from tests.predictor.made import answer_to
 from tests.tiny_models import MODELS
 
 CPU = torch.device("cpu")
@@ -29,7 +30,7 @@ def test_the_head_computes_in_float32_whatever_the_encoder_does(family, tiny_pre
 @pytest.mark.parametrize("family", sorted(MODELS))
 def test_every_family_answers_in_bfloat16(family, tiny_predictor):
     context = "The clinic opens at eight in the morning; please bring your card."
-    assert tiny_predictor(family, dtype="bfloat16").ask("when?", context).text
+    assert answer_to(tiny_predictor(family, dtype="bfloat16"), "when?", context).text
 
 
 def test_tables_that_are_no_weights_keep_their_type(tiny_predictor):
@@ -41,7 +42,7 @@ def test_tables_that_are_no_weights_keep_their_type(tiny_predictor):
 
 def test_answers_in_bfloat16_are_nearly_as_sure_as_in_float32(tiny_predictor):
     context = "The clinic opens at eight in the morning; please bring your insurance card. " * 3
-    full, half = (tiny_predictor("bert", dtype=dtype).ask("when?", context) for dtype in ("float32", "bfloat16"))
+    full, half = (answer_to(tiny_predictor("bert", dtype=dtype), "when?", context) for dtype in ("float32", "bfloat16"))
     shared = {(s.start, s.end): s.confidence for s in full.nbest}
     both = [(shared[s.start, s.end], s.confidence) for s in half.nbest if (s.start, s.end) in shared]
     assert len(both) >= 10

@@ -14,7 +14,7 @@ from qa_pipeline.predictor import QuestionError, questions
 from qa_pipeline.predictor.questions import MOST_QUESTIONS
 from qa_pipeline.preprocess import Preprocess
 from tests.modeling.made import FULL, LORA, save, trained
-from tests.predictor.made import findable_word, lookup
+from tests.predictor.made import answer_to, findable_word, lookup
 from tests.tiny_models import MODELS, save_tiny
 
 FILLER = "please bring your insurance card and arrive early at the old clinic. "
@@ -25,7 +25,7 @@ def test_an_answer_points_at_the_characters_of_the_callers_own_context(family):
     context = "  Who signed\r\nthe contract in 1895?\t" + FILLER
     word = findable_word(family, context)
     predictor = lookup({word: 9.0}, family)
-    answer = predictor.ask("what was signed?", context)
+    answer = answer_to(predictor, "what was signed?", context)
     assert isinstance(answer, Answer)
     assert (answer.text, context[answer.start : answer.end]) == (word, word)
     assert answer.question == "what was signed?"
@@ -36,7 +36,7 @@ def test_an_answer_points_at_the_characters_of_the_callers_own_context(family):
 def test_the_answer_is_found_in_any_window_of_a_long_context(before):
     predictor = lookup({"contract": 9.0})
     context = FILLER * before + "the contract was lost. " + FILLER * (40 - before)
-    answer = predictor.ask("what was lost?", context)
+    answer = answer_to(predictor, "what was lost?", context)
     assert (answer.text, answer.start) == ("contract", context.index("contract"))
     assert answer.num_windows > 20
 
@@ -45,12 +45,12 @@ def test_a_very_long_context_is_read_in_stretches_and_gives_the_same_answer(monk
     predictor = lookup({"contract": 9.0, "1895": 7.0})
     # Nothing but space for longer than a stretch, in the middle.
     context = FILLER * 30 + "in 1895 the contract " + " " * 7000 + FILLER * 30 + "1895"
-    whole = predictor.ask("when?", context)
+    whole = answer_to(predictor, "when?", context)
     monkeypatch.setattr(questions, "STRETCH", 3000)
     monkeypatch.setattr("qa_pipeline.predictor.predictor.STRETCH", 3000)
     monkeypatch.setattr(questions.stretches, "__defaults__", (3000,))
     monkeypatch.setattr(questions.rounds, "__defaults__", (5000,))
-    parted = predictor.ask("when?", context)
+    parted = answer_to(predictor, "when?", context)
     assert whole.text == "contract"
     assert (parted.text, parted.start, parted.end) == (whole.text, whole.start, whole.end)
     top = {(s.start, s.end): s.score for s in whole.nbest[:4]}
@@ -81,15 +81,17 @@ def test_rows_are_read_lazily_and_answers_come_while_they_are_still_being_read()
 
 def test_no_answer_is_given_above_the_stored_threshold_and_its_confidence_is_always_there():
     asked = ("what?", "nothing of that kind stands here. " * 3)
-    silent = lookup({"contract": 9.0}, version_2_with_negative=True).ask(*asked)
+    silent = answer_to(lookup({"contract": 9.0}, version_2_with_negative=True), *asked)
     assert (silent.text, silent.start, silent.end, silent.score) == ("", None, None, 0.0)
     assert silent.confidence == silent.no_answer_confidence > 0.99
     assert silent.null_odds > 10
     assert silent.above(0.0) == []
-    stubborn = lookup({"contract": 9.0}, version_2_with_negative=True, null_score_diff_threshold=40.0).ask(*asked)
+    stubborn = answer_to(
+        lookup({"contract": 9.0}, version_2_with_negative=True, null_score_diff_threshold=40.0), *asked
+    )
     assert stubborn.text
     assert stubborn.no_answer_confidence > 0.99
-    always = lookup({"contract": 9.0}).ask(*asked)
+    always = answer_to(lookup({"contract": 9.0}), *asked)
     assert always.text
     assert always.no_answer_confidence == 0.0
 
@@ -98,16 +100,16 @@ def test_the_stored_temperature_is_used_and_a_call_may_change_it():
     context = "a contract in the clinic"
     words = {"contract": 2.0, "clinic": 1.5}
     plain, warm = lookup(words), lookup(words, temperature=4.0)
-    cold = warm.ask("what?", context, temperature=1.0)
-    assert cold == plain.ask("what?", context)
-    assert warm.ask("what?", context).confidence < cold.confidence
-    assert warm.ask("what?", context).text == cold.text
+    cold = answer_to(warm, "what?", context, temperature=1.0)
+    assert cold == answer_to(plain, "what?", context)
+    assert answer_to(warm, "what?", context).confidence < cold.confidence
+    assert answer_to(warm, "what?", context).text == cold.text
 
 
 def test_above_gives_every_distinct_answer_and_none_that_overlaps_a_better_one():
     words = {"contract": 9.0, "clinic": 9.0}
     context = FILLER + "the contract. " + FILLER * 3 + "a contract"
-    answer = lookup(words, n_best_size=60).ask("what?", context)
+    answer = answer_to(lookup(words, n_best_size=60), "what?", context)
     found = answer.above(0.03)
     assert [context[s.start : s.end] for s in found] == [s.text for s in found]
     assert sorted(s.start for s in found if s.text == "contract") == [
@@ -166,7 +168,7 @@ def test_a_context_that_the_tokenizer_drops_has_no_answer_and_takes_no_others_al
     predictor = lookup({"contract": 9.0})
     texts = [a.text for a in predictor.predict([{"question": "q", "context": c} for c in ("\u200b\u0301", "contract")])]
     assert texts == ["", "contract"]
-    assert predictor.ask("q", "\u200b\u0301").nbest == []
+    assert answer_to(predictor, "q", "\u200b\u0301").nbest == []
 
 
 def test_a_bar_is_shown_only_after_some_seconds(capsys, monkeypatch):
@@ -252,7 +254,7 @@ def test_an_encoder_without_a_trained_head_is_refused_unless_that_is_wanted(fold
     with pytest.raises(ModelError, match="has no trained question-answering head .*train it first"):
         QAPredictor.from_pretrained(folders / "base", device="cpu")
     first, second = (QAPredictor.from_pretrained(folders / "base", device="cpu", allow_new_head=True) for _ in "ab")
-    assert first.ask(*ROWS[0].values()) == second.ask(*ROWS[0].values())
+    assert answer_to(first, *ROWS[0].values()) == answer_to(second, *ROWS[0].values())
 
 
 def test_a_model_whose_head_was_never_trained_says_so_once(folders, caplog):
@@ -289,9 +291,9 @@ def test_windows_that_are_longer_than_the_model_takes_are_refused_when_asked_for
 def test_a_call_cannot_ask_for_windows_that_the_model_does_not_take(tiny_predictor):
     predictor = tiny_predictor("bert")
     with pytest.raises(ModelError, match="max_seq_length 161 is more than the 160 positions"):
-        predictor.ask("who?", FILLER, max_seq_length=161)
-    assert predictor.ask("who?", FILLER * 4, max_seq_length=160).num_windows == 1
-    assert predictor.ask("who?", FILLER * 4).num_windows > 1
+        answer_to(predictor, "who?", FILLER, max_seq_length=161)
+    assert answer_to(predictor, "who?", FILLER * 4, max_seq_length=160).num_windows == 1
+    assert answer_to(predictor, "who?", FILLER * 4).num_windows > 1
 
 
 def test_faults_of_limits_are_found_before_the_model_is_loaded():
@@ -365,7 +367,7 @@ def test_a_fingerprint_is_that_of_weights_and_settings(tmp_path):
     known = first.fingerprint()
     assert known == loaded().fingerprint()
     assert len({known, loaded(temperature=2.0).fingerprint(), loaded(batch_tokens=64).fingerprint()}) == 3
-    first.ask("who came?", FILLER)
+    answer_to(first, "who came?", FILLER)
     assert first.fingerprint() == known
     with torch.no_grad():
         next(first.model.parameters()).view(-1)[-1] += 1e-3

@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from qa_pipeline import QAPredictor, pipeline
-from tests.predictor.made import lookup
+from tests.predictor.made import answer_to, lookup
 from tests.tiny_models import save_tiny
 from tests.tokenizers import TEXTS
 
@@ -33,11 +33,11 @@ def test_eight_threads_get_the_answers_of_one_with_and_without_limits_of_a_call(
     options = {"max_seq_length": 96, "doc_stride": 16, "max_question_length": 16}
     loaded = QAPredictor.from_pretrained(folder, device="cpu", dtype="float32", allow_new_head=True, **options)
     asked = questions(56)
-    expected = [loaded.ask(**row, **limits) for row, limits in asked]
+    expected = [answer_to(loaded, **row, **limits) for row, limits in asked]
     for _ in range(3):
         shared = QAPredictor(loaded.model, copy.deepcopy(loaded.tokenizer), loaded.settings)
         with ThreadPoolExecutor(8) as pool:
-            waiting = [pool.submit(shared.ask, **row, **limits) for row, limits in asked]
+            waiting = [pool.submit(answer_to, shared, **row, **limits) for row, limits in asked]
         for mine, theirs in zip([one.result() for one in waiting], expected, strict=True):
             assert (mine.text, mine.start, mine.num_windows) == (theirs.text, theirs.start, theirs.num_windows)
             assert mine.confidence == pytest.approx(theirs.confidence, abs=1e-6)
@@ -58,7 +58,7 @@ def test_a_tokenizer_given_to_two_predictors_serves_both_at_once():
     row = {"question": "what?", "context": "please bring your card. " * 20 + "a contract"}
     with ThreadPoolExecutor(8) as pool:
         asked = [(predictor, {"max_seq_length": 30 + i}) for i in range(40) for predictor in (one, two)]
-        answers = list(pool.map(lambda given: given[0].ask(**row, **given[1]), asked))
+        answers = list(pool.map(lambda given: answer_to(given[0], **row, **given[1]), asked))
     assert {answer.text for answer in answers} == {"contract"}
 
 
@@ -73,11 +73,11 @@ torch.ones(1_000_000).add_(1)  # OpenMP now has threads, which no child will hav
 def forked(expected):
     if not (child := os.fork()):
         signal.alarm(60)
-        text = predictor.ask(**row).text
+        text = predictor.ask(*row.values()).text
         os._exit(0 if text and text == (expected or text) else 3)
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
-print(forked(None), forked(predictor.ask(**row).text), torch.get_num_threads())
+print(forked(None), forked(predictor.ask(*row.values()).text), torch.get_num_threads())
 """
 
 
@@ -95,9 +95,9 @@ def test_a_spawned_pool_and_a_pickled_copy_give_the_same_answers(tmp_path):
     folder = save_tiny("bert", tmp_path, seed=3)
     predictor = QAPredictor.from_pretrained(folder, device="cpu", dtype="bfloat16", allow_new_head=True)
     row = {"question": "who signed?", "context": TEXTS[1]}
-    expected = predictor.ask(**row)
+    expected = answer_to(predictor, **row)
     for other in (pickle.loads(pickle.dumps(predictor)), copy.deepcopy(predictor)):
-        assert other.ask(**row) == expected
+        assert answer_to(other, **row) == expected
         assert other.model.qa_outputs.forward.forward.__self__ is other.model.qa_outputs
     qa = pickle.loads(pickle.dumps(pipeline(model=predictor)))
     assert qa(**row) == pipeline(model=predictor)(**row)
@@ -106,4 +106,4 @@ def test_a_spawned_pool_and_a_pickled_copy_give_the_same_answers(tmp_path):
 
 
 def _ask(predictor: QAPredictor, row: dict[str, str]):
-    return predictor.ask(**row)
+    return answer_to(predictor, **row)

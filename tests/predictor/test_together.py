@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from qa_pipeline.predictor.answer import together
-from tests.predictor.made import lookup
+from tests.predictor.made import answer_to, lookup
 
 CARD = "please bring your card and arrive early. "
 HANDBOOK = CARD * 6 + "the contract was lost. " + CARD * 6
@@ -26,7 +26,7 @@ def test_confidences_are_those_of_a_softmax_over_the_spans_of_all_contexts(with_
     assert len({answer.no_answer_confidence for answer in answers}) == 1
     assert answers[0].no_answer_confidence == pytest.approx(with_null / (weights.sum() + 1), rel=1e-3)
     for answer, context in zip(answers, contexts, strict=True):
-        alone = predictor.ask("when does it open?", context, **settings)
+        alone = answer_to(predictor, "when does it open?", context, **settings)
         assert (answer.text, answer.start, len(answer.nbest)) == (alone.text, alone.start, len(alone.nbest))
         assert (answer.score, answer.null_odds) == pytest.approx((alone.score, alone.null_odds), abs=1e-4)
 
@@ -34,7 +34,9 @@ def test_confidences_are_those_of_a_softmax_over_the_spans_of_all_contexts(with_
 @pytest.mark.parametrize("with_null", [True, False])
 def test_a_text_of_one_word_is_not_surer_than_the_text_that_answers(with_null):
     predictor = lookup({"contract": 9.0, "early": -6.0}, version_2_with_negative=with_null)
-    assert predictor.ask("what?", "early", null_score_diff_threshold=99.0).confidence > (0.99 if not with_null else 0)
+    assert answer_to(predictor, "what?", "early", null_score_diff_threshold=99.0).confidence > (
+        0.99 if not with_null else 0
+    )
     answers = predictor.ask_documents("what was lost?", ["early", HANDBOOK, "early"], null_score_diff_threshold=99.0)
     assert max(answers, key=lambda answer: answer.confidence) is answers[1]
     assert answers[1].text == "contract"
@@ -44,7 +46,7 @@ def test_a_text_of_one_word_is_not_surer_than_the_text_that_answers(with_null):
 def test_one_context_together_is_as_alone():
     predictor = lookup({"contract": 1.0}, version_2_with_negative=True, temperature=3.0)
     for context in (HANDBOOK, CARD):
-        alone = predictor.ask("what?", context)
+        alone = answer_to(predictor, "what?", context)
         (joint,) = predictor.ask_documents("what?", [context])
         assert joint.confidence == pytest.approx(alone.confidence)
         assert joint.no_answer_confidence == pytest.approx(alone.no_answer_confidence)

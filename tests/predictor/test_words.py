@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from qa_pipeline.predictor.words import FARTHEST, WordFinder
+from qa_pipeline.predictor.pipeline import FARTHEST, WordFinder
 from tests import tokenizers
 
 CONTEXT = "It was signed by Ada-Mary in Blåbærstad, 1895."

@@ -13,12 +13,12 @@ from typing import Any
 from qa_pipeline.errors import ModelError
 from qa_pipeline.modeling.settings import StoredSettings
 from qa_pipeline.postprocess import Span
-from qa_pipeline.predictor import Answer
+from qa_pipeline.predictor import Answer, QAPredictor
 
 CONTEXT = "Ada Lovelace lived in London. She wrote about engines. London was large."
 
 
-class WordFinder:
+class WordFinder(QAPredictor):
     """Gives every place of a question's last word, or no answer; longer contexts make it less sure.
 
     Args:
@@ -66,14 +66,11 @@ class WordFinder:
     def fingerprint(self) -> str:
         return f"{self.name} {self.sure} {self.speaks} {self.settings}"
 
-    def together(self, answers: list[Answer]) -> list[Answer]:
+    def together(self, answers: list[Answer], **decoding: Any) -> list[Answer]:
         """Confidences as they are given: they say how often a word is there and how long its text is."""
         nothing = min(answer.no_answer_confidence for answer in answers)
         silent = [replace(answer, no_answer_confidence=nothing) for answer in answers]
         return [replace(a, confidence=nothing) if a.start is None else a for a in silent]
-
-    def ask(self, question: str, context: str) -> Answer:
-        return next(self.predict([{"question": question, "context": context}]))
 
 
 def data_file(folder: Path, answered: bool = True, count: int = 4) -> Path:

@@ -2,13 +2,13 @@ from __future__ import annotations
 
 import pytest
 
-from qa_pipeline.ask import commands
-from tests.ask.fakes import WordFinder
+from qa_pipeline.cli import ask
+from tests.predictor.fakes import WordFinder
 
 
 @pytest.fixture
 def models(monkeypatch) -> dict[str, WordFinder]:
     """Models by name, instead of those of files."""
     known: dict[str, WordFinder] = {"m": WordFinder("m")}
-    monkeypatch.setattr(commands, "load_predictor", lambda name, arguments, allow_new_head=False: known[name])
+    monkeypatch.setattr(ask, "load_predictor", lambda name, arguments, allow_new_head=False: known[name])
     return known

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import torch
 
+from qa_pipeline.arguments.limits import check_limits, checked_bounds, with_limits
 from qa_pipeline.errors import ConfigError
 from qa_pipeline.modeling import StoredSettings
-from qa_pipeline.predictor.limits import check_limits, checked_bounds, with_limits
 
 STORED = StoredSettings(max_answer_length=22, null_score_diff_threshold=1.5, version_2_with_negative=True)
 

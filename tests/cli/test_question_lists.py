@@ -7,11 +7,11 @@ import json
 
 import pytest
 
-from qa_pipeline.ask import commands
-from qa_pipeline.ask.commands import main
-from qa_pipeline.ask.question_lists import read_questions
+from qa_pipeline.cli import ask
 from qa_pipeline.errors import ConfigError, DataError
-from tests.ask.fakes import WordFinder
+from qa_pipeline.predictor.question_lists import read_questions
+from qa_predict import main
+from tests.predictor.fakes import WordFinder
 
 TWO = ["How high, exactly, is the fee?", 'Who is "Zuse"?']
 
@@ -38,7 +38,7 @@ def test_questions_alone_are_read_from_nearly_anything(tmp_path, name):
     found = read_questions(str(tmp_path / name))
     assert [row["question"] for row in found.rows] == TWO
     assert len({row["id"] for row in found.rows}) == 2 and not found.has_contexts
-    assert len(read_questions(str(tmp_path / name), most=1).rows) == 1
+    assert len(read_questions(str(tmp_path / name), max_samples=1).rows) == 1
 
 
 def test_ids_and_the_field_of_a_mapping_are_kept(tmp_path):
@@ -65,7 +65,7 @@ def test_a_file_without_questions_or_that_is_not_there_is_one_message(tmp_path):
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
     """Two documents and a list of questions on them."""
-    monkeypatch.setattr(commands, "load_predictor", lambda name, arguments: WordFinder(name))
+    monkeypatch.setattr(ask, "load_predictor", lambda name, arguments: WordFinder(name))
     (tmp_path / "documents").mkdir()
     (tmp_path / "documents" / "a.txt").write_text("The bridge of London is old.")
     (tmp_path / "documents" / "b.txt").write_text("Paris lies far from London, which many a traveller has seen.")

@@ -1,9 +1,10 @@
-"""qa_predict.py's commands: what they print and write, with a model that needs no training."""
+"""Asking and comparing by command, and qa_predict.py, which does both: what is printed and written."""
 
 from __future__ import annotations
 
 import io
 import json
+import os
 import re
 import subprocess
 import sys
@@ -13,14 +14,13 @@ from pathlib import Path
 import pytest
 
 from qa_pipeline import QAPredictor
-from qa_pipeline.ask import commands
-from qa_pipeline.ask.commands import main
-from qa_pipeline.ask.found import ask_all
-from qa_pipeline.ask.terminal import shown
-from qa_pipeline.documents.reading import Document, Page
+from qa_pipeline.cli import ask, compare
+from qa_pipeline.cli.ask import shown
+from qa_pipeline.documents.reading import Document
 from qa_pipeline.errors import ConfigError, ModelError, run_script
 from qa_pipeline.predictor.answer import distinct
-from tests.ask.fakes import CONTEXT, WordFinder, data_file
+from qa_predict import main
+from tests.predictor.fakes import CONTEXT, WordFinder, data_file
 
 ROOT = Path(__file__).resolve().parents[2]
 FILLING = "Nothing of interest stands here. " * 20
@@ -138,17 +138,6 @@ def test_enough_spans_are_asked_for(models):
     assert [options["n_best_size"] for options in models["m"].decoded_with] == [1000, 100]
 
 
-def test_the_page_of_an_answer_is_known():
-    document = Document("One page.\n\nLondon is here.", "a.pdf", [Page(1, 0, 9), Page(2, 11, 26)])
-    (found,) = ask_all(WordFinder(), "Where is London?", [document]).answers
-    assert (found.page, found.document) == (2, document)
-
-
-def test_spans_follow_where_no_answer_won():
-    reply = ask_all(WordFinder(speaks=False), "Where is London?", [Document(CONTEXT, "")], top_k=2)
-    assert [found.start for found in reply.answers] == [None, 22]
-
-
 @pytest.mark.parametrize("speaks", [True, False])
 def test_an_answer_that_is_less_likely_than_none_is_called_a_guess(models, capsys, speaks):
     models["m"] = WordFinder("m", sure=0.2, speaks=speaks)
@@ -161,13 +150,6 @@ def test_an_answer_that_is_less_likely_than_none_is_called_a_guess(models, capsy
     assert "best guess" in printed and "confidence" not in printed
     main([*asked, "--json"])
     assert json.loads(capsys.readouterr().out)["no_answer_confidence"] == pytest.approx(0.8134, abs=1e-3)
-
-
-def test_no_answer_in_one_of_two_documents_says_nothing_of_the_other():
-    texts = [Document("The bridge of London is old.", "a"), Document(FILLING, "b")]
-    reply = ask_all(WordFinder(), "Where is London?", texts)
-    assert reply.no_answer_confidence < 0.2 and not reply.none_likelier
-    assert ask_all(WordFinder(sure=0.2), "Where is London?", texts).none_likelier
 
 
 def test_all_questions_that_are_asked_are_answered_under_their_own_words(models, capsys):
@@ -216,6 +198,20 @@ def test_models_are_compared_and_the_report_written(models, tmp_path, capsys):
     assert value["source"] == "questions.json" and "<html" in target.read_text().lower()
 
 
+def test_the_two_commands_do_what_the_script_does(models, tmp_path, capsys):
+    models |= {"base": WordFinder("base", sure=0.2), "tuned": WordFinder("tuned")}
+    asked = ["--model", "m", "--question", "Where is London?", "--context", CONTEXT]
+    compared = ["--base", "base", "--tuned", "tuned", "--data", str(data_file(tmp_path, count=6))]
+    printed = []
+    for command, words in ((main, asked), (ask.main, asked), (main, compared), (compare.main, compared)):
+        assert command(words) == 0
+        printed.append(re.sub(r"\d+(\.\d+)? (ms|a second|s)\b", "TIME", capsys.readouterr().out))
+    assert printed[0] == printed[1] and "[[London]]" in printed[0]
+    assert printed[2].splitlines()[0] == printed[3].splitlines()[0] and "tuned" in printed[3]
+    with pytest.raises(ConfigError, match="base: is for comparing models, which is `qa-pipeline compare`"):
+        ask.main([*asked, "--base", "base"])
+
+
 def test_a_comparison_is_broken_down_by_columns_of_a_table(models, tmp_path, capsys):
     models |= {"base": WordFinder("base", sure=0.2), "tuned": WordFinder("tuned")}
     path = tmp_path / "questions.csv"
@@ -238,7 +234,7 @@ def test_only_the_base_may_be_untrained(monkeypatch, tmp_path):
         asked.append((name, allow_new_head))
         return WordFinder(name)
 
-    monkeypatch.setattr(commands, "load_predictor", load)
+    monkeypatch.setattr(ask, "load_predictor", load)
     main(["--base", "b", "--tuned", "t1", "t2", "--data", str(data_file(tmp_path))])
     assert asked == [("b", True), ("t1", False), ("t2", False)]
 
@@ -251,7 +247,7 @@ def test_a_reader_that_has_enough_is_no_error(models, monkeypatch, capfd):
         def fileno(self):
             return reader
 
-    reader = commands.os.open(commands.os.devnull, commands.os.O_WRONLY)
+    reader = os.open(os.devnull, os.O_WRONLY)
     monkeypatch.setattr("sys.stdout", Closed())
     assert main(["--model", "m", "--question", "Where is London?", "--context", CONTEXT]) == 0
 
@@ -323,9 +319,9 @@ def test_top_k_gives_no_two_answers_that_overlap(tiny_model):
     text = "The committee wrote a report about the river. " * 4
     limits = {"max_seq_length": 64, "doc_stride": 16, "max_question_length": 16}
     predictor = QAPredictor.from_pretrained(tiny_model, device="cpu", dtype="float32", **limits)
-    nbest = predictor.ask("Who?", text).nbest
+    nbest = next(predictor.predict([{"question": "Who?", "context": text}])).nbest
     assert len(distinct(nbest)) < len(nbest)  # else there is nothing to leave out
-    spans = ask_all(predictor, "Who?", [Document(text, "")], top_k=4).spans
+    spans = predictor.ask("Who?", [Document(text, "")], top_k=4).spans
     assert len(spans) == 4 == len(distinct(spans))
     assert [found.confidence for found in spans] == sorted((f.confidence for f in spans), reverse=True)
 

@@ -1,4 +1,4 @@
-"""The command line and configuration file of qa_predict.py: what is understood, and all that is wrong at once."""
+"""What ask, compare and qa_predict.py are told: what is understood, and all that is wrong at once."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from pathlib import Path
 import pytest
 
 from qa_pipeline.arguments.settings import settings_of
-from qa_pipeline.ask.arguments import GROUPS, PredictArguments
-from qa_pipeline.ask.parsing import parse
+from qa_pipeline.cli.ask_arguments import ASK as ASK_COMMAND
+from qa_pipeline.cli.ask_arguments import BOTH, COMPARE, GROUPS, PredictArguments, parse
 from qa_pipeline.errors import ConfigError
 
 ASK = ["--model", "m", "--question", "Where?", "--context", "In Bern."]
 
 
-def problems(argv) -> list[str]:
+def problems(argv, program: str = BOTH) -> list[str]:
     with pytest.raises(ConfigError) as caught:
-        parse(argv)
+        parse(argv, program)
     return caught.value.problems
 
 
@@ -79,12 +79,6 @@ def test_a_repeated_flag_adds_to_the_first(tmp_path):
 def test_names_of_run_qa_are_understood():
     arguments = parse(["--model_name_or_path", "m", "--test_file", "d.json", "--max_predict_samples", "3"])
     assert (arguments.model, arguments.data, arguments.max_eval_samples) == ("m", "d.json", 3)
-
-
-def test_all_answers_have_a_least_confidence_of_their_own():
-    assert parse(ASK).least_confidence == 0
-    assert parse([*ASK, "--all_answers"]).least_confidence == 0.05
-    assert parse([*ASK, "--all_answers", "--min_confidence", "0.3"]).least_confidence == 0.3
 
 
 def test_every_problem_is_reported_at_once(tmp_path):
@@ -159,6 +153,48 @@ def test_help_lists_every_setting(capsys):
     assert caught.value.code == 0
     text = capsys.readouterr().out
     assert all(f"--{name} " in text for name in settings_of(*GROUPS))
+
+
+OF_COMPARING = ("base", "tuned", "report", "by")
+OF_ASKING = ("model", "question", "context", "context_file", "interactive", "output", "top_k", "json", "encoding")
+OF_ASKING += ("all_answers", "min_confidence", "base_model")
+
+
+@pytest.mark.parametrize(
+    ("program", "without"),
+    [(ASK_COMMAND, OF_COMPARING), (COMPARE, OF_ASKING), (BOTH, ())],
+    ids=["ask", "compare", "both"],
+)
+def test_the_help_of_a_command_names_it_and_lists_its_settings_alone(program, without, capsys):
+    with pytest.raises(SystemExit):
+        parse(["--help"], program)
+    text = capsys.readouterr().out
+    assert text.startswith(f"usage: {program} [CONFIG.json|CONFIG.yaml] [--key value ...]\n")
+    assert f"Examples: {program} --" in text
+    listed = {name for name in settings_of(*GROUPS) if f"\n  --{name} " in text}
+    assert listed == settings_of(*GROUPS).keys() - set(without)
+
+
+@pytest.mark.parametrize("flag", OF_COMPARING)
+def test_asking_names_the_command_that_compares(flag):
+    (found,) = problems([*ASK, f"--{flag}", "x"], ASK_COMMAND)
+    assert f"--{flag}: is for comparing models, which is `qa-pipeline compare`; leave it out" in found
+    assert "or base and tuned" not in "".join(problems([], ASK_COMMAND))
+
+
+def test_comparing_demands_both_models_and_has_no_use_for_a_question():
+    found = problems(ASK, COMPARE)
+    expected = [
+        "model: has no meaning when comparing",
+        "question: has no",
+        "context: has no",
+        "base: is required beside",
+    ]
+    expected += ["tuned: is required beside base", "data: is required; give labelled questions"]
+    assert len(found) == len(expected)
+    for line, text in zip(found, expected, strict=True):
+        assert text in line
+    assert parse(["--base", "b", "--tuned", "t", "--data", "d"], COMPARE).command == "compare"
 
 
 def test_no_value_of_a_token_is_ever_shown():

@@ -11,14 +11,14 @@ import time
 import numpy as np
 import pytest
 
-from qa_pipeline.ask import answer_files
-from qa_pipeline.ask.commands import main
-from qa_pipeline.ask.terminal import metrics_table
+from qa_pipeline.cli.ask import metrics_table
 from qa_pipeline.data import load_examples
 from qa_pipeline.data.example import fingerprint
 from qa_pipeline.errors import ConfigError, DataError, run_script
 from qa_pipeline.metrics import resampling_of, score_rows
-from tests.ask.fakes import CONTEXT, data_file
+from qa_pipeline.predictor import answer_files
+from qa_predict import main
+from tests.predictor.fakes import CONTEXT, data_file
 
 
 def test_a_file_is_answered_scored_and_written(models, tmp_path, capsys):

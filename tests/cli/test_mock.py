@@ -1,16 +1,16 @@
 from __future__ import annotations
 
 import json
-import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from qa_pipeline.errors import ConfigError, DataError, run_script
+import mock_dataset
+from qa_pipeline.cli.mock import main, parse
+from qa_pipeline.errors import ConfigError, run_script
 from qa_pipeline.mock import SPLITS, make_dataset
-from qa_pipeline.mock.command import check_alignment, main, parse, write_dataset
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
@@ -103,24 +103,8 @@ def test_earlier_mock_data_is_replaced_and_foreign_files_are_kept(tmp_path):
     assert (tmp_path / "train.json").read_bytes() == before
 
 
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        ({"answers": [{"text": "blue", "answer_start": 3}]}, 'answer "blue" is not at answer_start 3'),
-        ({"answers": []}, "is_impossible is False, answers say otherwise"),
-        ({"answers": [{"text": " is", "answer_start": 3}]}, 'answer " is" is not at answer_start 3'),
-    ],
-)
-def test_the_check_before_writing_finds_a_broken_question(tmp_path, change, message):
-    question = {"id": "a", "question": "?", "is_impossible": False, "answers": [{"text": "blue", "answer_start": 7}]}
-    value = {"data": [{"title": "t", "paragraphs": [{"context": "Sky is blue.", "qas": [question | change]}]}]}
-    with pytest.raises(DataError, match=re.escape(message)):
-        write_dataset({"train": value}, tmp_path)
-    assert not list(tmp_path.iterdir())
-
-
-def test_the_check_before_writing_finds_an_id_used_twice():
-    question = {"id": "a", "question": "?", "is_impossible": True, "answers": []}
-    value = {"data": [{"paragraphs": [{"context": "Sky.", "qas": [question, question]}]}]}
-    with pytest.raises(DataError, match='"a": id used twice'):
-        check_alignment(value, "x.json")
+def test_the_usage_names_the_command_that_was_called(capsys):
+    for program, called in (("qa-pipeline mock", main), ("python mock_dataset.py", mock_dataset.main)):
+        with pytest.raises(SystemExit):
+            called(["--help"])
+        assert capsys.readouterr().out.startswith(f"usage: {program} [-h]")

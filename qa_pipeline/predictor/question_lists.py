@@ -1,6 +1,7 @@
-"""Reads questions that stand alone, to be asked on documents: lines of a text, or a column of any data. No answers.
+"""Reads the questions that a predictor is asked: of labelled data, or alone, to be asked on documents. No answers.
 
-Every row of a source is a question or is named as left out, and keeps its id.
+Questions that stand alone are lines of a text, or a column of any data. Every row of such a source is a question or is
+named as left out, and keeps its id.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from qa_pipeline.data import DataReport, Example, load_examples
 from qa_pipeline.data.example import BadRow, RawRow
 from qa_pipeline.data.mapping.field_mapping import mapping_from_dict, read_mapping
 from qa_pipeline.data.mapping.fields import NAMES, Fields
@@ -23,6 +25,21 @@ from qa_pipeline.errors import DataError
 
 _LINES = (".txt", ".text", ".md")
 _TABLES = (".csv", ".tsv")
+
+
+@dataclass
+class DataQuestions:
+    """Questions that have a context each.
+
+    Attributes:
+        examples: those to ask.
+        everything: all of the data.
+        report: what was done to it.
+    """
+
+    examples: list[Example]
+    everything: list[Example]
+    report: DataReport
 
 
 @dataclass(frozen=True)
@@ -57,15 +74,50 @@ class QuestionList:
     renamed: list[str] = field(default_factory=list)
 
 
+def read_data(
+    source: str, *, max_samples: int | None = None, require_answers: bool = False, **reading: Any
+) -> DataQuestions:
+    """Reads questions with contexts, and answers where they are there.
+
+    Args:
+        source: file, folder or Hub dataset.
+        max_samples: ask at most this many; all are read.
+        require_answers: refuse data without them.
+        reading: further arguments of `load_examples`.
+
+    Raises:
+        ConfigError: the mapping is wrong.
+        DataError: the source cannot be read, or holds questions alone.
+    """
+    try:
+        everything, report = load_examples(source, require_answers=require_answers, **reading)
+    except DataError as error:
+        where = {name: value for name, value in reading.items() if name in _WHERE}
+        if require_answers or reading.get("field_mapping") is not None or not lacks_contexts(source, **where):
+            raise
+        raise DataError(
+            f"{source}: holds questions without texts; give the documents to ask as --context_file FILE_OR_FOLDER"
+        ) from error
+    return DataQuestions(everything[:max_samples], everything, report)
+
+
+_WHERE = ("split", "dataset_config_name", "cache_dir", "token")
+
+
 def read_questions(
-    source: str, *, field_mapping: Any = None, most: int | None = None, encoding: str | None = None, **reading: Any
+    source: str,
+    *,
+    field_mapping: Any = None,
+    max_samples: int | None = None,
+    encoding: str | None = None,
+    **reading: Any,
 ) -> QuestionList:
     """Reads questions from a text with one a line, a table of one column, or any data that `read_rows` understands.
 
     Args:
         source: file, folder or Hub dataset.
         field_mapping: names the question's field ({"question": PATH}), and the id's; None finds them by name.
-        most: read at most this many.
+        max_samples: read at most this many.
         encoding: of a text; None: found out.
         reading: further arguments of `read_rows`.
 
@@ -80,8 +132,8 @@ def read_questions(
             line.strip() for line in re.split("\r\n|\r|\n", read_document(path, encoding=encoding).text) if line.strip()
         ]
         if path.suffix.lower() in _LINES or _is_one_column(lines):
-            return _of_lines(source, lines, most)
-    everything = list(islice(read_rows(source, **reading).rows, most))
+            return _of_lines(source, lines, max_samples)
+    everything = list(islice(read_rows(source, **reading).rows, max_samples))
     rows = [row for row in everything if isinstance(row, RawRow)]
     fields = Fields(rows)
     column, id_path = _columns(fields, field_mapping, source)
@@ -109,7 +161,7 @@ def read_questions(
 def lacks_contexts(source: str, **reading: Any) -> bool:
     """Whether a source that could not be used as data looks like questions alone."""
     try:
-        return not read_questions(source, most=20, **reading).has_contexts
+        return not read_questions(source, max_samples=20, **reading).has_contexts
     except DataError:
         return False
 

@@ -13,9 +13,9 @@ import pytest
 from filelock import FileLock
 
 from qa_pipeline import artifacts
-from qa_pipeline.ask.commands import main
 from qa_pipeline.errors import ConfigError, DataError, run_script
-from tests.ask.fakes import CONTEXT, WordFinder
+from qa_predict import main
+from tests.predictor.fakes import CONTEXT, WordFinder
 
 
 def answer_and_die(event: str, count: int | str, words: list[str]) -> None:

@@ -17,7 +17,7 @@ from qa_pipeline.errors import ConfigError
 
 if TYPE_CHECKING:
     from qa_pipeline.documents.reading import Document
-    from qa_pipeline.predictor import Answer
+    from qa_pipeline.predictor.answer import Answer
 
 ENDINGS = (".json", ".jsonl", ".csv", ".tsv")
 COLUMNS = ("id", "question", "answer", "confidence", "no_answer_confidence", "start", "end")

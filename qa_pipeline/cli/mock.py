@@ -1,19 +1,17 @@
-"""The command behind `mock_dataset.py`: reads arguments, makes the data, checks it and writes one file a split."""
+"""`qa-pipeline mock`, which is mock_dataset.py: reads arguments, makes the data and writes one file a split."""
 
 from __future__ import annotations
 
 import argparse
-import re
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import NoReturn
 
 from qa_pipeline.arguments.config_files import nearest
-from qa_pipeline.artifacts import write_json
-from qa_pipeline.data.schema import validate
-from qa_pipeline.errors import ConfigError, DataError
+from qa_pipeline.errors import ConfigError
 from qa_pipeline.mock.builtin import described_domains, find_domain
 from qa_pipeline.mock.dataset import DEFAULT_EXAMPLES, DEFAULT_UNANSWERABLE, argument_problems, make_dataset
 from qa_pipeline.mock.domain_file import read_domain
+from qa_pipeline.mock.writing import write_dataset
 from qa_pipeline.wording import counted, plain
 
 COMMAND_LINE = "command line"
@@ -22,16 +20,19 @@ NUMBERS: dict[str, int | float] = {
     "unanswerable_fraction": DEFAULT_UNANSWERABLE,
     "seed": 0,
 }
-OUR_QUESTION = re.compile(r'"id": "[a-z][a-z0-9_]*-[0-9a-f]{20}",.*?"answer_kind": "', re.DOTALL)
 
 
-def main(argv: list[str]) -> int:
+def main(argv: list[str], program: str = "qa-pipeline mock") -> int:
     """Writes train.json, validation.json and test.json and prints what they hold.
+
+    Args:
+        argv: the words after the command.
+        program: what the command was called by, for the usage line.
 
     Raises:
         ConfigError: wrong arguments, or the folder cannot be written or holds files of another origin.
     """
-    arguments = parse(argv)
+    arguments = parse(argv, program)
     folder = Path(arguments.output_dir)
     dataset = make_dataset(arguments.domain, arguments.num_examples, arguments.unanswerable_fraction, arguments.seed)
     for path in write_dataset(dataset, folder):
@@ -43,66 +44,13 @@ def main(argv: list[str]) -> int:
     return 0
 
 
-def write_dataset(dataset: dict[str, dict[str, Any]], folder: Path) -> list[Path]:
-    """Checks every split, then writes `folder/{split}.json`.
-
-    Files of an earlier run are replaced; a file of the same name that this command did not write is left alone.
-
-    Raises:
-        ConfigError: the folder cannot be written, or holds such a file.
-        DataError: a split breaks the SQuAD schema or the alignment invariant.
-    """
-    paths = {split: folder / f"{split}.json" for split in dataset}
-    for split, value in dataset.items():
-        validate(value, "squad", str(paths[split]))
-        check_alignment(value, str(paths[split]))
-    try:
-        foreign = [path for path in paths.values() if path.exists() and not _is_ours(path)]
-        if foreign:
-            raise ConfigError(
-                COMMAND_LINE,
-                [
-                    f"output_dir: {path} exists and is no mock data; move it or choose another folder"
-                    for path in foreign
-                ],
-            )
-        for split, value in dataset.items():
-            write_json(paths[split], value, indent=1)
-    except OSError as error:
-        raise ConfigError(COMMAND_LINE, f"output_dir: cannot write to {folder}: {error.strerror or error}") from error
-    return list(paths.values())
-
-
-def check_alignment(value: dict[str, Any], source: str) -> None:
-    """Holds a SQuAD value against the invariant of `qa_pipeline.data.example`.
-
-    Raises:
-        DataError: an answer is not at its place, an id is used twice, or `is_impossible` contradicts the answers.
-    """
-    seen: set[str] = set()
-    for document in value["data"]:
-        for paragraph in document["paragraphs"]:
-            for question in paragraph["qas"]:
-                where = f'{source}, "{question["id"]}"'
-                if question["id"] in seen:
-                    raise DataError(f"{where}: id used twice")
-                seen.add(question["id"])
-                if question["is_impossible"] == bool(question["answers"]):
-                    raise DataError(f"{where}: is_impossible is {question['is_impossible']}, answers say otherwise")
-                for answer in (*question["answers"], *question.get("plausible_answers", [])):
-                    start, text = answer["answer_start"], answer["text"]
-                    found = paragraph["context"][start : start + len(text)]
-                    if found != text or text != text.strip() or not text:
-                        raise DataError(f'{where}: answer "{text}" is not at answer_start {start} (found "{found}")')
-
-
-def parse(argv: list[str]) -> argparse.Namespace:
+def parse(argv: list[str], program: str = "qa-pipeline mock") -> argparse.Namespace:
     """Reads the command line; `domain` is then a name, a domain of the user's own, or None for all that are built in.
 
     Raises:
         ConfigError: names every fault at once, each with its flag and the nearest valid name.
     """
-    parser = _parser(described_domains() if {"-h", "--help"} & set(argv) else "")
+    parser = _parser(program, described_domains() if {"-h", "--help"} & set(argv) else "")
     arguments, unknown = parser.parse_known_args(argv)
     problems = [_unknown_flag(flag, parser) for flag in unknown if flag.startswith("--")]
     problems += [f'unexpected argument "{text}"' for text in unknown if not text.startswith("--") and not problems]
@@ -142,9 +90,9 @@ def _choose_domain(arguments: argparse.Namespace) -> list[str]:
     return []
 
 
-def _parser(domains: str) -> argparse.ArgumentParser:
+def _parser(program: str, domains: str) -> argparse.ArgumentParser:
     parser = _Parser(
-        prog="mock_dataset.py",
+        prog=program,
         description="Writes mock SQuAD 2.0 data: train.json, validation.json and test.json.",
         epilog=f"domains: {domains}",
         allow_abbrev=False,
@@ -178,8 +126,3 @@ def _unknown_flag(flag: str, parser: argparse.ArgumentParser) -> str:
     name = flag.split("=")[0]
     near = nearest(name, [option for action in parser._actions for option in action.option_strings], cutoff=0.4)
     return f"{name} is unknown" + (f"; did you mean {near}?" if near else "")
-
-
-def _is_ours(path: Path) -> bool:
-    with open(path, encoding="utf-8", errors="replace") as handle:
-        return bool(OUR_QUESTION.search(handle.read(20000)))
