@@ -33,6 +33,7 @@ from qa_pipeline.predictor.predictor import QAPredictor
 from qa_pipeline.predictor.questions import INPUTS, Options, UnknownKeywordError, check_rows, read_call
 from qa_pipeline.preprocess import text_encoder
 from qa_pipeline.text.edges import whole_graphemes
+from qa_pipeline.wording import first_line
 
 if TYPE_CHECKING:
     from qa_pipeline.postprocess import Span
@@ -142,7 +143,7 @@ def _predictor(model: Any, tokenizer: Any, device: Any, loading: Mapping[str, An
         try:
             predictor.model.set_attn_implementation(kernel)
         except (ValueError, ImportError) as error:
-            raise ModelError(f"attn_implementation {kernel!r}: {str(error).splitlines()[0][:200]}") from error
+            raise ModelError(f"attn_implementation {kernel!r}: {first_line(error)}") from error
     return predictor
 
 

@@ -36,32 +36,32 @@ def words(node: ast.AST | None) -> Iterator[str]:
 
 def reasons_of(path: Path) -> set[str]:
     """The words that a file refuses with."""
-    found: set[str] = set()
     name = path.relative_to(ROOM).as_posix()
-    for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.Call):
-            place = TAKES.get(getattr(node.func, "id", getattr(node.func, "attr", "")))
-            if place is not None and len(node.args) > place:
-                found.update(words(node.args[place]))
-        elif isinstance(node, ast.FunctionDef) and node.name in RETURNS.get(name, ()):
-            for inner in ast.walk(node):
-                if isinstance(inner, ast.Return):
-                    found.update(words(inner.value))
-                elif isinstance(inner, ast.Lambda):
-                    found.update(words(inner.body))
-        elif isinstance(node, ast.Assign | ast.AnnAssign):
-            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
-            for target in targets:
-                if isinstance(target, ast.Name) and (
-                    target.id == "reason" or name == "filters.py" and target.id.isupper()
-                ):
-                    found.update(words(node.value))
-                elif isinstance(target, ast.Subscript):
-                    found.update(words(node.value) if "not_rephrased" in ast.unparse(target) else ())
-        elif isinstance(node, ast.Subscript):
-            owner = getattr(node.value, "id", getattr(node.value, "attr", ""))
-            found.update(words(node.slice) if owner in COUNTERS else ())
-    return found
+    nodes = ast.walk(ast.parse(path.read_text()))
+    return {word for node in nodes for expression in reasons_in(node, name) for word in words(expression)}
+
+
+def reasons_in(node: ast.AST, name: str) -> Iterator[ast.AST | None]:
+    """The expressions of a node that are reasons; `name` is that of its file."""
+    if isinstance(node, ast.Call):
+        place = TAKES.get(getattr(node.func, "id", getattr(node.func, "attr", "")))
+        if place is not None and len(node.args) > place:
+            yield node.args[place]
+    elif isinstance(node, ast.FunctionDef) and node.name in RETURNS.get(name, ()):
+        yield from (inner.value for inner in ast.walk(node) if isinstance(inner, ast.Return))
+        yield from (inner.body for inner in ast.walk(node) if isinstance(inner, ast.Lambda))
+    elif isinstance(node, ast.Assign | ast.AnnAssign):
+        targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+        yield from (node.value for target in targets if holds_reasons(target, name))
+    elif isinstance(node, ast.Subscript) and getattr(node.value, "id", getattr(node.value, "attr", "")) in COUNTERS:
+        yield node.slice
+
+
+def holds_reasons(target: ast.AST, name: str) -> bool:
+    """Whether what is assigned to here is a reason, or a table of them."""
+    if isinstance(target, ast.Name):
+        return target.id == "reason" or (name == "filters.py" and target.id.isupper())
+    return isinstance(target, ast.Subscript) and "not_rephrased" in ast.unparse(target)
 
 
 def test_every_reason_in_the_code_has_a_meaning_and_no_other_word_has_one():
