@@ -163,3 +163,12 @@ def test_public_names_are_where_the_package_says():
         assert getattr(qa_pipeline, name).__name__ == name
     with pytest.raises(AttributeError, match="no attribute 'pipelin'"):
         qa_pipeline.pipelin  # noqa: B018
+
+
+def test_a_name_of_a_class_means_one_thing_in_the_whole_house():
+    homes: dict[str, list[str]] = {}
+    for path in PACKAGE.rglob("*.py"):
+        for node in ast.parse(path.read_text(encoding="utf-8")).body:
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                homes.setdefault(node.name, []).append(str(path.relative_to(ROOT)))
+    assert {name: places for name, places in homes.items() if len(places) > 1} == {}

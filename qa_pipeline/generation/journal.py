@@ -42,7 +42,7 @@ class Block:
     unanswered: dict[str, Rejected] = field(default_factory=dict)
 
 
-class Journal:
+class DraftJournal:
     """The journal of one run.
 
     Args:

@@ -20,7 +20,7 @@ from qa_pipeline.generation.backends.protocol import UsageTotals
 from qa_pipeline.generation.dataset import choose_dataset
 from qa_pipeline.generation.filters import check, make_filters, round_trip
 from qa_pipeline.generation.job import WORK, Engine, Job, identity_of, public_settings, shard_identity
-from qa_pipeline.generation.journal import Block, Journal
+from qa_pipeline.generation.journal import Block, DraftJournal
 from qa_pipeline.generation.outputs import claim
 from qa_pipeline.generation.report import refusals_text, usage_facts, usage_text
 from qa_pipeline.generation.shards import Shard
@@ -48,7 +48,7 @@ def make_rows(job: Job, say: Callable[[str], None] = logger.info) -> Shard:
     number, of = job.settings.shard
     claim(job.folder, general.overwrite_output_dir)
     passages = choose_shard(choose_subset(job.passages, general.subset, general.seed), number, of)
-    journal = Journal(
+    journal = DraftJournal(
         job.folder / WORK / f"journal-{number:05}-of-{of:05}.jsonl",
         {**identity_of(job), "shard": [number, of]},
         {passage.id: passage for passage in passages},
@@ -92,7 +92,7 @@ def blocks(passages: Sequence[Passage], engine: Engine, seed: int) -> list[list[
     return result if passages else []
 
 
-def _all_blocks(job: Job, passages: Sequence[Passage], journal: Journal, progress: RunProgress) -> None:
+def _all_blocks(job: Job, passages: Sequence[Passage], journal: DraftJournal, progress: RunProgress) -> None:
     """Goes through the blocks until there are enough rows, or none is left."""
     from qa_pipeline.generation.backends import BudgetError
 
@@ -120,7 +120,7 @@ def _all_blocks(job: Job, passages: Sequence[Passage], journal: Journal, progres
             break
 
 
-def _one_block(job: Job, number: int, group: Sequence[Passage], journal: Journal, progress: RunProgress) -> None:
+def _one_block(job: Job, number: int, group: Sequence[Passage], journal: DraftJournal, progress: RunProgress) -> None:
     """Fills the block that is under way with the rows of its passages, noting each in the journal as it comes.
 
     A block with passages that are not done is not done: the next run does it again, from the cache.

@@ -33,7 +33,7 @@ class Fact:
 
 
 @dataclass
-class Sentence:
+class WrittenSentence:
     """Text with the facts it states, their starts relative to the sentence."""
 
     text: str
@@ -73,11 +73,11 @@ def write_paragraph(topic: Topic, grammar: Grammar, rng: random.Random) -> Parag
 
     blocks = _write_blocks(topic, facts, grammar, rng)
     for pattern in rng.sample(topic.fillers, 1 if rng.random() < 0.6 else 2):
-        blocks.insert(rng.randrange(len(blocks) + 1), [Sentence(_capitalised(grammar.expand(pattern)))])
+        blocks.insert(rng.randrange(len(blocks) + 1), [WrittenSentence(_capitalised(grammar.expand(pattern)))])
     if rng.random() < 0.5:
         *others, last = rng.sample(entities, len(entities))
         opening = grammar.choose(topic.openings).replace("{all}", f"{', '.join(others)} and {last}")
-        blocks.insert(0, [Sentence(_capitalised(opening))])
+        blocks.insert(0, [WrittenSentence(_capitalised(opening))])
 
     context, facts = _join([sentence for block in blocks for sentence in block])
     stated = [attribute for attribute in attributes if any(fact.attribute is attribute for fact in facts)]
@@ -109,11 +109,11 @@ def _draw_facts(entities: list[str], attributes: list[Attribute], grammar: Gramm
     return facts
 
 
-def _write_blocks(topic: Topic, facts: list[Fact], grammar: Grammar, rng: random.Random) -> list[list[Sentence]]:
+def _write_blocks(topic: Topic, facts: list[Fact], grammar: Grammar, rng: random.Random) -> list[list[WrittenSentence]]:
     """Groups facts into runs of sentences that must stay together, in a random order."""
     facts = facts.copy()
     rng.shuffle(facts)
-    blocks: list[list[Sentence]] = []
+    blocks: list[list[WrittenSentence]] = []
     single: list[Fact] = []
     while facts:
         fact = facts.pop()
@@ -128,7 +128,7 @@ def _write_blocks(topic: Topic, facts: list[Fact], grammar: Grammar, rng: random
     for fact in single:
         by_entity.setdefault(fact.entity, []).append(fact)
     for group in by_entity.values():
-        run: list[Sentence] = []
+        run: list[WrittenSentence] = []
         for fact in group:
             # A pronoun needs its entity in the sentence just before; otherwise the name starts a new run.
             if run and rng.random() < PRONOUN:
@@ -140,20 +140,20 @@ def _write_blocks(topic: Topic, facts: list[Fact], grammar: Grammar, rng: random
     return blocks
 
 
-def _state(fact: Fact, mentions: tuple[str, ...], grammar: Grammar, rng: random.Random) -> Sentence:
+def _state(fact: Fact, mentions: tuple[str, ...], grammar: Grammar, rng: random.Random) -> WrittenSentence:
     pattern = grammar.choose(fact.attribute.sentences)
     # "It" reads well as a subject only, hence never the first of several mentions further into a sentence.
     usable = mentions if pattern.startswith("{e}") or len(mentions) == 1 else mentions[1:]
     return _fill(pattern, {"e": rng.choice(usable), "v": fact.value}, {"v": fact})
 
 
-def _pair(first: Fact, second: Fact, grammar: Grammar) -> Sentence:
+def _pair(first: Fact, second: Fact, grammar: Grammar) -> WrittenSentence:
     pattern = grammar.choose(first.attribute.pairs)
     texts = {"e": first.entity, "v": first.value, "e2": second.entity, "v2": second.value}
     return _fill(pattern, texts, {"v": first, "v2": second})
 
 
-def _fill(pattern: str, texts: dict[str, str], facts: dict[str, Fact]) -> Sentence:
+def _fill(pattern: str, texts: dict[str, str], facts: dict[str, Fact]) -> WrittenSentence:
     """Puts names and values into the pattern and notes where each value starts."""
     pieces: list[str] = []
     length = end = 0
@@ -164,10 +164,10 @@ def _fill(pattern: str, texts: dict[str, str], facts: dict[str, Fact]) -> Senten
             facts[match[1]].start = length
         length += len(pieces[-1])
         end = match.end()
-    return Sentence(_capitalised("".join(pieces) + pattern[end:]), list(facts.values()))
+    return WrittenSentence(_capitalised("".join(pieces) + pattern[end:]), list(facts.values()))
 
 
-def _join(sentences: list[Sentence]) -> tuple[str, list[Fact]]:
+def _join(sentences: list[WrittenSentence]) -> tuple[str, list[Fact]]:
     """The context, and the facts with their values as written there (a value may have opened a sentence)."""
     context, facts = "", []
     for sentence in sentences:

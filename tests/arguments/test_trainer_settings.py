@@ -44,6 +44,15 @@ IN_PART = """
 ALWAYS_SO = "eval_accumulation_steps eval_use_gather_object include_for_metrics remove_unused_columns"
 
 
+@pytest.fixture(autouse=True)
+def no_deepspeed_afterwards():
+    """transformers keeps the last configuration of DeepSpeed for the whole process, and loads models as it says."""
+    yield
+    from transformers.integrations import deepspeed
+
+    deepspeed.unset_hf_deepspeed_config()
+
+
 @pytest.fixture
 def base(tmp_path):
     data = tmp_path / "data.json"

@@ -41,7 +41,7 @@ if phase == "storing":  # an answer has come back, and is not kept yet, or just 
 elif phase == "filters":
     filters.apply_filters = stopping(filters.apply_filters)
 elif phase in ("noting", "noted"):  # the end of a block in the journal
-    journal.Journal.finish = stopping(journal.Journal.finish, after=phase == "noted")
+    journal.DraftJournal.finish = stopping(journal.DraftJournal.finish, after=phase == "noted")
 elif phase == "splitting":
     outputs.choose_dataset = stopping(outputs.choose_dataset, after=True)
 elif phase == "renaming":  # a temporary file is there, the file itself not yet

@@ -14,22 +14,22 @@ from dataclasses import dataclass
 from qa_pipeline.generation.questions.cloze import lexicon
 from qa_pipeline.generation.questions.cloze.phrases import clause_spans, phrase_spans
 from qa_pipeline.generation.questions.cloze.sentences import Sentence
-from qa_pipeline.generation.questions.cloze.spans import Span
+from qa_pipeline.generation.questions.cloze.spans import TypedSpan
 from qa_pipeline.generation.questions.cloze.words import CLOCK, PHONE, Word, runs
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class AnswerChoice:
     """A span together with its text and the index of its sentence in the passage."""
 
-    span: Span
+    span: TypedSpan
     text: str
     sentence: int
 
 
 def find_answers(
     text: str, sentences: Sequence[Sentence], lower_counts: Counter[str], kinds: frozenset[str]
-) -> list[Answer]:
+) -> list[AnswerChoice]:
     """Answers of the general kinds (patterns, names, phrases, clauses) in the order of the passage.
 
     Args:
@@ -45,11 +45,11 @@ def find_answers(
         fixed = [span for span in pattern_spans(text, sentence.start, sentence.end)]
         fixed += _apart(name_spans(text, sentence, lower_counts), fixed)
         spans = fixed + list(_apart(phrase_spans(sentence), fixed)) + list(clause_spans(sentence))
-        answers += [Answer(span, text[span.start : span.end], index) for span in spans if span.kind in kinds]
+        answers += [AnswerChoice(span, text[span.start : span.end], index) for span in spans if span.kind in kinds]
     return sorted(answers, key=lambda answer: (answer.span.start, answer.span.end, answer.span.kind))
 
 
-def _apart(spans: Iterable[Span], fixed: Sequence[Span]) -> list[Span]:
+def _apart(spans: Iterable[TypedSpan], fixed: Sequence[TypedSpan]) -> list[TypedSpan]:
     """Those that overlap none of `fixed`: a date is a date and not also a name."""
     return [span for span in spans if not any(span.start < other.end and span.end > other.start for other in fixed)]
 
@@ -102,7 +102,7 @@ _FIRST_WORD = re.compile(r"\s(\w+)")
 _TWO_BEHIND = re.compile(r"\s([a-z]+)(?:[ -]([a-z]+))?")
 
 
-def pattern_spans(text: str, start: int, end: int) -> Iterator[Span]:
+def pattern_spans(text: str, start: int, end: int) -> Iterator[TypedSpan]:
     """Spans of a sentence, none overlapping another.
 
     Args:
@@ -131,7 +131,7 @@ def pattern_spans(text: str, start: int, end: int) -> Iterator[Span]:
             if kind == "quantity" and "-" in value and _NOUN_BEHIND.match(sentence, right):
                 continue  # "a 25-metre pool"
             taken.append((left, right))
-            yield Span(start + left, start + right, kind)
+            yield TypedSpan(start + left, start + right, kind)
 
 
 def _word_behind(sentence: str, right: int) -> str:
@@ -174,7 +174,7 @@ _BY_PEOPLE = lexicon.word_set(
 _IN_PLACE = lexicon.word_set("in at near from to into across throughout around")
 
 
-def name_spans(text: str, sentence: Sentence, lower_counts: Counter[str]) -> Iterator[Span]:
+def name_spans(text: str, sentence: Sentence, lower_counts: Counter[str]) -> Iterator[TypedSpan]:
     """Names in a sentence.
 
     Args:
@@ -192,11 +192,11 @@ def name_spans(text: str, sentence: Sentence, lower_counts: Counter[str]) -> Ite
         if common and sequence[0].lower not in lexicon.GIVEN_NAMES:
             continue
         if len(sequence) <= MOST_NAME_WORDS and (kind := _type(words, i, j)) is not None:
-            yield Span(sequence[0].start, sequence[-1].end, kind)
+            yield TypedSpan(sequence[0].start, sequence[-1].end, kind)
     for match in _QUOTED.finditer(text, sentence.start, sentence.end):
         inner = match.group(1)
         if inner[0].isupper() and len(inner.split()) <= 8 and inner[-1].isalnum():
-            yield Span(match.start(1), match.end(1), "title")
+            yield TypedSpan(match.start(1), match.end(1), "title")
 
 
 def _is_capital(word: Word) -> bool:

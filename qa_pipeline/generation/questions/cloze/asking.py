@@ -17,7 +17,7 @@ from qa_pipeline.generation.questions.cloze.passages import ReadPassage
 from qa_pipeline.generation.questions.cloze.phrases import Half, second_halves
 from qa_pipeline.generation.questions.cloze.questions import general_question
 from qa_pipeline.generation.questions.cloze.sentences import lines
-from qa_pipeline.generation.questions.cloze.spans import Span
+from qa_pipeline.generation.questions.cloze.spans import TypedSpan
 from qa_pipeline.generation.questions.cloze.tables import cell_question, table_cells
 from qa_pipeline.generation.questions.cloze.voice import choose_voice, one_of_each
 from qa_pipeline.generation.questions.cloze.words import Word, cut, is_content, normalized
@@ -69,7 +69,7 @@ class Candidate:
         repeatable: it may be asked for in several wordings.
     """
 
-    span: Span
+    span: TypedSpan
     text: str
     sentence: int
     wording: Wording | None = None
@@ -109,7 +109,7 @@ def draw(
         passage: that the candidates are of.
         candidates: in a fixed order.
         rng: makes all choices.
-        weights: of the kinds of questions, see `Span.wh`.
+        weights: of the kinds of questions, see `TypedSpan.wh`.
         rest_weight: weight of candidates that are asked for once against those that may be asked for again.
         of_company: questions in the passage's own words may call its writer "the company" or "the site".
     """
@@ -157,7 +157,9 @@ def of_tables(passage: ReadPassage, kinds: frozenset[str]) -> list[Candidate]:
     )
 
 
-def candidates_at(passage: ReadPassage, places: Iterable[tuple[Span, int, Wording | None, bool]]) -> list[Candidate]:
+def candidates_at(
+    passage: ReadPassage, places: Iterable[tuple[TypedSpan, int, Wording | None, bool]]
+) -> list[Candidate]:
     """Candidates from (span, sentence, wording, repeatable), without those that have marks in them."""
     made = []
     for span, sentence, wording, repeatable in places:
@@ -270,7 +272,7 @@ class _Chooser:
         self.rng, self.weights, self.rest_weight = rng, weights, rest_weight
         self.by_wh: Counter[str] = Counter()
         self.by_sentence: Counter[int] = Counter()
-        self.by_span: Counter[Span] = Counter()
+        self.by_span: Counter[TypedSpan] = Counter()
 
     def next(self) -> Candidate | None:
         """A candidate, which is then gone; None when none is left."""
@@ -300,7 +302,7 @@ class _Chooser:
         return base / (1 + self.by_sentence[candidate.sentence]) * (1.0 if candidate.repeatable else self.rest_weight)
 
 
-def _overlap(one: Span, other: Span) -> float:
+def _overlap(one: TypedSpan, other: TypedSpan) -> float:
     """Shared characters over all characters of two spans, 0 to 1."""
     shared = min(one.end, other.end) - max(one.start, other.start)
     return max(0, shared) / (max(one.end, other.end) - min(one.start, other.start))

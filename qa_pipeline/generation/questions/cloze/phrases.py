@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from qa_pipeline.generation.questions.cloze import lexicon
 from qa_pipeline.generation.questions.cloze.sentences import Sentence
-from qa_pipeline.generation.questions.cloze.spans import Span
+from qa_pipeline.generation.questions.cloze.spans import TypedSpan
 from qa_pipeline.generation.questions.cloze.words import Word, is_content, runs
 
 MOST_PHRASE_WORDS = 6
@@ -53,7 +53,7 @@ def _in_phrase(words: Sequence[Word], i: int, first: int) -> bool:
     return word.kind == "verb" and before is not None and before.kind == "det" and modifies
 
 
-def phrase_spans(sentence: Sentence) -> Iterator[Span]:
+def phrase_spans(sentence: Sentence) -> Iterator[TypedSpan]:
     """Noun phrases: "subject" before a verb at the beginning, "modified" for two words, "phrase" for the others."""
     words = sentence.words
     for first, end in noun_phrases(words):
@@ -67,9 +67,9 @@ def phrase_spans(sentence: Sentence) -> Iterator[Span]:
         if opening and follows is not None and follows.kind in ("verb", "aux"):
             kind = "subject"
         if follows is None or follows.lower != "of":
-            yield Span(words[first].start, words[end - 1].end, kind)
+            yield TypedSpan(words[first].start, words[end - 1].end, kind)
         elif (last := _complement_end(words, end)) is not None:
-            yield Span(words[first].start, words[last - 1].end, "phrase")
+            yield TypedSpan(words[first].start, words[last - 1].end, "phrase")
 
 
 def _is_no_answer(words: Sequence[Word], first: int, end: int) -> bool:
@@ -143,7 +143,7 @@ _IDIOMS = {
 """Verb -> nouns that are not asked for."""
 
 
-def clause_spans(sentence: Sentence) -> Iterator[Span]:
+def clause_spans(sentence: Sentence) -> Iterator[TypedSpan]:
     """Clauses with a meaning that a cue gives away: purpose, manner, condition, reason, duration, examples."""
     words = sentence.words
     for i, word in enumerate(words):
@@ -157,11 +157,11 @@ def clause_spans(sentence: Sentence) -> Iterator[Span]:
         if kind == "examples":
             end = _list_end(words, first, end)
         if LEAST_CLAUSE_WORDS <= end - first <= MOST_CLAUSE_WORDS:
-            yield Span(words[first].start, words[end - 1].end, kind)
+            yield TypedSpan(words[first].start, words[end - 1].end, kind)
         if kind == "purpose" and word.lower == "to":
             short = _clause_end(words, first, stop_at_comma=True)
             if LEAST_CLAUSE_WORDS <= short - first <= MOST_CLAUSE_WORDS and short != end:
-                yield Span(words[first].start, words[short - 1].end, kind)
+                yield TypedSpan(words[first].start, words[short - 1].end, kind)
 
 
 def _cue(words: Sequence[Word], i: int) -> tuple[str, int] | None:
@@ -249,7 +249,7 @@ class Half:
         topic: the first half without its first word, as written.
     """
 
-    span: Span
+    span: TypedSpan
     name: str
     topic: str
 
@@ -270,5 +270,5 @@ def second_halves(text: str, sentence: Sentence) -> Iterator[Half]:
         return
     end = len(words) - (words[-1].kind == "punct")
     name, kind = ("instruction", "manner") if opener == "to" else ("consequence", "predicate")
-    span = Span(words[comma + 1].start, words[end - 1].end, kind)
+    span = TypedSpan(words[comma + 1].start, words[end - 1].end, kind)
     yield Half(span, name, text[words[1].start : words[comma - 1].end])

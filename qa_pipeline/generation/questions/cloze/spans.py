@@ -33,7 +33,7 @@ WH: dict[str, str] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Span:
+class TypedSpan:
     """A possible answer: characters `start` to `end` (exclusive) of the passage, and its type, one of TYPES."""
 
     start: int

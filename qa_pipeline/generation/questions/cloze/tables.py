@@ -12,7 +12,7 @@ import numpy as np
 from qa_pipeline.generation.questions.cloze import lexicon
 from qa_pipeline.generation.questions.cloze.answers import pattern_spans
 from qa_pipeline.generation.questions.cloze.sentences import Line
-from qa_pipeline.generation.questions.cloze.spans import Span
+from qa_pipeline.generation.questions.cloze.spans import TypedSpan
 
 MOST_HEADER_WORDS, MOST_SUBJECT_WORDS, MOST_VALUE_WORDS = 4, 8, 15
 _CELL = re.compile(r"[^|]+")
@@ -40,7 +40,7 @@ class Cell:
         is_name: what the row is about keeps its capital and has no article.
     """
 
-    span: Span
+    span: TypedSpan
     line: int
     subject: str
     header: str
@@ -112,9 +112,9 @@ def _table(text: str, lines: Sequence[Line], numbers: range, counts: Counter[str
                 continue
             kind = next((s.kind for s in pattern_spans(text, first, last) if s.start == first), "phrase")
             is_name = _is_name(subject, (text[c[0][0] : c[0][1]] for _, c in body), counts)
-            yield Cell(Span(first, last, kind), n, subject, names[column], names[0], False, value, is_name)
+            yield Cell(TypedSpan(first, last, kind), n, subject, names[column], names[0], False, value, is_name)
             if kind == "money" and values[value.lower()] == 1 and not _is_plural(names[0].lower()):
-                yield Cell(Span(left, right, "subject"), n, subject, names[column], names[0], True, value)
+                yield Cell(TypedSpan(left, right, "subject"), n, subject, names[column], names[0], True, value)
 
 
 def _cells(text: str, line: Line) -> list[tuple[int, int]]:

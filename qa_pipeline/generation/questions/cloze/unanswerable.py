@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from qa_pipeline.generation.questions.cloze import lexicon
-from qa_pipeline.generation.questions.cloze.answers import Answer, find_answers
+from qa_pipeline.generation.questions.cloze.answers import AnswerChoice, find_answers
 from qa_pipeline.generation.questions.cloze.passages import GENERATOR, Collection, ReadPassage
 from qa_pipeline.generation.questions.cloze.spans import AMOUNTS
 from qa_pipeline.generation.questions.cloze.words import content_set, cut, normalized
@@ -98,11 +98,11 @@ def _swapped(case: Case, rng: np.random.Generator) -> Made | None:
     return None
 
 
-def _swappable(passage: ReadPassage) -> list[Answer]:
+def _swappable(passage: ReadPassage) -> list[AnswerChoice]:
     return find_answers(passage.text, passage.sentences, passage.lower_counts, _SWAPPED_KINDS)
 
 
-def _is_bound(question: str, answer: Answer) -> bool:
+def _is_bound(question: str, answer: AnswerChoice) -> bool:
     """Whether a value is a limit, inside which others are answered too: "up to 50", "Android 10 or later"."""
     at = question.find(answer.text)
     behind = question[at + len(answer.text) :]
@@ -110,7 +110,7 @@ def _is_bound(question: str, answer: Answer) -> bool:
     return not named and bool(_BOUND_BEFORE.search(question[:at]) or _BOUND_BEHIND.match(behind))
 
 
-def _fits(old: Answer, new: Answer) -> bool:
+def _fits(old: AnswerChoice, new: AnswerChoice) -> bool:
     """Whether an answer may stand in another's place: of its type, and an amount of the same unit, size and spelling.
 
     Spelling, because "two weeks" would be "fourteen days" again.

@@ -10,7 +10,7 @@ from qa_pipeline.documents.passage import Passage, passage_id
 from qa_pipeline.generation.questions.cloze import ClozeGenerator, Collection
 from qa_pipeline.generation.questions.cloze.asking import Candidate, is_balanced, question_fault
 from qa_pipeline.generation.questions.cloze.services import Services
-from qa_pipeline.generation.questions.cloze.spans import TYPES, Span
+from qa_pipeline.generation.questions.cloze.spans import TYPES, TypedSpan
 from qa_pipeline.generation.types import Draft, Rejected
 from tests.generation.questions.cloze.conftest import MANUAL, POLICY, passage
 
@@ -97,7 +97,7 @@ def test_a_short_paragraph_of_a_policy_is_one_by_itself():
     ],
 )
 def test_what_is_no_sentence_is_refused_with_its_reason(question, fault):
-    assert question_fault(question, Candidate(Span(0, 3, "phrase"), "answer", 0)) == fault
+    assert question_fault(question, Candidate(TypedSpan(0, 3, "phrase"), "answer", 0)) == fault
 
 
 def test_brackets_and_quotes_are_balanced_or_not():

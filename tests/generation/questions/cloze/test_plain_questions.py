@@ -15,7 +15,7 @@ from qa_pipeline.generation.questions.cloze.passages import Collection
 from qa_pipeline.generation.questions.cloze.questions import general_question
 from qa_pipeline.generation.questions.cloze.sentences import sentences_of
 from qa_pipeline.generation.questions.cloze.services import Services
-from qa_pipeline.generation.questions.cloze.spans import TYPES, Span
+from qa_pipeline.generation.questions.cloze.spans import TYPES, TypedSpan
 from qa_pipeline.generation.questions.cloze.unanswerable import Case, near_miss
 from qa_pipeline.generation.questions.cloze.voice import Voice
 from qa_pipeline.generation.questions.cloze.words import base_form, cut, join
@@ -185,7 +185,7 @@ def test_half_an_answer_is_not_asked_for(sentence, answer, kind):
 
 
 def test_a_question_never_begins_with_the_verb_of_a_statement_without_subject():
-    fault = question_fault("Was founded by Sofie De Smet when?", Candidate(Span(0, 4, "year"), "1987", 0))
+    fault = question_fault("Was founded by Sofie De Smet when?", Candidate(TypedSpan(0, 4, "year"), "1987", 0))
     assert fault == "fragment"
 
 

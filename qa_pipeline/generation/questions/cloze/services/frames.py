@@ -15,7 +15,7 @@ from qa_pipeline.generation.questions.cloze import lexicon
 from qa_pipeline.generation.questions.cloze.phrases import clause_spans, noun_phrases, second_halves
 from qa_pipeline.generation.questions.cloze.sentences import Sentence
 from qa_pipeline.generation.questions.cloze.services.categories import category_of_noun
-from qa_pipeline.generation.questions.cloze.spans import Span
+from qa_pipeline.generation.questions.cloze.spans import TypedSpan
 from qa_pipeline.generation.questions.cloze.words import Word
 
 BY_US: dict[str, frozenset[str]] = {
@@ -86,7 +86,7 @@ class StatedAnswer:
             see `categories`; None for parts of the statement.
     """
 
-    span: Span
+    span: TypedSpan
     frame: str
     actor: str
     verb: str
@@ -117,7 +117,7 @@ def stated_answers(text: str, sentence: Sentence) -> Iterator[StatedAnswer]:
     for name, _ in CUES:
         if name in frames:
             kind = "choice" if name == "choose" else "sentence"
-            yield StatedAnswer(Span(sentence.start, sentence.end, kind), name, "us", "", "")
+            yield StatedAnswer(TypedSpan(sentence.start, sentence.end, kind), name, "us", "", "")
             break
 
 
@@ -173,13 +173,13 @@ def _actor_before(words: Sequence[Word], i: int) -> str:
 
 
 def _parts(
-    text: str, words: Sequence[Word], v: int, statement: _Statement, clauses: Sequence[Span]
+    text: str, words: Sequence[Word], v: int, statement: _Statement, clauses: Sequence[TypedSpan]
 ) -> Iterator[StatedAnswer]:
     object_span = _object(words, v + 1)
     topic = text[words[object_span[0]].start : words[object_span[1] - 1].end] if object_span else ""
 
     def part(first: int, end: int, kind: str, topic: str) -> StatedAnswer:
-        return _stated(Span(words[first].start, words[end - 1].end, kind), statement, topic)
+        return _stated(TypedSpan(words[first].start, words[end - 1].end, kind), statement, topic)
 
     if statement.actor == "us":
         yield part(statement.first, v + 1, "action", topic)
@@ -200,7 +200,7 @@ def _parts(
     yield from (_of_clause(span, statement, topic) for span in behind[:2])
 
 
-def _stated(span: Span, statement: _Statement, topic: str) -> StatedAnswer:
+def _stated(span: TypedSpan, statement: _Statement, topic: str) -> StatedAnswer:
     return StatedAnswer(span, statement.frame, statement.actor, statement.verb, topic)
 
 
@@ -214,10 +214,10 @@ def _informations(words: Sequence[Word], object_span: tuple[int, int]) -> Iterat
         yield short
 
 
-def _of_clause(span: Span, statement: _Statement, topic: str) -> StatedAnswer:
+def _of_clause(span: TypedSpan, statement: _Statement, topic: str) -> StatedAnswer:
     """A clause behind the verb; examples are of the information itself."""
     if span.kind == "examples":
-        return _stated(Span(span.start, span.end, "information"), statement, "")
+        return _stated(TypedSpan(span.start, span.end, "information"), statement, "")
     return _stated(span, statement, topic)
 
 
@@ -228,7 +228,7 @@ def _named(text: str, words: Sequence[Word], statement: _Statement) -> Iterator[
         for kind in HANDLING[statement.frame]:
             number = category_of_noun(kind, text[start:stop])
             if number is not None:
-                span = Span(start, stop, kind)
+                span = TypedSpan(start, stop, kind)
                 yield StatedAnswer(span, statement.frame, statement.actor, statement.verb, "", (kind, number))
 
 

@@ -13,7 +13,7 @@ from qa_pipeline.generation.questions.cloze.services import SELDOM_ASKED, Servic
 from qa_pipeline.generation.questions.cloze.services.categories import CATEGORIES, category_name, category_of_noun
 from qa_pipeline.generation.questions.cloze.services.frames import BY_US, BY_YOU, HANDLING, StatedAnswer, stated_answers
 from qa_pipeline.generation.questions.cloze.services.wordings import BY_CATEGORY, WORDINGS, frame_question
-from qa_pipeline.generation.questions.cloze.spans import TYPES, Span
+from qa_pipeline.generation.questions.cloze.spans import TYPES, TypedSpan
 from qa_pipeline.generation.questions.cloze.voice import choose_voice
 from qa_pipeline.generation.types import Draft
 from tests.generation.questions.cloze.conftest import MANUAL, POLICY, passage
@@ -76,7 +76,7 @@ def test_every_question_by_category_can_be_filled_for_every_name():
                 rng = np.random.default_rng(seed)
                 category = CATEGORIES[kind][seed % len(CATEGORIES[kind])]
                 text = next(w for w in WORDS[kind] if category.named.search(w))
-                stated = StatedAnswer(Span(0, len(text), kind), frame, "us", "share", "", (kind, 0))
+                stated = StatedAnswer(TypedSpan(0, len(text), kind), frame, "us", "share", "", (kind, 0))
                 made = frame_question(stated, text, choose_voice(rng), rng)
                 assert made is not None and made[1].startswith(f"{frame}/category/{kind}/")
                 asked.add(made[0])
