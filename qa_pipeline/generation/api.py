@@ -199,10 +199,8 @@ def prepare(settings: Settings) -> Job:
             notes += more
     else:
         if passages:
-            engine, more = (
-                cloze_engine(settings, language, fraction),
-                _notes_on_cloze(settings, specification, passages),
-            )
+            more = _settle_cloze(settings, specification, passages)  # first: the engine takes what it raises
+            engine = cloze_engine(settings, language, fraction)
         else:
             assert specification is not None  # the arguments were checked: there are documents or a prompt
             engine, passages, note = builtin_engine(settings, specification, language, fraction)
@@ -289,8 +287,8 @@ def _take_from_prompt(settings: Settings, specification: Specification) -> None:
         general.num_examples = specification.num_examples
 
 
-def _notes_on_cloze(settings: Settings, specification: Specification | None, passages: Sequence[Passage]) -> list[str]:
-    """Raises questions_per_context where num_examples needs it, and says so; and what a prompt does not do."""
+def _settle_cloze(settings: Settings, specification: Specification | None, passages: Sequence[Passage]) -> list[str]:
+    """Raises questions_per_context where num_examples needs it; notes on that, and on what a prompt does not do."""
     notes = []
     if raised := raise_questions(settings, len(passages)):
         notes.append(raised)
