@@ -30,6 +30,12 @@ if TYPE_CHECKING:
     from qa_pipeline.predictor import QAPredictor
 
 _ENDS = ("exit", "quit", ":q")
+LEAST_SURE = 0.05
+"""Where no answer has this confidence, a model has learned too little, or was asked the wrong texts."""
+UNSURE = (
+    f"no answer has a confidence of {LEAST_SURE:g} or more. The model has learned little (its run folder says how it "
+    "scored), or the texts do not hold the answers"
+)
 _DATA_ENDINGS = (".csv", ".tsv", ".json", ".jsonl", ".ndjson")
 
 
@@ -228,14 +234,17 @@ def print_replies(
     predictor: QAPredictor, questions: Sequence[str], documents: list[Document], arguments: PredictArguments
 ) -> None:
     """Asks and prints one question, or several, each above its answer."""
+    sure = arguments.min_confidence is not None  # else he has said himself what is too little
     for number, question in enumerate(questions):
         if len(questions) > 1 and not arguments.json:
             print(*[""] * bool(number), f"? {shown(question)}", sep="\n")
-        print_reply(predictor, question, documents, arguments)
+        sure |= print_reply(predictor, question, documents, arguments)
+    if not sure:
+        print(f"note: {UNSURE}", file=sys.stderr)
 
 
-def print_reply(predictor: QAPredictor, question: str, documents: list[Document], arguments: PredictArguments) -> None:
-    """Asks and prints, as text or as one line of JSON."""
+def print_reply(predictor: QAPredictor, question: str, documents: list[Document], arguments: PredictArguments) -> bool:
+    """Asks and prints, as text or as one line of JSON; whether the model is sure of anything that it said."""
     reply = predictor.ask(
         question,
         documents,
@@ -249,6 +258,7 @@ def print_reply(predictor: QAPredictor, question: str, documents: list[Document]
         print(json.dumps(reply_dict(reply), ensure_ascii=not whole))
     else:
         print(reply_text(reply, colour=uses_colour(sys.stdout), several=len(documents) > 1))
+    return max(reply.confidence, reply.no_answer_confidence) >= LEAST_SURE
 
 
 def print_scores(

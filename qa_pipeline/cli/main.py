@@ -53,7 +53,7 @@ def main(argv: list[str]) -> int:
         0
     """
     name, rest = (argv[0], argv[1:]) if argv else ("", [])
-    if name == "help" and rest and rest[0] in COMMANDS:
+    if name == "help" and rest:
         name, rest = rest[0], ["--help"]
     if name == "--version":
         print(f"{PROGRAM} {qa_pipeline.__version__}")

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 _LOOKED_AT = 200
 """Questions among which the shortest text is looked for."""
+_LONGEST_SHOWN = 500
+"""Characters of a text that is still put into a command."""
 
 
 def main(argv: list[str], program: str = "qa-pipeline train") -> int:
@@ -61,7 +63,7 @@ def ask_command(arguments: Arguments) -> str:
     except QAError:  # the run is done and good; the other command is as true
         rows = []
     answered = [row for row in rows if row["answers"]["text"]]
-    if not answered:
+    if not answered or min(len(row["context"]) for row in answered) > _LONGEST_SHOWN:
         return f"{command} --interactive --context_file YOUR_DOCUMENT"
     row = min(answered, key=lambda row: len(row["context"]))
     return f"{command} --question {shlex.quote(row['question'])} --context {shlex.quote(row['context'])}"

@@ -28,6 +28,8 @@ MOVED = "moved"
 """The nearest exact occurrence."""
 UNQUOTED = "unquoted"
 """Found without the quotation marks around it."""
+WITHOUT_STOP = "without_full_stop"
+"""Found without the full stop that was typed behind it."""
 WHOLE_NUMBER = "whole_number"
 """Found without the ".0" that tables put behind whole numbers."""
 TOLERANT = "tolerant"
@@ -50,6 +52,7 @@ _QUOTED = re.compile(
 )
 _ABBREVIATION = 4  # letters of the longest word in capitals that may be a word of another sense in small letters
 _DIGITS_APART = re.compile(r"\d\s+\d")
+_STOPPED = re.compile(r"(?s)(.*\w)[.!?\u3002\uff01\uff1f\u0964]")
 _FLOAT = re.compile(r"([+-]?\d+)\.0+")
 
 Hits = Callable[[int, int], Extent | None]
@@ -146,7 +149,7 @@ def _searched(context: str, core: str, start: int | None, place: int | None) -> 
         return found
     if found := _tolerant(context, core, start, place):
         return found
-    for pattern, how in ((_FLOAT, WHOLE_NUMBER), (_QUOTED, UNQUOTED)):
+    for pattern, how in ((_FLOAT, WHOLE_NUMBER), (_QUOTED, UNQUOTED), (_STOPPED, WITHOUT_STOP)):
         if (match := pattern.fullmatch(core)) and (plain := match[1].strip()):
             found = _exact(context, plain, start, place) or _tolerant(context, plain, start, place)
             if found:

@@ -61,6 +61,7 @@ MEANINGS = {
     "trimmed": "spaces trimmed from the answer",
     "unescaped_html_offset": "answer offsets counted in the text without HTML's character references",
     "unquoted": "quotation marks around the answer left out",
+    "without_full_stop": "the full stop behind the answer left out",
     "utf16_offset": "answer offsets counted in UTF-16 units",
     "whole_number": 'the ".0" of a whole number left out',
     "word_for_no_answer": 'a word that the text does not have, read as "no answer"',

@@ -120,6 +120,7 @@ def claim(folder: Path, anew: bool | None = None) -> None:
     there = [name for name in FILES if (folder / name).exists()]
     if there and not (folder / WORK).is_dir() and not (folder / REPORT).is_file():
         raise ConfigError("output_dir", f"{folder} holds {there[0]}, which was not made here; choose another folder")
+    _refuse_other_files(folder)
     try:
         known = _known_hashes(folder)
         edited = [] if anew else [name for name in there if _hash((folder / name).read_bytes()) not in known]
@@ -136,6 +137,15 @@ def claim(folder: Path, anew: bool | None = None) -> None:
             "hand, it seems, and not overwritten; move what you want to keep elsewhere, choose another output_dir"
             f"{flag}",
         )
+
+
+def _refuse_other_files(folder: Path) -> None:
+    """A data set has a folder of its own: its README.md and train.json would stand among somebody's pages."""
+    if (folder / WORK).is_dir() or (folder / REPORT).is_file() or not folder.is_dir():
+        return
+    others = sorted(path.name for path in folder.iterdir() if path.is_file() and not path.name.startswith("."))
+    if others:
+        raise ConfigError("output_dir", f"{folder} holds {others[0]}, which was not made here; choose another folder")
 
 
 def write_outputs(folder: Path, contents: Mapping[str, bytes], report: dict[str, Any]) -> None:

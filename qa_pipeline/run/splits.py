@@ -124,7 +124,8 @@ def warn_of_few(split: Split) -> None:
         split.warn(
             f"{split.source}: {len(split.examples)} questions are few to train on (fewer than {FEWEST_TO_TRAIN}): "
             "expect weak answers. Add labelled or generated questions (extra_train_files; qa-pipeline generate), or "
-            "begin with a model that is already trained to answer questions."
+            "begin with a model that is already trained to answer questions (model_name_or_path: a run folder such as "
+            "runs/quickstart, or such a model of the Hub)."
         )
 
 

@@ -39,6 +39,8 @@ def test_a_command_that_is_not_there_is_one_message(word, hint):
     with pytest.raises(ConfigError, match="expected a command, found '" + word) as caught:
         main([word, "x"])
     assert hint in str(caught.value)
+    with pytest.raises(ConfigError, match="expected a command, found '" + word):
+        main(["help", word])
 
 
 @pytest.mark.parametrize("name", COMMANDS)
