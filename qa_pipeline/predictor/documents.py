@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
     Documents = str | PathLike[str] | Document | Iterable[str | PathLike[str] | Document]
     """Texts, documents that were read, or `Path` objects of files and folders; one of these, or several."""
+
+logger = logging.getLogger(__name__)
 
 ROOM_FOR_DISTINCT = 40
 """Spans of n-best for each answer that is wanted: most of the best ones overlap the very best."""
@@ -122,6 +125,8 @@ def as_documents(documents: Documents) -> list[Document]:
         if isinstance(one, Document):
             read.append(one)
         elif isinstance(one, str):
+            if _names_file(one):
+                logger.warning('"%s" is asked as a text, and is the name of a file too: Path("%s") reads it', one, one)
             read.append(Document(one, ""))
         elif isinstance(one, PathLike):
             read += read_documents(Path(one), skip_bad=True)
@@ -130,6 +135,11 @@ def as_documents(documents: Documents) -> list[Document]:
     if not read:
         raise QuestionError(f"documents: nothing to ask; give {_EXPECTED}, or several of these")
     return read
+
+
+def _names_file(text: str) -> bool:
+    """Whether a text is the name of a file that is there, which is what a caller may have meant."""
+    return len(text) < 256 and bool(Path(text).suffix) and "\0" not in text and Path(text).is_file()
 
 
 _EXPECTED = "a text, a Document, or a pathlib.Path of a file or folder"

@@ -33,11 +33,14 @@ def test_a_text_a_document_and_paths_are_asked_together(tmp_path):
     assert [a.confidence for a in reply.answers] == sorted((a.confidence for a in reply.answers), reverse=True)
 
 
-def test_a_string_is_a_text_even_where_a_file_has_that_name(tmp_path, monkeypatch):
+def test_a_string_is_a_text_even_where_a_file_has_that_name_and_that_is_said(tmp_path, monkeypatch, caplog):
     (tmp_path / "London.txt").write_text(BRIDGE)
     monkeypatch.chdir(tmp_path)
     assert WordFinder().ask("And London?", "London.txt").answers[0].context == "London.txt"
+    assert 'Path("London.txt") reads it' in caplog.text
+    caplog.clear()
     assert WordFinder().ask("And London?", Path("London.txt")).answers[0].context == BRIDGE
+    assert not caplog.text
 
 
 def test_the_best_answer_is_at_hand():
