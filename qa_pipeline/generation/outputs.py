@@ -22,6 +22,7 @@ import yaml
 from qa_pipeline import artifacts
 from qa_pipeline.data import Example
 from qa_pipeline.data.loading import squad_bytes
+from qa_pipeline.documents.reading import SUFFIXES
 from qa_pipeline.errors import ConfigError, DataError
 from qa_pipeline.generation.dataset import SPLITS, choose_dataset
 from qa_pipeline.generation.job import CARD, REPORT, SPECIFICATION, WORK, choice_of
@@ -120,7 +121,7 @@ def claim(folder: Path, anew: bool | None = None) -> None:
     there = [name for name in FILES if (folder / name).exists()]
     if there and not (folder / WORK).is_dir() and not (folder / REPORT).is_file():
         raise ConfigError("output_dir", f"{folder} holds {there[0]}, which was not made here; choose another folder")
-    _refuse_other_files(folder)
+    _refuse_documents(folder)
     try:
         known = _known_hashes(folder)
         edited = [] if anew else [name for name in there if _hash((folder / name).read_bytes()) not in known]
@@ -139,13 +140,13 @@ def claim(folder: Path, anew: bool | None = None) -> None:
         )
 
 
-def _refuse_other_files(folder: Path) -> None:
-    """A data set has a folder of its own: its README.md and train.json would stand among somebody's pages."""
+def _refuse_documents(folder: Path) -> None:
+    """A data set does not go among somebody's pages. A configuration or a log (.txt) may lie there before it."""
     if (folder / WORK).is_dir() or (folder / REPORT).is_file() or not folder.is_dir():
         return
-    others = sorted(path.name for path in folder.iterdir() if path.is_file() and not path.name.startswith("."))
-    if others:
-        raise ConfigError("output_dir", f"{folder} holds {others[0]}, which was not made here; choose another folder")
+    pages = sorted(path.name for path in folder.iterdir() if path.suffix.lower() in SUFFIXES - {".txt"})
+    if pages:
+        raise ConfigError("output_dir", f"{folder} holds {pages[0]}, which was not made here; choose another folder")
 
 
 def write_outputs(folder: Path, contents: Mapping[str, bytes], report: dict[str, Any]) -> None:

@@ -45,6 +45,17 @@ def test_the_answer_is_shown_in_its_sentence(models, capsys):
     assert capsys.readouterr().out == ("London  (confidence 0.84)\n    Ada Lovelace lived in [[London]].\n")
 
 
+def test_a_model_that_is_sure_of_nothing_is_named_once(models, monkeypatch, capsys):
+    asked = ["--model", "m", "--question", "Where is London?", "And London?", "--context", CONTEXT]
+    main(asked)
+    assert not capsys.readouterr().err
+    monkeypatch.setattr(ask, "LEAST_SURE", 0.9)  # the answers have 0.84
+    main(asked)
+    assert capsys.readouterr().err.count("note: no answer has a confidence of 0.05 or more") == 1
+    main([*asked, "--min_confidence", "0.1"])
+    assert not capsys.readouterr().err
+
+
 def test_a_terminal_gets_colours_unless_it_says_no(models, monkeypatch):
     for variables, coloured in (
         ({}, True),

@@ -11,7 +11,7 @@ from qa_pipeline import artifacts
 from qa_pipeline.cli.main import main
 from qa_pipeline.errors import ConfigError
 from qa_pipeline.generation.api import generate_dataset
-from qa_pipeline.generation.outputs import FILES
+from qa_pipeline.generation.outputs import FILES, claim
 from tests.generation.fakes import document
 from tests.generation.test_run import contents, job
 
@@ -109,3 +109,16 @@ def test_an_edited_specification_is_given_back_and_not_overwritten(tmp_path):
     again = ["generate", f"--spec_file={spec}", "--num_examples=60", "--overwrite_output_dir=true"]
     assert main([*again, f"--output_dir={tmp_path}"]) == 0
     assert spec.read_text() == edited
+
+
+def test_a_data_set_does_not_go_among_pages_but_beside_a_log(tmp_path):
+    pages, fresh = tmp_path / "pages", tmp_path / "fresh"
+    for folder, name in ((pages, "guide.md"), (fresh, "log.txt")):
+        folder.mkdir()
+        (folder / name).write_text("x")
+    with pytest.raises(ConfigError, match="pages holds guide.md, which was not made here; choose another folder"):
+        claim(pages)
+    assert [path.name for path in pages.iterdir()] == ["guide.md"]
+    claim(fresh)
+    (fresh / "notes.md").write_text("x")
+    claim(fresh)  # the folder is a data set's by now, whatever somebody puts beside it
