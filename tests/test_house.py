@@ -26,9 +26,11 @@ ORDER = [
     {"documents", "mock"},
     {"preprocess"},
     {"modeling"},
-    {"process", "postprocess"},
+    {"process", "postprocess", "retrieval"},
     {"predictor", "run"},
     {"compare", "generation"},
+    {"discovery", "tuning"},
+    {"journey", "serve"},
     {"cli"},
     {"__init__", "__main__"},
 ]
