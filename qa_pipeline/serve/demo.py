@@ -348,6 +348,7 @@ _COLOURS = {
     "input_placeholder_color": ("#5a626d", "#a9b0ba"),
     "button_primary_background_fill": ("#0067a8", "#62b7f0"),
     "button_primary_background_fill_hover": ("#00548a", "#8acbf6"),
+    "button_primary_border_color": ("#0067a8", "#62b7f0"),
     "button_primary_text_color": ("#ffffff", "#14171b"),
     "button_secondary_background_fill": ("#ffffff", "#1c2026"),
     "button_secondary_text_color": ("#1d2126", "#e8e6e1"),
@@ -368,7 +369,9 @@ def _theme(gradio: Any) -> Any:
     sans = ["system-ui", "-apple-system", "Segoe UI", "Roboto", "Helvetica Neue", "Noto Sans", "Liberation Sans"]
     mono = ["ui-monospace", "SF Mono", "Menlo", "Consolas", "DejaVu Sans Mono"]
     theme = gradio.themes.Base(
-        font=[*map(gradio.themes.Font, sans), "sans-serif"], font_mono=[*map(gradio.themes.Font, mono), "monospace"]
+        text_size=gradio.themes.sizes.text_lg,
+        font=[*map(gradio.themes.Font, sans), "sans-serif"],
+        font_mono=[*map(gradio.themes.Font, mono), "monospace"],
     )
     colours = {name: light for name, (light, _) in _COLOURS.items()}
     colours |= {f"{name}_dark": dark for name, (_, dark) in _COLOURS.items() if name != "color_accent"}

@@ -12,7 +12,6 @@ from typing import Any
 from qa_pipeline import artifacts
 from qa_pipeline.data import Example, load_examples
 from qa_pipeline.errors import QAError
-from qa_pipeline.modeling.paths import ADAPTER_CONFIG, MODEL_CONFIG
 from qa_pipeline.serve.asking import MOST_QUESTION, MOST_TEXT
 from qa_pipeline.wording import first_line
 
@@ -50,6 +49,8 @@ def model_folder(name: str) -> str:
 
 
 def _holds_model(folder: Path) -> bool:
+    from qa_pipeline.modeling.paths import ADAPTER_CONFIG, MODEL_CONFIG  # here, since its room imports torch
+
     return any((folder / file).is_file() for file in (MODEL_CONFIG, ADAPTER_CONFIG))
 
 
