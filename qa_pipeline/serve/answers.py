@@ -98,6 +98,11 @@ def documents_html(documents: Sequence[Document]) -> str:
     )
 
 
+def limits_html(files: int, megabytes: int) -> str:
+    """Which files are read, and how many."""
+    return f'<p class="limits">.txt .md .html .pdf .docx, up to {files} files of {megabytes} MB each.</p>'
+
+
 HINT = '<p class="hint" data-said="">The answer will appear here, marked in the text that it is from.</p>'
 
 
@@ -126,7 +131,7 @@ def _card(finding: Finding, number: int, role: str, expected: str | None) -> str
 
 
 def _seconds(seconds: float) -> str:
-    return f"Found in {seconds:.1f} s" if seconds >= 0.1 else "Found in less than 0.1 s"
+    return f"Took {seconds:.1f} s" if seconds >= 0.1 else "Took less than 0.1 s"
 
 
 def _answer(answer: DocumentAnswer) -> str:

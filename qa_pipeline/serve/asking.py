@@ -31,7 +31,7 @@ MOST_MEGABYTES = 20
 MOST_ANSWERS = 5
 """Shown of each model: the best one and its runners-up."""
 LEAST = 0.01
-"""Confidence of a runner-up; what is below says nothing."""
+"""Confidence of a runner-up or a guess; what is below says nothing."""
 _ASKED_FOR = 4 * MOST_ANSWERS
 """Some of them say the same."""
 
@@ -81,11 +81,12 @@ def _ask(model: QAPredictor, question: str, documents: Sequence[Document]) -> Fi
     reply = model.ask(question, documents, top_k=_ASKED_FOR)
     seconds = time.perf_counter() - begin
     answers = each_text_once(reply.spans)[:MOST_ANSWERS]
+    found = not reply.none_likelier and bool(answers)
     return Finding(
         model=model.name,
         reply=reply,
-        answers=[*answers[:1], *(other for other in answers[1:] if other.confidence >= LEAST)],
-        found=not reply.none_likelier and bool(reply.spans),
+        answers=[one for place, one in enumerate(answers) if one.confidence >= LEAST or (found and not place)],
+        found=found,
         untrained=model.head_untrained,
         seconds=seconds,
     )

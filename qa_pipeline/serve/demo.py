@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict, get_type_hints
 
 from qa_pipeline.errors import ConfigError, DataError, QAError
-from qa_pipeline.serve.answers import HINT, documents_html, findings_html, head_html, problem_html
+from qa_pipeline.serve.answers import HINT, documents_html, findings_html, head_html, limits_html, problem_html
 from qa_pipeline.serve.asking import (
     MOST_FILES,
     MOST_MEGABYTES,
@@ -30,7 +30,7 @@ from qa_pipeline.serve.asking import (
     reply_of,
     text_document,
 )
-from qa_pipeline.serve.examples import TestQuestions, find_questions, model_folder
+from qa_pipeline.serve.examples import QuestionsToTry, find_questions, model_folder
 from qa_pipeline.wording import error_in_short, in_short
 
 if TYPE_CHECKING:
@@ -124,7 +124,7 @@ class _Page:
         questions: some to try.
     """
 
-    def __init__(self, models: Sequence[QAPredictor], folder: list[Document], questions: TestQuestions | None):
+    def __init__(self, models: Sequence[QAPredictor], folder: list[Document], questions: QuestionsToTry | None):
         self._gradio = load_gradio()
         self.models, self.folder = list(models), folder
         self.questions = questions if questions and questions.rows else None
@@ -207,7 +207,7 @@ class _Page:
             gradio.HTML(head_html(model.name, base, facts))
             with gradio.Row(elem_classes=["work", "beside" if base else "one"]):
                 with gradio.Column(elem_classes=["ask"], min_width=280):
-                    question, where, folder, text, files, button = self._fields()
+                    question, where, text, files, button, parts = self._fields()
                 with gradio.Column(elem_classes=["found"], min_width=280):
                     found = gradio.HTML(HINT, js_on_load=_asset("demo.js"), elem_id="found", apply_default_css=False)
                 examples = self._examples()
@@ -217,7 +217,7 @@ class _Page:
             where.change(
                 lambda place: [gradio.update(visible=place == one) for one in (FOLDER, TEXT, FILES)],
                 where,
-                [folder, text, files],
+                parts,
                 queue=False,
                 show_progress="hidden",
                 **hidden,
@@ -238,14 +238,14 @@ class _Page:
         return page
 
     def _fields(self) -> tuple[Any, ...]:
-        """The question, where to look, and the button."""
+        """The question, where to look, the two that a visitor gives, the button; and what each place to look shows."""
         gradio = self._gradio
         question = gradio.Textbox(
             label="Question", placeholder="How long is my data kept?", elem_id="question", autofocus=True, max_lines=4
         )
         places = [("A text", TEXT), ("Files", FILES)]
         if self.folder:
-            places.insert(0, ("The documents of this page", FOLDER))
+            places.insert(0, ("These documents", FOLDER))
         first = places[0][1]
         where = gradio.Radio(
             places,
@@ -262,14 +262,11 @@ class _Page:
             visible=first == TEXT,
             elem_id="text",
         )
-        files = gradio.File(
-            label=f"Files: .txt .md .html .pdf .docx, up to {MOST_FILES} of {MOST_MEGABYTES} MB each",
-            file_count="multiple",
-            file_types=ENDINGS,
-            visible=False,
-            elem_id="files",
-        )
-        return question, where, folder, text, files, gradio.Button("Ask", variant="primary", elem_id="button")
+        with gradio.Column(visible=False, elem_id="files") as with_files:
+            files = gradio.File(label="Files", file_count="multiple", file_types=ENDINGS, height=170)
+            gradio.HTML(limits_html(MOST_FILES, MOST_MEGABYTES), apply_default_css=False)
+        button = gradio.Button("Ask", variant="primary", elem_id="button")
+        return question, where, text, files, button, [folder, text, with_files]
 
     def _examples(self) -> Any:
         """Buttons with questions to try; None where there are none."""

@@ -25,14 +25,12 @@ JOURNEY_TEST = Path("process", "test.json")
 
 
 @dataclass(frozen=True)
-class TestQuestions:
+class QuestionsToTry:
     """Questions to try, and what they are."""
 
     rows: list[Example]
     source: str
     split: str
-
-    __test__ = False  # its name begins as those of tests do
 
     @property
     def title(self) -> str:
@@ -54,7 +52,7 @@ def _holds_model(folder: Path) -> bool:
     return any((folder / file).is_file() for file in (MODEL_CONFIG, ADAPTER_CONFIG))
 
 
-def find_questions(name: str, examples: str | None = None) -> TestQuestions | None:
+def find_questions(name: str, examples: str | None = None) -> QuestionsToTry | None:
     """Questions to try with a model.
 
     Args:
@@ -69,10 +67,10 @@ def find_questions(name: str, examples: str | None = None) -> TestQuestions | No
         DataError: the file that was named cannot be read.
     """
     if examples is not None:
-        return TestQuestions(_chosen(examples, None), Path(examples).name, "your examples")
+        return QuestionsToTry(_chosen(examples, None), Path(examples).name, "your examples")
     for path, split, mapping in _splits(Path(name).expanduser()):
         try:
-            return TestQuestions(_chosen(path, mapping), path.name, split)
+            return QuestionsToTry(_chosen(path, mapping), path.name, split)
         except QAError as error:
             logger.warning("no questions to try are shown of %s: %s", path, first_line(error))
     return None

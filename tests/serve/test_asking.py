@@ -50,6 +50,7 @@ def test_what_is_likelier_not_there_is_not_found_and_the_rest_are_guesses():
     assert find("Which: 14 days").found
     unlikely = find("Which: 14 days", sure=0.2, none=0.7)
     assert not unlikely.found and [answer.text for answer in unlikely.answers] == ["14 days"]
+    assert find("Which: 14 days", sure=0.005, none=0.7).answers == []  # hardly a guess
     nothing = find("Which: zebra")
     assert not nothing.found and nothing.answers == []
 

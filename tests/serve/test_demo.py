@@ -34,7 +34,7 @@ def model():
 def client(folder, model):
     gradio_client = pytest.importorskip("gradio_client")
     with serving(model, PhraseFinder("base", sure=0.2, none=0.7), documents=folder) as address:
-        yield gradio_client.Client(address, verbose=False)
+        yield gradio_client.Client(address, verbose=False, httpx_kwargs={"timeout": 120})
 
 
 def test_the_endpoint_gives_the_answer_and_where_it_stands(client):

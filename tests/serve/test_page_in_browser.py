@@ -124,9 +124,20 @@ def test_fields_have_labels_and_the_page_has_a_title_and_one_heading(show, addre
     page = show(address)
     assert page.title() == "Ask runs/policies"
     assert page.locator("h1").all_text_contents() == ["Ask runs/policies"]
-    for label in ("Question", re.compile("^Text"), "A text", "Files"):
+    for label in ("Question", "A text", "Files"):
         assert page.get_by_label(label, exact=True).first.is_visible(), label
+    assert page.get_by_role("textbox", name="Text Paste what may hold the answer").is_visible()
     assert page.get_by_role("button", name="Ask", exact=True).is_visible()
+
+
+def test_the_description_of_the_endpoint_is_of_this_machine_too(show, address):
+    page = show(address)
+    page.get_by_role("button", name="Use via API").click()
+    page.get_by_text("API documentation").wait_for()
+    page.get_by_text("Where `found` is false").first.wait_for()
+    # Gradio looks whether there is an MCP server and a monitor; there is neither.
+    assert all("Failed to load resource" in text for text in page.errors)
+    page.errors.clear()
 
 
 @pytest.mark.parametrize(("width", "scheme"), SIZES)

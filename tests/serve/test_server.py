@@ -86,7 +86,7 @@ def test_one_line_says_the_address_nothing_goes_outside_and_ctrl_c_ends_quietly(
         html = page.read().decode()
     assert "Ask runs/any" in html
     (tmp_path / "mine.txt").write_text("It is 14 days.")
-    client = gradio_client.Client(address, verbose=False)
+    client = gradio_client.Client(address, verbose=False, httpx_kwargs={"timeout": 120})
     file = gradio_client.handle_file(tmp_path / "mine.txt")
     reply = client.predict(question="Which: 14 days", files=[file], api_name="/ask")
     assert (reply["answer"], reply["base"]["model"]) == ("14 days", "other")
