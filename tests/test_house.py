@@ -109,9 +109,11 @@ LIGHT = [
     "predictor",
     "compare",
     "generation",
+    "serve",
     "cli.main",
     "cli.ask",
     "cli.compare",
+    "cli.demo",
 ]
 
 

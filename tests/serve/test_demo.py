@@ -193,6 +193,15 @@ def test_models_and_documents_that_cannot_be_loaded_are_errors_in_words(tmp_path
         build_demo(PhraseFinder(), documents=tmp_path / "gone")
 
 
+def test_a_head_that_was_never_trained_is_refused_but_as_the_base_model(tiny_bert):
+    gradio = pytest.importorskip("gradio", reason="the gradio package is not installed")
+    with pytest.raises(ModelError, match="no trained question-answering head"):
+        build_demo(str(tiny_bert))
+    page = build_demo(PhraseFinder(), base=str(tiny_bert))
+    first = next(block for block in page.blocks.values() if isinstance(block, gradio.HTML))
+    assert f'Beside it: <bdi class="name">{tiny_bert}</bdi>' in first.value
+
+
 def test_importing_the_room_imports_neither_gradio_nor_torch():
     code = "import sys, qa_pipeline.serve, qa_pipeline.cli.demo; print({'gradio', 'torch'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
