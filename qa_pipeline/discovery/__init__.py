@@ -1,0 +1,1 @@
+"""From a specification to data sets and base models that fit it, before anything is downloaded."""
