@@ -2,8 +2,8 @@
 
 The shape of its replies is that which huggingface_hub parses (`ModelInfo`, `DatasetInfo`: property names of `expand`,
 `cardData`, `siblings`, `safetensors`; error codes of `hf_raise_for_status`), and that of the dataset viewer's `/size`,
-as documented. As on the Hub, a list or an entry holds only what `expand` names, `search` looks for a text in the id, and all
-of the `filter`s must be among the tags. Every request is logged, with whether it had the token.
+as documented. As on the Hub, a list or an entry holds only what `expand` names, `search` looks for a text in the id,
+and all of the `filter`s must be among the tags. Every request is logged, with whether it had the token.
 """
 
 from __future__ import annotations
