@@ -1,1 +1,1 @@
-"""From a specification to data sets and base models that fit it, before anything is downloaded."""
+"""Finds data sets and base models for a wish: known ones, on the Hub, in folders. Leaves training to other rooms."""
