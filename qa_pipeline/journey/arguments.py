@@ -10,9 +10,9 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import MISSING, dataclass, field, fields, make_dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, get_type_hints
 
 from qa_pipeline.arguments.groups import DataArguments, LoRAArguments, ModelArguments, TrainingSettings
 from qa_pipeline.arguments.help import help_text
@@ -65,7 +65,9 @@ class JourneyArguments:
     ablate: bool = setting(
         False, "Also train on retrieved rows only, generated only, both, and unfiltered ones, and compare them."
     )
-    seed: int = setting(42, "Of everything: drawn passages, splits, weights of the head, trials.", least=0, most=2**32 - 1)
+    seed: int = setting(
+        42, "Of everything: drawn passages, splits, weights of the head, trials.", least=0, most=2**32 - 1
+    )
     backend_load_in_4bit: bool = setting(
         False, "Load the weights of the language model in 4 bits (transformers); load_in_4bit is of the trained model."
     )
@@ -86,7 +88,14 @@ class JourneyArguments:
 RECOMMENDED = {"num_train_epochs": 3.0, "warmup_steps": 0.1, "max_answer_length": 50}
 """What docs/measured.md found good for generated questions. The learning rate goes by the size of the model."""
 MODES = ("plan", "preview", "status")
-_FILES = ("train_file", "validation_file", "test_file", "dataset_name", "extra_train_files", "validation_split_fraction")
+_FILES = (
+    "train_file",
+    "validation_file",
+    "test_file",
+    "dataset_name",
+    "extra_train_files",
+    "validation_split_fraction",
+)
 _BY_STAGES = "the stages say what is done; --until STAGE ends early, --skip STAGE leaves one out"
 _BY_PROCESS = "the process stage makes the files of the splits; labelled questions of your own go to examples"
 REFUSED = {
@@ -138,11 +147,14 @@ def groups() -> tuple[type, ...]:
 
 def help_of_journey() -> str:
     """The text of --help; imports neither torch nor transformers."""
-    ours = {one.name for one in fields(JourneyArguments)}
-    shown = [JourneyArguments, GenerationArguments, BackendArguments, FilterArguments]
-    shown += [ModelArguments, DataArguments, LoRAArguments, TrainingSettings]
+    shown: dict[str, type] = {}
+    taken = {*REFUSED}
+    for group in (JourneyArguments, *_light_groups()):
+        names = set(settings_of(group)) - taken - ({"load_in_4bit"} if group is BackendArguments else set())
+        shown[group.__name__] = _only(group, names)
+        taken |= names
     return help_text(
-        shown,
+        list(shown.values()),
         usage="qa-pipeline prompt2model --prompt TEXT [--documents DIR] [CONFIG.yaml] [--key value ...]",
         description=(
             "From a prompt to a model that answers questions with exact spans of a text: "
@@ -157,8 +169,29 @@ def help_of_journey() -> str:
             + ", learning_rate and use_lora by the size of the model and the memory, and the best epoch on the "
             "validation questions."
         ),
-        without=REFUSED.keys() | {"load_in_4bit"} - ours,
     )
+
+
+def _light_groups() -> tuple[type, ...]:
+    """The other groups, of the training's own ones those that need no library."""
+    return (
+        *(GenerationArguments, BackendArguments, FilterArguments),
+        *(ModelArguments, DataArguments, LoRAArguments, TrainingSettings),
+    )
+
+
+def _only(group: type, names: set[str]) -> type:
+    """A dataclass with some of the settings of another, under the same heading."""
+    hints = get_type_hints(group)
+    kept = [
+        (one.name, hints[one.name], field(default_factory=one.default_factory, metadata=one.metadata))
+        if one.default_factory is not MISSING
+        else (one.name, hints[one.name], field(default=one.default, metadata=one.metadata))
+        for one in fields(group)
+        if one.name in names
+    ]
+    heading = {"_argument_group_name": getattr(group, "_argument_group_name", group.__name__)}
+    return make_dataclass(group.__name__, kept, namespace=heading)
 
 
 def parse_journey_arguments(argv: Sequence[str]) -> JourneySettings:
@@ -233,6 +266,16 @@ def _check_journey(resolution: Resolution) -> None:
         fault("output_dir status", "is required with --status: the folder of the journey")
     if len(modes := [name for name in MODES if values[name]]) > 1:
         fault(" ".join(modes), f"one of {', '.join(modes)} at a time")
+    _check_stages(resolution)
+    if values["offline"] and values["backend"] in ("openai", "vllm"):
+        how = "is asked over a socket" if values["backend"] == "openai" else "talks to its own processes over sockets"
+        fault("offline backend", f"opens no socket, and backend {values['backend']} {how}; take cloze or transformers")
+    _check_places(resolution)
+
+
+def _check_stages(resolution: Resolution) -> None:
+    """Which stages run."""
+    values, fault = resolution.values, resolution.report
     for name in values["skip"] or ():
         if name in _NOT_SKIPPABLE:
             fault("skip", f"{name} cannot be left out: {_NOT_SKIPPABLE[name]}")
@@ -241,15 +284,19 @@ def _check_journey(resolution: Resolution) -> None:
     first, last = values["from_stage"], values["until"]
     if first in STAGES and last in STAGES and STAGES.index(first) > STAGES.index(last):
         fault("from_stage until", f"{first} comes after {last}, where the journey is to end")
-    if values["offline"] and values["backend"] in ("openai", "vllm"):
-        how = "is asked over a socket" if values["backend"] == "openai" else "talks to its own processes over sockets"
-        fault("offline backend", f"opens no socket, and backend {values['backend']} {how}; take cloze or transformers")
+
+
+def _check_places(resolution: Resolution) -> None:
+    """Files that are not there, and a folder that lies among the documents."""
+    values, fault = resolution.values, resolution.report
     if values["examples"] and os.sep in values["examples"] and not os.path.exists(values["examples"]):
         fault("examples", f'no such file: "{values["examples"]}" (relative paths start at {os.getcwd()})')
     root = os.path.realpath(values["output_dir"] or ".")
     for source in values["documents"] or ():
         if os.path.isdir(source) and root.startswith(os.path.realpath(source) + os.sep) and values["output_dir"]:
-            text = f'lies in documents ("{source}"): the next run would read what this one writes; give a folder beside it'
+            text = (
+                f'lies in documents ("{source}"): the next run would read what this one writes; give a folder beside it'
+            )
             fault("output_dir documents", text)
 
 
@@ -258,7 +305,11 @@ def _check_training(resolution: Resolution) -> None:
     from qa_pipeline.arguments.checks import check_run
 
     values = resolution.values
-    stand_ins = {"do_train": True, "do_eval": True, "model_name_or_path": values["model_name_or_path"] or EMBEDDED_MODEL}
+    stand_ins = {
+        "do_train": True,
+        "do_eval": True,
+        "model_name_or_path": values["model_name_or_path"] or EMBEDDED_MODEL,
+    }
     kept = {name: values[name] for name in stand_ins}
     values |= stand_ins
     before = len(resolution.problems)
@@ -268,7 +319,10 @@ def _check_training(resolution: Resolution) -> None:
     values |= kept
 
 
-_QUOTES = ('""', "''", "\u201c\u201d", "\u201e\u201c", "\u2018\u2019", "\u00ab\u00bb", "``")
+_QUOTES = (
+    *(('"', '"'), ("'", "'"), ("`", "`"), ("\u201c", "\u201d"), ("\u201e", "\u201c")),
+    *(("\u2018", "\u2019"), ("\u00ab", "\u00bb")),
+)
 
 
 def without_quotes(prompt: str) -> str:

@@ -119,9 +119,7 @@ class RetrieveDataStage(Stage):
                 files["rows"] = artifacts.write_bytes(work.folder / "retrieved.json", squad_bytes(found.rows))
                 few_shots = choose_few_shots(found.rows, specification, FEW_SHOTS)
                 if few_shots:
-                    files["few_shots"] = artifacts.write_bytes(
-                        work.folder / "few_shots.json", squad_bytes(few_shots)
-                    )
+                    files["few_shots"] = artifacts.write_bytes(work.folder / "few_shots.json", squad_bytes(few_shots))
         facts = {
             "candidates": listed,
             "used": [one.to_dict() for one in found.used],
@@ -208,7 +206,7 @@ def _why_nothing(work: Work, settings: Settings) -> str | None:
         )
     raise ConfigError(
         "documents",
-        f'nothing to make data of: no documents, no language model, no data set that fits, and no built-in domain about '
+        f"nothing to make data of: no documents, no language model, no data set that fits, no built-in domain about "
         f'"{short(specification.domain or specification.prompt)}". Give one of them: --documents FOLDER; --examples '
         "FILE with labelled questions; --dataset_folders FOLDER; or --backend openai --model NAME --base_url ADDRESS",
     )
@@ -248,9 +246,7 @@ class ProcessStage(Stage):
         with artifacts.writing(work.folder, resumes=True):
             for name in SPLITS:
                 if dataset.splits[name]:
-                    files[name] = artifacts.write_bytes(
-                        work.folder / f"{name}.json", squad_bytes(dataset.splits[name])
-                    )
+                    files[name] = artifacts.write_bytes(work.folder / f"{name}.json", squad_bytes(dataset.splits[name]))
                 else:
                     (work.folder / f"{name}.json").unlink(missing_ok=True)
             artifacts.write_json(files["report"], dataset.report)
@@ -327,7 +323,7 @@ def _content(specification: Specification) -> dict[str, Any]:
 def _specification_lines(specification: Specification) -> list[str]:
     types = ", ".join(specification.answer_types or ()) or "all kinds"
     lines = [
-        f"about: {specification.domain or 'all of the documents'}; language: {specification.language or 'not said, en'}; "
+        f"about: {specification.domain or 'all of the documents'}; language: {specification.language or 'not said'}; "
         f"answers: {types}; unanswerable questions: {'yes' if specification.unanswerable else 'no'}"
     ]
     return lines + [f"note: {note}" for note in specification.notes]
@@ -347,12 +343,9 @@ def _process_facts(splits: dict[str, list[Example]], report: dict[str, Any]) -> 
             "contexts": len({row["context"] for row in rows}),
             "by_source": by_source,
         }
-    kinds = {str(row.get("metadata", {}).get("kind")) for row in splits["test"]}
-    people = kinds & {"labelled", "retrieved"}
-    made_by = "none" if not kinds else "mixed" if people and len(kinds - people) else "people" if people else "generator"
     return {
         "splits": counts,
-        "test_made_by": report.get("test_made_by", made_by),
+        "test_made_by": report["test_made_by"],
         "report": report,
         "samples": [row for name in SPLITS for row in splits[name][:SAMPLES]],
     }

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from pathlib import Path
+from typing import Any
 
 from qa_pipeline import artifacts
 from qa_pipeline.errors import ConfigError
@@ -52,7 +53,7 @@ class EditableFile:
             artifacts.write_json(self._note, {"known": known, "made_of": self._made_of})
             artifacts.write_bytes(self.path, content)
 
-    def _read_note(self) -> dict[str, object | list[str]]:
+    def _read_note(self) -> dict[str, Any]:
         try:
             note = json.loads(self._note.read_text(encoding="utf-8"))
             return {"known": list(note["known"]), "made_of": note["made_of"]}

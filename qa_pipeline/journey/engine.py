@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from qa_pipeline import artifacts
-from qa_pipeline.errors import ConfigError, Interrupted, QAError
+from qa_pipeline.errors import BackendError, ConfigError, Interrupted, QAError
 from qa_pipeline.generation.backends.protocol import Backend
 from qa_pipeline.journey.record import (
     BEGUN,
@@ -150,8 +150,8 @@ class Engine:
         if changed:
             raise ConfigError(
                 "output_dir",
-                f"{', '.join(map(str, changed))}: edited after the stage {name} wrote it, and that stage has to be made "
-                f"again ({'; '.join(why)}), which would overwrite it. Move it elsewhere, then {self._go_on}",
+                f"{', '.join(map(str, changed))}: edited after the stage {name} wrote it, and that stage has to be "
+                f"made again ({'; '.join(why)}), which would overwrite it. Move it elsewhere, then {self._go_on}",
             )
         before = self.record.stages.get(name)
         fingerprint = self.fingerprint(stage)
@@ -175,7 +175,9 @@ class Engine:
         record.fingerprint = {**fingerprint, "own": {one: hash_of(folder / one) for one in stage.edits}}
         self.record.write()
         if result.stopped:
-            raise self._explained(QAError(result.stopped), name, f"; to go on with what there is: --from {self._after(name)}")
+            raise self._explained(
+                BackendError(result.stopped), name, f"; to go on with what there is: --from {self._after(name)}"
+            )
         return result
 
     def _run(self, stage: Stage, work: Work) -> StageResult:

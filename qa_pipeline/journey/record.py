@@ -179,8 +179,11 @@ def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
             if part == "settings":
                 said.append(f"{key}: was {_shown(before.get(key))}, is {_shown(now.get(key))}")
             else:
-                said.append({"inputs": f"{key} gives something else", "own": f"{key} was edited"}.get(part, f"{key} has other content"))
+                said.append(f"{key} {_OTHER.get(part, 'has other content')}")
     return said
+
+
+_OTHER = {"inputs": "gives something else", "own": "was edited"}
 
 
 def _shown(value: Any) -> str:

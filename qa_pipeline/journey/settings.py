@@ -49,9 +49,7 @@ class JourneySettings:
             if name in self.values and self.values[name] != self.defaults.get(name) and name not in SECRET_KEYS
         }
         if "extra_body" in chosen or "base_url" in chosen:
-            keys = known_keys(
-                self.values["base_url"] or "", self.values["api_key_env"], self.values["extra_body"]
-            )
+            keys = known_keys(self.values["base_url"] or "", self.values["api_key_env"], self.values["extra_body"])
             chosen = redact(chosen, keys)
         as_json: dict[str, Any] = json.loads(json.dumps(chosen, sort_keys=True, default=str))
         return as_json
