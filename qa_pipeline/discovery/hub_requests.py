@@ -166,6 +166,10 @@ class HubRequests:
             return HubError("unreachable", f"the Hub cannot be reached ({first_line(error, 80)})")
         if "TimeoutException" in kinds:
             return HubError("server", f"the Hub did not answer within {self.timeout_s:g} s")
+        if "LocalProtocolError" in kinds:  # its message shows the header
+            return HubError(
+                "token", "the token in use (HF_TOKEN) has characters that none has; set it again, or unset it"
+            )
         if "HTTPError" in kinds:
             return HubError("server", f"the Hub broke off its reply ({type(error).__name__})")
         return None
