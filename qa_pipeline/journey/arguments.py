@@ -18,6 +18,7 @@ from qa_pipeline.arguments.groups import DataArguments, LoRAArguments, ModelArgu
 from qa_pipeline.arguments.help import help_text
 from qa_pipeline.arguments.resolver import Resolution
 from qa_pipeline.arguments.settings import setting, settings_of, split_names
+from qa_pipeline.discovery.arguments import DatasetSearchArguments, weight_problems
 from qa_pipeline.generation.argument_checks import check as check_generation
 from qa_pipeline.generation.arguments import (
     OF_DOCUMENTS,
@@ -139,7 +140,7 @@ def training_groups() -> tuple[type, ...]:
 def groups() -> tuple[type, ...]:
     """All groups; of keys of the same name that of the last one counts."""
     return (
-        *(GenerationArguments, BackendArguments, FilterArguments),
+        *(GenerationArguments, BackendArguments, FilterArguments, DatasetSearchArguments),
         *training_groups(),
         JourneyArguments,
     )
@@ -175,7 +176,7 @@ def help_of_journey() -> str:
 def _light_groups() -> tuple[type, ...]:
     """The other groups, of the training's own ones those that need no library."""
     return (
-        *(GenerationArguments, BackendArguments, FilterArguments),
+        *(GenerationArguments, BackendArguments, FilterArguments, DatasetSearchArguments),
         *(ModelArguments, DataArguments, LoRAArguments, TrainingSettings),
     )
 
@@ -254,7 +255,11 @@ def _check(resolution: Resolution) -> None:
     if values["status"]:
         return
     of_models = {name: default for name, default in OF_MODELS.items() if name != "load_in_4bit"}
+    prompt = values["prompt"]
+    if not values["spec_file"]:
+        values["prompt"] = prompt or "missing"  # said above, in the words of this command
     check_generation(resolution, of_models | {"backend_load_in_4bit": False}, OF_DOCUMENTS)
+    values["prompt"] = prompt
     _check_training(resolution)
 
 
@@ -270,6 +275,8 @@ def _check_journey(resolution: Resolution) -> None:
     if values["offline"] and values["backend"] in ("openai", "vllm"):
         how = "is asked over a socket" if values["backend"] == "openai" else "talks to its own processes over sockets"
         fault("offline backend", f"opens no socket, and backend {values['backend']} {how}; take cloze or transformers")
+    for text in weight_problems(values["dataset_weights"]):
+        fault("dataset_weights", text.removeprefix("dataset_weights: "))
     _check_places(resolution)
 
 

@@ -109,7 +109,9 @@ class RetrieveDataStage(Stage):
         settings, specification = work.settings, specification_of(work)
         search = settings.make(DatasetSearchArguments)
         backend = work.ask() if settings["rerank_datasets"] else None
-        candidates = find_datasets(specification, search, hub=hub_of(settings, search.hub_datasets), backend=backend)
+        notes: list[str] = []
+        hub = hub_of(settings, search.hub_datasets)
+        candidates = find_datasets(specification, search, hub=hub, backend=backend, notes=notes)
         found = retrieve_rows(candidates, search, seed=settings["seed"], offline=settings["offline"])
         files = {"candidates": work.folder / "candidates.json"}
         listed = [candidate.to_dict() for candidate in candidates]
@@ -120,13 +122,8 @@ class RetrieveDataStage(Stage):
                 few_shots = choose_few_shots(found.rows, specification, FEW_SHOTS)
                 if few_shots:
                     files["few_shots"] = artifacts.write_bytes(work.folder / "few_shots.json", squad_bytes(few_shots))
-        facts = {
-            "candidates": listed,
-            "used": [one.to_dict() for one in found.used],
-            "refused": [one.to_dict() for one in found.refused],
-            "rows": len(found.rows),
-        }
-        names = ", ".join(str(one["id"]) for one in facts["used"]) or "none fits well enough"
+        facts: dict[str, Any] = {"candidates": listed, **found.to_dict(), "rows": len(found.rows), "notes": notes}
+        names = ", ".join(one.id for one in found.used) or "none fits well enough"
         work.say(f"  {counted(len(listed), 'data set')} looked at, used: {names}; {counted(len(found.rows), 'row')}")
         return StageResult(files, facts)
 
