@@ -42,8 +42,8 @@ def main(argv: list[str]) -> int:
     print(f"\nfiles of {result.folder}")
     for name, path in result.files.items():
         print(plain(f"  {name:<32}{path}"))
-    for command in prompt2model.next_commands(result, settings):
-        print(plain(f"next: {command}"))
+    for what, command in result.next_steps(settings["documents"] or ()).items():
+        print(plain(f"\n{what}:\n  {command}"))
     return 0
 
 

@@ -36,7 +36,7 @@ SKIPPABLE = {
     "generate": "no question is generated; train on `examples` and on data that is found",
     "retrieve_model": f"model_name_or_path is trained, or {EMBEDDED_MODEL} where none is given",
     "select": "the model of the train stage is the chosen one",
-    "execute": "the test questions are not answered, and evaluate says that nothing was measured",
+    "execute": "no file of answers to the test questions is written",
     "evaluate": "nothing is measured on the test split",
     "report": "no report and no model card are written",
 }
@@ -69,6 +69,12 @@ class JourneyArguments:
     seed: int = setting(
         42, "Of everything: drawn passages, splits, weights of the head, trials.", least=0, most=2**32 - 1
     )
+    max_rows: int | None = setting(
+        None, "Training rows, exactly so many where there are as many; people's stay first. None: all.", least=1
+    )
+    source_weights: dict[str, Any] | None = setting(
+        None, 'Shares of the training rows by where they come from, as JSON: {"generated": 1, "retrieved": 2}.'
+    )
     backend_load_in_4bit: bool = setting(
         False, "Load the weights of the language model in 4 bits (transformers); load_in_4bit is of the trained model."
     )
@@ -88,6 +94,7 @@ class JourneyArguments:
 
 RECOMMENDED = {"num_train_epochs": 3.0, "warmup_steps": 0.1, "max_answer_length": 50}
 """What docs/measured.md found good for generated questions. The learning rate goes by the size of the model."""
+SOURCES = ("examples", "generated", "retrieved")
 MODES = ("plan", "preview", "status")
 _FILES = (
     "train_file",
@@ -277,6 +284,11 @@ def _check_journey(resolution: Resolution) -> None:
         fault("offline backend", f"opens no socket, and backend {values['backend']} {how}; take cloze or transformers")
     for text in weight_problems(values["dataset_weights"]):
         fault("dataset_weights", text.removeprefix("dataset_weights: "))
+    for name, weight in (values["source_weights"] or {}).items():
+        if name not in SOURCES or isinstance(weight, bool) or not isinstance(weight, int | float) or weight < 0:
+            fault(
+                "source_weights", f"expected numbers of at least 0 for {', '.join(SOURCES)}, found {name}: {weight!r}"
+            )
     _check_places(resolution)
 
 

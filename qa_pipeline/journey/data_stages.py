@@ -6,7 +6,7 @@ Each hands its part of the settings to a public function of another room and wri
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
@@ -216,7 +216,8 @@ class ProcessStage(Stage):
     needs = ("parse", "retrieve_data", "generate")
     settings = (
         *("validation_fraction", "test_fraction", "unanswerable_fraction", "near_duplicate_threshold", "seed"),
-        *("examples", "field_mapping", "on_bad_data", "max_bad_fraction", "skip_filters", "dataset_weights"),
+        *("examples", "field_mapping", "on_bad_data", "max_bad_fraction", "skip_filters", "max_rows"),
+        "source_weights",
     )
     sources = ("examples",)
     edits = ("review.csv",)
@@ -249,7 +250,14 @@ class ProcessStage(Stage):
             artifacts.write_json(files["report"], dataset.report)
         if "train" not in files:
             raise DataError("no question is left to train on; see process/dataset_report.json for what was taken out")
-        facts = _process_facts(dataset.splits, dataset.report)
+        report = json.loads(json.dumps(dataset.report))
+        facts = {
+            "splits": report["splits"],
+            "test_made_by": report["test_made_by"],
+            "report": report,
+            "samples": dataset.samples(),
+            "held_out_question": _held_out_question(dataset.splits),
+        }
         for line in _process_lines(facts):
             work.say(f"  {line}")
         return StageResult(files, facts)
@@ -259,6 +267,7 @@ class ProcessStage(Stage):
         from qa_pipeline.journey.processing import Source
 
         settings, found = work.settings, []
+        weights = settings["source_weights"] or {}
         if settings["examples"]:
             rows, _ = load_examples(
                 settings["examples"],
@@ -266,12 +275,12 @@ class ProcessStage(Stage):
                 on_bad_data=settings["on_bad_data"],
                 max_bad_fraction=settings["max_bad_fraction"],
             )
-            found.append(Source(Path(settings["examples"]).name, "labelled", rows))
+            found.append(Source(Path(settings["examples"]).name, "labelled", rows, weights.get("examples")))
         made = {name: _rows(work.file("generate", name)) for name in SPLITS}
         if any(made.values()):
-            found.append(Source("generated", "generated", made))
+            found.append(Source("generated", "generated", made, weights.get("generated")))
         if rows := _rows(work.file("retrieve_data", "rows")):
-            found.append(Source("retrieved", "retrieved", rows))
+            found.append(Source("retrieved", "retrieved", rows, weights.get("retrieved")))
         if not found:
             raise DataError("there are no rows: none generated, none found, and no examples given")
         return found
@@ -285,6 +294,7 @@ class ProcessStage(Stage):
             validation_fraction=settings["validation_fraction"],
             test_fraction=settings["test_fraction"],
             unanswerable_fraction=settings["unanswerable_fraction"],
+            max_rows=settings["max_rows"],
             near_duplicate_threshold=None if kept else settings["near_duplicate_threshold"],
             seed=settings["seed"],
         )
@@ -326,30 +336,10 @@ def _specification_lines(specification: Specification) -> list[str]:
     return lines + [f"note: {note}" for note in specification.notes]
 
 
-def _process_facts(splits: dict[str, list[Example]], report: dict[str, Any]) -> dict[str, Any]:
-    """What the report of the journey reads of the data."""
-    counts = {}
-    for name, rows in splits.items():
-        by_source: dict[str, int] = {}
-        for row in rows:
-            source = str(row.get("metadata", {}).get("source", "unknown"))
-            by_source[source] = by_source.get(source, 0) + 1
-        counts[name] = {
-            "rows": len(rows),
-            "unanswerable": sum(row["is_impossible"] for row in rows),
-            "contexts": len({row["context"] for row in rows}),
-            "by_source": by_source,
-        }
-    return {
-        "splits": counts,
-        "test_made_by": report["test_made_by"],
-        "report": report,
-        "samples": [row for name in SPLITS for row in splits[name][:SAMPLES]],
-    }
-
-
-SAMPLES = 5
-"""Rows of each split that the report of the journey shows."""
+def _held_out_question(splits: Mapping[str, Sequence[Example]]) -> str | None:
+    """A short question that was not trained on, to try the model with."""
+    rows = [*splits["test"], *splits["validation"]]
+    return min((row["question"] for row in rows if not row["is_impossible"]), key=len, default=None)
 
 
 def _process_lines(facts: dict[str, Any]) -> list[str]:

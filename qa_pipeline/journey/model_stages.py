@@ -8,19 +8,19 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Iterable, Mapping
-from dataclasses import fields
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
 from qa_pipeline import artifacts
 from qa_pipeline.errors import ConfigError, ModelError
 from qa_pipeline.journey.data_stages import hub_of, specification_of
+from qa_pipeline.journey.next_steps import MODEL
 from qa_pipeline.journey.settings import JourneySettings
 from qa_pipeline.journey.stage import Stage, StageResult, Work
 from qa_pipeline.wording import counted
 
 HISTORY = "history.json"
-MODEL = "model"
 _OF_LOOKS = frozenset(
     {
         *("output_dir", "report_to", "disable_tqdm", "logging_dir", "log_level", "log_level_replica", "run_name"),
@@ -116,7 +116,6 @@ class TrainStage(Stage):
         results = run_qa(arguments_from(values | {"output_dir": str(folder)}, "stage train"))
         warnings = results.pop("warnings", [])
         history = _history(folder)
-        _remove_checkpoints(folder)
         facts = {
             "results": results,
             "warnings": warnings,
@@ -145,6 +144,7 @@ class SelectStage(Stage):
 
     def run(self, work: Work) -> StageResult:
         """The train stage's run is trial 0, so that nothing is trained twice."""
+        slim_checkpoints(work.root / work.facts("train")["folder"])
         why = self._why_not(work)
         run_folder = work.root / work.facts("train")["folder"]
         settings = work.facts("train")["settings"]
@@ -163,17 +163,18 @@ class SelectStage(Stage):
         return None
 
     def _tune(self, work: Work, default_run: Path) -> tuple[Path, dict[str, Any]]:
+        from qa_pipeline.tuning.api import tune
         from qa_pipeline.tuning.arguments import TuningArguments
-        from qa_pipeline.tuning.tune import tune
 
         tuning = work.settings.make(TuningArguments)
         result = tune(training_values(work), tuning, work.folder / "study", default_run=default_run)
         best = result.best_trial
-        f1 = {trial["number"]: trial["f1"] for trial in result.trials if trial["f1"] is not None}
-        why = f"trial {best} of {len(result.trials)} has the best validation F1, {f1[best]:.1f}"
-        why += f"; the settings as they are have {f1[0]:.1f}" if best != 0 and 0 in f1 else ""
-        facts = {"trials": result.trials, "chosen": best, "settings": result.best_settings, "why": why}
-        return (default_run if best == 0 else Path(result.folder)), facts
+        first = result.trials[0].f1
+        why = f"trial {best} of {len(result.trials)} has the best validation F1, {result.best.f1:.1f}"
+        why += f"; the settings as they are have {first:.1f}" if best != 0 and first is not None else ""
+        trials = [asdict(trial) for trial in result.trials]
+        facts = {"trials": trials, "chosen": best, "settings": _shown_settings(result.best_settings), "why": why}
+        return (default_run if best == 0 else result.model), facts
 
 
 def training_values(work: Work) -> dict[str, Any]:
@@ -264,11 +265,17 @@ def _history(folder: Path) -> list[dict[str, Any]]:
     return history
 
 
-def _remove_checkpoints(folder: Path) -> None:
-    """The model is saved, so that the states of the optimizer are only in the way."""
-    from qa_pipeline.process.checkpoints import remove_all
+def slim_checkpoints(folder: Path) -> None:
+    """Leaves of the checkpoints of a training that is done only what they tell of its course.
 
-    remove_all(folder)
+    The model is saved, so that weights and states of the optimizer, three times its size each, are only in the way.
+    """
+    from qa_pipeline.process.checkpoints import list_checkpoints
+
+    for checkpoint in list_checkpoints(folder):
+        for path in checkpoint.iterdir():
+            if path.is_file() and path.name != "trainer_state.json":
+                path.unlink()
 
 
 def model_files(folder: Path) -> dict[str, Path]:

@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shlex
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +20,7 @@ from qa_pipeline.journey.arguments import journey_settings
 from qa_pipeline.journey.data_stages import GenerateStage, ParseStage, ProcessStage, RetrieveDataStage
 from qa_pipeline.journey.engine import Engine, log_line
 from qa_pipeline.journey.model_stages import MODEL, RetrieveModelStage, SelectStage, TrainStage
+from qa_pipeline.journey.next_steps import next_steps
 from qa_pipeline.journey.record import WORK, JourneyRecord
 from qa_pipeline.journey.result_stages import EvaluateStage, ExecuteStage, ReportStage
 from qa_pipeline.journey.settings import JourneySettings
@@ -59,6 +59,10 @@ class JourneyResult:
     def files(self) -> dict[str, Path]:
         """The artifacts of all stages, as "stage/name"."""
         return {f"{stage}/{name}": path for stage, one in self.stages.items() for name, path in one.files.items()}
+
+    def next_steps(self, documents: Sequence[str] = ()) -> dict[str, str]:
+        """What one may do next, and the command for it."""
+        return next_steps(self.folder, {name: one.facts for name, one in self.stages.items()}, documents)
 
 
 class Prompt2Model:
@@ -189,26 +193,3 @@ def offline(wanted: bool) -> Iterator[None]:
 def go_offline() -> None:
     """Tells libraries that are imported from now on to ask no Hub."""
     os.environ.update(dict.fromkeys(_OFFLINE, "1"))
-
-
-def next_commands(result: JourneyResult, settings: JourneySettings) -> list[str]:
-    """Commands that a user may want next: to ask the model, and to open its page."""
-    if result.model is None:
-        if "process" in result.stages:
-            return [f"look at {result.folder / 'process' / 'review.csv'}, edit it where it is wrong, and go on"]
-        return []
-    model, documents = shlex.quote(str(result.model)), settings["documents"] or []
-    question = shlex.quote(_question(result) or "YOUR QUESTION")
-    texts = " ".join(map(shlex.quote, documents)) or "YOUR_DOCUMENT"
-    page = f"qa-pipeline demo {shlex.quote(str(result.folder))}"
-    return [
-        f"qa-pipeline ask --model {model} --question {question} --context_file {texts}",
-        page + (f" --documents {texts}" if documents else ""),
-    ]
-
-
-def _question(result: JourneyResult) -> str | None:
-    """A short question of the data that its text answers, a test question where there is one."""
-    samples = result.stages["process"].facts.get("samples", ()) if "process" in result.stages else ()
-    asked = [str(row["question"]) for row in samples if not row["is_impossible"]]
-    return min(reversed(asked), key=len, default=None)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from qa_pipeline.journey.model_stages import MODEL, publish_model
+from qa_pipeline.journey.model_stages import MODEL, publish_model, slim_checkpoints
 from qa_pipeline.journey.stage import Stage, StageResult, Work
 from qa_pipeline.modeling.paths import EMBEDDED_MODEL
 
@@ -60,6 +60,7 @@ class TrainedModel(SkippedStage):
         why = "left out, as asked for: the model of the train stage is the chosen one"
         work.say(f"  {why}")
         train = work.facts("train")
+        slim_checkpoints(work.root / train["folder"])
         model = publish_model(work.root / train["folder"], work.root / MODEL)
         facts = {"trials": [], "chosen": 0, "settings": train["settings"], "why": why, "skipped": True}
         return StageResult(model, facts)

@@ -126,5 +126,7 @@ def test_help_names_every_setting_once_and_none_that_is_refused():
     text = help_of_journey()
     names = [line.split()[0] for line in text.splitlines() if line.startswith("  --")]
     assert len(names) == len(set(names))
-    assert {"--prompt", "--documents", "--learning_rate", "--dataset_folders", "--lora_r"} - {*names} == {"--learning_rate"}
+    assert {"--prompt", "--documents", "--learning_rate", "--dataset_folders", "--lora_r"} - {*names} == {
+        "--learning_rate"
+    }
     assert not {"--train_file", "--overwrite_output_dir", "--shard"} & {*names}
