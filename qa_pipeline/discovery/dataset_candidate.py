@@ -208,7 +208,7 @@ def _config(entry: HubDataset, language: str) -> str | None:
         return configs[0] if configs else None
     apart = {config: config.lower().replace("-", ".").replace("_", ".").split(".") for config in configs}
     spoken = [config for config, parts in apart.items() if language in parts]
-    same = [config for config in spoken if apart[config].count(language) == 2]  # MLQA: context and question, "mlqa.de.de"
+    same = [config for config in spoken if apart[config].count(language) == 2]  # MLQA: "mlqa.de.de"
     usual = [config for config in _DEFAULT_CONFIGS if config in configs]
     return next(iter([*same, *spoken, *usual]), None)
 

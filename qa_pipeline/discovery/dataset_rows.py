@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from qa_pipeline.data import DataReport, Example, load_examples
 from qa_pipeline.data.report import MEANINGS
@@ -119,7 +119,7 @@ def retrieve_rows(
     offline: bool = False,
     cache_dir: str | None = None,
 ) -> RetrievedRows:
-    """Rows of the best candidates that fit and can be used, mixed to exactly `max_retrieved_rows` where there are enough.
+    """Rows of the best candidates that fit and can be used, exactly `max_retrieved_rows` where there are enough.
 
     Args:
         candidates: ranked, as `find_datasets` gives them.
@@ -137,7 +137,7 @@ def retrieve_rows(
         ... )
         >>> retrieved = retrieve_rows([folder], DatasetSearchArguments(max_retrieved_rows=3))
         >>> len(retrieved.rows), retrieved.used[0].held, retrieved.rows[0]["metadata"]["source"]
-        (3, 1.0, 'docs/examples')
+        (3, 0.8889, 'docs/examples')
     """
     weights = _weights(candidates, settings)
     with _offline() if offline else nullcontext():
@@ -205,7 +205,9 @@ def _problem(
 ) -> str | None:
     if share < LEAST_HELD:
         reasons = [f"{MEANINGS.get(name, name)} ({count})" for name, count in report.dropped.most_common(2)]
-        return f"only {share:.0%} of {counted(report.rows_read, 'row')} hold, {LEAST_HELD:.0%} must: {'; '.join(reasons)}"
+        return (
+            f"only {share:.0%} of {counted(report.rows_read, 'row')} hold, {LEAST_HELD:.0%} must: {'; '.join(reasons)}"
+        )
     if len(answerable) < max(1, _LEAST_ANSWERABLE * len(examples)):
         return f"{len(answerable)} of {counted(len(examples), 'row')} have an answer in their text"
     if report.noticed["located_ambiguous"] > _MOST_AMBIGUOUS * len(answerable):
@@ -347,7 +349,10 @@ def _load(
         if split is None:
             raise _Refusal("it holds no file")
         parts = [load_examples(path, **options) for path in candidate.files[split]]
-        return split, [example for examples, _ in parts for example in examples], parts[0][1]
+        if len(parts) == 1:
+            return split, *parts[0]
+        every = [{**one, "id": f"{part}/{one['id']}"} for part, (rows, _) in enumerate(parts) for one in rows]
+        return split, cast(list[Example], every), parts[0][1]
     options |= {"dataset_config_name": candidate.config, "cache_dir": cache_dir}
     try:
         return split or "train", *load_examples(candidate.id, split=split or "train", **options)

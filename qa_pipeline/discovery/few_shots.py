@@ -37,7 +37,7 @@ def choose_few_shots(
         >>> from qa_pipeline import load_examples
         >>> rows, _ = load_examples("docs/examples/labels.csv")
         >>> [row["question"] for row in choose_few_shots(rows, Specification(domain="library fees"), 1)]
-        ['How much is a library card for adults?']
+        ['How high is the fee?']
     """
     good = [row for row in rows if _is_good(row)]
     subject = " ".join([topic_of(specification), *specification.sample_questions])

@@ -32,6 +32,9 @@ _SAMPLE = 200
 _QUESTIONS = 5
 _LONGEST_QUESTION = 120
 
+Group = tuple[str, dict[str, tuple[Path, ...]]]
+"""The name of a data set, and its files by split."""
+
 
 def folder_datasets(places: Sequence[str]) -> tuple[list[DatasetCandidate], list[str]]:
     """The data sets in folders, or given as files, in the order of their paths.
@@ -56,7 +59,7 @@ def folder_datasets(places: Sequence[str]) -> tuple[list[DatasetCandidate], list
         path = Path(place).expanduser()
         if not path.exists():
             raise DataError(f"dataset_folders: {place} does not exist (looked from {Path.cwd()})")
-        groups = [(str(path), {"train": (path,)})] if path.is_file() else list(_groups(path, _DEEPEST))
+        groups: list[Group] = [(str(path), {"train": (path,)})] if path.is_file() else list(_groups(path, _DEEPEST))
         if not groups:
             notes.append(f"dataset_folders: {place} holds no labelled data that can be read")
         if len(groups) > _MOST:
@@ -65,8 +68,8 @@ def folder_datasets(places: Sequence[str]) -> tuple[list[DatasetCandidate], list
     return found, notes
 
 
-def _groups(folder: Path, depth: int) -> Iterator[tuple[str, dict[str, tuple[Path, ...]]]]:
-    """(name, split -> files) of each data set in a folder."""
+def _groups(folder: Path, depth: int) -> Iterator[Group]:
+    """Each data set in a folder."""
     if is_dataset_folder(folder) or (folder / "dataset_dict.json").is_file():
         yield str(folder), _saved_splits(folder)
         return

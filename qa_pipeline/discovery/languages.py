@@ -5,7 +5,7 @@ from __future__ import annotations
 from qa_pipeline.generation.specification.specification import Specification
 from qa_pipeline.text.languages import LANGUAGES
 
-_KNOWN = frozenset({*LANGUAGES, *"bg bn ca eu fa gl hr is sk sl sr sw ta te ur".split()})
+_KNOWN = frozenset({*LANGUAGES, "bg", "bn", "ca", "eu", "fa", "hr", "sk", "sl", "sr", "sw", "ta", "te", "ur"})
 """What is chosen among: more languages would make short texts less sure."""
 _MORE_THAN_ENGLISH = 8.0
 """How much likelier than English (in units of log-likelihood) a text must be in another language to be taken for it.

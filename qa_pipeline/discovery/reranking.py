@@ -86,7 +86,7 @@ def model_order(
 
 
 def _places(numbers: Any, count: int) -> list[int]:
-    """Numbers from 1 that the model wrote, as places from 0, each once; what is no number of a candidate is left out."""
+    """Numbers from 1 that the model wrote, as places from 0, each once; others are left out."""
     given = numbers if isinstance(numbers, list) else []
     whole = [number for number in given if isinstance(number, int) and not isinstance(number, bool)]
     return list(dict.fromkeys(number - 1 for number in whole if 1 <= number <= count))

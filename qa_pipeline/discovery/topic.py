@@ -12,15 +12,15 @@ from qa_pipeline.generation.specification.rules import find_domain, find_numbers
 from qa_pipeline.generation.specification.specification import Specification
 
 _TASK = {
-    "en": r"""answers?|answered|answering|answerable|unanswerable|questions?|ask(?:s|ed|ing)?|extract(?:s|ed|ing|ive|ion)?
-        |qa|q&a|mrc|squads?|reading|comprehension|models?|bots?|chatbots?|assistants?|systems?|tools?|readers?
+    "en": r"""answers?|answered|answering|answerable|unanswerable|questions?|ask(?:s|ed|ing)?|extracti(?:ve|on)
+        |extract(?:s|ed|ing)?|qa|q&a|mrc|squads?|reading|comprehension|models?|bots?|chatbots?|assistants?|systems?|tools?|readers?
         |datasets?|data|corpus|examples?|rows|pairs|labels?|labelled|train(?:s|ed|ing)?|fine-?tun(?:e|ed|ing)|build
         |make|makes|create|generate|need(?:s|ed)?|want(?:s|ed)?|like|style|styled|format|spans?|passages?|paragraphs?
         |contexts?|please|give[ns]?|find(?:s|ing)?|look(?:s|ing)?|help(?:s|ing)?|users?|people|customers?|texts?
         |documents?|natural|language|nlp|good|best|small|based|using|use[ds]?|kinds?|types?|similar|task|able|exact""",
     "de": r"""fragen?|beantwort\w*|antwort\w*|modelle?|brauche?n?|ich|mir|uns|wir|bitte|trainier\w*|datensatz|datensätze
         |daten|soll\w*|kann|können|möchten?|will|wollen|erstell\w*|texte?n?|dokumente?n?|beispiele?""",
-    "fr": r"questions?|répond\w*|réponses?|modèles?|données|besoin|je|veux|voudrais|créer?|entraîner?|textes?|documents?",
+    "fr": r"questions?|répond\w*|réponses?|modèles?|données|besoin|je|veux|voudrais|créer?|entraîner?|textes?",
     "es": r"preguntas?|respond\w*|respuestas?|modelos?|datos|necesito|quiero|crear?|entrenar?|textos?|documentos?",
     "it": r"domande?|rispond\w*|rispost\w*|modell[oi]|dati|voglio|vorrei|creare?|addestrare|test[oi]|document[oi]",
     "pt": r"perguntas?|respond\w*|respostas?|modelos?|dados|preciso|quero|criar?|treinar?|textos?|documentos?",
