@@ -51,7 +51,7 @@ MADE_BY = {
 
 
 @dataclass(frozen=True)
-class Evaluation:
+class EvaluationResult:
     """What `evaluate` found.
 
     Attributes:
@@ -81,7 +81,7 @@ def evaluate(
     seed: int = 0,
     bootstrap_samples: int = 10_000,
     latency_questions: int = 50,
-) -> Evaluation:
+) -> EvaluationResult:
     """Asks both models all test questions and measures how they differ.
 
     Args:
@@ -103,7 +103,7 @@ def evaluate(
     if made_by not in MADE_BY:
         raise ConfigError("made_by", f"expected one of {', '.join(MADE_BY)}; found {made_by!r}")
     if test_file is None or made_by == "none":
-        return Evaluation(checked(_not_measured(why_not or MADE_BY["none"], ablation)))
+        return EvaluationResult(checked(_not_measured(why_not or MADE_BY["none"], ablation)))
     examples = read_data(str(test_file), require_answers=True).examples
     comparison = compare(
         [load(base, allow_new_head=True), load(tuned)],
@@ -117,7 +117,7 @@ def evaluate(
         progress=False,
     )
     metrics = metrics_of(comparison, made_by, ablation)
-    return Evaluation(checked(metrics), comparison, example_rows(comparison))
+    return EvaluationResult(checked(metrics), comparison, example_rows(comparison))
 
 
 def columns_of(examples: Sequence[Example]) -> list[str]:

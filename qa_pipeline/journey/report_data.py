@@ -251,7 +251,10 @@ def _changes(changes: Any) -> str | None:
 
 def _samples(rows: Sequence[Mapping[str, Any]]) -> str:
     """A few rows, the answers marked in their passages."""
-    cards = "".join(_sample(row) for row in rows[:_MOST_SAMPLES])
+    first = {str(row.get("context")): row for row in reversed(rows)}  # of each passage one, as long as there are others
+    apart = [row for row in rows if first[str(row.get("context"))] is row]
+    others = [row for row in rows if first[str(row.get("context"))] is not row]
+    cards = "".join(_sample(row) for row in (apart + others)[:_MOST_SAMPLES])
     return f'<h3 class="sub">Samples, with the answer marked</h3><ol class="cards two">{cards}</ol>' if cards else ""
 
 

@@ -19,8 +19,8 @@ SHORT = 700
 _AROUND = 240
 MADE_BY_TAGS = {
     "people": "people's questions",
-    "generator": "the generator's questions, not people's",
-    "mixed": "partly the generator's questions",
+    "generator": "not people's questions",
+    "mixed": "not only people's questions",
     "none": "not measured",
 }
 """What stands beside every score: who made the test questions."""
@@ -110,7 +110,7 @@ def seconds_words(seconds: float | None) -> str:
 
 
 @dataclass(frozen=True)
-class Mark:
+class PassageMark:
     """A span of a passage, end exclusive, and the classes that it is shown with.
 
     Attributes:
@@ -123,23 +123,23 @@ class Mark:
     title: str
 
 
-def gold_marks(answers: Any) -> list[Mark]:
+def gold_marks(answers: Any) -> list[PassageMark]:
     """The reference answers of a row: {"text": [...], "answer_start": [...]}, or a list of text and start."""
     if isinstance(answers, Mapping):
         pairs = list(zip(answers.get("text") or (), answers.get("answer_start") or (), strict=False))
     else:
         pairs = [(one["text"], one["start"]) for one in answers or ()]
-    return [Mark(start, start + len(text), "gold", "reference answer") for text, start in dict.fromkeys(pairs)]
+    return [PassageMark(start, start + len(text), "gold", "reference answer") for text, start in dict.fromkeys(pairs)]
 
 
-def said_mark(given: Mapping[str, Any] | None, place: int, label: str) -> list[Mark]:
+def said_mark(given: Mapping[str, Any] | None, place: int, label: str) -> list[PassageMark]:
     """The place of a model's answer; none where it gave no answer."""
     if not given or given.get("start") is None:
         return []
-    return [Mark(given["start"], given["end"], f"said m{place % COLOURS}", f"answer of {label}")]
+    return [PassageMark(given["start"], given["end"], f"said m{place % COLOURS}", f"answer of {label}")]
 
 
-def passage(context: str, marks: Sequence[Mark]) -> str:
+def passage(context: str, marks: Sequence[PassageMark]) -> str:
     """A passage with its marks, of a long one only what lies around them. Spans may overlap."""
     marks = [mark for mark in marks if 0 <= mark.start < mark.end <= len(context)]
     shown = []
@@ -153,7 +153,7 @@ def passage(context: str, marks: Sequence[Mark]) -> str:
     return f'<p class="context" dir="auto">{"".join(shown)}<span class="gap"> \N{HORIZONTAL ELLIPSIS}</span></p>'
 
 
-def _piece(context: str, begin: int, end: int, marks: Sequence[Mark]) -> str:
+def _piece(context: str, begin: int, end: int, marks: Sequence[PassageMark]) -> str:
     text = words(context[begin:end])
     over = [mark for mark in marks if mark.start < end and mark.end > begin]
     if not over:
@@ -164,7 +164,7 @@ def _piece(context: str, begin: int, end: int, marks: Sequence[Mark]) -> str:
     return text
 
 
-def _ranges(context: str, marks: Sequence[Mark]) -> list[tuple[int, int]]:
+def _ranges(context: str, marks: Sequence[PassageMark]) -> list[tuple[int, int]]:
     """Which parts of a passage are shown, cut at white space where there is some near by."""
     if len(context) <= SHORT:
         return [(0, len(context))]
