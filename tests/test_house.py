@@ -109,6 +109,7 @@ LIGHT = [
     "predictor",
     "compare",
     "generation",
+    "retrieval",
     "cli.main",
     "cli.ask",
     "cli.compare",
