@@ -110,6 +110,7 @@ LIGHT = [
     "compare",
     "generation",
     "serve",
+    "retrieval",
     "cli.main",
     "cli.ask",
     "cli.compare",
