@@ -5,7 +5,8 @@ near their words and their meaning are to the subject, not to the task, which is
 subject comes first, then what is of use for any subject, then the rest; what is in another language comes last.
 
 A data set of another subject may do more harm than good: one fits only where it is near enough (`NEAR`) and nearer than
-general data is, and rows are taken only from those that fit, unless the settings say otherwise.
+general data is (which fits only where nothing else does), and rows are taken only from those that fit, unless the
+settings say otherwise.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import cache
 
 import numpy as np
 
@@ -45,7 +47,7 @@ __all__ = [
 
 logger = logging.getLogger(__name__)
 
-NEAR = {"both": 0.36, "meaning": 0.28, "words": 0.3}
+NEAR = {"both": 0.32, "meaning": 0.25, "words": 0.08}
 """Nearness from which a data set is about the subject, by what is compared. Chosen on one half of the prompts of
 benchmarks/discovery_prompts.yaml, between those that have data of their subject and those that have none."""
 _WEIGHT_OF_WORDS = 0.5
@@ -91,7 +93,7 @@ def find_datasets(
     if problems:
         raise ConfigError("data sets", problems)
     notes = [] if notes is None else notes
-    search = _Search(specification, settings, embedder or Embedder(), notes)
+    search = _Search(specification, settings, embedder or _embedder(), notes)
     hub = hub if settings.hub_datasets else None
     candidates = _gather(search, hub)
     advice = backend if settings.rerank_datasets else None
@@ -105,6 +107,12 @@ def find_datasets(
     for note in notes:
         logger.warning("%s", note)
     return [replace(one, reason=search.reason(one)) for one in ranked]
+
+
+@cache
+def _embedder() -> Embedder:
+    """One for all searches: it remembers the catalogue."""
+    return Embedder()
 
 
 class _Search:
@@ -122,6 +130,13 @@ class _Search:
         self.queries = [query for query in dict.fromkeys(wholes) if terms(query, self.language)]
         self.description = ""  # a language model's, of data that would fit
         self.judged: dict[str, bool] = {}  # id -> whether a language model says that it is about the subject
+
+    @property
+    def subject(self) -> str:
+        """The topic for people: without the small words at its ends."""
+        words = self.topic.split()
+        telling = [place for place, word in enumerate(words) if terms(word, self.language)]
+        return " ".join(words[telling[0] : telling[-1] + 1]) if telling else ""
 
     def describe(self, backend: Backend) -> None:
         try:
@@ -142,12 +157,15 @@ class _Search:
             rated.append(
                 replace(one, score=float(score), fit=float(fit), usable=refused is None, why_not=refused, fits=False)
             )
-        general = max((one.fit or 0.0 for one in rated if one.general and self._missing(one) == 0), default=0.0)
-        return sorted((replace(one, fits=self._fits(one, general)) for one in rated), key=self._order)
+        general = max((one.fit or 0.0 for one in rated if one.general and self.speaks(one)), default=0.0)
+        rated = [replace(one, fits=self._fits(one, general)) for one in rated]
+        if self.queries and any(one.fits and not one.general for one in rated):
+            rated = [replace(one, fits=one.fits and (not one.general or one.id in self.judged)) for one in rated]
+        return sorted(rated, key=self._order)
 
     def _fits(self, candidate: DatasetCandidate, general: float) -> bool:
         """Whether it is about the subject: near to it, and nearer than general data is."""
-        if self._missing(candidate):
+        if not self.speaks(candidate):
             return False
         if not self.queries:
             return candidate.general
@@ -155,8 +173,20 @@ class _Search:
         near = fit >= NEAR[self.settings.dataset_ranking] and (candidate.general or fit > general)
         return self.judged.get(candidate.id, near)
 
-    def _order(self, candidate: DatasetCandidate) -> tuple[int, int, float, str]:
-        return self._missing(candidate), _tier(candidate), -candidate.score, candidate.id
+    def _order(self, candidate: DatasetCandidate) -> tuple[int, int, bool, float, str]:
+        tier = _tier(candidate)
+        without_unanswerable = bool(self.specification.unanswerable) and candidate.answerable_only is not False
+        return (
+            self._missing(candidate),
+            tier,
+            candidate.general and without_unanswerable,
+            -candidate.score,
+            candidate.id,
+        )
+
+    def speaks(self, candidate: DatasetCandidate) -> bool:
+        """Whether it has, or may have, every language that is wanted."""
+        return self._missing(candidate) == 0
 
     def _missing(self, candidate: DatasetCandidate) -> int:
         """How many of the wanted languages it does not have."""
@@ -170,19 +200,18 @@ class _Search:
         nearness = np.zeros((max(1, len(self.queries)), len(texts)))
         for place, query in enumerate(self.queries):
             if how != "meaning":
-                rankings.append(self._words(query, texts, subjects))
-                nearness[place] = coverage(query, subjects) * (1.0 if how == "words" else _WEIGHT_OF_WORDS)
+                rankings.append(self._words(query, subjects))
+                covered = np.maximum(coverage(query, subjects, "en"), coverage(query, subjects, self.language))
+                nearness[place] = covered * (1.0 if how == "words" else _WEIGHT_OF_WORDS)
             if how != "words":
                 meanings = self._meanings(query, texts)
                 rankings.append(meanings)
                 nearness[place] += meanings
         return fuse(rankings) if rankings and len(texts) else nearness[0], nearness.max(axis=0)
 
-    def _words(self, query: str, texts: Sequence[str], subjects: Sequence[str]) -> np.ndarray:
+    def _words(self, query: str, subjects: Sequence[str]) -> np.ndarray:
         """BM25; cards are in English, questions of folders perhaps in the language of the wish."""
         query = f"{query} {without_task_words(self.description)}"
-        if self.specification.unanswerable:
-            query, subjects = f"{query} unanswerable", texts  # one of the words of the task, here wanted
         scores = word_scores(query, subjects, "en")
         return scores if self.language == "en" else scores + word_scores(query, subjects, self.language)
 
@@ -194,7 +223,7 @@ class _Search:
 
     def rerank(self, ranked: list[DatasetCandidate], backend: Backend) -> list[DatasetCandidate]:
         """The candidates that may be used in the language model's order; as they were where it gives none."""
-        shown = [one for one in ranked if one.usable and self._missing(one) == 0]
+        shown = [one for one in ranked if one.usable and self.speaks(one)]
         if len(shown) < 2:
             return ranked
         try:
@@ -210,17 +239,19 @@ class _Search:
     def reason(self, candidate: DatasetCandidate) -> str:
         """Why it stands where it stands, and its facts."""
         where = {"folder": "in a folder of this machine", "hub": "found on the Hub", "catalogue": "known"}
-        about = f"the subject ({self.topic})" if self.topic else "the subject"
+        about = f"the subject ({self.subject})" if self.subject else "the subject"
         nearness = "" if candidate.fit is None else f" (nearness {candidate.fit:.2f})"
         if not self.queries:
             said = "of use for any subject, and none is named" if candidate.general else "no subject is named"
         elif candidate.fits:
-            by = "the language model says that it is" if candidate.id in self.judged else "its card reads as if it were"
-            said = f"{by} about {about}{nearness}"
+            by = "the language model says" if candidate.id in self.judged else "its card reads"
+            said = f"about {about}, as {by}{nearness}"
         elif candidate.general:
             said = f"general-purpose, not about {about}: to fall back on where nothing else fits{nearness}"
         else:
             said = f"not clearly about {about}{nearness}"
+            if candidate.source == "folder":
+                said += "; to use it all the same, name it in dataset_weights"
         refused = f". Not used: {candidate.why_not}" if candidate.why_not else ""
         return f"{where[candidate.source]}; {said}; {candidate.facts}{refused}"
 
@@ -268,12 +299,16 @@ def _named(name: str, hub: Hub | None, search: _Search) -> DatasetCandidate:
 
 
 def _with_details(ranked: list[DatasetCandidate], hub: Hub, search: _Search) -> list[DatasetCandidate]:
-    """The candidates, the best of the Hub's with card, configurations and size; a fault of one stays with it."""
-    asked = [one for one in ranked if one.source == "hub" and search._missing(one) == 0][:_LOOKED_AT]
+    """The candidates, the best of the Hub's with card, configurations and size; a fault of one stays with it.
+
+    Known ones that may be used are asked for too where their size is not known: it decides whether they are downloaded.
+    """
+    asked = [one for one in ranked if one.source == "hub" or (one.fits and one.size_mb is None and one.usable)]
     details: dict[str, DatasetCandidate] = {}
-    for one in asked:
+    for one in [one for one in asked if one.source != "folder" and search.speaks(one)][:_LOOKED_AT]:
         try:
-            details[one.id] = from_hub(hub.dataset(one.id), search.language)
+            entry = from_hub(hub.dataset(one.id), search.language)
+            details[one.id] = entry if one.source == "hub" else merged(one, entry)
         except HubError as error:
             details[one.id] = replace(one, notes=(*one.notes, f"its card could not be read: {in_one_line(error)}"))
             if error.final:

@@ -12,7 +12,7 @@ import re
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 import numpy as np
@@ -22,6 +22,8 @@ from qa_pipeline.text.languages import language_name
 
 K = 60
 """Damps the first ranks in `fuse`; the value of the paper."""
+_LITTLE = 8.0
+"""Weight of shared terms (two or three rare words) that is half of full evidence, see `coverage`."""
 
 _WORD = re.compile(r"\w+")
 _UNSPACED = re.compile("([\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]+)")
@@ -81,16 +83,18 @@ def word_scores(query: str, texts: Sequence[str], language: str = "en") -> np.nd
 
 
 def coverage(query: str, texts: Sequence[str], language: str = "en") -> np.ndarray:
-    """(num_texts,) share of the query's terms that are in each text, in [0, 1]; a rare term weighs more (its idf).
+    """(num_texts,) how much of the query is in each text, in [0, 1); comparable between queries, unlike a BM25 score.
 
-    Unlike a BM25 score it can be compared between queries.
+    The share of the query's terms, a rare one weighing more (its idf), times w / (w + 8), where w is the weight of the
+    shared terms: one shared word, however rare, is weak evidence ("leave policy", "privacy policy").
     """
     rows = [set(terms(text, language)) for text in texts]
     wanted = sorted(set(terms(query, language)))
     counts = [sum(term in row for row in rows) for term in wanted]
     weights = np.log(1 + (len(rows) - np.array(counts) + 0.5) / (np.array(counts) + 0.5))
     held = np.array([[term in row for term in wanted] for row in rows], dtype=float).reshape(len(rows), len(wanted))
-    return held @ weights / weights.sum() if wanted else np.zeros(len(rows))
+    shared = held @ weights
+    return np.asarray(shared / weights.sum() * shared / (shared + _LITTLE)) if wanted else np.zeros(len(rows))
 
 
 def meaning_scores(query: str, texts: Sequence[str], embedder: Embedder) -> np.ndarray:
@@ -123,6 +127,11 @@ def terms(text: str, language: str = "en") -> list[str]:
     >>> terms("\u7814\u7a76\u6240", "zh")
     ['\u7814\u7a76', '\u7a76\u6240']
     """
+    return list(_terms(text, language.lower().split("-")[0].split("_")[0]))
+
+
+@lru_cache(maxsize=4096)  # the same texts are ranked by one query after the other
+def _terms(text: str, code: str) -> tuple[str, ...]:
     folded = unicodedata.normalize("NFKC", text).casefold()
     found: list[str] = []
     for piece in _UNSPACED.split(folded):
@@ -130,9 +139,9 @@ def terms(text: str, language: str = "en") -> list[str]:
             found += [piece[place : place + 2] for place in range(max(1, len(piece) - 1))]
         else:
             found += _WORD.findall(piece)
-    stemmer, stop_words = _of_language(language.lower().split("-")[0].split("_")[0])
+    stemmer, stop_words = _of_language(code)
     kept = [word for word in found if word not in stop_words]
-    return list(stemmer.stemWords(kept)) if stemmer is not None else kept
+    return tuple(stemmer.stemWords(kept) if stemmer is not None else kept)
 
 
 @cache
