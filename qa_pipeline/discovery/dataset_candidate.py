@@ -5,7 +5,7 @@ Made from the catalogue, from what the Hub says, or from a folder. Never ranks, 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
 
@@ -46,7 +46,7 @@ class DatasetCandidate:
         usable: no filter refuses it.
         why_not: what refuses it, in words.
         fits: it is about the subject that is asked for; a general one only where no subject is asked for.
-        fit: how near it is to the subject, a cosine in [-1, 1]; None: not measured.
+        fit: how near it is to the subject: the cosine with it, and half the share of its words; None: not measured.
         score: of the ranking; comparable within one search only.
         reason: why it stands where it stands, in a sentence.
     """
@@ -174,16 +174,16 @@ def merged(known: DatasetCandidate, hub: DatasetCandidate) -> DatasetCandidate:
 
 
 def why_refused(
-    candidate: DatasetCandidate, settings: DatasetSearchArguments, language: str, has_token: bool
+    candidate: DatasetCandidate, settings: DatasetSearchArguments, languages: Sequence[str], has_token: bool
 ) -> str | None:
     """What of the settings, or of the data set, does not let it be used; None: nothing. All reasons at once."""
     named = {code.lower().split("-")[0].split("_")[0] for code in candidate.languages}
     named &= {code for code in named if len(code) == 2}  # "multilingual", "eng" and others do not say which
     limit, allowed = settings.max_dataset_mb, {licence.lower() for licence in settings.dataset_licences or ()}
     reasons = []
-    if named and language not in named:
+    if named and not named & {*languages}:
         spoken = ", ".join(language_name(code) for code in sorted(named)[:4])
-        reasons.append(f"it is in {spoken}, and {language_name(language)} is wanted")
+        reasons.append(f"it is in {spoken}, and {' or '.join(map(language_name, languages))} is wanted")
     if candidate.has_script:
         reasons.append(
             "it is made by a Python script, which datasets 4 and later does not run; download its Parquet copy (hf "

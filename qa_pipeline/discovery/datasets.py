@@ -4,8 +4,8 @@ Candidates come from the catalogue, the Hub and folders; one that several know i
 near their words and their meaning are to the subject, not to the task, which is the same for all. What is about the
 subject comes first, then what is of use for any subject, then the rest; what is in another language comes last.
 
-A data set of another subject may do more harm than good: one fits only where it is near enough (`NEAR`), and rows are
-taken only from those that fit, unless the settings say otherwise.
+A data set of another subject may do more harm than good: one fits only where it is near enough (`NEAR`) and nearer than
+general data is, and rows are taken only from those that fit, unless the settings say otherwise.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ from qa_pipeline.discovery.dataset_rows import RefusedDataset, RetrievedRows, Us
 from qa_pipeline.discovery.few_shots import choose_few_shots
 from qa_pipeline.discovery.folders import folder_datasets
 from qa_pipeline.discovery.hub import Hub, HubError
-from qa_pipeline.discovery.languages import wanted_language
+from qa_pipeline.discovery.languages import wanted_languages
 from qa_pipeline.discovery.reranking import hypothetical_description, model_order
-from qa_pipeline.discovery.topic import topic_of, without_task_words
+from qa_pipeline.discovery.topic import topic_of, wish_of, without_task_words
 from qa_pipeline.errors import BackendError, ConfigError
 from qa_pipeline.generation.backends.protocol import Backend
 from qa_pipeline.generation.specification.specification import Specification
 from qa_pipeline.retrieval import Embedder
-from qa_pipeline.retrieval.ranking import fuse, terms, word_scores
+from qa_pipeline.retrieval.ranking import coverage, fuse, terms, word_scores
 from qa_pipeline.wording import in_one_line
 
 __all__ = [
@@ -45,8 +45,10 @@ __all__ = [
 
 logger = logging.getLogger(__name__)
 
-NEAR = 0.35
-"""Cosine from which a data set is about the subject."""
+NEAR = {"both": 0.36, "meaning": 0.28, "words": 0.3}
+"""Nearness from which a data set is about the subject, by what is compared. Chosen on one half of the prompts of
+benchmarks/discovery_prompts.yaml, between those that have data of their subject and those that have none."""
+_WEIGHT_OF_WORDS = 0.5
 _FOUND = 20  # entries of a search on the Hub
 _LOOKED_AT = 6  # of them, that the Hub is asked about in detail
 
@@ -80,10 +82,10 @@ def find_datasets(
 
     Example:
         >>> from qa_pipeline.generation.specification.specification import parse_prompt
-        >>> wish = parse_prompt("Answer questions about anything on Wikipedia")
+        >>> wish = parse_prompt("Answer questions about privacy policies")
         >>> found = find_datasets(wish, DatasetSearchArguments(dataset_ranking="words"))
-        >>> found[0].usable, found[0].languages
-        (True, ('en',))
+        >>> found[0].id, found[0].fits, found[0].num_rows
+        ('alzoubi36/policy_qa', True, 25017)
     """
     problems = weight_problems(settings.dataset_weights)
     if problems:
@@ -112,17 +114,14 @@ class _Search:
         self, specification: Specification, settings: DatasetSearchArguments, embedder: Embedder, notes: list[str]
     ):
         self.specification, self.settings, self.embedder, self.notes = specification, settings, embedder, notes
-        self.language = wanted_language(specification)
+        self.languages = wanted_languages(specification)
+        self.language = self.languages[0]
         self.topic = topic_of(specification)
-        if not terms(self.topic, self.language):
-            self.topic = ""
+        asked = " ".join(specification.sample_questions)
+        wholes = (f"{part} {asked}".strip() for part in (self.topic, wish_of(specification)))
+        self.queries = [query for query in dict.fromkeys(wholes) if terms(query, self.language)]
         self.description = ""  # a language model's, of data that would fit
         self.judged: dict[str, bool] = {}  # id -> whether a language model says that it is about the subject
-
-    @property
-    def query(self) -> str:
-        """The subject and the questions given as examples."""
-        return " ".join([self.topic, *self.specification.sample_questions]).strip()
 
     def describe(self, backend: Backend) -> None:
         try:
@@ -134,56 +133,68 @@ class _Search:
         """The candidates with score, fit and whether they may be used, best first."""
         from huggingface_hub import get_token
 
-        texts = [one.text for one in candidates]
-        words = self._words(texts)
-        meanings = self._meanings(texts) if self.settings.dataset_ranking != "words" else None
-        scores = words if meanings is None else meanings
-        if meanings is not None and self.settings.dataset_ranking == "both":
-            scores = fuse([words, meanings])
+        scores, nearness = self._compare([one.text for one in candidates])
         has_token = get_token() is not None
         rated = []
-        for place, one in enumerate(candidates):
-            fit = None if meanings is None or not self.query else float(meanings[place])
-            fits = self._fits(one, fit if fit is not None else float(words[place] > 0))
+        for one, score, fit in zip(candidates, scores, nearness, strict=True):
             refused = one.why_not if one.source == "folder" and not one.usable else None
-            refused = refused or why_refused(one, self.settings, self.language, has_token)
+            refused = refused or why_refused(one, self.settings, self.languages, has_token)
             rated.append(
-                replace(one, score=float(scores[place]), fit=fit, fits=fits, usable=refused is None, why_not=refused)
+                replace(one, score=float(score), fit=float(fit), usable=refused is None, why_not=refused, fits=False)
             )
-        return sorted(rated, key=self._order)
+        general = max((one.fit or 0.0 for one in rated if one.general and self._missing(one) == 0), default=0.0)
+        return sorted((replace(one, fits=self._fits(one, general)) for one in rated), key=self._order)
 
-    def _fits(self, candidate: DatasetCandidate, fit: float) -> bool:
-        if not self.query:
-            return candidate.general
-        if candidate.general:
+    def _fits(self, candidate: DatasetCandidate, general: float) -> bool:
+        """Whether it is about the subject: near to it, and nearer than general data is."""
+        if self._missing(candidate):
             return False
-        return self.judged.get(candidate.id, fit >= NEAR)
+        if not self.queries:
+            return candidate.general
+        fit = candidate.fit or 0.0
+        near = fit >= NEAR[self.settings.dataset_ranking] and (candidate.general or fit > general)
+        return self.judged.get(candidate.id, near)
 
-    def _order(self, candidate: DatasetCandidate) -> tuple[bool, int, float, str]:
-        tier = 0 if candidate.fits else 1 if candidate.general else 2
-        return not self._speaks(candidate), tier, -candidate.score, candidate.id
+    def _order(self, candidate: DatasetCandidate) -> tuple[int, int, float, str]:
+        return self._missing(candidate), _tier(candidate), -candidate.score, candidate.id
 
-    def _speaks(self, candidate: DatasetCandidate) -> bool:
-        return not candidate.languages or self.language in candidate.languages
+    def _missing(self, candidate: DatasetCandidate) -> int:
+        """How many of the wanted languages it does not have."""
+        return len({*self.languages} - {*candidate.languages}) if candidate.languages else 0
 
-    def _words(self, texts: Sequence[str]) -> np.ndarray:
-        """BM25 of the subject; cards are in English, questions of folders perhaps in the language of the wish."""
+    def _compare(self, texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+        """Scores that order the texts, and how near each is to the subject: the most that one of the queries says."""
+        how = self.settings.dataset_ranking
         subjects = [without_task_words(text) for text in texts]
-        query = f"{self.query} {without_task_words(self.description)}"
+        rankings: list[np.ndarray] = []
+        nearness = np.zeros((max(1, len(self.queries)), len(texts)))
+        for place, query in enumerate(self.queries):
+            if how != "meaning":
+                rankings.append(self._words(query, texts, subjects))
+                nearness[place] = coverage(query, subjects) * (1.0 if how == "words" else _WEIGHT_OF_WORDS)
+            if how != "words":
+                meanings = self._meanings(query, texts)
+                rankings.append(meanings)
+                nearness[place] += meanings
+        return fuse(rankings) if rankings and len(texts) else nearness[0], nearness.max(axis=0)
+
+    def _words(self, query: str, texts: Sequence[str], subjects: Sequence[str]) -> np.ndarray:
+        """BM25; cards are in English, questions of folders perhaps in the language of the wish."""
+        query = f"{query} {without_task_words(self.description)}"
+        if self.specification.unanswerable:
+            query, subjects = f"{query} unanswerable", texts  # one of the words of the task, here wanted
         scores = word_scores(query, subjects, "en")
         return scores if self.language == "en" else scores + word_scores(query, subjects, self.language)
 
-    def _meanings(self, texts: Sequence[str]) -> np.ndarray:
-        """Cosines with the subject; with a description, the mean of the cosines with both."""
-        queries = [query for query in (self.query, self.description) if query]
-        if not queries or not texts:
-            return np.zeros(len(texts), dtype=np.float32)
-        vectors = self.embedder.embed([*queries, *texts])
-        return np.asarray((vectors[len(queries) :] @ vectors[: len(queries)].T).mean(axis=1))
+    def _meanings(self, query: str, texts: Sequence[str]) -> np.ndarray:
+        """Cosines with the query; with a description, the mean of the cosines with both."""
+        asked = [query, self.description] if self.description else [query]
+        vectors = self.embedder.embed([*asked, *texts])
+        return np.asarray((vectors[len(asked) :] @ vectors[: len(asked)].T).mean(axis=1))
 
     def rerank(self, ranked: list[DatasetCandidate], backend: Backend) -> list[DatasetCandidate]:
         """The candidates that may be used in the language model's order; as they were where it gives none."""
-        shown = [one for one in ranked if one.usable and self._speaks(one)]
+        shown = [one for one in ranked if one.usable and self._missing(one) == 0]
         if len(shown) < 2:
             return ranked
         try:
@@ -192,16 +203,16 @@ class _Search:
             self.notes.append(f"data sets stay in their first order: {in_one_line(error)}")
             return ranked
         self.judged = {shown[place].id: place in fitting for place in order[: len(shown)]}
-        rated = [replace(shown[place], fits=self._fits(shown[place], 0.0)) for place in order]
+        rated = [replace(shown[place], fits=self._fits(shown[place], 1.0)) for place in order]
         rest = [one for one in ranked if one not in shown]
-        return sorted(rated, key=lambda one: 0 if one.fits else 1 if one.general else 2) + rest
+        return sorted(rated, key=_tier) + rest
 
     def reason(self, candidate: DatasetCandidate) -> str:
         """Why it stands where it stands, and its facts."""
         where = {"folder": "in a folder of this machine", "hub": "found on the Hub", "catalogue": "known"}
         about = f"the subject ({self.topic})" if self.topic else "the subject"
-        nearness = "" if candidate.fit is None else f", nearness {candidate.fit:.2f}"
-        if not self.query:
+        nearness = "" if candidate.fit is None else f" (nearness {candidate.fit:.2f})"
+        if not self.queries:
             said = "of use for any subject, and none is named" if candidate.general else "no subject is named"
         elif candidate.fits:
             by = "the language model says that it is" if candidate.id in self.judged else "its card reads as if it were"
@@ -212,6 +223,11 @@ class _Search:
             said = f"not clearly about {about}{nearness}"
         refused = f". Not used: {candidate.why_not}" if candidate.why_not else ""
         return f"{where[candidate.source]}; {said}; {candidate.facts}{refused}"
+
+
+def _tier(candidate: DatasetCandidate) -> int:
+    """What is about the subject first, then what is of use for any, then the rest."""
+    return 0 if candidate.fits else 1 if candidate.general else 2
 
 
 def _gather(search: _Search, hub: Hub | None) -> list[DatasetCandidate]:
@@ -253,7 +269,7 @@ def _named(name: str, hub: Hub | None, search: _Search) -> DatasetCandidate:
 
 def _with_details(ranked: list[DatasetCandidate], hub: Hub, search: _Search) -> list[DatasetCandidate]:
     """The candidates, the best of the Hub's with card, configurations and size; a fault of one stays with it."""
-    asked = [one for one in ranked if one.source == "hub" and search._speaks(one)][:_LOOKED_AT]
+    asked = [one for one in ranked if one.source == "hub" and search._missing(one) == 0][:_LOOKED_AT]
     details: dict[str, DatasetCandidate] = {}
     for one in asked:
         try:

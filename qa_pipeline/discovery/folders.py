@@ -76,15 +76,23 @@ def _groups(folder: Path, depth: int) -> Iterator[Group]:
     entries = sorted(path for path in folder.iterdir() if not path.name.startswith("."))
     groups: dict[str, dict[str, tuple[Path, ...]]] = {}
     for path in entries:
-        if path.is_file() and _DATA_FILE.search(path.name) and not _NO_DATA.match(path.name):
-            stem, split = _stem_and_split(path)
+        if path.is_dir() and path.name.lower() in _SPLITS and not is_dataset_folder(path):
+            files = tuple(sorted(filter(_is_data, path.iterdir())))
+            found = [("", _SPLITS[path.name.lower()], files)] if files else []
+        else:
+            found = [(*_stem_and_split(path), (path,))] if _is_data(path) else []
+        for stem, split, files in found:
             splits = groups.setdefault(stem, {})
-            splits[split] = (*splits.get(split, ()), path)
+            splits[split] = (*splits.get(split, ()), *files)
     for stem, splits in groups.items():
         yield str(folder / stem) if stem and len(groups) > 1 else str(folder), splits
     for path in entries:
-        if path.is_dir() and depth > 1:
+        if path.is_dir() and depth > 1 and path.name.lower() not in _SPLITS:
             yield from _groups(path, depth - 1)
+
+
+def _is_data(path: Path) -> bool:
+    return path.is_file() and bool(_DATA_FILE.search(path.name)) and not _NO_DATA.match(path.name)
 
 
 def _saved_splits(folder: Path) -> dict[str, tuple[Path, ...]]:

@@ -122,8 +122,8 @@ def dataset_entry(info: Any) -> HubDataset:
     return HubDataset(
         id=info.id,
         description=" ".join(str(info.description or card.get("pretty_name") or "").split()),
-        languages=_languages(card, _after("language:", tags)),
-        licence=_licence(card, tags),
+        languages=card_languages(card, _after("language:", tags)),
+        licence=card_licence(card, tags),
         downloads=_count(info.downloads) or 0,
         gated=bool(info.gated),
         configs=configs or None,
@@ -155,8 +155,8 @@ def model_entry(info: Any) -> HubModel:
     sizes = [_BYTES.get(kind, 1) * count for kind, count in by_type.items()]
     return HubModel(
         id=info.id,
-        languages=_languages(card, [tag for tag in tags if len(tag) == 2 or tag == "multilingual"]),
-        licence=_licence(card, tags),
+        languages=card_languages(card, [tag for tag in tags if len(tag) == 2 or tag == "multilingual"]),
+        licence=card_licence(card, tags),
         downloads=_count(info.downloads) or 0,
         gated=bool(info.gated),
         pipeline_tag=info.pipeline_tag,
@@ -216,12 +216,14 @@ def _split_rows(splits: Any) -> dict[str, int]:
     return rows
 
 
-def _languages(card: Mapping[str, Any], tags: Iterable[str]) -> tuple[str, ...]:
+def card_languages(card: Mapping[str, Any], tags: Iterable[str] = ()) -> tuple[str, ...]:
+    """The codes of languages that a card's metadata names; where it names none, those of the tags."""
     named = [str(code).lower() for code in _as_list(card.get("language"))] or list(tags)
     return tuple(dict.fromkeys(code for code in named if code not in ("code", "unknown")))
 
 
-def _licence(card: Mapping[str, Any], tags: Iterable[str]) -> str | None:
+def card_licence(card: Mapping[str, Any], tags: Iterable[str] = ()) -> str | None:
+    """The licence that a card's metadata names; where it names none, that of the tags."""
     named = _texts(_as_list(card.get("license"))) or _after("license:", tags)
     if named == ("other",) and isinstance(card.get("license_name"), str):
         return str(card["license_name"])

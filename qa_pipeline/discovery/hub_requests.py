@@ -127,7 +127,7 @@ class HubRequests:
                 raise HubError(
                     "rate limit",
                     f"the Hub asks to wait {wait:.0f} seconds before more is asked; try again then"
-                    + ("" if self._token_known() else ", or set HF_TOKEN: more is allowed with a token"),
+                    + ("" if self.has_token() else ", or set HF_TOKEN: more is allowed with a token"),
                 )
             pause = backoff(attempt, self._random) if wait is None else wait
             logger.info("%s; asked again in %.1f s", fault, pause)
@@ -174,7 +174,8 @@ class HubRequests:
             return HubError("server", f"the Hub broke off its reply ({type(error).__name__})")
         return None
 
-    def _token_known(self) -> bool:
+    def has_token(self) -> bool:
+        """Whether there is a token."""
         from huggingface_hub import get_token
 
         return bool(self._token or get_token())

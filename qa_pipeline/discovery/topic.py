@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from qa_pipeline.generation.specification.rules import find_domain, find_numbers, split_prompt, without
+from qa_pipeline.generation.specification.rules import find_numbers, split_prompt, without
 from qa_pipeline.generation.specification.specification import Specification
 
 _TASK = {
@@ -39,11 +39,19 @@ def topic_of(specification: Specification) -> str:
     'medical leaflets'
     """
     subject = without_task_words(specification.domain)
+    if _CONTENT.search(subject):
+        return subject
+    return wish_of(specification)
+
+
+def wish_of(specification: Specification) -> str:
+    """The whole instruction without its numbers, its examples and the words of the task.
+
+    >>> wish_of(Specification(prompt="What do guests say about rooms? Answers from hotel reviews."))
+    'What do guests say about rooms? from hotel reviews.'
+    """
     instruction = split_prompt(specification.prompt)[0]
-    rest = without_task_words(without(instruction, find_numbers(instruction).spans))
-    if specification.domain not in ("", find_domain(instruction, find_numbers(instruction).spans)):
-        return subject or rest  # edited by a person, or read by a model
-    return subject if _CONTENT.search(subject) else rest
+    return without_task_words(without(instruction, find_numbers(instruction).spans))
 
 
 def without_task_words(text: str) -> str:

@@ -80,6 +80,19 @@ def word_scores(query: str, texts: Sequence[str], language: str = "en") -> np.nd
     return np.asarray(bm25.get_scores_from_ids(known))
 
 
+def coverage(query: str, texts: Sequence[str], language: str = "en") -> np.ndarray:
+    """(num_texts,) share of the query's terms that are in each text, in [0, 1]; a rare term weighs more (its idf).
+
+    Unlike a BM25 score it can be compared between queries.
+    """
+    rows = [set(terms(text, language)) for text in texts]
+    wanted = sorted(set(terms(query, language)))
+    counts = [sum(term in row for row in rows) for term in wanted]
+    weights = np.log(1 + (len(rows) - np.array(counts) + 0.5) / (np.array(counts) + 0.5))
+    held = np.array([[term in row for term in wanted] for row in rows], dtype=float).reshape(len(rows), len(wanted))
+    return held @ weights / weights.sum() if wanted else np.zeros(len(rows))
+
+
 def meaning_scores(query: str, texts: Sequence[str], embedder: Embedder) -> np.ndarray:
     """(num_texts,) cosines of the query's embedding with each text's, in [-1, 1]."""
     vectors = embedder.embed([query, *texts])

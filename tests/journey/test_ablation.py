@@ -12,7 +12,7 @@ import qa_pipeline.run.run
 from qa_pipeline.data import load_examples, write_squad
 from qa_pipeline.journey.ablation import AblationCell, ablate, ablation_cells
 from qa_pipeline.journey.evaluation import metrics_schema
-from tests.journey.made import test_rows
+from tests.journey.made_journey import test_rows
 
 
 def named(cells):

@@ -14,7 +14,7 @@ from qa_pipeline.errors import ConfigError, DataError
 from qa_pipeline.journey.evaluation import MADE_BY, evaluate, metrics_schema, write_comparison, write_metrics
 from qa_pipeline.metrics import squad_metrics
 from tests.compare.fakes import FakeModel, replies_of_skill
-from tests.journey.made import ablation, evaluation, test_rows
+from tests.journey.made_journey import ablation, evaluation, test_rows
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ from qa_pipeline import QAPredictor
 from qa_pipeline.data import load_examples, write_squad
 from qa_pipeline.data.example import fingerprint
 from qa_pipeline.journey.execution import execute
-from tests.journey.made import test_rows
+from tests.journey.made_journey import test_rows
 from tests.tiny_models import save_tiny
 
 

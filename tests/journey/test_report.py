@@ -17,7 +17,7 @@ from qa_pipeline.journey.card import model_card
 from qa_pipeline.journey.evaluation import MADE_BY, MADE_BY_TAGS
 from qa_pipeline.journey.report import SECTIONS, JourneyOutline, StageState, outline_of, report_html
 from qa_pipeline.journey.report_parts import PassageMark, passage
-from tests.journey.made import HOSTILE, ROW, journey_file, journey_record
+from tests.journey.made_journey import HOSTILE, ROW, journey_file, journey_record
 
 VOID = {"meta", "link", "br", "img", "input", "wbr", "use", "line", "rect", "circle", "path", "polyline"}
 

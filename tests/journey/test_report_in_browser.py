@@ -9,7 +9,7 @@ import pytest
 
 from qa_pipeline.journey.report import outline_of, report_html
 from tests.compare.test_report_in_browser import browser  # noqa: F401 (a fixture)
-from tests.journey.made import HOSTILE, journey_file, journey_record
+from tests.journey.made_journey import HOSTILE, journey_file, journey_record
 
 WIDER = """() => [...document.querySelectorAll('body *')]
     .filter(node => !node.closest('.scroll, svg, .skip'))
