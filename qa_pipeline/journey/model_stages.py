@@ -41,6 +41,13 @@ _NO_MODEL_FILES = frozenset(
 """Files of a run folder that are no part of the model."""
 
 
+_OF_THE_ESTIMATE = (
+    *("use_lora", "load_in_4bit", "load_in_8bit", "lora_r", "train_batch_tokens", "per_device_train_batch_size"),
+    *("max_seq_length", "num_train_epochs", "max_train_samples"),
+)
+"""Settings of the training that decide which models fit into memory and time."""
+
+
 class RetrieveModelStage(Stage):
     """Ranks base models that fit the language, the licence and this machine, and chooses one."""
 
@@ -55,7 +62,7 @@ class RetrieveModelStage(Stage):
         from qa_pipeline.discovery.model_arguments import ModelSearchArguments
 
         names = [one.name for one in fields(ModelSearchArguments)]
-        return [*names, "offline", "use_lora", "load_in_4bit", "load_in_8bit", "seed"]
+        return [*names, "offline", "seed", *_OF_THE_ESTIMATE]
 
     def run(self, work: Work) -> StageResult:
         """The best model that fits and can be had; a model that is given is taken, and that is said."""
@@ -76,7 +83,8 @@ class RetrieveModelStage(Stage):
 
         settings = work.settings
         search = settings.make(ModelSearchArguments)
-        candidates = find_models(specification_of(work), search, hub=hub_of(settings, search.hub_models))
+        hub, plan = hub_of(settings, search.hub_models), wanted_training(settings, _rows_of(work))
+        candidates = find_models(specification_of(work), search, hub=hub, plan=plan)
         usable = [one for one in candidates if one.fits and (one.at_hand or not settings["offline"])]
         if not usable:
             raise ConfigError("retrieve_model", "no model fits; give one as model_name_or_path")
@@ -201,14 +209,12 @@ def training_values(work: Work) -> dict[str, Any]:
 
             values |= PER_EPOCH
     candidate = _candidate(work, chosen)
-    if "use_lora" not in settings.given and needs_lora(candidate):
-        values["use_lora"] = True
+    if "use_lora" not in settings.given:
+        values |= {name: True for name in _SWITCHES[candidate.get("method") or "full"]}
     if values.get("use_lora"):
         values.setdefault("merge_adapter", True)
     if "learning_rate" not in settings.given:
-        values["learning_rate"] = default_learning_rate(
-            candidate.get("parameters_millions"), bool(values.get("use_lora"))
-        )
+        values["learning_rate"] = default_learning_rate(candidate.get("parameters"), bool(values.get("use_lora")))
     return values
 
 
@@ -223,21 +229,46 @@ def _candidate(work: Work, chosen: str) -> Mapping[str, Any]:
     return {}
 
 
-def needs_lora(candidate: Mapping[str, Any]) -> bool:
-    """Whether all weights of the model do not fit into this machine's memory, and adapters do."""
-    return candidate.get("training") == "lora"
+_SWITCHES: dict[str, tuple[str, ...]] = {
+    "full": (),
+    "lora": ("use_lora",),
+    "8bit": ("use_lora", "load_in_8bit"),
+    "4bit": ("use_lora", "load_in_4bit"),
+}
+"""What is set for a model that fits into the memory only so."""
 
 
-def default_learning_rate(parameters_millions: float | None, lora: bool) -> float:
+def wanted_training(settings: JourneySettings, rows: int) -> Any:
+    """The training that a model is looked for: its method where the user said one, and how much it reads."""
+    from qa_pipeline.discovery.memory import TrainingPlan
+
+    method: Any = next((name for name in ("4bit", "8bit") if settings[f"load_in_{name}"]), None)
+    if method is None and "use_lora" in settings.given:
+        method = "lora" if settings["use_lora"] else "full"
+    batch = settings["train_batch_tokens"] or settings["per_device_train_batch_size"] * settings["max_seq_length"]
+    read = round(rows * TOKENS_A_ROW * settings["num_train_epochs"]) or 1
+    return TrainingPlan(method, int(batch), read, settings["lora_r"])
+
+
+TOKENS_A_ROW = 300
+"""Of the windows of one row, on average: a question and most of its passage of up to 400 words."""
+
+
+def _rows_of(work: Work) -> int:
+    rows = int(work.facts("process")["splits"]["train"]["rows"])
+    return min(rows, work.settings["max_train_samples"] or rows)
+
+
+def default_learning_rate(parameters: float | None, lora: bool) -> float:
     """A learning rate by the size of the model.
 
     Up to 60 million parameters it is what was measured for MiniLM (docs/measured.md); above, what the papers of BERT
     (arXiv 1810.04805, 2e-5 to 5e-5 for all weights) and LoRA (arXiv 2106.09685, about 5e-4) use.
 
-    >>> default_learning_rate(22.7, lora=False), default_learning_rate(110, lora=False)
+    >>> default_learning_rate(22.7e6, lora=False), default_learning_rate(110e6, lora=False)
     (0.0003, 3e-05)
     """
-    small = parameters_millions is None or parameters_millions <= 60
+    small = parameters is None or parameters <= 60e6
     if lora:
         return 1e-3 if small else 5e-4
     return 3e-4 if small else 3e-5
