@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cache
 from importlib import resources
@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from qa_pipeline import artifacts
-from qa_pipeline.compare import Comparison, compare, verdict
+from qa_pipeline.compare import Comparison, compare, comparison_to_json, report_html, verdict
 from qa_pipeline.compare.results import COLUMN, ModelResult, Question
 from qa_pipeline.compare.verdict import named
 from qa_pipeline.data.example import Example
@@ -48,6 +48,14 @@ MADE_BY = {
     "none": "There are no test questions, so nothing was measured.",
 }
 """Who made the test questions -> what that means for every score on them."""
+MADE_BY_TAGS = {
+    "people": "people's questions",
+    "generator": "not people's questions",
+    "mixed": "not only people's questions",
+    "none": "not measured",
+}
+"""The same in a few words, to stand beside a score."""
+COMPARISON_PAGE, COMPARISON = "comparison.html", "comparison.json"
 
 
 @dataclass(frozen=True)
@@ -279,6 +287,26 @@ def _spread(rows: Sequence[Question], most: int) -> list[Question]:
         (later if row.context in seen else first).append(row)
         seen.add(row.context)
     return (first + later)[:most]
+
+
+def write_comparison(folder: str | Path, found: EvaluationResult) -> dict[str, Path]:
+    """Writes every test question with the answers of both models: a page to look through, and its data.
+
+    Returns:
+        Name -> file; nothing where nothing was measured.
+
+    Raises:
+        DataError: a file cannot be written.
+    """
+    if found.comparison is None:
+        return {}
+    whose = MADE_BY_TAGS[found.metrics["test"]["made_by"]]
+    shown = replace(found.comparison, source=f"{found.comparison.source} ({whose})")
+    with artifacts.writing(folder):
+        return {
+            "comparison_page": artifacts.write_text(Path(folder) / COMPARISON_PAGE, report_html(shown)),
+            "comparison": artifacts.write_json(Path(folder) / COMPARISON, comparison_to_json(shown), indent=None),
+        }
 
 
 @cache

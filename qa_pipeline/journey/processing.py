@@ -14,7 +14,7 @@ from qa_pipeline.data import Example, to_squad, validate
 from qa_pipeline.documents.passages import rank
 from qa_pipeline.errors import ConfigError, DataError
 from qa_pipeline.generation.dataset import SPLITS, most_impossible
-from qa_pipeline.journey.provenance import describe_splits, made_by, report_on
+from qa_pipeline.journey.provenance import describe_splits, made_by, report_on, warnings_about
 from qa_pipeline.journey.rows import KINDS, LABELLED, Conflicts, Removals, Source, SourcedRow, distinct, gather
 from qa_pipeline.journey.splitting import divide
 
@@ -258,5 +258,7 @@ def _shape(value: Any) -> Hashable:
 
 
 def recount(dataset: ProcessedDataset) -> dict[str, Any]:
-    """The report with its counts by split as the rows are now."""
-    return {**dataset.report, **describe_splits(dataset.splits, dataset.report["split_by"])}
+    """The report with its counts and warnings as the rows are now."""
+    report, splits = dataset.report, dataset.splits
+    warnings = warnings_about(splits, report["split_by"], report["settings"], report["conflicts"]["count"])
+    return {**report, **describe_splits(splits, report["split_by"]), "warnings": warnings}

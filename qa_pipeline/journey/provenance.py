@@ -69,7 +69,7 @@ def report_on(
         "meanings": {reason: MEANINGS[reason] for reason in sorted(removed)},
         "conflicts": {"count": conflicts.count, "first": conflicts.first},
         **describe_splits(examples, split_by),
-        "warnings": _warnings(examples, split_by, settings, conflicts),
+        "warnings": warnings_about(examples, split_by, settings, conflicts.count),
     }
 
 
@@ -110,8 +110,8 @@ def _licence(example: Example) -> str:
     return str(example["metadata"].get("licence") or "not stated")
 
 
-def _warnings(
-    splits: Mapping[str, Sequence[Example]], split_by: str, settings: Mapping[str, Any], conflicts: Conflicts
+def warnings_about(
+    splits: Mapping[str, Sequence[Example]], split_by: str, settings: Mapping[str, Any], conflicts: int
 ) -> list[str]:
     """What somebody should know before training on it, in sentences without a full stop."""
     return [
@@ -125,8 +125,8 @@ def _warnings(
             else []
         ),
         *(
-            [f"{counted(conflicts.count, 'question')} answered in two ways on the same text, see conflicts"]
-            if conflicts.count
+            [f"{counted(conflicts, 'question')} answered in two ways on the same text, see conflicts"]
+            if conflicts
             else []
         ),
         *licence_warnings(splits["train"]),
@@ -171,7 +171,7 @@ def _on_missing_splits(splits: Mapping[str, Sequence[Example]], settings: Mappin
     if not missing:
         return []
     contexts = len({example["context"] for rows in splits.values() for example in rows})
-    return [f"no {' and no '.join(missing)} split: {counted(contexts, 'text')} cannot be divided further"]
+    return [f"no {' and no '.join(missing)} split: the questions are about {counted(contexts, 'text')}"]
 
 
 def _on_unanswerable(splits: Mapping[str, Sequence[Example]], settings: Mapping[str, Any]) -> list[str]:

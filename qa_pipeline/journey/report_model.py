@@ -111,7 +111,7 @@ def training_section(facts: Mapping[str, Any]) -> str:
     drawn = [panel for panel in panels if panel]
     curves = page.panels(drawn) if drawn else '<p class="absent">No course of the training was noted.</p>'
     table = page.table(["setting", "value"], [[name, str(value)] for name, value in shown.items()]) if shown else ""
-    warnings = page.cautions([words(text) for text in get(results, "warnings", default=())])
+    warnings = page.cautions([words(text) for text in get(facts, "warnings", default=())])
     return facts_list(facts_of) + curves + opened("The settings", table) + warnings
 
 

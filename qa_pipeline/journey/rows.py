@@ -116,7 +116,7 @@ class Conflicts:
                     "question": kept.example["question"],
                     "context": short(kept.example["context"], 160),
                     "answers": [
-                        {"id": row.id, "source": row.source, "answer": (row.example["answers"]["text"] or [None])[0]}
+                        {"id": row.id, "source": row.source, "answer": next(iter(row.example["answers"]["text"]), None)}
                         for row in (kept, other)
                     ],
                 }

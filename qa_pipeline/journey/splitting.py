@@ -10,7 +10,7 @@ from __future__ import annotations
 import random
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import combinations
 from typing import Any, cast
 
@@ -69,13 +69,29 @@ def divide(
     return Division(_clean(rows, held, lost, threshold, removals), split_by)
 
 
-def keep_apart(division: Division, threshold: float | None, removals: Removals) -> Division:
-    """A division whose rows were changed since it was made, without what is now on both sides."""
-    rows = sorted((row for side in division.splits.values() for row in side), key=lambda row: row.place)
-    held = {row: name for name in HELD_OUT for row in division.splits[name]}
-    units = units_of(rows, overlaps(rows), division.split_by)
-    lost = _on_both_sides(rows, held, units, division.split_by)
-    return replace(division, splits=_clean(rows, held, lost, threshold, removals))
+def keep_apart(
+    splits: Mapping[str, Sequence[SourcedRow]], changed: set[SourcedRow], threshold: float | None, removals: Removals
+) -> dict[str, list[SourcedRow]]:
+    """Splits in which some rows were changed or added, without rows that a change has put on both sides.
+
+    Args:
+        splits: rows that were apart before the change; of those with a new context `origin` is another one.
+        changed: the rows that are not as they were.
+        threshold: of near-duplicate questions; None leaves them.
+        removals: where removed rows are counted.
+    """
+    rows = [row for side in splits.values() for row in side]
+    held = {row: name for name in HELD_OUT for row in splits[name]}
+    lost = _on_both_sides(rows, held, units_of(rows, overlaps(rows), PASSAGE), PASSAGE)
+    for name, other in (("validation", "test"), ("train", "test"), ("train", "validation")):
+        if threshold is not None:
+            leaks = _leaks([row for row in splits[name] if row in changed], splits[other], threshold)
+            leaks |= _leaks(splits[name], [row for row in splits[other] if row in changed], threshold)
+            lost = {**dict.fromkeys(leaks, f"question_in_{other}"), **lost}
+    for row in rows:
+        if row in lost:
+            removals.add(row, lost[row])
+    return {name: [row for row in side if row not in lost] for name, side in splits.items()}
 
 
 def _clean(

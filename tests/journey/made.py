@@ -16,10 +16,11 @@ THINGS = (
 def text_of(document: int, part: int) -> str:
     """A text that shares its phrases with no other."""
     found = random.Random(f"{document}-{part}").choices(THINGS, k=24)
+    tools, use = " ".join(found[4:12]), " ".join(found[12:20])
     year, giver = 1500 + 10 * document + part, document * 31 + part
     return (
         f"Room {document}-{part} has {' and '.join(found[:4])} of {year} by smith number {part}. "
-        f"The {' '.join(found[4:12])} came from family {giver}. After {part + 3} years of {' '.join(found[12:20])} it stands beside {found[20]}."
+        f"The {tools} came from family {giver}. After {part + 3} years of {use} it stands beside {found[20]}."
     )
 
 

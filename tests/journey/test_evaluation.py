@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 from jsonschema import Draft202012Validator
 
+from qa_pipeline.compare import comparison_from_json
 from qa_pipeline.errors import ConfigError, DataError
-from qa_pipeline.journey.evaluation import MADE_BY, evaluate, metrics_schema, write_metrics
+from qa_pipeline.journey.evaluation import MADE_BY, evaluate, metrics_schema, write_comparison, write_metrics
 from qa_pipeline.metrics import squad_metrics
 from tests.compare.fakes import FakeModel, replies_of_skill
 from tests.journey.made_journey import ablation, evaluation, test_rows
@@ -130,6 +131,15 @@ def test_examples_are_right_and_wrong_ones_of_different_texts(found):
             for gold in row["gold"]:
                 assert row["context"][gold["start"] :].startswith(gold["text"])
     assert json.loads(json.dumps(found.facts)) == found.facts
+
+
+def test_every_question_is_written_side_by_side_under_the_name_of_who_made_it(found, tmp_path):
+    files = write_comparison(tmp_path / "evaluate", found)
+    value = json.loads(files["comparison"].read_text(encoding="utf-8"))
+    assert comparison_from_json(value).questions == found.comparison.questions
+    assert "test.json (not only people" in files["comparison_page"].read_text(encoding="utf-8")
+    nothing = evaluate("no model", "is loaded", None, made_by="none")
+    assert write_comparison(tmp_path / "none", nothing) == {} and not (tmp_path / "none").exists()
 
 
 def test_the_same_seed_gives_the_same_intervals(tmp_path):

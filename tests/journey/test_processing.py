@@ -187,7 +187,7 @@ def test_a_generator_that_split_one_document_by_passage_is_taken_at_its_word():
 def test_one_text_makes_no_test_and_it_is_said():
     made = process_rows([Source("made", "generated", rows_of(range(1), 1))])
     assert made.test_made_by == "none" and len(made.splits["train"]) == 3
-    assert "no validation and no test split: 1 text cannot be divided further" in made.report["warnings"]
+    assert "no validation and no test split: the questions are about 1 text" in made.report["warnings"]
 
 
 def test_one_question_of_two_sources_is_kept_once_and_conflicts_are_named():

@@ -14,7 +14,7 @@ import yaml
 
 from qa_pipeline.journey import card, report, report_parts
 from qa_pipeline.journey.card import model_card
-from qa_pipeline.journey.evaluation import MADE_BY
+from qa_pipeline.journey.evaluation import MADE_BY, MADE_BY_TAGS
 from qa_pipeline.journey.report import SECTIONS, JourneyOutline, StageState, outline_of, report_html
 from qa_pipeline.journey.report_parts import PassageMark, passage
 from tests.journey.made_journey import HOSTILE, ROW, journey_file, journey_record
@@ -127,7 +127,7 @@ def test_the_answer_is_marked_in_its_passage(html):
 def test_whose_questions_stands_beside_every_score(tmp_path, made_by):
     html = report_html(journey_record(tmp_path, made_by=made_by, bootstrap_samples=20, latency_questions=0))
     page = Page(html)
-    tag = escape(report_parts.MADE_BY_TAGS[made_by])
+    tag = escape(MADE_BY_TAGS[made_by])
     results = html[html.index('id="results"') : html.index('id="examples"')]
     for title in ("Exactly right", "Overlap with the reference", "By kind of question", "Confidence and speed"):
         assert tag in results[results.index(title) :][:160], title
@@ -171,6 +171,18 @@ def test_stages_that_were_left_out_or_ended_early_say_why(record):
     text = Page(report_html(some, outline)).words
     assert "This stage was left out: --skip <retrieve_data>." in text
     assert "Ended early: max_cost was reached" in text
+
+
+def test_a_stage_whose_facts_say_that_it_was_left_out_is_shown_so(record):
+    left_out = {"skipped": True, "why": "left out, as asked for: its <reason>"}
+    others = {name: facts for name, facts in record.items() if name not in ("execute", "report")}
+    for name in ("retrieve_data", "generate", "select", "evaluate"):
+        text = Page(report_html({**others, name: left_out})).words
+        assert "This stage was left out: its <reason>." in text
+    assert "How good it is was not measured." in Page(report_html({**others, "evaluate": left_out})).words
+    given = {**left_out, "candidates": [], "chosen": "my/<model>", "reason": "given as model_name_or_path"}
+    text = Page(report_html({**others, "retrieve_model": given})).words
+    assert "my/" in text and "given as model_name_or_path" in text
 
 
 def test_facts_that_are_missing_or_none_leave_lines_out(record):
