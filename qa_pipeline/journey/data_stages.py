@@ -233,8 +233,8 @@ class ProcessStage(Stage):
         review = EditableFile(work.folder / "review.csv", made_of)
         if review.edited():
             dataset, changes = read_review(review.path, dataset)
-            dataset.report["review"] = changes
-            work.say(f"  taken as it was edited: {review.path}")
+            counts = ", ".join(f"{changes[name]:,} {name}" for name in ("edited", "corrected", "dropped", "added"))
+            work.say(f"  taken as it was edited: {review.path} ({counts})")
         else:
             fresh = work.folder / ".fresh_review.csv"
             write_review(fresh, dataset)

@@ -78,7 +78,7 @@ def _training_lines(
 ) -> Iterator[str]:
     millions = (model.get("parameters") or _EMBEDDED_MILLIONS * 1e6) / 1e6
     name, epochs = str(model["name_or_path"]), settings["num_train_epochs"]
-    pace = measure_pace(name, millions)
+    pace = measure_pace(name, millions, settings)
     train_rows = rows and min(rows * (1 - settings["validation_fraction"] - settings["test_fraction"]), _most(settings))
     seconds = None if train_rows is None else train_rows * _WINDOWS_A_ROW * epochs / pace.windows
     amount = "" if train_rows is None else f"about {train_rows:,.0f} rows, "
@@ -95,21 +95,28 @@ def _training_lines(
     yield _line("all", f"{_time(seconds and seconds * (1 + more))} of training")
 
 
-def measure_pace(model: str, millions: float) -> TrainingPace:
+def measure_pace(model: str, millions: float, settings: JourneySettings) -> TrainingPace:
     """How fast this machine trains a model, by a few steps of it; of one that is not at hand, by those of the embedded.
 
     Args:
         model: name.
         millions: its parameters.
+        settings: of the journey, of which its windows and adapters count.
     """
     try:
-        return TrainingPace(_windows_a_second(model), "pace measured on this machine just now")
+        return TrainingPace(_windows_a_second(model, settings), "pace measured on this machine just now")
     except QAError:
-        windows = _windows_a_second(EMBEDDED_MODEL) * _EMBEDDED_MILLIONS / max(millions, 1.0)
+        windows = _windows_a_second(EMBEDDED_MODEL, settings) * _EMBEDDED_MILLIONS / max(millions, 1.0)
         return TrainingPace(windows, "estimated from the embedded model's pace here, by the number of parameters")
 
 
-def _windows_a_second(model: str) -> float:
+_OF_THE_PACE = (
+    *("max_seq_length", "doc_stride", "max_question_length", "use_lora", "lora_r", "load_in_4bit", "load_in_8bit"),
+    *("use_cpu", "bf16", "fp16", "tokenizer_name", "trust_remote_code"),
+)
+
+
+def _windows_a_second(model: str, settings: JourneySettings) -> float:
     from transformers.utils import logging as library_logging
 
     from qa_pipeline.arguments.training import arguments_from
@@ -121,6 +128,7 @@ def _windows_a_second(model: str) -> float:
         made = make_dataset("clinic", 3 * _STEPS * _BATCH, 0.0, 0, validation_fraction=0.1, test_fraction=0.1)
         data.write_text(json.dumps(made["train"]), encoding="utf-8")
         values = {
+            **settings.given_part(_OF_THE_PACE),
             "model_name_or_path": model,
             "train_file": str(data),
             "output_dir": str(Path(folder) / "run"),

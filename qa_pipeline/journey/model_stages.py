@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
@@ -121,13 +121,13 @@ class TrainStage(Stage):
 
         values = training_values(work)
         folder = work.folder
-        results = run_qa(arguments_from(values | {"output_dir": str(folder)}, "stage train"))
+        keeper = _history_keeper(folder / HISTORY, work.say)
+        results = run_qa(arguments_from(values | {"output_dir": str(folder)}, "stage train"), callbacks=[keeper])
         warnings = results.pop("warnings", [])
-        history = _history(folder)
         facts = {
             "results": results,
             "warnings": warnings,
-            "history": history,
+            "history": _history(folder / HISTORY),
             "settings": _shown_settings(values),
             "folder": folder.relative_to(work.root).as_posix(),
         }
@@ -281,18 +281,26 @@ def _shown_settings(values: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in values.items() if name not in SECRET_KEYS}
 
 
-def _history(folder: Path) -> list[dict[str, Any]]:
-    """Loss and validation scores by epoch, from the newest checkpoint; kept in a file of its own."""
-    path = folder / HISTORY
-    if path.exists():
-        history: list[dict[str, Any]] = json.loads(path.read_text(encoding="utf-8"))
-        return history
-    from qa_pipeline.process.checkpoints import list_checkpoints
+def _history_keeper(path: Path, say: Callable[[str], None]) -> Any:
+    """A callback of the Trainer that says how far a training is, and keeps its course where it ends."""
+    from transformers import TrainerCallback
 
-    states = [one / "trainer_state.json" for one in list_checkpoints(str(folder))]
-    lines = json.loads(states[-1].read_text(encoding="utf-8"))["log_history"] if states else []
-    history = [{name: value for name, value in line.items() if isinstance(value, int | float)} for line in lines]
-    artifacts.write_json(path, history)
+    class HistoryKeeper(TrainerCallback):
+        """Writes losses and validation scores into a file."""
+
+        def on_evaluate(self, args: Any, state: Any, control: Any, metrics: Any = None, **kwargs: Any) -> None:
+            if metrics and "eval_f1" in metrics:
+                say(f"  epoch {state.epoch:g} of {state.num_train_epochs}: validation F1 {metrics['eval_f1']:.1f}")
+
+        def on_train_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+            numbers = [{k: v for k, v in line.items() if isinstance(v, int | float)} for line in state.log_history]
+            artifacts.write_json(path, numbers)
+
+    return HistoryKeeper()
+
+
+def _history(path: Path) -> list[dict[str, Any]]:
+    history: list[dict[str, Any]] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else []
     return history
 
 

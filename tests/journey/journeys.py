@@ -5,10 +5,12 @@ What two journeys must share is `content`: every artifact, but for times.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -90,6 +92,7 @@ def small(tmp_path: Path, model: str, **more: Any) -> dict[str, Any]:
         "max_train_samples": 16,
         "learning_rate": 1e-3,
         "num_trials": 2,
+        "skip": ["retrieve_data"],
         "use_cpu": True,
         "bf16": False,
         "disable_tqdm": True,
@@ -125,6 +128,19 @@ def kill_at(moment: str, count: int, settings: dict[str, Any]) -> None:
     assert said == "reached", f"{moment} {count} was not reached"
     child.kill()
     child.communicate()
+
+
+@contextlib.contextmanager
+def one_thread() -> Iterator[None]:
+    """As many threads as a process of `start` computes with: sums differ in their last digits otherwise."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def run_to_the_end(settings: dict[str, Any]) -> None:
