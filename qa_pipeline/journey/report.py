@@ -158,6 +158,8 @@ _MADE = {"people": "people's test questions", "generator": "the generated test q
 
 def _headline(record: Mapping[str, Any], metrics: Mapping[str, Any]) -> str:
     """The finding in one sentence; of a journey under way, how far it is."""
+    if get(metrics, "measured") and not metrics["tuned"]["answered"]:
+        return "The trained model says “no answer” to every test question."
     if get(metrics, "measured"):
         made_by = _MADE.get(get(metrics, "test", "made_by", default=""), "the test questions")
         people, scores = get(metrics, "people"), metrics
