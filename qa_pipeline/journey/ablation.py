@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from qa_pipeline import artifacts
+from qa_pipeline.arguments.config_files import SECRET_KEYS
 from qa_pipeline.compare import Comparison, compare
 from qa_pipeline.compare.results import Versus
 from qa_pipeline.compare.verdict import p_words
@@ -205,7 +206,9 @@ def _row(name: str, title: str, **facts: Any) -> dict[str, Any]:
 
 
 def _shown(values: Mapping[str, Any]) -> dict[str, Any]:
-    shown: dict[str, Any] = json.loads(json.dumps(dict(values), sort_keys=True, default=str))
+    """As JSON has them, without secrets."""
+    plain = {key: value for key, value in values.items() if key not in SECRET_KEYS}
+    shown: dict[str, Any] = json.loads(json.dumps(plain, sort_keys=True, default=str))
     return shown
 
 
@@ -215,18 +218,18 @@ def _trained(cell: AblationCell, shared: Mapping[str, Any], folder: Path) -> dic
     Raises:
         QAError: it cannot be trained.
     """
-    from qa_pipeline.arguments import parse_arguments
+    from qa_pipeline.arguments.training import arguments_from
     from qa_pipeline.run.run import run_qa
 
     assert cell.train_file is not None
     out, config, record = (folder / f"{cell.name}{ending}" for ending in ("", ".yaml", ".json"))
-    values = {**_shown(shared), "train_file": str(cell.train_file), "output_dir": str(out), "do_train": True}
-    made_of, before = _made_of(values, cell.train_file), _read(record)
+    values = {**shared, "train_file": str(cell.train_file), "output_dir": str(out), "do_train": True}
+    made_of, before = _made_of(_shown(values), cell.train_file), _read(record)
     is_same = before.get("made_of") == made_of
     if not (is_same and before.get("finished")):
-        artifacts.write_text(config, yaml.safe_dump(values, sort_keys=True, allow_unicode=True))
+        artifacts.write_text(config, yaml.safe_dump(_shown(values), sort_keys=True, allow_unicode=True))
         # Begun with the same settings and data, it goes on from its checkpoints; else it starts afresh.
-        arguments = parse_arguments([str(config), "--overwrite_output_dir", str(not is_same).lower()])
+        arguments = arguments_from(values | {"overwrite_output_dir": not is_same}, f"ablation, {cell.name}")
         artifacts.write_json(record, {"made_of": made_of, "finished": False})
         run_qa(arguments)
         artifacts.write_json(record, {"made_of": made_of, "finished": True})
@@ -286,10 +289,10 @@ def sentences(comparison: Comparison, found: Sequence[Mapping[str, Any]]) -> lis
         if one < other:
             sign, one, other = -1, other, one
         f1 = comparison.versus(one, other).f1
-        low, high = sorted((sign * f1.low, sign * f1.high))
+        low, high = sorted((sign * f1.low + 0.0, sign * f1.high + 0.0))  # + 0.0: no zero has a minus
         told = "" if f1.direction else "; that is within chance"
         interval = f"({low:+.1f} to {high:+.1f}, {p_words(f1.p_value)})"
-        said.append(f"{title}: {sign * f1.difference:+.1f} points of F1 {interval}{told}.")
+        said.append(f"{title}: {sign * f1.difference + 0.0:+.1f} points of F1 {interval}{told}.")
     sizes = {row["rows"] for row in found if row["rows"]}
     if len(sizes) > 1:
         said.append(

@@ -19,6 +19,7 @@ from qa_pipeline.arguments.help import help_text
 from qa_pipeline.arguments.resolver import Resolution
 from qa_pipeline.arguments.settings import setting, settings_of, split_names
 from qa_pipeline.discovery.arguments import DatasetSearchArguments, weight_problems
+from qa_pipeline.discovery.model_arguments import ModelSearchArguments
 from qa_pipeline.generation.argument_checks import check as check_generation
 from qa_pipeline.generation.arguments import (
     OF_DOCUMENTS,
@@ -30,6 +31,7 @@ from qa_pipeline.generation.arguments import (
 from qa_pipeline.journey.settings import JourneySettings
 from qa_pipeline.journey.stage import STAGES
 from qa_pipeline.modeling.paths import EMBEDDED_MODEL
+from qa_pipeline.tuning.arguments import TuningArguments
 
 SKIPPABLE = {
     "retrieve_data": "no data set is used but what is generated or given",
@@ -78,6 +80,11 @@ class JourneyArguments:
     backend_load_in_4bit: bool = setting(
         False, "Load the weights of the language model in 4 bits (transformers); load_in_4bit is of the trained model."
     )
+    num_trials: int = setting(
+        4,
+        "Trials of hyper-parameters, the training with the settings as they are among them; 0: none but that.",
+        least=0,
+    )
     from_stage: str | None = setting(
         None, "On the command line --from. Make this stage and all after it anew.", choices=STAGES
     )
@@ -93,7 +100,8 @@ class JourneyArguments:
 
 
 RECOMMENDED = {"num_train_epochs": 3.0, "warmup_steps": 0.1, "max_answer_length": 50}
-"""What docs/measured.md found good for generated questions. The learning rate goes by the size of the model."""
+"""What docs/measured.md found good for generated questions. The learning rate goes by the size of the model, and the
+passes are more over few rows."""
 SOURCES = ("examples", "generated", "retrieved")
 MODES = ("plan", "preview", "status")
 _FILES = (
@@ -147,9 +155,8 @@ def training_groups() -> tuple[type, ...]:
 def groups() -> tuple[type, ...]:
     """All groups; of keys of the same name that of the last one counts."""
     return (
-        *(GenerationArguments, BackendArguments, FilterArguments, DatasetSearchArguments),
-        *training_groups(),
-        JourneyArguments,
+        *(GenerationArguments, BackendArguments, FilterArguments, DatasetSearchArguments, ModelSearchArguments),
+        *(*training_groups(), TuningArguments, JourneyArguments),
     )
 
 
@@ -174,8 +181,8 @@ def help_of_journey() -> str:
         epilog=(
             "And all settings of a training (qa-pipeline train --help_all), with other defaults: "
             + ", ".join(f"{name} {value:g}" for name, value in RECOMMENDED.items())
-            + ", learning_rate and use_lora by the size of the model and the memory, and the best epoch on the "
-            "validation questions."
+            + ", learning_rate and use_lora by the size of the model and the memory, more epochs and more questions about "
+            "a passage where there are few, and the best epoch on the validation questions."
         ),
     )
 
@@ -183,8 +190,8 @@ def help_of_journey() -> str:
 def _light_groups() -> tuple[type, ...]:
     """The other groups, of the training's own ones those that need no library."""
     return (
-        *(GenerationArguments, BackendArguments, FilterArguments, DatasetSearchArguments),
-        *(ModelArguments, DataArguments, LoRAArguments, TrainingSettings),
+        *(GenerationArguments, BackendArguments, FilterArguments, DatasetSearchArguments, ModelSearchArguments),
+        *(ModelArguments, DataArguments, LoRAArguments, TrainingSettings, TuningArguments),
     )
 
 

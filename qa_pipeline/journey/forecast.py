@@ -6,7 +6,10 @@ hand. It writes nothing but a temporary folder.
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
+import logging
 import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -18,7 +21,8 @@ from qa_pipeline.generation import api
 from qa_pipeline.generation.arguments import Settings
 from qa_pipeline.generation.specification.specification import Specification, parse_prompt, read_specification
 from qa_pipeline.journey.data_stages import GenerateStage
-from qa_pipeline.journey.model_stages import MODEL, RetrieveModelStage
+from qa_pipeline.journey.model_stages import RetrieveModelStage, default_epochs, wanted_training
+from qa_pipeline.journey.next_steps import MODEL
 from qa_pipeline.journey.result_stages import CARD, METRICS, REPORT
 from qa_pipeline.journey.settings import JourneySettings
 from qa_pipeline.journey.skipped import SkippedStage
@@ -64,7 +68,7 @@ def forecast_lines(settings: JourneySettings, stages: Sequence[Stage]) -> Iterat
     examples = f"; the questions of {settings['examples']}" if settings["examples"] else ""
     held = f"{settings['validation_fraction']:.0%} validation, {settings['test_fraction']:.0%} test, by document"
     yield _line("process", f"joins all rows{examples}; {held}")
-    model, lines = _model(settings, specification, by_name["retrieve_model"])
+    model, lines = _model(settings, specification, rows, by_name["retrieve_model"])
     yield from _block(by_name["retrieve_model"], lambda: lines)
     yield from _training_lines(settings, by_name, model, rows)
 
@@ -72,10 +76,12 @@ def forecast_lines(settings: JourneySettings, stages: Sequence[Stage]) -> Iterat
 def _training_lines(
     settings: JourneySettings, stages: dict[str, Stage], model: dict[str, Any], rows: int | None
 ) -> Iterator[str]:
-    millions = model.get("parameters_millions") or _EMBEDDED_MILLIONS
-    name, epochs = str(model["name_or_path"]), settings["num_train_epochs"]
-    pace = measure_pace(name, millions)
+    millions = (model.get("parameters") or _EMBEDDED_MILLIONS * 1e6) / 1e6
+    name = str(model["name_or_path"])
+    pace = measure_pace(name, millions, settings)
     train_rows = rows and min(rows * (1 - settings["validation_fraction"] - settings["test_fraction"]), _most(settings))
+    given = "num_train_epochs" in settings.given or train_rows is None
+    epochs = settings["num_train_epochs"] if given else default_epochs(round(train_rows))
     seconds = None if train_rows is None else train_rows * _WINDOWS_A_ROW * epochs / pace.windows
     amount = "" if train_rows is None else f"about {train_rows:,.0f} rows, "
     yield _line("train", f"{amount}{epochs:g} epochs of {name}: {_time(seconds)}; {pace.source}")
@@ -85,27 +91,34 @@ def _training_lines(
     yield _line("execute", f"answers the test questions; {_time(seconds and seconds / 10)}")
     yield _line("evaluate", f"against the model before training: {settings['metrics_output_path'] or METRICS}")
     yield _line("report", f"{REPORT}, {CARD}, and the model in {MODEL}")
-    lora = bool(settings["use_lora"] or model.get("training") == "lora")
+    lora = bool(settings["use_lora"] or model.get("method") not in (None, "full"))
     disk = millions * 1e6 * _BYTES * (_SAVED_TIMES[lora] + more) / 1e9
     yield _line("disk", f"about {disk:.1f} GB in {settings.root}, while it trains")
-    yield _line("all", f"training takes about {_time(seconds and seconds * (1 + more))} in all")
+    yield _line("all", f"{_time(seconds and seconds * (1 + more))} of training")
 
 
-def measure_pace(model: str, millions: float) -> TrainingPace:
+def measure_pace(model: str, millions: float, settings: JourneySettings) -> TrainingPace:
     """How fast this machine trains a model, by a few steps of it; of one that is not at hand, by those of the embedded.
 
     Args:
         model: name.
         millions: its parameters.
+        settings: of the journey, of which its windows and adapters count.
     """
     try:
-        return TrainingPace(_windows_a_second(model), "pace measured on this machine just now")
+        return TrainingPace(_windows_a_second(model, settings), "pace measured on this machine just now")
     except QAError:
-        windows = _windows_a_second(EMBEDDED_MODEL) * _EMBEDDED_MILLIONS / max(millions, 1.0)
+        windows = _windows_a_second(EMBEDDED_MODEL, settings) * _EMBEDDED_MILLIONS / max(millions, 1.0)
         return TrainingPace(windows, "estimated from the embedded model's pace here, by the number of parameters")
 
 
-def _windows_a_second(model: str) -> float:
+_OF_THE_PACE = (
+    *("max_seq_length", "doc_stride", "max_question_length", "use_lora", "lora_r", "load_in_4bit", "load_in_8bit"),
+    *("use_cpu", "bf16", "fp16", "tokenizer_name", "trust_remote_code"),
+)
+
+
+def _windows_a_second(model: str, settings: JourneySettings) -> float:
     from transformers.utils import logging as library_logging
 
     from qa_pipeline.arguments.training import arguments_from
@@ -117,6 +130,7 @@ def _windows_a_second(model: str) -> float:
         made = make_dataset("clinic", 3 * _STEPS * _BATCH, 0.0, 0, validation_fraction=0.1, test_fraction=0.1)
         data.write_text(json.dumps(made["train"]), encoding="utf-8")
         values = {
+            **settings.given_part(_OF_THE_PACE),
             "model_name_or_path": model,
             "train_file": str(data),
             "output_dir": str(Path(folder) / "run"),
@@ -126,8 +140,22 @@ def _windows_a_second(model: str) -> float:
             "save_strategy": "no",
             "disable_tqdm": True,
         }
-        results = run_qa(arguments_from(values, "plan"))
+        with _quiet():
+            results = run_qa(arguments_from(values, "plan"))
         return _STEPS * _BATCH / max(float(results["train_runtime"]), 1e-3)
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """What a training prints and warns of is about the made-up rows here, and none of the user's concern."""
+    ours = logging.getLogger("qa_pipeline")
+    before = ours.level
+    ours.setLevel(logging.ERROR)
+    try:
+        with contextlib.redirect_stdout(io.StringIO()):
+            yield
+    finally:
+        ours.setLevel(before)
 
 
 def _specification(settings: JourneySettings) -> Specification:
@@ -177,7 +205,9 @@ def _generation(settings: JourneySettings, stage: Stage) -> tuple[int | None, li
         return (wanted if most is None or (wanted and wanted < most) else most), lines
 
 
-def _model(settings: JourneySettings, specification: Specification, stage: Stage) -> tuple[dict[str, Any], list[str]]:
+def _model(
+    settings: JourneySettings, specification: Specification, rows: int | None, stage: Stage
+) -> tuple[dict[str, Any], list[str]]:
     """What is known of the model that would be trained, and lines on it."""
     given = settings["model_name_or_path"]
     if given or not isinstance(stage, RetrieveModelStage):
@@ -187,7 +217,8 @@ def _model(settings: JourneySettings, specification: Specification, stage: Stage
     from qa_pipeline.discovery.models import find_models
 
     search = settings.make(ModelSearchArguments)
-    found = [one for one in find_models(specification, search, hub=None) if one.fits]
+    plan = wanted_training(settings, rows or 1000)
+    found = [one for one in find_models(specification, search, hub=None, plan=plan) if one.fits]
     ready = [one for one in found if one.at_hand]
     chosen = ready[0] if settings["offline"] and ready else (found or ready)[0]
     lines = [f"{one.name_or_path}: {short(one.reason, 100)}" for one in found[:3]]

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
@@ -41,6 +41,13 @@ _NO_MODEL_FILES = frozenset(
 """Files of a run folder that are no part of the model."""
 
 
+_OF_THE_ESTIMATE = (
+    *("use_lora", "load_in_4bit", "load_in_8bit", "lora_r", "train_batch_tokens", "per_device_train_batch_size"),
+    *("max_seq_length", "num_train_epochs", "max_train_samples"),
+)
+"""Settings of the training that decide which models fit into memory and time."""
+
+
 class RetrieveModelStage(Stage):
     """Ranks base models that fit the language, the licence and this machine, and chooses one."""
 
@@ -55,7 +62,7 @@ class RetrieveModelStage(Stage):
         from qa_pipeline.discovery.model_arguments import ModelSearchArguments
 
         names = [one.name for one in fields(ModelSearchArguments)]
-        return [*names, "offline", "use_lora", "load_in_4bit", "load_in_8bit", "seed"]
+        return [*names, "offline", "seed", *_OF_THE_ESTIMATE]
 
     def run(self, work: Work) -> StageResult:
         """The best model that fits and can be had; a model that is given is taken, and that is said."""
@@ -76,7 +83,8 @@ class RetrieveModelStage(Stage):
 
         settings = work.settings
         search = settings.make(ModelSearchArguments)
-        candidates = find_models(specification_of(work), search, hub=hub_of(settings, search.hub_models))
+        hub, plan = hub_of(settings, search.hub_models), wanted_training(settings, _rows_of(work))
+        candidates = find_models(specification_of(work), search, hub=hub, plan=plan)
         usable = [one for one in candidates if one.fits and (one.at_hand or not settings["offline"])]
         if not usable:
             raise ConfigError("retrieve_model", "no model fits; give one as model_name_or_path")
@@ -113,13 +121,13 @@ class TrainStage(Stage):
 
         values = training_values(work)
         folder = work.folder
-        results = run_qa(arguments_from(values | {"output_dir": str(folder)}, "stage train"))
+        keeper = _history_keeper(folder / HISTORY, work.say)
+        results = run_qa(arguments_from(values | {"output_dir": str(folder)}, "stage train"), callbacks=[keeper])
         warnings = results.pop("warnings", [])
-        history = _history(folder)
         facts = {
             "results": results,
             "warnings": warnings,
-            "history": history,
+            "history": _history(folder / HISTORY),
             "settings": _shown_settings(values),
             "folder": folder.relative_to(work.root).as_posix(),
         }
@@ -201,14 +209,14 @@ def training_values(work: Work) -> dict[str, Any]:
 
             values |= PER_EPOCH
     candidate = _candidate(work, chosen)
-    if "use_lora" not in settings.given and needs_lora(candidate):
-        values["use_lora"] = True
+    if "use_lora" not in settings.given:
+        values |= {name: True for name in _SWITCHES[candidate.get("method") or "full"]}
     if values.get("use_lora"):
         values.setdefault("merge_adapter", True)
+    if "num_train_epochs" not in settings.given:
+        values["num_train_epochs"] = default_epochs(_rows_of(work))
     if "learning_rate" not in settings.given:
-        values["learning_rate"] = default_learning_rate(
-            candidate.get("parameters_millions"), bool(values.get("use_lora"))
-        )
+        values["learning_rate"] = default_learning_rate(candidate.get("parameters"), bool(values.get("use_lora")))
     return values
 
 
@@ -223,21 +231,58 @@ def _candidate(work: Work, chosen: str) -> Mapping[str, Any]:
     return {}
 
 
-def needs_lora(candidate: Mapping[str, Any]) -> bool:
-    """Whether all weights of the model do not fit into this machine's memory, and adapters do."""
-    return candidate.get("training") == "lora"
+_SWITCHES: dict[str, tuple[str, ...]] = {
+    "full": (),
+    "lora": ("use_lora",),
+    "8bit": ("use_lora", "load_in_8bit"),
+    "4bit": ("use_lora", "load_in_4bit"),
+}
+"""What is set for a model that fits into the memory only so."""
 
 
-def default_learning_rate(parameters_millions: float | None, lora: bool) -> float:
+def wanted_training(settings: JourneySettings, rows: int) -> Any:
+    """The training that a model is looked for: its method where the user said one, and how much it reads."""
+    from qa_pipeline.discovery.memory import TrainingPlan
+
+    method: Any = next((name for name in ("4bit", "8bit") if settings[f"load_in_{name}"]), None)
+    if method is None and "use_lora" in settings.given:
+        method = "lora" if settings["use_lora"] else "full"
+    batch = settings["train_batch_tokens"] or settings["per_device_train_batch_size"] * settings["max_seq_length"]
+    read = round(rows * TOKENS_A_ROW * settings["num_train_epochs"]) or 1
+    return TrainingPlan(method, int(batch), read, settings["lora_r"])
+
+
+TOKENS_A_ROW = 300
+"""Of the windows of one row, on average: a question and most of its passage of up to 400 words."""
+
+
+def _rows_of(work: Work) -> int:
+    rows = int(work.facts("process")["splits"]["train"]["rows"])
+    return min(rows, work.settings["max_train_samples"] or rows)
+
+
+def default_epochs(rows: int) -> float:
+    """Passes over the data: 3, as was measured for thousands of generated questions, and up to 10 over fewer.
+
+    A new head needs some hundred steps, which 3 passes over 200 rows are not; the best epoch on the validation
+    questions is kept.
+
+    >>> default_epochs(4000), default_epochs(600), default_epochs(100)
+    (3.0, 5.0, 10.0)
+    """
+    return float(min(10, max(3, round(3000 / max(rows, 1)))))
+
+
+def default_learning_rate(parameters: float | None, lora: bool) -> float:
     """A learning rate by the size of the model.
 
     Up to 60 million parameters it is what was measured for MiniLM (docs/measured.md); above, what the papers of BERT
     (arXiv 1810.04805, 2e-5 to 5e-5 for all weights) and LoRA (arXiv 2106.09685, about 5e-4) use.
 
-    >>> default_learning_rate(22.7, lora=False), default_learning_rate(110, lora=False)
+    >>> default_learning_rate(22.7e6, lora=False), default_learning_rate(110e6, lora=False)
     (0.0003, 3e-05)
     """
-    small = parameters_millions is None or parameters_millions <= 60
+    small = parameters is None or parameters <= 60e6
     if lora:
         return 1e-3 if small else 5e-4
     return 3e-4 if small else 3e-5
@@ -250,18 +295,26 @@ def _shown_settings(values: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in values.items() if name not in SECRET_KEYS}
 
 
-def _history(folder: Path) -> list[dict[str, Any]]:
-    """Loss and validation scores by epoch, from the newest checkpoint; kept in a file of its own."""
-    path = folder / HISTORY
-    if path.exists():
-        history: list[dict[str, Any]] = json.loads(path.read_text(encoding="utf-8"))
-        return history
-    from qa_pipeline.process.checkpoints import list_checkpoints
+def _history_keeper(path: Path, say: Callable[[str], None]) -> Any:
+    """A callback of the Trainer that says how far a training is, and keeps its course where it ends."""
+    from transformers import TrainerCallback
 
-    states = [one / "trainer_state.json" for one in list_checkpoints(str(folder))]
-    lines = json.loads(states[-1].read_text(encoding="utf-8"))["log_history"] if states else []
-    history = [{name: value for name, value in line.items() if isinstance(value, int | float)} for line in lines]
-    artifacts.write_json(path, history)
+    class HistoryKeeper(TrainerCallback):
+        """Writes losses and validation scores into a file."""
+
+        def on_evaluate(self, args: Any, state: Any, control: Any, metrics: Any = None, **kwargs: Any) -> None:
+            if metrics and "eval_f1" in metrics:
+                say(f"  epoch {state.epoch:g} of {state.num_train_epochs}: validation F1 {metrics['eval_f1']:.1f}")
+
+        def on_train_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+            numbers = [{k: v for k, v in line.items() if isinstance(v, int | float)} for line in state.log_history]
+            artifacts.write_json(path, numbers)
+
+    return HistoryKeeper()
+
+
+def _history(path: Path) -> list[dict[str, Any]]:
+    history: list[dict[str, Any]] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else []
     return history
 
 

@@ -19,8 +19,8 @@ from qa_pipeline.generation.backends.protocol import Backend
 from qa_pipeline.journey.arguments import journey_settings
 from qa_pipeline.journey.data_stages import GenerateStage, ParseStage, ProcessStage, RetrieveDataStage
 from qa_pipeline.journey.engine import Engine, log_line
-from qa_pipeline.journey.model_stages import MODEL, RetrieveModelStage, SelectStage, TrainStage
-from qa_pipeline.journey.next_steps import next_steps
+from qa_pipeline.journey.model_stages import RetrieveModelStage, SelectStage, TrainStage
+from qa_pipeline.journey.next_steps import MODEL, next_steps
 from qa_pipeline.journey.record import WORK, JourneyRecord
 from qa_pipeline.journey.result_stages import EvaluateStage, ExecuteStage, ReportStage
 from qa_pipeline.journey.settings import JourneySettings
@@ -29,7 +29,7 @@ from qa_pipeline.journey.stage import STAGES, Stage, StageResult
 
 COMPLETIONS = "completions.sqlite"
 """File in the journey's work folder where the language model's completions are kept, for all stages."""
-_BUILTIN: tuple[type[Stage], ...] = (
+BUILTIN: tuple[type[Stage], ...] = (
     *(ParseStage, RetrieveDataStage, GenerateStage, ProcessStage, RetrieveModelStage),
     *(TrainStage, SelectStage, ExecuteStage, EvaluateStage, ReportStage),
 )
@@ -157,7 +157,7 @@ def _stages(settings: JourneySettings, given: Mapping[str, Stage]) -> list[Stage
         problems += [f"{name}: needs {one}, which is no stage before it" for one in later]
     if problems:
         raise ConfigError("stages", problems)
-    builtin = {one.name: one for one in _BUILTIN}
+    builtin = {one.name: one for one in BUILTIN}
     return [given.get(name) or (INSTEAD[name]() if name in skipped else builtin[name]()) for name in STAGES]
 
 

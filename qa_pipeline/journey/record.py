@@ -164,20 +164,20 @@ def digest_of_value(value: Any) -> str:
 
 
 def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
-    """What differs between two fingerprints, in words: "learning_rate: was 0.0003, is 0.001"."""
+    """What differs between two fingerprints, in words: "learning_rate: was 0.0003, is the default"."""
     said = []
     for part in sorted(old.keys() | new.keys()):
         before, now = old.get(part), new.get(part)
         if before == now:
             continue
         if not (isinstance(before, dict) and isinstance(now, dict)):
-            said.append(f"{part}: was {_shown(before)}, is {_shown(now)}")
+            said.append(f"{part}: was {_shown(old, part)}, is {_shown(new, part)}")
             continue
         for key in sorted(before.keys() | now.keys()):
             if before.get(key) == now.get(key):
                 continue
             if part == "settings":
-                said.append(f"{key}: was {_shown(before.get(key))}, is {_shown(now.get(key))}")
+                said.append(f"{key}: was {_shown(before, key)}, is {_shown(now, key)}")
             else:
                 said.append(f"{key} {_OTHER.get(part, 'has other content')}")
     return said
@@ -186,6 +186,9 @@ def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
 _OTHER = {"inputs": "gives something else", "own": "was edited"}
 
 
-def _shown(value: Any) -> str:
-    text = json.dumps(value, ensure_ascii=False, default=str)
+def _shown(values: Mapping[str, Any], key: str) -> str:
+    """A value on one short line; settings at their defaults are not in a fingerprint."""
+    if key not in values:
+        return "the default"
+    text = json.dumps(values[key], ensure_ascii=False, default=str)
     return text if len(text) <= 60 else text[:57] + "..."

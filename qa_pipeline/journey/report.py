@@ -17,14 +17,18 @@ from qa_pipeline.compare.table import parameters_words
 from qa_pipeline.journey.curves import bars_chart
 from qa_pipeline.journey.evaluation import MADE_BY
 from qa_pipeline.journey.report_data import dataset_section, found_section, made_section, prompt_section
-from qa_pipeline.journey.report_model import (
-    base_section,
-    examples_section,
-    results_section,
-    training_section,
-    trials_section,
+from qa_pipeline.journey.report_model import base_section, training_section, trials_section
+from qa_pipeline.journey.report_parts import (
+    facts_list,
+    get,
+    made_by_tag,
+    opened,
+    rows_of,
+    seconds_words,
+    section,
+    words,
 )
-from qa_pipeline.journey.report_parts import facts_list, get, made_by_tag, rows_of, seconds_words, section, words
+from qa_pipeline.journey.report_results import examples_section, results_section
 from qa_pipeline.wording import counted, short
 
 SECTIONS = {
@@ -60,6 +64,7 @@ STAGE_TITLES = {
 }
 """Stage -> what it is called on the page, in their order."""
 _ANCHORS = {**{stage: name for stage, (name, *_) in SECTIONS.items()}, "execute": "results", "report": "costs"}
+_MOST_FILES = 12
 _STATES = {"done": "done", "skipped": "left out", "stopped": "ended early", "missing": "not yet"}
 
 
@@ -98,7 +103,11 @@ class JourneyOutline:
 
     def state_of(self, stage: str, record: Mapping[str, Any]) -> StageState:
         """How far a stage is."""
-        return self.stages.get(stage) or StageState("done" if stage in record else "missing")
+        if (known := self.stages.get(stage)) is not None:
+            return known
+        if get(record, stage, "skipped"):
+            return StageState("skipped", why=get(record, stage, "why"))
+        return StageState("done" if stage in record else "missing")
 
 
 def report_html(record: Mapping[str, Mapping[str, Any]], outline: JourneyOutline | None = None) -> str:
@@ -149,11 +158,16 @@ _MADE = {"people": "people's test questions", "generator": "the generated test q
 
 def _headline(record: Mapping[str, Any], metrics: Mapping[str, Any]) -> str:
     """The finding in one sentence; of a journey under way, how far it is."""
+    if get(metrics, "measured") and not metrics["tuned"]["answered"]:
+        return "The trained model says “no answer” to every test question."
     if get(metrics, "measured"):
         made_by = _MADE.get(get(metrics, "test", "made_by", default=""), "the test questions")
-        tuned, base = (metrics[label]["exact_match"]["value"] for label in ("tuned", "base"))
+        people, scores = get(metrics, "people"), metrics
+        if people:
+            made_by, scores = f"the {counted(people['questions'], 'test question')} of people", people
+        tuned, base = (scores[label]["exact_match"]["value"] for label in ("tuned", "base"))
         return f"{tuned:.0f}% of {made_by} are answered exactly right; before training, {base:.0f}%."
-    if get(metrics, "why_not"):
+    if get(metrics, "why_not") or ("evaluate" in record and "train" in record):
         return "A model was trained. How good it is was not measured."
     done = [stage for stage in STAGE_TITLES if stage in record]
     if not done:
@@ -182,6 +196,10 @@ def _figures(record: Mapping[str, Any], outline: JourneyOutline, metrics: Mappin
             big = f"{begun}{after['value']:.1f}<small>%</small>"
             note = f"{after['low']:.1f} to {after['high']:.1f} (95%) {made_by_tag(made_by)}"
             found.append(_figure(title, big, note, place))
+        if people := get(metrics, "people"):
+            one = people["tuned"]["f1"]
+            note = f"{one['low']:.1f} to {one['high']:.1f} (95%), {counted(people['questions'], 'question')}"
+            found.insert(0, _figure("F1, people's questions", f"{one['value']:.1f}<small>%</small>", note, 1))
     splits = get(record, "process", "splits", default={})
     if rows := get(splits, "train", "rows"):
         others = ", ".join(f"{get(splits, name, 'rows', default=0):,} {name}" for name in ("validation", "test"))
@@ -206,7 +224,11 @@ def _stages(record: Mapping[str, Any], outline: JourneyOutline) -> str:
     items = []
     for stage, title in STAGE_TITLES.items():
         state = outline.state_of(stage, record)
-        took = seconds_words(state.seconds) if state.seconds is not None else _STATES.get(state.state, state.state)
+        took = _STATES.get(state.state, state.state)
+        if state.seconds is not None and state.state != "skipped":
+            took = seconds_words(state.seconds)
+        if stage == "report":
+            state, took = StageState("done"), "this page"
         why = f' title="{words(state.why)}"' if state.why else ""
         link = f'<a href="#{_ANCHORS[stage]}"{why}><b>{title}</b><small>{took}</small></a>'
         items.append(f'<li class="{words(state.state)}">{link}</li>')
@@ -234,7 +256,9 @@ def _sections(record: Mapping[str, Any], outline: JourneyOutline) -> list[str]:
     found = []
     for stage, (name, title, lead) in SECTIONS.items():
         state = outline.state_of(stage, record)
-        if stage in record:
+        if state.state == "skipped" and stage != "retrieve_model":  # whose place is taken by a given model
+            found.append(section(name, title, _absent(state)))
+        elif stage in record:
             early = f'<p class="absent">Ended early: {words(state.why)}</p>' if state.state == "stopped" else ""
             found.append(section(name, title, early + contents[stage](record[stage]), lead))
         else:
@@ -245,10 +269,13 @@ def _sections(record: Mapping[str, Any], outline: JourneyOutline) -> list[str]:
         found.append(section("examples", "Examples", examples_section(examples, made_by)))
     found.append(section("costs", "What it took", _costs(record, outline)))
     if outline.files:
-        found.append(section("files", "Files", facts_list(outline.files)))
+        files = facts_list(outline.files)
+        listed = opened(counted(len(outline.files), "file"), files) if len(outline.files) > _MOST_FILES else files
+        found.append(section("files", "Files", listed))
     if outline.next_steps:
         steps = "".join(
-            f"<li><p>{words(what)}</p><pre>{words(how)}</pre></li>" for what, how in outline.next_steps.items()
+            f"<li><p>{words(what[:1].upper() + what[1:])}</p><pre>{words(how)}</pre></li>"
+            for what, how in outline.next_steps.items()
         )
         found.append(section("next", "What next", f'<ol class="steps">{steps}</ol>'))
     return found
@@ -256,7 +283,8 @@ def _sections(record: Mapping[str, Any], outline: JourneyOutline) -> list[str]:
 
 def _absent(state: StageState) -> str:
     if state.state == "skipped":
-        said = f"This stage was left out{f': {state.why}' if state.why else ''}."
+        why = (state.why or "").removeprefix("left out, as asked for").lstrip(": ")
+        said = f"This stage was left out{f': {why}' if why else ', as asked for'}."
     elif state.state == "stopped":
         said = f"This stage ended early{f': {state.why}' if state.why else ''}."
     else:

@@ -12,18 +12,12 @@ from html import escape
 from typing import Any
 
 from qa_pipeline.compare.drawing import COLOURS
+from qa_pipeline.journey.evaluation import MADE_BY_TAGS
 from qa_pipeline.wording import plain
 
 SHORT = 700
 """Characters; a longer passage is shown around what is marked in it."""
 _AROUND = 240
-MADE_BY_TAGS = {
-    "people": "people's questions",
-    "generator": "not people's questions",
-    "mixed": "not only people's questions",
-    "none": "not measured",
-}
-"""What stands beside every score: who made the test questions."""
 
 
 def words(value: Any) -> str:

@@ -18,8 +18,8 @@ from qa_pipeline.generation.argument_checks import FILTERS
 from qa_pipeline.journey.data_stages import SPLITS, GenerateStage
 from qa_pipeline.journey.evaluation import evaluate, write_metrics
 from qa_pipeline.journey.execution import execute
-from qa_pipeline.journey.model_stages import MODEL, training_values
-from qa_pipeline.journey.next_steps import next_steps
+from qa_pipeline.journey.model_stages import training_values
+from qa_pipeline.journey.next_steps import MODEL, next_steps
 from qa_pipeline.journey.record import STOPPED, JourneyRecord
 from qa_pipeline.journey.settings import JourneySettings
 from qa_pipeline.journey.stage import STAGES, Stage, StageResult, Work

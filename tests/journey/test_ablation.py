@@ -6,6 +6,7 @@ import json
 
 import pytest
 import yaml
+from jsonschema import Draft202012Validator
 
 import qa_pipeline.run.run
 from qa_pipeline.data import load_examples, write_squad
@@ -72,7 +73,13 @@ def values(tiny_bert, tmp_path):
         "validation_file": str(write_squad(tmp_path / "validation.json", test_rows(9))),
         **{"do_eval": True, "do_predict": True, "test_file": "not/looked/at.json", "output_dir": "not/used"},
         **{"max_seq_length": 96, "doc_stride": 24, "max_question_length": 24, "max_steps": 2, "use_cpu": True},
-        **{"learning_rate": 1e-3, "report_to": "none", "disable_tqdm": True, "version_2_with_negative": True},
+        **{
+            "token": "hf_secret",
+            "learning_rate": 1e-3,
+            "report_to": "none",
+            "disable_tqdm": True,
+            "version_2_with_negative": True,
+        },
     }
 
 
@@ -94,9 +101,9 @@ def test_cells_are_trained_once_with_the_same_settings_and_compared(values, trai
     configs = [yaml.safe_load((tmp_path / "ablation" / f"{name}.yaml").read_text()) for name in ("generated", "all")]
     different = {key for key in configs[0] if configs[0][key] != configs[1][key]}
     assert different == {"train_file", "output_dir"} and "test_file" not in configs[0]
+    texts = [path.read_text() for path in (tmp_path / "ablation").rglob("*.*") if path.suffix in (".yaml", ".json")]
+    assert not any("hf_secret" in text for text in (*texts, json.dumps(found)))
     schema = metrics_schema()
-    from jsonschema import Draft202012Validator
-
     Draft202012Validator({**schema["$defs"]["ablation"], "$defs": schema["$defs"]}).validate(
         json.loads(json.dumps(found))
     )

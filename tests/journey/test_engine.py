@@ -83,7 +83,7 @@ def test_a_changed_setting_repeats_its_stage_and_what_follows_and_nothing_before
     trial.run()
     assert trial.run(b=5) == [0, 1, 1]
     assert trial.run(b=5, looks=7) == [0, 0, 0]
-    assert "second (again: b: was null, is 5)" in "\n".join(trial.said)
+    assert "second (again: b: was the default, is 5)" in "\n".join(trial.said)
 
 
 def test_a_stage_that_gives_the_same_as_before_repeats_nothing_after_it(trial):
@@ -129,7 +129,7 @@ def test_an_edited_artifact_is_never_overwritten(trial):
     path = trial.root / "second" / "out.txt"
     path.write_text("edited\n")
     with pytest.raises(
-        ConfigError, match=rf"{re.escape(str(path))}: edited after the stage second wrote it.*b: was null"
+        ConfigError, match=rf"{re.escape(str(path))}: edited after the stage second wrote it.*b: was the default"
     ):
         trial.run(b=1)
     assert path.read_text() == "edited\n"
