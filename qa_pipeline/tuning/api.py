@@ -238,8 +238,14 @@ def _run_workers(plan: TuningPlan) -> None:
             words = [sys.executable, "-c", _WORKER, str(plan.folder / _PLAN_FILE)]
             running.append(subprocess.Popen(words, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log))
     logger.info("%d workers are at the trials; they write into %s.", count, folder)
-    for number, process in enumerate(running):
-        if process.wait() > 0:
+    try:
+        codes = [process.wait() for process in running]
+    except KeyboardInterrupt:  # they were interrupted too, and save what they are at
+        for process in running:
+            process.wait()
+        raise
+    for number, code in enumerate(codes):
+        if code > 0:
             path = folder / f"{number}.log"
             said = path.read_text(encoding="utf-8", errors="replace").strip().splitlines()
             raise ModelError(f"a worker ended by an error ({said[-1] if said else 'it said nothing'}); see {path}")

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
 from qa_pipeline.discovery.arguments import DatasetSearchArguments
+from qa_pipeline.discovery.catalogue import known_datasets
 from qa_pipeline.discovery.dataset_candidate import DatasetCandidate, why_refused
 from qa_pipeline.discovery.datasets import choose_few_shots, find_datasets, retrieve_rows
 from qa_pipeline.discovery.hub import Hub
@@ -75,6 +77,9 @@ def test_a_domain_that_was_edited_is_the_subject():
         ("Questions about wine in French", ("fr",)),
         ("Polish reading comprehension", ("pl",)),
         ("Answer questions about Spanish football", ("en",)),
+        ("Answer questions about French and German wines", ("en",)),
+        ("questions in French and German", ("fr", "de")),
+        ("a multilingual reader for Danish or Swedish laws", ("da", "sv")),
         ("One model for English, German and Arabic manuals", ("en", "de", "ar")),
         ("回答关于医学的问题", ("zh",)),
     ],
@@ -117,7 +122,8 @@ def test_data_in_another_language_stands_last_and_says_so():
 
 def test_a_wish_for_questions_without_answers_prefers_data_with_some(embedder):
     found = find("English Wikipedia questions, a third of them unanswerable", embedder)
-    assert found[0].id == "rajpurkar/squad_v2"
+    assert found[0].general and found[0].answerable_only is False
+    assert find("English Wikipedia questions", embedder)[0].answerable_only is not False
 
 
 def test_the_configuration_is_that_of_the_language():
@@ -178,6 +184,16 @@ def test_what_the_catalogue_knows_too_is_one_candidate_with_the_hubs_size(hub_se
     found = [one for one in find("football", hub=hub_of(hub_server)) if one.id == "rajpurkar/squad"]
     assert len(found) == 1
     assert (found[0].source, found[0].size_mb, found[0].field_mapping) == ("catalogue", 17.0, "squad")
+
+
+def test_a_known_data_set_whose_size_nobody_wrote_down_has_the_hubs(hub_server, monkeypatch):
+    unsized = [replace(one, size_mb=None) for one in known_datasets()]
+    monkeypatch.setattr("qa_pipeline.discovery.datasets.known_datasets", lambda: unsized)
+    known = by_id(find("newspaper articles"))["lucadiliello/newsqa"]
+    assert known.size_mb is None and known.fits and known.usable
+    hub_server.add(dataset("lucadiliello/newsqa", "language:en", rows=74160, size=900_000_000))
+    one = by_id(find("newspaper articles", hub=hub_of(hub_server)))["lucadiliello/newsqa"]
+    assert one.size_mb == 900.0 and "900 MB, more than max_dataset_mb" in one.why_not
 
 
 def test_gated_and_script_data_of_the_hub_are_listed_with_the_reason(hub_server):
@@ -248,6 +264,16 @@ def test_a_folder_about_the_subject_is_found_and_its_rows_are_used(tmp_path, emb
     assert len(retrieved.rows) == 7 and retrieved.used[0].id == folder
     shots = choose_few_shots(retrieved.rows, parse_prompt(prompt), 3, embedder)
     assert len({row["context"] for row in shots}) == len(shots) <= 3
+
+
+def test_a_german_folder_is_found_by_its_german_questions(tmp_path, embedder):
+    texts = "Der Leuchtturmwärter des Hafens begann {} seinen Dienst und hielt die Lampe am Brennen."
+    made = [{**row, "question": "Wann begann der Leuchtturmwärter seinen Dienst?"} for row in rows(30, text=texts)]
+    folder = str(save(tmp_path / "turm" / "train.jsonl", made).parent)
+    wish = "Fragen über Leuchtturmwärter und ihren Dienst beantworten"
+    assert find(wish, embedder, dataset_folders=[folder])[0].id == folder
+    other = by_id(find("Fragen zum Mietrecht beantworten", embedder, dataset_folders=[folder]))[folder]
+    assert not other.fits and "name it in dataset_weights" in other.reason
 
 
 # A language model

@@ -92,7 +92,8 @@ def test_every_section_has_what_its_stage_found(html):
         "30 November 2026", "extractive question answering", "87,599 rows", "used: 10 rows", "weight 2",
         "Refused: it is loaded by a script", "5 more", "some-model through openai", "too many words <of> the question",
         "30 training questions are <few>", "Does not fit: it takes 9 GB", "SQuAD 2.0 F1 90.1, published",
-        "best: 50.0 after epoch 2", "Trial 1 has the highest F1.", "1 (chosen)", "0 (default)", "pruned",
+        "best: 50.0 after epoch 2", "Trial 1 has the highest F1.", "1 (chosen)", "0 (default)", "pruned", "12.0",
+        "Trial 3: the loss is <not> a number",
         "fitted on the validation questions only", "What the filters add", "Exactly right", "the surest mistakes first",
         "9,000 read, 2,500 written", "0.0123", "evaluate/<out>.json", "How this was measured",
     ):  # fmt: skip
@@ -136,6 +137,14 @@ def test_whose_questions_stands_beside_every_score(tmp_path, made_by):
     headline = html[html.index("<h1>") : html.index("</h1>")]
     assert {"people": "people&#x27;s test", "generator": "generated test", "mixed": "the test"}[made_by] in headline
     assert html.count(tag) >= 8
+
+
+def test_the_questions_of_people_lead_where_the_test_has_others_too(tmp_path):
+    kinds = ("generated", "labelled")
+    html = report_html(journey_record(tmp_path, made_by="mixed", kinds=kinds, bootstrap_samples=20))
+    headline = html[html.index("<h1>") : html.index("</h1>")]
+    assert "of the 30 test questions of people are answered exactly right" in headline
+    assert "The 30 questions of people alone" in html and "F1, people's questions</h3>" in html
 
 
 def test_a_journey_without_test_questions_says_so_loudly(record):
@@ -182,7 +191,7 @@ def test_a_stage_whose_facts_say_that_it_was_left_out_is_shown_so(record):
     assert "How good it is was not measured." in Page(report_html({**others, "evaluate": left_out})).words
     given = {**left_out, "candidates": [], "chosen": "my/<model>", "reason": "given as model_name_or_path"}
     text = Page(report_html({**others, "retrieve_model": given})).words
-    assert "my/" in text and "given as model_name_or_path" in text
+    assert "my/" in text and "Given as model_name_or_path" in text
 
 
 def test_facts_that_are_missing_or_none_leave_lines_out(record):
