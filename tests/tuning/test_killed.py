@@ -45,8 +45,8 @@ def whole(data, tiny_bert, tmp_path_factory):
 @pytest.mark.parametrize(
     ("storage", "end"),
     [
-        (None, "trials/1/checkpoint-3/checkpoint_manifest.json"),
-        pytest.param("journal", "trials/1/checkpoint-3/checkpoint_manifest.json", marks=pytest.mark.slow),
+        (None, "trials/1/checkpoint-7/checkpoint_manifest.json"),
+        pytest.param("journal", "trials/1/checkpoint-7/checkpoint_manifest.json", marks=pytest.mark.slow),
         pytest.param(None, "trials/0/run.json", marks=pytest.mark.slow),
         pytest.param(None, "trials/2/README.md", marks=pytest.mark.slow),
         pytest.param(None, "out/best.yaml", marks=pytest.mark.slow),
