@@ -76,7 +76,7 @@ def test_what_a_killed_worker_was_at_is_done_by_others(whole, data, tiny_bert, t
     def kill_the_first_that_signs() -> None:
         for _ in range(1200):
             time.sleep(0.1)
-            if not (out / "study.db").exists():
+            if not (out / "workers" / "0.log").exists():  # until then the study is being made
                 continue
             study = optuna.load_study(study_name="out", storage=f"sqlite:///{out}/study.db")
             pids = [one.user_attrs.get("pid") for one in study.trials if one.number == 1]
