@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from qa_pipeline.errors import ConfigError, DataError, ModelError, QAError
     from qa_pipeline.generation.api import generate
     from qa_pipeline.generation.outputs import GeneratedDataset
+    from qa_pipeline.journey.prompt2model import Prompt2Model
     from qa_pipeline.postprocess import Postprocess
     from qa_pipeline.predictor import Answer, QAPredictor, QuestionAnsweringPipeline
     from qa_pipeline.predictor.pipeline import pipeline
@@ -50,6 +51,7 @@ _HOMES = {
     "QAError": "errors",
     "GeneratedDataset": "generation.outputs",
     "generate": "generation.api",
+    "Prompt2Model": "journey.prompt2model",
     "Postprocess": "postprocess",
     "Preprocess": "preprocess",
     "Process": "process",
@@ -73,6 +75,7 @@ __all__ = [
     "Postprocess",
     "Preprocess",
     "Process",
+    "Prompt2Model",
     "QAError",
     "QAPredictor",
     "QuestionAnsweringPipeline",

@@ -112,7 +112,28 @@ def parse_arguments(argv: list[str]) -> Arguments:
         (0.001, 32)
     """
     print_help_if_asked(argv)
-    resolution = Resolution.read(argv, GROUPS)
+    return _resolved(Resolution.read(argv, GROUPS))
+
+
+def arguments_from(given: Mapping[str, Any], place: str) -> Arguments:
+    """Resolves settings that Python code gives, by key, as `parse_arguments` does.
+
+    Args:
+        given: a text means what it would on a command line.
+        place: what gave them, for messages.
+
+    Raises:
+        ConfigError: with every fault that was found.
+
+    Example:
+        >>> given = {"model_name_or_path": "m", "train_file": "mock_data/train.json", "do_train": True}
+        >>> arguments_from({**given, "output_dir": "runs/m"}, "an example").training.do_train
+        True
+    """
+    return _resolved(Resolution.of(given, place, GROUPS))
+
+
+def _resolved(resolution: Resolution) -> Arguments:
     values, given = resolution.values, resolution.given
     _fill_in(values, given)
     check_run(resolution)

@@ -10,21 +10,18 @@ import json
 import re
 from base64 import b64encode
 from bisect import bisect_left
-from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 from hashlib import sha256
 from html import escape
-from importlib import resources
 from typing import Any
 
-from qa_pipeline.compare import charts
-from qa_pipeline.compare.results import COLUMN, Comparison, Difference, Score
+from qa_pipeline.compare import charts, drawing, page
+from qa_pipeline.compare.results import Comparison, Difference, Score
 from qa_pipeline.compare.table import KINDS, TITLES, parameters_words
 from qa_pipeline.compare.verdict import named, p_words, verdict
 from qa_pipeline.wording import plain
 
-_SLOT = re.compile(r"\{\{(\w+)\}\}")
 _NOT_IN_A_SCRIPT = re.compile("[<>&\u2028\u2029\ud800-\udfff]")
 
 
@@ -32,21 +29,21 @@ def report_html(comparison: Comparison) -> str:
     """The whole page. Write it as UTF-8."""
     comparison = _without_control(comparison)
     words = verdict(comparison)
-    script = f"\n{_asset('report.js')}\n"
+    script = f"\n{page.asset('report.js')}\n"
     slots = {
         "title": escape(
             " against ".join(m.label for m in comparison.models)
             if len(comparison.models) == 2
             else f"{len(comparison.models)} models compared"
         ),
-        "style": _asset("report.css"),
+        "style": page.asset("report.css"),
         "script": script,
         "script_hash": b64encode(sha256(script.encode()).digest()).decode(),
-        "symbols": charts.symbols(),
+        "symbols": drawing.symbols(),
         "about": escape(_about(comparison)),
         "headline": _html(words.headline, comparison),
         "details": "".join(f"<p>{_html(sentence, comparison)}</p>" for sentence in words.details),
-        "cautions": _cautions([_html(sentence, comparison) for sentence in words.cautions]),
+        "cautions": page.cautions([_html(sentence, comparison) for sentence in words.cautions]),
         "figures": "".join(_figure(comparison, place) for place in range(len(comparison.models))),
         "legend": _legend(comparison),
         "scores": _scores(comparison),
@@ -56,7 +53,7 @@ def report_html(comparison: Comparison) -> str:
         "method": _method(comparison),
         "data": embedded_json(page_data(comparison)),
     }
-    return _SLOT.sub(lambda match: slots[match[1]], _asset("report.html"))
+    return page.filled(page.asset("report.html"), slots)
 
 
 def _without_control(comparison: Comparison) -> Comparison:
@@ -105,10 +102,6 @@ def embedded_json(value: Any) -> str:
     return _NOT_IN_A_SCRIPT.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
 
 
-def _asset(name: str) -> str:
-    return resources.files(__package__).joinpath("assets", name).read_text(encoding="utf-8")
-
-
 def _html(sentence: str, comparison: Comparison) -> str:
     """A sentence of the verdict with the models' names in their colours."""
     words = re.sub(r"-(?=\d)", "\N{MINUS SIGN}", sentence)
@@ -117,7 +110,7 @@ def _html(sentence: str, comparison: Comparison) -> str:
 
 
 def _name(comparison: Comparison, place: int) -> str:
-    return f'<b class="name m{place % charts.COLOURS}">{_breakable(comparison.models[place].label)}</b>'
+    return f'<b class="name m{place % drawing.COLOURS}">{page.breakable(comparison.models[place].label)}</b>'
 
 
 def _about(comparison: Comparison) -> str:
@@ -127,19 +120,11 @@ def _about(comparison: Comparison) -> str:
     return f"{comparison.num_questions:,} questions{source}, {date}"
 
 
-def _cautions(sentences: Sequence[str]) -> str:
-    if not sentences:
-        return ""
-    items = "".join(f"<li>{sentence}</li>" for sentence in sentences)
-    title = "Before you rely on this"
-    return f'<aside class="cautions" aria-label="{title}"><h2>{title}</h2><ul>{items}</ul></aside>'
-
-
 def _figure(comparison: Comparison, place: int) -> str:
     model = comparison.models[place]
     full = f' title="{escape(model.name)}"' if model.name != model.label else ""
     return (
-        f'<div class="figure m{place % charts.COLOURS}"><h3{full}>{charts.key(place)}{escape(model.label)}</h3>'
+        f'<div class="figure m{place % drawing.COLOURS}"><h3{full}>{drawing.key(place)}{escape(model.label)}</h3>'
         f"<dl><div><dt>exactly right</dt><dd>{model.exact_match.value:.1f}<small>%</small></dd></div>"
         f"<div><dt>F1</dt><dd>{model.f1.value:.1f}<small>%</small></dd></div></dl></div>"
     )
@@ -147,69 +132,62 @@ def _figure(comparison: Comparison, place: int) -> str:
 
 def _legend(comparison: Comparison) -> str:
     items = "".join(
-        f"<li>{charts.key(place)}{escape(model.label)}</li>" for place, model in enumerate(comparison.models)
+        f"<li>{drawing.key(place)}{escape(model.label)}</li>" for place, model in enumerate(comparison.models)
     )
     return f'<ul class="legend" aria-label="Models">{items}</ul>'
 
 
-def _panel(title: str, chart: str, note: str = "") -> str:
-    note = f"<p>{note}</p>" if note else ""
-    return f'<figure class="panel"><figcaption><h3>{title}</h3>{note}</figcaption>{chart}</figure>'
-
-
-def _panels(panels: Sequence[str]) -> str:
-    by = "twos" if len(panels) % 3 == 1 else "threes"  # no panel alone in the last row
-    return f'<div class="panels {by}">{"".join(panels)}</div>'
-
-
 def _scores(comparison: Comparison) -> str:
+    models, pairs, labels = comparison.models, comparison.pairs, [model.label for model in comparison.models]
+    names = [f"{labels[pair.model]} \N{MINUS SIGN} {labels[pair.against]}" for pair in pairs]
+    places = [pair.model for pair in pairs]
     means = [
-        _panel("Exactly right", charts.scores_chart(comparison, "exact_match", "exact match, %")),
-        _panel("Overlap with the reference", charts.scores_chart(comparison, "f1", "F1, %")),
+        page.panel("Exactly right", charts.scores_chart(labels, [m.exact_match for m in models], "exact match, %")),
+        page.panel("Overlap with the reference", charts.scores_chart(labels, [m.f1 for m in models], "F1, %")),
     ]
     differences = [
-        _panel(
+        page.panel(
             "Difference in exact answers",
-            charts.differences_chart(comparison, "exact_match", "exact match, points"),
+            charts.differences_chart(names, places, [p.exact_match for p in pairs], "exact match, points"),
             "An interval across 0 means: cannot be told.",
         ),
-        _panel(
+        page.panel(
             "Difference in overlap",
-            charts.differences_chart(comparison, "f1", "F1, points"),
+            charts.differences_chart(names, places, [p.f1 for p in pairs], "F1, points"),
             "An interval across 0 means: cannot be told.",
         ),
-        _panel("Question by question", charts.outcomes_chart(comparison), "Which of the two has the higher F1."),
+        page.panel("Question by question", charts.outcomes_chart(comparison), "Which of the two has the higher F1."),
     ]
-    labels = [model.label for model in comparison.models]
-    kinds = [kind for kind in KINDS if all(kind in model.kinds for model in comparison.models)]
-    scores = _table(
+    kinds = [kind for kind in KINDS if all(kind in model.kinds for model in models)]
+    scores = page.table(
         ["", "exact match", "F1", *(f"{name} {KINDS[kind]}" for kind in kinds for name in ("exact", "F1")), "answered"],
         [
             [m.label, _interval(m.exact_match), _interval(m.f1)]
             + [f"{m.kinds[kind][measure]:.1f}" for kind in kinds for measure in ("exact_match", "f1")]
             + [f"{m.answered:,}"]
-            for m in comparison.models
+            for m in models
         ],
     )
-    pairs = _table(
+    by_pair = page.table(
         ["", "exact match", "", "F1", "", "won", "lost", "tied", "changed"],
         [
-            [f"{labels[p.model]} \N{MINUS SIGN} {labels[p.against]}", *_difference(p.exact_match), *_difference(p.f1)]
+            [name, *_difference(p.exact_match), *_difference(p.f1)]
             + [f"{count:,}" for count in (p.wins, p.losses, p.ties, p.changed)]
-            for p in comparison.pairs
+            for name, p in zip(names, pairs, strict=True)
         ],
     )
-    return _panels(means) + _panels(differences) + _numbers(scores + pairs)
+    return page.panels(means) + page.panels(differences) + page.folded(scores + by_pair)
 
 
 def _breakdowns(comparison: Comparison) -> str:
     panels, tables = [], []
+    labels = [model.label for model in comparison.models]
     for name, groups in comparison.breakdowns.items():
         if len(groups) < 2:
             continue
         title = plain(TITLES.get(name, name))
-        shown = {_group(name, group): row for group, row in groups.items()}
-        panels.append(_panel(f"By {escape(title)}", charts.breakdown_chart(comparison, title, shown)))
+        shown = {page.group_words(name, group): row for group, row in groups.items()}
+        panels.append(page.panel(f"By {escape(title)}", charts.breakdown_chart(labels, title, shown)))
         header = [title, "questions"]
         header += [f"{m.label}, {measure}" for m in comparison.models for measure in ("exact", "F1")]
         rows = [
@@ -217,27 +195,21 @@ def _breakdowns(comparison: Comparison) -> str:
             + [f"{row[measure][i]:.1f}" for i in range(len(comparison.models)) for measure in ("exact_match", "f1")]
             for group, row in shown.items()
         ]
-        tables.append(_table(header, rows))
+        tables.append(page.table(header, rows))
     if not panels:
         return "<p>All questions are of one kind.</p>"
-    return _panels(panels) + _numbers("".join(tables))
-
-
-def _group(breakdown: str, group: str) -> str:
-    """A group in words; a value of a column as it is, without what turns words around."""
-    if breakdown.startswith(COLUMN):
-        return plain(group)
-    return KINDS.get(group, group).replace("-", "\N{EN DASH}")
+    return page.panels(panels) + page.folded("".join(tables))
 
 
 def _confidence(comparison: Comparison) -> str:
+    models, labels = comparison.models, [model.label for model in comparison.models]
     panels = [
-        _panel(
+        page.panel(
             "Does it mean what it says?",
-            charts.reliability_chart(comparison),
+            charts.reliability_chart(labels, [m.reliability for m in models], [m.ece for m in models]),
             "On the dashed line, answers given with 80% confidence are exactly right 80% of the time.",
         ),
-        _panel(
+        page.panel(
             "Does it know when it does not know?",
             charts.risk_chart(comparison),
             "The lower, the better: wrong answers left when only the surest ones are given.",
@@ -254,7 +226,7 @@ def _confidence(comparison: Comparison) -> str:
         for model in comparison.models
     ]
     header = ["", "calibration error (ECE)", "area under risk-coverage", "temperature", "no-answer threshold"]
-    return _panels(panels) + _numbers(_table(header, rows))
+    return page.panels(panels) + page.folded(page.table(header, rows))
 
 
 def _costs(comparison: Comparison) -> str:
@@ -267,7 +239,7 @@ def _costs(comparison: Comparison) -> str:
         ["a single answer, 95% of the time within", *(_milliseconds(model.latency_p95_ms) for model in models)],
         ["device", *(model.device for model in models)],
     ]
-    return _table(["", *(model.label for model in models)], rows)
+    return page.table(["", *(model.label for model in models)], rows)
 
 
 def _milliseconds(value: float | None) -> str:
@@ -282,7 +254,7 @@ def _method(comparison: Comparison) -> str:
         else ""
     )
     names = "".join(
-        f"<li>{charts.key(place)}{escape(model.label)}: <code>{escape(model.name)}</code></li>"
+        f"<li>{drawing.key(place)}{escape(model.label)}: <code>{escape(model.name)}</code></li>"
         for place, model in enumerate(comparison.models)
     )
     return (
@@ -300,26 +272,6 @@ def _why(comparison: Comparison) -> str:
     if comparison.resampled == "question":
         return ""
     return f", each with all of its questions, because questions about one {comparison.resampled} are not independent"
-
-
-def _numbers(tables: str) -> str:
-    return f'<details class="numbers"><summary>The numbers</summary>{tables}</details>'
-
-
-def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    head = "".join(f'<th scope="col">{_breakable(cell)}</th>' for cell in header)
-    body = "".join(
-        f'<tr><th scope="row">{_breakable(row[0])}</th>'
-        + "".join(f"<td>{escape(cell)}</td>" for cell in row[1:])
-        + "</tr>"
-        for row in rows
-    )
-    return f'<div class="scroll" tabindex="0"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
-
-
-def _breakable(label: str) -> str:
-    """A label that a narrow table may cut after a stroke, a dot or a hyphen, and nowhere else."""
-    return re.sub(r"([/_.-])(?=\w)", r"\1<wbr>", escape(label))
 
 
 def _interval(score: Score) -> str:

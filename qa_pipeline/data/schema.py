@@ -25,6 +25,7 @@ NAMES = (
     "results",
     "run",
     "squad",
+    "tuning",
 )
 _MOST_SHOWN = 10
 
@@ -40,7 +41,26 @@ def validate(value: Any, name: str, source: str) -> None:
     Raises:
         DataError: the value does not fit; names the source and the JSON path, value and expectation of each violation.
     """
-    found = violations(value, name)
+    _refuse(violations(value, name), name, source)
+
+
+def check_against(schema: dict[str, Any], value: Any, name: str, source: str) -> None:
+    """Checks `value` against a schema of another room; raises DataError as `validate` does.
+
+    Args:
+        schema: JSON Schema 2020-12.
+        value: a JSON value.
+        name: what to call the schema in messages.
+        source: what to call the value in messages.
+    """
+    from jsonschema import Draft202012Validator
+
+    found = [_describe(error) for error in islice(Draft202012Validator(schema).iter_errors(value), _MOST_SHOWN + 1)]
+    _refuse(found, name, source)
+
+
+def _refuse(found: list[str], name: str, source: str) -> None:
+    """Raises DataError where violations were found."""
     if not found:
         return
     shown = found[:_MOST_SHOWN]

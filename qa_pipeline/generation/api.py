@@ -150,8 +150,12 @@ def generate_shard(job: Job) -> Path:
     return path
 
 
-def start(settings: Settings) -> Job:
+def start(settings: Settings, backend: Backend | None = None) -> Job:
     """Claims the output folder, prepares the job and writes down what its prompt was read as.
+
+    Args:
+        settings: of the generation.
+        backend: a language model that is set up already, in place of the one that the settings name.
 
     Raises:
         ConfigError, DataError, BackendError: something that the user can mend.
@@ -160,14 +164,18 @@ def start(settings: Settings) -> Job:
     folder = Path(str(general.output_dir))
     with leaving_no_empty_folder(folder):
         claim(folder, general.overwrite_output_dir)  # before anything is asked
-        job = prepare(settings)
+        job = prepare(settings, backend)
         if job.specification is not None and os.environ.get("RANK", "0") == "0":
             save_specification(folder, job.specification, general.spec_file, general.overwrite_output_dir)
     return job
 
 
-def prepare(settings: Settings) -> Job:
+def prepare(settings: Settings, backend: Backend | None = None) -> Job:
     """Reads the sources and sets up what makes the drafts; asks no backend for a draft.
+
+    Args:
+        settings: of the generation.
+        backend: see `start`.
 
     Raises:
         ConfigError, DataError, BackendError: something that the user can mend.
@@ -175,7 +183,7 @@ def prepare(settings: Settings) -> Job:
     general = settings.generation
     specification = _specification(settings)
     refuse_missing(general.documents or ())  # before a model is asked to read the prompt
-    backend = _backend(settings)
+    backend = backend or _backend(settings)
     if specification is not None and backend is not None and not general.plan and not general.spec_file:
         specification = _read_once(specification, backend, Path(str(general.output_dir)))
     if specification is not None:

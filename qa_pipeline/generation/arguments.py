@@ -173,11 +173,11 @@ class FilterArguments:
 
 
 GROUPS = (GenerationArguments, BackendArguments, FilterArguments)
-_OF_MODELS = {one.name: one.default for one in dataclasses.fields(BackendArguments) if one.name != "backend"} | {
+OF_MODELS = {one.name: one.default for one in dataclasses.fields(BackendArguments) if one.name != "backend"} | {
     "few_shot_file": None
 }
 """Settings without effect where no language model is asked, and their defaults."""
-_OF_DOCUMENTS = {
+OF_DOCUMENTS = {
     name: one.default
     for name, one in settings_of(GenerationArguments).items()
     if name.endswith("_passage_words") or name.startswith("cloze_")
@@ -238,7 +238,7 @@ def _check_settings(resolution: Resolution) -> Settings:
     values = resolution.values
     lists = ("answer_types", "skip_filters", "cloze_plugins")
     values |= {name: split_names(values[name]) for name in lists if values[name]}
-    check(resolution, _OF_MODELS, _OF_DOCUMENTS)
+    check(resolution, OF_MODELS, OF_DOCUMENTS)
     resolution.raise_problems()
     generation, backend = resolution.make(GenerationArguments), resolution.make(BackendArguments)
     return Settings(generation, backend, resolution.make(FilterArguments), resolution.source)

@@ -115,7 +115,7 @@ def choose(rows: Sequence[Row], choice: Choice, most: int | None) -> list[Row]:
     numbered.sort(key=lambda pair: pair[0])  # stable: rounds over all passages
     answerable = [row for _, row in numbered if not row.is_impossible]
     impossible = [row for _, row in numbered if row.is_impossible]
-    impossible = impossible[: _most_impossible(len(answerable), len(impossible), choice.unanswerable_fraction)]
+    impossible = impossible[: most_impossible(len(answerable), len(impossible), choice.unanswerable_fraction)]
     per_passage: Counter[str] = Counter()
     capped = []
     for row in _interleave(answerable, impossible):
@@ -124,14 +124,14 @@ def choose(rows: Sequence[Row], choice: Choice, most: int | None) -> list[Row]:
             capped.append(row)
     answerable = [row for row in capped if not row.is_impossible]
     impossible = [row for row in capped if row.is_impossible]
-    impossible = impossible[: _most_impossible(len(answerable), len(impossible), choice.unanswerable_fraction)]
+    impossible = impossible[: most_impossible(len(answerable), len(impossible), choice.unanswerable_fraction)]
     if most is not None:
         impossible = impossible[: round(most * choice.unanswerable_fraction)]
         answerable = answerable[: most - len(impossible)]
     return answerable + impossible
 
 
-def _most_impossible(answerable: int, impossible: int, fraction: float) -> int:
+def most_impossible(answerable: int, impossible: int, fraction: float) -> int:
     """The most u such that u <= fraction * (answerable + u)."""
     return impossible if fraction >= 1 else min(impossible, int(fraction / (1 - fraction) * answerable + 1e-9))
 

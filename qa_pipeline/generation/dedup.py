@@ -17,7 +17,8 @@ from __future__ import annotations
 import re
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
-from functools import lru_cache
+from dataclasses import dataclass
+from functools import cache, lru_cache
 from typing import Any
 
 from qa_pipeline.generation.types import Row
@@ -25,6 +26,7 @@ from qa_pipeline.text.words import normalised, sentence_around, words
 
 NUM_PERM = 64
 _LSH_SLACK = 0.2  # MinHash guesses; below the threshold by this much it still proposes
+_BITS = 2048
 _LEADING = re.compile(
     r"^(?:please\s+|can you tell me\s+|could you tell me\s+|tell me\s+|do you know\s+)", re.IGNORECASE
 )
@@ -121,19 +123,22 @@ def drop_duplicates(rows: Sequence[Row], threshold: float, scope: str = "documen
 def without_repeats_of(rows: Iterable[Row], others: Iterable[Row], threshold: float) -> list[Row]:
     """The rows that repeat none of `others`, answerable or not; see `repeats`."""
     known = NearDuplicates(threshold)
-    asking: dict[str, list[Row]] = {}
+    asking: dict[str, list[_Evidence]] = {}
+    sketches: dict[str, _Sketch] = {}
     for other in others:
         known.add(other.question)
-        asking.setdefault(normalised(other.question), []).append(other)
-    return [
-        row
-        for row in rows
-        if not any(
-            _share_more(row, other, threshold)
-            for question in known.find_all(row.question)
-            for other in asking[normalised(question)]
-        )
-    ]
+        asking.setdefault(normalised(other.question), []).append(_evidence(other, sketches))
+    near: dict[str, list[_Evidence]] = {}
+    kept = []
+    for row in rows:
+        if row.question not in near:
+            forms = dict.fromkeys(normalised(question) for question in known.find_all(row.question))
+            near[row.question] = [evidence for form in forms for evidence in asking[form]]
+        candidates = near[row.question]
+        own = _evidence(row, sketches) if candidates else None
+        if own is None or not any(_share_more(own, other, threshold) for other in candidates):
+            kept.append(row)
+    return kept
 
 
 def repeats(row: Row, other: Row, threshold: float) -> bool:
@@ -143,18 +148,73 @@ def repeats(row: Row, other: Row, threshold: float) -> bool:
     (character trigrams), by the same threshold; or the questions name something and the answers are the same.
     """
     same = normalised(row.question) == normalised(other.question)
-    return (same or same_question(row.question, other.question, threshold)) and _share_more(row, other, threshold)
+    near = same or same_question(row.question, other.question, threshold)
+    return near and _share_more(_evidence(row, {}), _evidence(other, {}), threshold)
 
 
-def _share_more(row: Row, other: Row, threshold: float) -> bool:
+@dataclass(slots=True)
+class _Sketch:
+    """What tells without looking at them that two sets have little in common.
+
+    Attributes:
+        text: what the members are made of.
+        size: number of members.
+        bits: one bit of `_BITS` for each member, chosen by its hash.
+    """
+
+    text: str
+    size: int
+    bits: int
+
+    @classmethod
+    def of(cls, text: str, members: frozenset[str]) -> _Sketch:
+        """The sketch of a set."""
+        bits = 0
+        for place in {hash(member) % _BITS for member in members}:
+            bits |= 1 << place
+        return cls(text, len(members), bits)
+
+    def is_unlike(self, other: _Sketch, threshold: float) -> bool:
+        """Whether the Jaccard of the sets is surely below the threshold: too many bits are set on one side only.
+
+        Sets of Jaccard J differ in (1 - J) / (1 + J) of their sizes' sum, and bits never differ in more places.
+        """
+        most = (1 - threshold) / (1 + threshold) * (self.size + other.size)
+        return (self.bits ^ other.bits).bit_count() > most + 1e-6
+
+
+@dataclass(slots=True)
+class _Evidence:
+    """What a row is compared by beyond its question: its answer, the answer's sentence, and the context."""
+
+    answer: str | None
+    has_names: bool
+    sentence: _Sketch
+    context: _Sketch
+
+
+def _evidence(row: Row, sketches: dict[str, _Sketch]) -> _Evidence:
+    """The evidence of a row; sketches of contexts are taken from `sketches`, or put there."""
+    text = row.passage.text
+    if text not in sketches:
+        sketches[text] = _Sketch.of(text, _shingles(text))
+    form = normalised(_sentence(row))
+    answer = None if row.answer is None else normalised(row.answer)
+    return _Evidence(answer, bool(_names(row.question)), _Sketch.of(form, trigrams(form)), sketches[text])
+
+
+def _share_more(row: _Evidence, other: _Evidence, threshold: float) -> bool:
     """What `repeats` asks for beyond the question."""
     if row.answer is not None and other.answer is not None:
-        if (_names(row.question) or _names(other.question)) and normalised(row.answer) == normalised(other.answer):
+        if row.answer == other.answer and (row.has_names or other.has_names):
             return True
-        if _overlap(trigrams(normalised(_sentence(row))), trigrams(normalised(_sentence(other)))) >= threshold:
+        left, right = row.sentence, other.sentence
+        if not left.is_unlike(right, threshold) and _overlap(trigrams(left.text), trigrams(right.text)) >= threshold:
             return True
-    left, right = row.passage.text, other.passage.text
-    return left == right or _overlap(_shingles(left), _shingles(right)) >= threshold
+    left, right = row.context, other.context
+    return left.text == right.text or (
+        not left.is_unlike(right, threshold) and _overlap(_shingles(left.text), _shingles(right.text)) >= threshold
+    )
 
 
 def _sentence(row: Row) -> str:
@@ -218,8 +278,14 @@ def _bands(threshold: float) -> tuple[int, int]:
 
 @lru_cache(maxsize=65536)
 def _signature(form: str) -> Any:
-    from datasketch import MinHash
-
-    made = MinHash(num_perm=NUM_PERM, seed=1, hashfunc=zlib.crc32)
+    made = _empty_signature().copy()
     made.update_batch([gram.encode("utf-8", "surrogatepass") for gram in sorted(trigrams(form))])
     return made
+
+
+@cache
+def _empty_signature() -> Any:
+    """Made once: its permutations take four times as long as hashing a question."""
+    from datasketch import MinHash
+
+    return MinHash(num_perm=NUM_PERM, seed=1, hashfunc=zlib.crc32)

@@ -163,15 +163,7 @@ def model_card(results: dict[str, Any], record: dict[str, Any], name: str) -> st
     config = record.get("trained_with", record["config"])
     base = str(record["identity"]["model"]["name"])
     lora = bool(config.get("use_lora"))
-    header: dict[str, Any] = {
-        "library_name": "peft" if lora else "transformers",
-        "pipeline_tag": "question-answering",
-        "tags": ["question-answering", "extractive-qa"] + (["lora"] if lora else []),
-    }
-    if base.startswith((".", "/", "~")) or Path(base).is_dir():
-        base = _last_part(base)
-    elif not base.startswith("package:"):
-        header["base_model"] = base
+    header, base = base_header(base, lora)
     datasets = [str(config[key]) for key in ("dataset_name",) if config.get(key)]
     if datasets:
         header["datasets"] = datasets
@@ -189,7 +181,7 @@ def model_card(results: dict[str, Any], record: dict[str, Any], name: str) -> st
                 "results": [
                     {
                         "task": {"type": "question-answering"},
-                        "dataset": {"name": _last_part(validation.get("source", "validation")), "type": "custom"},
+                        "dataset": {"name": last_part(validation.get("source", "validation")), "type": "custom"},
                         "metrics": metrics,
                     }
                 ],
@@ -208,6 +200,23 @@ def model_card(results: dict[str, Any], record: dict[str, Any], name: str) -> st
         _settings(config, record),
     ]
     return "\n\n".join(parts) + "\n"
+
+
+def base_header(base: str, lora: bool) -> tuple[dict[str, Any], str]:
+    """How a card begins that is about a model trained from a base, and what the card calls the base.
+
+    Args:
+        base: Hub id, folder or package:MODULE/FOLDER; of a folder only the last part is told.
+        lora: whether it is an adapter.
+    """
+    header: dict[str, Any] = {
+        "library_name": "peft" if lora else "transformers",
+        "pipeline_tag": "question-answering",
+        "tags": ["question-answering", "extractive-qa"] + (["lora"] if lora else []),
+    }
+    if base.startswith((".", "/", "~")) or Path(base).is_dir():
+        return header, last_part(base)
+    return header if base.startswith("package:") else header | {"base_model": base}, base
 
 
 def _measured(results: dict[str, Any]) -> str:
@@ -242,7 +251,7 @@ def _interval(results: dict[str, Any], prefix: str, metric: str) -> str:
 
 def _data(data: dict[str, dict[str, Any]]) -> str:
     rows = ["| split | source | questions |", "|---|---|---|"]
-    rows += [f"| {split} | {_last_part(facts['source'])} | {facts['questions']:,} |" for split, facts in data.items()]
+    rows += [f"| {split} | {last_part(facts['source'])} | {facts['questions']:,} |" for split, facts in data.items()]
     return "\n".join(rows)
 
 
@@ -259,7 +268,7 @@ def _settings(config: dict[str, Any], record: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def _last_part(source: str) -> str:
+def last_part(source: str) -> str:
     """The last part of a path: a card does not tell the folders of the machine it was made on."""
     return str(source).replace("\\", "/").rstrip("/").split("/")[-1]
 

@@ -14,7 +14,8 @@ from xml.etree import ElementTree
 import pytest
 
 from qa_pipeline.compare import charts, compare, report_html
-from qa_pipeline.compare.charts import _calibration_points, _ticks
+from qa_pipeline.compare.charts import _calibration_points
+from qa_pipeline.compare.drawing import ticks
 from qa_pipeline.compare.report import embedded_json, page_data
 from tests.compare.fakes import FakeModel, compared
 from tests.compare.test_comparison import example
@@ -131,13 +132,16 @@ def test_cautions_are_in_the_page():
 
 def test_charts_are_well_formed_and_say_what_they_show():
     found = compared(60, (0.1, 0.4, 0.6), unanswerable=0.2, labels=["a & b", "<c>", "d"])
+    labels = [model.label for model in found.models]
     drawn = [
-        charts.scores_chart(found, "f1", "F1, %"),
-        charts.differences_chart(found, "exact_match", "points"),
+        charts.scores_chart(labels, [model.f1 for model in found.models], "F1, %"),
+        charts.differences_chart(
+            ["b - a", "c - a", "c - b"], [1, 2, 2], [p.exact_match for p in found.pairs], "points"
+        ),
         charts.outcomes_chart(found),
-        charts.reliability_chart(found),
+        charts.reliability_chart(labels, [m.reliability for m in found.models], [m.ece for m in found.models]),
         charts.risk_chart(found),
-        *(charts.breakdown_chart(found, name, groups) for name, groups in found.breakdowns.items()),
+        *(charts.breakdown_chart(labels, name, groups) for name, groups in found.breakdowns.items()),
     ]
     for chart in drawn:
         tree = ElementTree.fromstring(chart)
@@ -158,19 +162,18 @@ def test_charts_are_well_formed_and_say_what_they_show():
 
 
 def test_small_groups_are_drawn_faint():
-    found = compared(60)
     groups = {
         "many": {"total": 30, "f1": [10.0, 20.0], "exact_match": [1.0, 2.0]},
         "few": {"total": 29, "f1": [10.0, 20.0], "exact_match": [1.0, 2.0]},
     }
-    assert charts.breakdown_chart(found, "size", groups).count('class="few"') == 1
+    assert charts.breakdown_chart(["a", "b"], "size", groups).count('class="few"') == 1
 
 
 @pytest.mark.parametrize(("low", "high"), [(0, 0.0), (0, 3.2), (0, 100), (-0.4, 0.3), (-18.2, 44), (0, 61.0)])
 def test_ticks_are_few_and_hold_the_values(low, high):
-    ticks = _ticks(low, high)
-    assert ticks[0] <= low <= high <= ticks[-1]
-    assert 2 <= len(ticks) <= 8
+    found = ticks(low, high)
+    assert found[0] <= low <= high <= found[-1]
+    assert 2 <= len(found) <= 8
 
 
 def test_only_the_script_of_the_page_may_run():

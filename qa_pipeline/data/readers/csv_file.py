@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from qa_pipeline.data.example import BadRow, RawRow
 from qa_pipeline.data.readers.rawfile import MAX_LINE_BYTES, open_text, reading
@@ -33,7 +34,7 @@ class Dialect:
     quoting: int = csv.QUOTE_MINIMAL
     escapechar: str | None = None
 
-    def reader(self, lines: Iterator[str] | io.StringIO) -> Iterator[list[str]]:
+    def reader(self, lines: Iterator[str] | io.StringIO) -> Any:
         """A strict csv reader: it reports a stray quote and does not guess."""
         return csv.reader(
             lines,
@@ -51,6 +52,11 @@ def iter_csv_rows(path: Path) -> Iterator[RawRow | BadRow]:
     Raises:
         DataError: the file has no header, or holds no table.
     """
+    return (row for _, row in numbered_rows(path))
+
+
+def numbered_rows(path: Path) -> Iterator[tuple[int, RawRow | BadRow]]:
+    """The same, each with the line of the file on which it begins, from 1."""
     source = str(path)
     # The csv module keeps one limit for the process; it is only ever raised.
     csv.field_size_limit(max(csv.field_size_limit(), MAX_FIELD_CHARACTERS))
@@ -65,6 +71,7 @@ def iter_csv_rows(path: Path) -> Iterator[RawRow | BadRow]:
         header = _read_header(reader, source)
         number = 0
         while True:
+            line = reader.line_num + 1 + bool(hint)
             try:
                 fields = next(reader)
             except StopIteration:
@@ -75,18 +82,19 @@ def iter_csv_rows(path: Path) -> Iterator[RawRow | BadRow]:
                 if "field larger" in str(error):
                     raise DataError(f"{where}: a field is larger than {MAX_FIELD_CHARACTERS:,} characters; "
                                     "is a quote never closed?") from error  # fmt: skip
-                yield BadRow(where, "row is not valid CSV", str(error))
+                yield line, BadRow(where, "row is not valid CSV", str(error))
                 continue
             if not fields or fields == [""]:
                 continue
             number += 1
             where = f"{source}, row {number}"
             if len(fields) != len(header):
-                yield BadRow(where, "row does not fit the header", f"{len(fields)} fields, header has {len(header)}")
+                detail = f"{len(fields)} fields, header has {len(header)}"
+                yield line, BadRow(where, "row does not fit the header", detail)
             elif any(not field.isascii() and _NOT_UTF8.search(field) for field in fields):
-                yield BadRow(where, "row is not UTF-8", "convert the file to UTF-8, for example with iconv")
+                yield line, BadRow(where, "row is not UTF-8", "convert the file to UTF-8, for example with iconv")
             else:
-                yield RawRow(dict(zip(header, fields, strict=True)), where)
+                yield line, RawRow(dict(zip(header, fields, strict=True)), where)
 
 
 def find_dialect(sample: str) -> Dialect:

@@ -1,0 +1,69 @@
+"""`qa-pipeline prompt2model`: parses, runs the journey, prints where everything is. Asks nothing on the terminal."""
+
+from __future__ import annotations
+
+import logging
+import shlex
+import sys
+
+from qa_pipeline.console import show_plain_lines
+from qa_pipeline.wording import plain
+
+PROGRAM = "qa-pipeline prompt2model"
+
+
+def main(argv: list[str]) -> int:
+    """`prompt2model [CONFIG.yaml] [--key value ...]`.
+
+    Raises:
+        QAError: something that the user can mend.
+    """
+    from qa_pipeline.journey.arguments import help_of_journey, is_offline, parse_journey_arguments
+
+    if not argv or {"-h", "--help"} & {*argv}:
+        print(help_of_journey(), end="", file=sys.stdout if argv else sys.stderr)
+        return 0 if argv else 2
+    logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
+    show_plain_lines()
+
+    from qa_pipeline.journey import prompt2model
+
+    if is_offline(argv):
+        prompt2model.go_offline()  # before the libraries that could ask the Hub are imported
+    settings = parse_journey_arguments(argv)
+    journey = prompt2model.Prompt2Model(settings, say=_say, command=go_on_command(argv))
+    for mode in ("status", "plan", "preview"):
+        if settings[mode]:
+            from qa_pipeline.journey.looks import LOOKS
+
+            print(plain(LOOKS[mode](journey)))
+            return 0
+    result = journey.run()
+    print(f"\nfiles of {result.folder}")
+    for name, path in result.files.items():
+        print(plain(f"  {name:<32}{path}"))
+    for what, command in result.next_steps(settings["documents"] or ()).items():
+        print(plain(f"\n{what}:\n  {command}"))
+    return 0
+
+
+def go_on_command(argv: list[str]) -> str:
+    """The same command without what makes stages anew.
+
+    >>> go_on_command(["c.yaml", "--from", "train", "--output_dir", "my runs"])
+    "qa-pipeline prompt2model c.yaml --output_dir 'my runs'"
+    """
+    words: list[str] = []
+    rest = list(argv)
+    while rest:
+        word = rest.pop(0)
+        if word.partition("=")[0] in ("--from", "--from_stage"):
+            if "=" not in word and rest and not rest[0].startswith("-"):
+                rest.pop(0)
+            continue
+        words.append(word)
+    return shlex.join([*PROGRAM.split(), *words])
+
+
+def _say(line: str) -> None:
+    print(plain(line), flush=True)

@@ -1,0 +1,381 @@
+"""The stages that make the model: which one is trained, its training, and the choice of hyper-parameters.
+
+The chosen model ends in `model/` of the journey's folder, whole, so that it loads anywhere. Makes no data.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict, fields
+from pathlib import Path
+from typing import Any
+
+from qa_pipeline import artifacts
+from qa_pipeline.errors import ConfigError, ModelError
+from qa_pipeline.journey.data_stages import hub_of, specification_of
+from qa_pipeline.journey.next_steps import MODEL
+from qa_pipeline.journey.settings import JourneySettings
+from qa_pipeline.journey.stage import Stage, StageResult, Work
+from qa_pipeline.wording import counted
+
+HISTORY = "history.json"
+_OF_LOOKS = frozenset(
+    {
+        *("output_dir", "report_to", "disable_tqdm", "logging_dir", "log_level", "log_level_replica", "run_name"),
+        *("logging_steps", "logging_strategy", "cache_dir", "token", "overwrite_output_dir", "model_name_or_path"),
+        *("dataloader_num_workers", "dataloader_pin_memory", "dataloader_prefetch_factor"),
+        *("field_mapping", "on_bad_data", "max_bad_fraction"),
+    }
+)
+"""Settings of a training that change nothing of what it makes; the model is what retrieve_model gives."""
+_NO_MODEL_FILES = frozenset(
+    {
+        *(artifacts.RUN, artifacts.DATA_REPORT, artifacts.TRAIN_RESULTS, artifacts.EVAL_RESULTS),
+        *(artifacts.PREDICT_RESULTS, artifacts.BASE_RESULTS, artifacts.ALL_RESULTS, artifacts.MODEL_CARD),
+        *(artifacts.predictions_name("eval"), artifacts.nbest_name("eval"), artifacts.null_odds_name("eval")),
+        *(HISTORY, "training_args.bin", "trainer_state.json", "trial.json"),
+    }
+)
+"""Files of a run folder that are no part of the model."""
+
+
+_OF_THE_ESTIMATE = (
+    *("use_lora", "load_in_4bit", "load_in_8bit", "lora_r", "train_batch_tokens", "per_device_train_batch_size"),
+    *("max_seq_length", "num_train_epochs", "max_train_samples"),
+)
+"""Settings of the training that decide which models fit into memory and time."""
+
+
+class RetrieveModelStage(Stage):
+    """Ranks base models that fit the language, the licence and this machine, and chooses one."""
+
+    name = "retrieve_model"
+    needs = ("parse", "process")
+    sources = ("model_name_or_path",)
+
+    def hangs_on(self, settings: JourneySettings) -> Iterable[str]:
+        """What the search goes by; a model that is given needs none."""
+        if settings["model_name_or_path"]:
+            return ("model_name_or_path", "model_revision")
+        from qa_pipeline.discovery.model_arguments import ModelSearchArguments
+
+        names = [one.name for one in fields(ModelSearchArguments)]
+        return [*names, "offline", "seed", *_OF_THE_ESTIMATE]
+
+    def run(self, work: Work) -> StageResult:
+        """The best model that fits and can be had; a model that is given is taken, and that is said."""
+        given = work.settings["model_name_or_path"]
+        if given:
+            facts = {"candidates": [], "chosen": given, "reason": "given as model_name_or_path; none was searched for"}
+        else:
+            facts = self._search(work)
+        work.say(f"  {facts['chosen']}: {facts['reason']}")
+        path = work.folder / "models.json"
+        with artifacts.writing(path, resumes=True):
+            artifacts.write_json(path, facts)
+        return StageResult({"models": path}, facts)
+
+    def _search(self, work: Work) -> dict[str, Any]:
+        from qa_pipeline.discovery.model_arguments import ModelSearchArguments
+        from qa_pipeline.discovery.models import find_models
+
+        settings = work.settings
+        search = settings.make(ModelSearchArguments)
+        hub, plan = hub_of(settings, search.hub_models), wanted_training(settings, _rows_of(work))
+        candidates = find_models(specification_of(work), search, hub=hub, plan=plan)
+        usable = [one for one in candidates if one.fits and (one.at_hand or not settings["offline"])]
+        if not usable:
+            raise ConfigError("retrieve_model", "no model fits; give one as model_name_or_path")
+        probed = self._probe(work, usable, search.probe_models)
+        chosen = probed or usable[0]
+        listed = [one.to_dict() for one in candidates]
+        return {"candidates": listed, "chosen": chosen.name_or_path, "reason": chosen.reason}
+
+    def _probe(self, work: Work, usable: list[Any], count: int) -> Any:
+        """The best of the first few after a short training, where that was asked for and can be measured."""
+        train, validation = work.file("process", "train"), work.file("process", "validation")
+        if not count or train is None or validation is None:
+            return None
+        from qa_pipeline.discovery.probing import probe_models
+
+        ranked = probe_models(usable, count, train, validation, work.folder / "probes", seed=work.settings["seed"])
+        return ranked[0] if ranked else None
+
+
+class TrainStage(Stage):
+    """Trains the model on the data set with the settings as they are: `train/`, a run folder."""
+
+    name = "train"
+    needs = ("parse", "process", "retrieve_model")
+
+    def hangs_on(self, settings: JourneySettings) -> Iterable[str]:
+        """All settings of a training but those of its looks."""
+        return [name for name in settings.training_keys if name not in _OF_LOOKS]
+
+    def run(self, work: Work) -> StageResult:
+        """Goes on from the newest checkpoint of a run that was killed."""
+        from qa_pipeline.arguments.training import arguments_from
+        from qa_pipeline.run.run import run_qa
+
+        values = training_values(work)
+        folder = work.folder
+        keeper = _history_keeper(folder / HISTORY, work.say)
+        results = run_qa(arguments_from(values | {"output_dir": str(folder)}, "stage train"), callbacks=[keeper])
+        warnings = results.pop("warnings", [])
+        facts = {
+            "results": results,
+            "warnings": warnings,
+            "history": _history(folder / HISTORY),
+            "settings": _shown_settings(values),
+            "folder": folder.relative_to(work.root).as_posix(),
+        }
+        scored = f"validation F1 {results['eval_f1']:.1f}" if "eval_f1" in results else "no validation questions"
+        work.say(f"  {counted(results.get('train_steps', 0), 'step')}, {scored}")
+        for warning in warnings:
+            work.say(f"  warning: {warning}")
+        return StageResult(model_files(folder), facts)
+
+
+class SelectStage(Stage):
+    """Tries other hyper-parameters on the validation questions and puts the best model into `model/`."""
+
+    name = "select"
+    needs = ("parse", "process", "retrieve_model", "train")
+
+    def hangs_on(self, settings: JourneySettings) -> Iterable[str]:
+        """The settings of the tuning; those of the training count through the train stage."""
+        from qa_pipeline.tuning.arguments import TuningArguments
+
+        return [one.name for one in fields(TuningArguments) if one.name not in ("tuning_workers", "release_trials")]
+
+    def run(self, work: Work) -> StageResult:
+        """The train stage's run is trial 0, so that nothing is trained twice."""
+        slim_checkpoints(work.root / work.facts("train")["folder"])
+        why = self._why_not(work)
+        run_folder = work.root / work.facts("train")["folder"]
+        settings = work.facts("train")["settings"]
+        facts: dict[str, Any] = {"trials": [], "chosen": 0, "settings": settings, "why": why}
+        if why is None:
+            run_folder, facts = self._tune(work, run_folder)
+        work.say(f"  {facts['why']}")
+        return StageResult(publish_model(run_folder, work.root / MODEL), facts)
+
+    def _why_not(self, work: Work) -> str | None:
+        """Why nothing is tried; None: it is."""
+        if work.settings["num_trials"] == 0:
+            return "num_trials is 0: the model of the train stage is the chosen one"
+        if work.file("process", "validation") is None:
+            return "there are no validation questions to choose by: the model of the train stage is the chosen one"
+        return None
+
+    def _tune(self, work: Work, default_run: Path) -> tuple[Path, dict[str, Any]]:
+        from qa_pipeline.tuning.api import tune
+        from qa_pipeline.tuning.arguments import TuningArguments
+
+        tuning = work.settings.make(TuningArguments)
+        result = tune(training_values(work), tuning, work.folder / "study", default_run=default_run)
+        best = result.best_trial
+        first = result.trials[0].f1
+        why = f"trial {best} of {len(result.trials)} has the best validation F1, {result.best.f1:.1f}"
+        why += f"; the settings as they are have {first:.1f}" if best != 0 and first is not None else ""
+        trials = [asdict(trial) for trial in result.trials]
+        facts = {"trials": trials, "chosen": best, "settings": _shown_settings(result.best_settings), "why": why}
+        return (default_run if best == 0 else result.model), facts
+
+
+def training_values(work: Work) -> dict[str, Any]:
+    """The settings of the training: the user's, the data set's files, and what follows from data and model."""
+    settings, inputs = work.settings, work.facts("process")["splits"]
+    values = settings.given_part(name for name in settings.training_keys if name not in _NOT_HANDED_ON)
+    chosen = str(work.facts("retrieve_model")["chosen"])
+    values |= {
+        "model_name_or_path": chosen,
+        "train_file": str(work.file("process", "train")),
+        "do_train": True,
+        "seed": settings["seed"],
+    }
+    if inputs["train"]["unanswerable"]:
+        values.setdefault("version_2_with_negative", True)
+    language = specification_of(work).language or settings["language"] or "en"
+    if not language.startswith("en"):
+        values.setdefault("answer_normalization", "multilingual")
+        values.setdefault("answer_language", language)
+    if (validation := work.file("process", "validation")) is not None:
+        values |= {"validation_file": str(validation), "do_eval": True}
+        if not {"eval_strategy", "save_strategy", "load_best_model_at_end", "eval_steps"} & settings.given:
+            from qa_pipeline.tuning.search_space import PER_EPOCH
+
+            values |= PER_EPOCH
+    candidate = _candidate(work, chosen)
+    if "use_lora" not in settings.given:
+        values |= {name: True for name in _SWITCHES[candidate.get("method") or "full"]}
+    if values.get("use_lora"):
+        values.setdefault("merge_adapter", True)
+    if "num_train_epochs" not in settings.given:
+        values["num_train_epochs"] = default_epochs(_rows_of(work))
+    if "learning_rate" not in settings.given:
+        values["learning_rate"] = default_learning_rate(candidate.get("parameters"), bool(values.get("use_lora")))
+    return values
+
+
+_NOT_HANDED_ON = frozenset({"output_dir", "overwrite_output_dir", "field_mapping", "on_bad_data", "max_bad_fraction"})
+
+
+def _candidate(work: Work, chosen: str) -> Mapping[str, Any]:
+    for one in work.facts("retrieve_model").get("candidates", ()):
+        if one.get("name_or_path") == chosen:
+            candidate: Mapping[str, Any] = one
+            return candidate
+    return {}
+
+
+_SWITCHES: dict[str, tuple[str, ...]] = {
+    "full": (),
+    "lora": ("use_lora",),
+    "8bit": ("use_lora", "load_in_8bit"),
+    "4bit": ("use_lora", "load_in_4bit"),
+}
+"""What is set for a model that fits into the memory only so."""
+
+
+def wanted_training(settings: JourneySettings, rows: int) -> Any:
+    """The training that a model is looked for: its method where the user said one, and how much it reads."""
+    from qa_pipeline.discovery.memory import TrainingPlan
+
+    method: Any = next((name for name in ("4bit", "8bit") if settings[f"load_in_{name}"]), None)
+    if method is None and "use_lora" in settings.given:
+        method = "lora" if settings["use_lora"] else "full"
+    batch = settings["train_batch_tokens"] or settings["per_device_train_batch_size"] * settings["max_seq_length"]
+    read = round(rows * TOKENS_A_ROW * settings["num_train_epochs"]) or 1
+    return TrainingPlan(method, int(batch), read, settings["lora_r"])
+
+
+TOKENS_A_ROW = 300
+"""Of the windows of one row, on average: a question and most of its passage of up to 400 words."""
+
+
+def _rows_of(work: Work) -> int:
+    rows = int(work.facts("process")["splits"]["train"]["rows"])
+    return min(rows, work.settings["max_train_samples"] or rows)
+
+
+def default_epochs(rows: int) -> float:
+    """Passes over the data: 3, as was measured for thousands of generated questions, and up to 10 over fewer.
+
+    A new head needs some hundred steps, which 3 passes over 200 rows are not; the best epoch on the validation
+    questions is kept.
+
+    >>> default_epochs(4000), default_epochs(600), default_epochs(100)
+    (3.0, 5.0, 10.0)
+    """
+    return float(min(10, max(3, round(3000 / max(rows, 1)))))
+
+
+def default_learning_rate(parameters: float | None, lora: bool) -> float:
+    """A learning rate by the size of the model.
+
+    Up to 60 million parameters it is what was measured for MiniLM (docs/measured.md); above, what the papers of BERT
+    (arXiv 1810.04805, 2e-5 to 5e-5 for all weights) and LoRA (arXiv 2106.09685, about 5e-4) use.
+
+    >>> default_learning_rate(22.7e6, lora=False), default_learning_rate(110e6, lora=False)
+    (0.0003, 3e-05)
+    """
+    small = parameters is None or parameters <= 60e6
+    if lora:
+        return 1e-3 if small else 5e-4
+    return 3e-4 if small else 3e-5
+
+
+def _shown_settings(values: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings as they may be shown: without secrets and without the places of files."""
+    from qa_pipeline.arguments.config_files import SECRET_KEYS
+
+    return {name: value for name, value in values.items() if name not in SECRET_KEYS}
+
+
+def _history_keeper(path: Path, say: Callable[[str], None]) -> Any:
+    """A callback of the Trainer that says how far a training is, and keeps its course where it ends."""
+    from transformers import TrainerCallback
+
+    class HistoryKeeper(TrainerCallback):
+        """Writes losses and validation scores into a file."""
+
+        def on_evaluate(self, args: Any, state: Any, control: Any, metrics: Any = None, **kwargs: Any) -> None:
+            if metrics and "eval_f1" in metrics:
+                say(f"  epoch {state.epoch:g} of {state.num_train_epochs}: validation F1 {metrics['eval_f1']:.1f}")
+
+        def on_train_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+            numbers = [{k: v for k, v in line.items() if isinstance(v, int | float)} for line in state.log_history]
+            artifacts.write_json(path, numbers)
+
+    return HistoryKeeper()
+
+
+def _history(path: Path) -> list[dict[str, Any]]:
+    history: list[dict[str, Any]] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else []
+    return history
+
+
+def slim_checkpoints(folder: Path) -> None:
+    """Leaves of the checkpoints of a training that is done only what they tell of its course.
+
+    The model is saved, so that weights and states of the optimizer, three times its size each, are only in the way.
+    """
+    from qa_pipeline.process.checkpoints import list_checkpoints
+
+    for checkpoint in list_checkpoints(folder):
+        for path in checkpoint.iterdir():
+            if path.is_file() and path.name != "trainer_state.json":
+                path.unlink()
+
+
+def model_files(folder: Path) -> dict[str, Path]:
+    """The files of a run folder that are its model and results, by name."""
+    names = [path for path in sorted(folder.iterdir()) if path.is_file() and _is_of_model(path)]
+    found = {path.name: path for path in names}
+    for name in (artifacts.RUN, artifacts.ALL_RESULTS, HISTORY):
+        if (folder / name).exists():
+            found[name] = folder / name
+    return found
+
+
+def _is_of_model(path: Path) -> bool:
+    return path.name not in _NO_MODEL_FILES and not path.name.startswith(".") and path.suffix not in (".jsonl", ".lock")
+
+
+def publish_model(run_folder: Path, target: Path) -> dict[str, Path]:
+    """Copies the model of a run folder, an adapter merged into its base, to a folder of its own.
+
+    Args:
+        run_folder: of a finished training.
+        target: is replaced; it is whole, or absent.
+
+    Returns:
+        Its files by name.
+
+    Raises:
+        ModelError: the run folder holds no whole model.
+    """
+    from qa_pipeline.modeling import merge_adapter
+    from qa_pipeline.modeling.paths import ADAPTER_CONFIG
+
+    beside = target.with_name(f".{target.name}.new")
+    shutil.rmtree(beside, ignore_errors=True)
+    with artifacts.writing(target, resumes=True):
+        source = run_folder
+        if (run_folder / ADAPTER_CONFIG).exists():
+            source = run_folder / artifacts.MERGED_FOLDER
+            if not source.is_dir():
+                merge_adapter(run_folder, source)
+        files = [path for path in sorted(source.iterdir()) if path.is_file() and _is_of_model(path)]
+        if not any(path.suffix == ".safetensors" for path in files):
+            raise ModelError(f"{run_folder} holds no weights; --from train trains again")
+        beside.mkdir(parents=True)
+        for path in files:
+            shutil.copy2(path, beside / path.name)
+        if target.exists():
+            shutil.rmtree(target)
+        beside.rename(target)
+    return {path.name: target / path.name for path in files}
