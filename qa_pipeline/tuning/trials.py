@@ -57,11 +57,11 @@ def run_trial(plan: TuningPlan, study: Study, worker: TuningWorker, trial: optun
         optuna.TrialPruned: others were better after the same epoch.
         TrialFailed: the values led to no model. The settings as they are raise what is wrong with them.
     """
+    worker.sign(trial)
     chosen = {name: draw(trial, dimension) for name, dimension in plan.space.items()}
     place = places(study.get_trials(deepcopy=False))[trial.number]
     folder = plan.folder / TRIALS / str(place)
     trial.set_user_attr("folder", f"{TRIALS}/{place}")
-    worker.sign(trial)
     worker.turn.release()
     shown = ", ".join(f"{key} {round_shown(value)}" for key, value in chosen.items())
     logger.info("Trial %d%s: %s", place, " (the settings as they are)" if place == 0 else "", shown)
