@@ -51,7 +51,7 @@ _NO_ROWS = {
     UNFILTERED: "no rows were generated without filters",
 }
 _DATA = "data"
-_NOT_OF_A_CELL = ("train_file", "test_file", "do_predict", "output_dir", "overwrite_output_dir", "extra_train_files")
+_NOT_OF_A_CELL = ("train_file", "test_file", "do_predict", "output_dir", "overwrite_output_dir")
 
 
 @dataclass(frozen=True)

@@ -74,6 +74,12 @@ class JourneyArguments:
     max_rows: int | None = setting(
         None, "Training rows, exactly so many where there are as many; people's stay first. None: all.", least=1
     )
+    practice_rows: int | None = setting(
+        None,
+        "Questions of built-in English domains to train on beside the rows, which teach a new model what an answer is; "
+        "None: 1,600 where the rows are fewer than 1,500 and the base model never answered a question, else 0.",
+        least=0,
+    )
     source_weights: dict[str, Any] | None = setting(
         None, 'Shares of the training rows by where they come from, as JSON: {"generated": 1, "retrieved": 2}.'
     )

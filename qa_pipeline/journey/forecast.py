@@ -23,6 +23,7 @@ from qa_pipeline.generation.specification.specification import Specification, pa
 from qa_pipeline.journey.data_stages import GenerateStage
 from qa_pipeline.journey.model_stages import RetrieveModelStage, default_epochs, wanted_training
 from qa_pipeline.journey.next_steps import MODEL
+from qa_pipeline.journey.practice import PRACTICE_EPOCHS, answers_questions, wanted_practice
 from qa_pipeline.journey.result_stages import CARD, METRICS, REPORT
 from qa_pipeline.journey.settings import JourneySettings
 from qa_pipeline.journey.skipped import SkippedStage
@@ -83,8 +84,15 @@ def _training_lines(
     epochs = settings["num_train_epochs"]
     if "num_train_epochs" not in settings.given and train_rows is not None:
         epochs = default_epochs(round(train_rows))
-    seconds = None if train_rows is None else train_rows * _WINDOWS_A_ROW * epochs / pace.windows
+    practice = 0
+    if train_rows is not None:
+        known = model.get("answers_questions")
+        answers = answers_questions(name) if known is None else bool(known)
+        practice = wanted_practice(settings["practice_rows"], round(train_rows), settings["language"] or "en", answers)
+    windows = ((train_rows or 0) * epochs + practice * PRACTICE_EPOCHS) * _WINDOWS_A_ROW
+    seconds = None if train_rows is None else windows / pace.windows
     amount = "" if train_rows is None else f"about {train_rows:,.0f} rows, "
+    amount += f"{practice:,} practice rows, " if practice else ""
     yield _line("train", f"{amount}{epochs:g} epochs of {name}: {_time(seconds)}; {pace.source}")
     trials = 0 if isinstance(stages["select"], SkippedStage) else settings["num_trials"]
     more = max(0, trials - 1)

@@ -16,6 +16,13 @@ from qa_pipeline import artifacts
 from qa_pipeline.errors import ConfigError, ModelError
 from qa_pipeline.journey.data_stages import hub_of, specification_of
 from qa_pipeline.journey.next_steps import MODEL
+from qa_pipeline.journey.practice import (
+    PRACTICE_EPOCHS,
+    answers_questions,
+    practice_words,
+    wanted_practice,
+    write_practice,
+)
 from qa_pipeline.journey.settings import JourneySettings
 from qa_pipeline.journey.stage import Stage, StageResult, Work
 from qa_pipeline.wording import counted
@@ -58,11 +65,11 @@ class RetrieveModelStage(Stage):
     def hangs_on(self, settings: JourneySettings) -> Iterable[str]:
         """What the search goes by; a model that is given needs none."""
         if settings["model_name_or_path"]:
-            return ("model_name_or_path", "model_revision")
+            return ("model_name_or_path", "model_revision", "practice_rows", "seed")
         from qa_pipeline.discovery.model_arguments import ModelSearchArguments
 
         names = [one.name for one in fields(ModelSearchArguments)]
-        return [*names, "offline", "seed", *_OF_THE_ESTIMATE]
+        return [*names, "offline", "seed", "practice_rows", *_OF_THE_ESTIMATE]
 
     def run(self, work: Work) -> StageResult:
         """The best model that fits and can be had; a model that is given is taken, and that is said."""
@@ -72,10 +79,25 @@ class RetrieveModelStage(Stage):
         else:
             facts = self._search(work)
         work.say(f"  {facts['chosen']}: {facts['reason']}")
-        path = work.folder / "models.json"
-        with artifacts.writing(path, resumes=True):
-            artifacts.write_json(path, facts)
-        return StageResult({"models": path}, facts)
+        files = {"models": work.folder / "models.json"}
+        with artifacts.writing(work.folder, resumes=True):
+            if practice := self._practise(work, facts):
+                files["practice"] = practice
+            artifacts.write_json(files["models"], facts)
+        return StageResult(files, facts)
+
+    def _practise(self, work: Work, facts: dict[str, Any]) -> Path | None:
+        """Writes questions to practise on, where they help, and says so in the facts."""
+        chosen, train = str(facts["chosen"]), work.facts("process")["splits"]["train"]
+        known = _of_name(facts["candidates"], chosen).get("answers_questions")
+        answers = answers_questions(chosen) if known is None else bool(known)
+        rows = wanted_practice(work.settings["practice_rows"], _rows_of(work), language_of(work), answers)
+        if not rows:
+            return None
+        facts["practice"] = {"rows": rows, "why": practice_words(rows)}
+        work.say(f"  {facts['practice']['why']}")
+        fraction = train["unanswerable"] / train["rows"] if train["rows"] else 0.0
+        return write_practice(work.folder / "practice.json", rows, fraction, work.settings["seed"])
 
     def _search(self, work: Work) -> dict[str, Any]:
         from qa_pipeline.discovery.model_arguments import ModelSearchArguments
@@ -209,8 +231,9 @@ def training_values(work: Work) -> dict[str, Any]:
     }
     if inputs["train"]["unanswerable"]:
         values.setdefault("version_2_with_negative", True)
-    language = specification_of(work).language or settings["language"] or "en"
-    if not language.startswith("en"):
+    if (practice := work.file("retrieve_model", "practice")) is not None:
+        values |= {"extra_train_files": [str(practice)], "extra_train_epochs": PRACTICE_EPOCHS}
+    if not (language := language_of(work)).startswith("en"):
         values.setdefault("answer_normalization", "multilingual")
         values.setdefault("answer_language", language)
     if (validation := work.file("process", "validation")) is not None:
@@ -219,7 +242,7 @@ def training_values(work: Work) -> dict[str, Any]:
             from qa_pipeline.tuning.search_space import PER_EPOCH
 
             values |= PER_EPOCH
-    candidate = _candidate(work, chosen)
+    candidate = _of_name(work.facts("retrieve_model").get("candidates", ()), chosen)
     if "use_lora" not in settings.given:
         values |= {name: True for name in _SWITCHES[candidate.get("method") or "full"]}
     if values.get("use_lora"):
@@ -234,12 +257,13 @@ def training_values(work: Work) -> dict[str, Any]:
 _NOT_HANDED_ON = frozenset({"output_dir", "overwrite_output_dir", "field_mapping", "on_bad_data", "max_bad_fraction"})
 
 
-def _candidate(work: Work, chosen: str) -> Mapping[str, Any]:
-    for one in work.facts("retrieve_model").get("candidates", ()):
-        if one.get("name_or_path") == chosen:
-            candidate: Mapping[str, Any] = one
-            return candidate
-    return {}
+def language_of(work: Work) -> str:
+    """The language of the journey's data, a code."""
+    return str(specification_of(work).language or work.settings["language"] or "en")
+
+
+def _of_name(candidates: Iterable[Mapping[str, Any]], name: str) -> Mapping[str, Any]:
+    return next((one for one in candidates if one.get("name_or_path") == name), {})
 
 
 _SWITCHES: dict[str, tuple[str, ...]] = {

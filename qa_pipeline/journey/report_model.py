@@ -46,6 +46,8 @@ def base_section(facts: Mapping[str, Any]) -> str:
         items.insert(0, candidate(chosen, tag("chosen", "yes"), [reason], [], is_used=True))
     lead = f"<p>{counted(len(candidates), 'model')} considered.</p>" if candidates else ""
     why = f"<p><b>Why this one:</b> {words(reason)}</p>" if reason and first else ""
+    practice = get(facts, "practice", "why")
+    why += f"<p>Practice: {words(practice)}.</p>" if practice else ""
     return lead + why + listed(items[:_SHOWN]) + opened(f"{len(items) - _SHOWN} more", listed(items[_SHOWN:]))
 
 
