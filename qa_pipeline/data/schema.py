@@ -25,6 +25,7 @@ NAMES = (
     "results",
     "run",
     "squad",
+    "tuning",
 )
 _MOST_SHOWN = 10
 

@@ -40,6 +40,7 @@ class Process:
         evaluation: what `eval_strategy` evaluates during training.
         pad_to: lengths (tokens) that a batch may have; None pads to a few sizes by itself.
         extra: (num_windows,) bool, training windows that are passed over `args.extra_train_epochs` times.
+        callbacks: of transformers' Trainer, beside its own.
 
     Example:
         >>> import tempfile
@@ -65,6 +66,7 @@ class Process:
         evaluation: Evaluation | None = None,
         pad_to: Sequence[int] | None = None,
         extra: np.ndarray | None = None,
+        callbacks: Sequence[TrainerCallback] = (),
     ):
         self.args = args
         if args.bf16 or args.fp16:
@@ -76,7 +78,7 @@ class Process:
         # transformers' own way marks the checkpoint as the end of the training; see `saving_on_interrupt`.
         self._save_on_sigterm = bool(getattr(args, "enable_jit_checkpoint", False))
         args.enable_jit_checkpoint = False
-        self.trainer = QATrainer(model, args, tokenizer, train_windows, evaluation, pad_to, extra)
+        self.trainer = QATrainer(model, args, tokenizer, train_windows, evaluation, pad_to, extra, callbacks)
         if args.early_stopping_patience is not None:
             stopping = EarlyStoppingCallback(args.early_stopping_patience, args.early_stopping_threshold)
             self.trainer.add_callback(stopping)

@@ -74,6 +74,7 @@ class QATrainer(Trainer):
         evaluation: Evaluation | None,
         pad_to: Sequence[int] | None,
         extra: np.ndarray | None = None,
+        callbacks: Sequence[TrainerCallback] = (),
     ):
         self.train_windows, self.evaluation, self.pad_to = train_windows, evaluation, pad_to
         self.extra = extra
@@ -86,7 +87,7 @@ class QATrainer(Trainer):
             processing_class=tokenizer,
             train_dataset=None if train_windows is None else range(len(train_windows)),
             eval_dataset=None if evaluation is None else range(len(evaluation.windows)),
-            callbacks=[self._epochs, _BestCheckpoint(self)],
+            callbacks=[self._epochs, _BestCheckpoint(self), *callbacks],
         )
         # The loss below is already divided by the number of windows in the whole accumulated batch.
         self.loss_is_scaled_for_ga = True

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -29,11 +29,18 @@ from qa_pipeline.run.publishing import hub_commits, model_card, push_run
 from qa_pipeline.run.splits import Split, load_splits, report_data
 from qa_pipeline.run.stored import decoding_settings, limits_of, make_postprocess, settle
 
+if TYPE_CHECKING:
+    from transformers import TrainerCallback
+
 logger = logging.getLogger(__name__)
 
 
-def run_qa(arguments: Arguments) -> dict[str, Any]:
+def run_qa(arguments: Arguments, callbacks: Sequence[TrainerCallback] = ()) -> dict[str, Any]:
     """Trains, evaluates and predicts as the arguments say.
+
+    Args:
+        arguments: from `parse_arguments`.
+        callbacks: of transformers' Trainer, which look at the training or end it by an error of their own.
 
     Returns:
         What all_results.json holds, and "warnings" on the data.
@@ -51,10 +58,10 @@ def run_qa(arguments: Arguments) -> dict[str, Any]:
     args = arguments.training
     is_main = args.process_index == 0
     with RunFolder(str(args.output_dir), overwrite=args.overwrite_output_dir, is_main=is_main) as folder:
-        return _run(arguments, folder)
+        return _run(arguments, folder, callbacks)
 
 
-def _run(arguments: Arguments, folder: RunFolder) -> dict[str, Any]:
+def _run(arguments: Arguments, folder: RunFolder, callbacks: Sequence[TrainerCallback]) -> dict[str, Any]:
     args, lora = arguments.training, arguments.lora
     # Both are done here, once, and not by Trainer: it would repeat the first at every resume and push checkpoints.
     compare_to_base, args.eval_on_start = args.eval_on_start, False
@@ -84,6 +91,7 @@ def _run(arguments: Arguments, folder: RunFolder) -> dict[str, Any]:
         validation.evaluation if validation else None,
         pad_to=[arguments.data.max_seq_length] if arguments.data.pad_to_max_length else None,
         extra=extra,
+        callbacks=callbacks,
     )
     beginning = find_beginning(folder, process, lora.merge_adapter, notes) if args.do_train else None
 
