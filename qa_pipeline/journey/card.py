@@ -119,6 +119,9 @@ def _measured(metrics: Mapping[str, Any]) -> str:
     for label, title in zip(LABELS, ("before training", "this model"), strict=True):
         cells = [_interval(metrics[label][measure]) for measure in ("exact_match", "f1")]
         rows.append(f"| {title} | {cells[0]} | {cells[1]} |")
+    if people := get(metrics, "people"):
+        cells = [_interval(people["tuned"][measure]) for measure in ("exact_match", "f1")]
+        rows.append(f"| this model, {counted(people['questions'], 'question')} of people | {cells[0]} | {cells[1]} |")
     tuned = metrics["tuned"]
     speed, calibration = tuned["speed"], tuned["calibration"]
     return "\n\n".join(

@@ -15,6 +15,8 @@ from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from qa_pipeline import artifacts
 from qa_pipeline.compare import Comparison, compare, comparison_to_json, report_html, verdict
 from qa_pipeline.compare.results import COLUMN, ModelResult, Question
@@ -23,6 +25,7 @@ from qa_pipeline.data.example import Example
 from qa_pipeline.data.schema import check_against
 from qa_pipeline.errors import ConfigError
 from qa_pipeline.journey.execution import load
+from qa_pipeline.metrics import bootstrap_interval, resampling_of
 from qa_pipeline.predictor.question_lists import read_data
 
 if TYPE_CHECKING:
@@ -43,7 +46,7 @@ MADE_BY = {
     ),
     "mixed": (
         "Some of the test questions were written by people and some were made by the generator of the training "
-        "questions. A score over both is no measure of people's questions; the breakdown by kind has each alone."
+        "questions. A score over both is no measure of people's questions; those of people are scored alone as well."
     ),
     "none": "There are no test questions, so nothing was measured.",
 }
@@ -162,6 +165,7 @@ def metrics_of(comparison: Comparison, made_by: str, ablation: Mapping[str, Any]
         "f1": asdict(tuned.f1),
         "base": _model(comparison.models[0]),
         "tuned": _model(tuned),
+        "people": _people(comparison) if made_by == "mixed" else None,
         "difference": {
             "exact_match": asdict(pair.exact_match),
             "f1": asdict(pair.f1),
@@ -221,6 +225,25 @@ def _model(found: ModelResult) -> dict[str, Any]:
     }
 
 
+def _people(comparison: Comparison) -> dict[str, Any] | None:
+    """The scores on the questions that no generator made, of both models; None where there are none."""
+    rows = [row for row in comparison.questions if row.columns.get("kind") != "generated"]
+    if not rows:
+        return None
+    resampling = resampling_of([{"context": comparison.contexts[row.context]} for row in rows])
+    rng = np.random.default_rng(comparison.seed)
+
+    def score(place: int, measure: str) -> dict[str, float]:
+        values = np.array([100.0 * getattr(row.answers[place], measure) for row in rows])
+        low, high = bootstrap_interval(values, rng, comparison.bootstrap_samples, clusters=resampling.clusters)
+        return {"value": float(values.mean()), "low": low, "high": high}
+
+    scores = {
+        label: {"exact_match": score(place, "exact"), "f1": score(place, "f1")} for place, label in enumerate(LABELS)
+    }
+    return {"questions": len(rows), "resampled": resampling.unit, **scores}
+
+
 def _group(row: Mapping[str, Any]) -> dict[str, Any]:
     scores = {
         label: {measure: row[measure][place] for measure in ("exact_match", "f1")} for place, label in enumerate(LABELS)
@@ -229,7 +252,7 @@ def _group(row: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _not_measured(why_not: str, ablation: Mapping[str, Any] | None) -> dict[str, Any]:
-    nothing = ("exact_match", "f1", "base", "tuned", "difference", "intervals")
+    nothing = ("exact_match", "f1", "base", "tuned", "people", "difference", "intervals")
     return {
         "format_version": FORMAT_VERSION,
         "created": datetime.now(UTC).isoformat(timespec="seconds"),

@@ -165,7 +165,10 @@ def _headline(record: Mapping[str, Any], metrics: Mapping[str, Any]) -> str:
     """The finding in one sentence; of a journey under way, how far it is."""
     if get(metrics, "measured"):
         made_by = _MADE.get(get(metrics, "test", "made_by", default=""), "the test questions")
-        tuned, base = (metrics[label]["exact_match"]["value"] for label in ("tuned", "base"))
+        people, scores = get(metrics, "people"), metrics
+        if people:
+            made_by, scores = f"the {counted(people['questions'], 'test question')} of people", people
+        tuned, base = (scores[label]["exact_match"]["value"] for label in ("tuned", "base"))
         return f"{tuned:.0f}% of {made_by} are answered exactly right; before training, {base:.0f}%."
     if get(metrics, "why_not") or ("evaluate" in record and "train" in record):
         return "A model was trained. How good it is was not measured."
@@ -196,6 +199,10 @@ def _figures(record: Mapping[str, Any], outline: JourneyOutline, metrics: Mappin
             big = f"{begun}{after['value']:.1f}<small>%</small>"
             note = f"{after['low']:.1f} to {after['high']:.1f} (95%) {made_by_tag(made_by)}"
             found.append(_figure(title, big, note, place))
+        if people := get(metrics, "people"):
+            one = people["tuned"]["f1"]
+            note = f"{one['low']:.1f} to {one['high']:.1f} (95%), {counted(people['questions'], 'question')}"
+            found.insert(0, _figure("F1, people's questions", f"{one['value']:.1f}<small>%</small>", note, 1))
     splits = get(record, "process", "splits", default={})
     if rows := get(splits, "train", "rows"):
         others = ", ".join(f"{get(splits, name, 'rows', default=0):,} {name}" for name in ("validation", "test"))
@@ -220,7 +227,11 @@ def _stages(record: Mapping[str, Any], outline: JourneyOutline) -> str:
     items = []
     for stage, title in STAGE_TITLES.items():
         state = outline.state_of(stage, record)
-        took = seconds_words(state.seconds) if state.seconds is not None else _STATES.get(state.state, state.state)
+        took = _STATES.get(state.state, state.state)
+        if state.seconds is not None and state.state != "skipped":
+            took = seconds_words(state.seconds)
+        if stage == "report":
+            state, took = StageState("done"), "this page"
         why = f' title="{words(state.why)}"' if state.why else ""
         link = f'<a href="#{_ANCHORS[stage]}"{why}><b>{title}</b><small>{took}</small></a>'
         items.append(f'<li class="{words(state.state)}">{link}</li>')

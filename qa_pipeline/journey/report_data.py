@@ -97,27 +97,32 @@ def _dataset(row: Mapping[str, Any], used: Mapping[str, Any] | None, refused: Ma
         mark = tag("refused", "no")
     else:
         mark = tag("not used")
-    rows = get(row, "num_rows")
-    if rows is None and isinstance(row.get("rows"), int) and used is None:
-        rows = row["rows"]
-    size = get(row, "size_mb")
-    languages = get(row, "languages", default=()) or [get(row, "language")]
-    line = [
-        counted(rows, "row") if isinstance(rows, int) else "rows not known",
-        f"{size:,.1f} MB" if isinstance(size, int | float) else "size not known",
-        f"licence {row['licence']}" if get(row, "licence") else "licence not known",
-        ", ".join(filter(None, map(_language, languages))) or "language not known",
+    reason = str(get(row, "reason") or get(used, "reason") or "")
+    refusal = f"Refused: {why_not}" if why_not and str(why_not) not in reason else None
+    where = [
         f"from the {row['source']}" if get(row, "source") else None,
         "gated" if get(row, "gated") else None,
         f"weight {weight:g}" if (weight := get(used, "weight")) is not None else None,
     ]
-    return candidate(
-        str(get(row, "name") or get(row, "id", default="")),
-        mark,
-        [get(row, "reason") or get(used, "reason"), f"Refused: {why_not}" if why_not else None],
-        line,
-        is_used=used is not None,
-    )
+    line = _known(row, used is not None) + where
+    name = str(get(row, "name") or get(row, "id", default=""))
+    return candidate(name, mark, [reason, refusal], line, is_used=used is not None)
+
+
+def _known(row: Mapping[str, Any], used: bool) -> list[str | None]:
+    """Rows, size, licence and languages of a data set; nothing where its reason says them."""
+    rows, size = get(row, "num_rows"), get(row, "size_mb")
+    if rows is None and not used and isinstance(row.get("rows"), int):
+        rows = row["rows"]
+    if isinstance(rows, int) and f"{counted(rows, 'row')}, " in str(get(row, "reason")):
+        return []
+    languages = get(row, "languages", default=()) or [get(row, "language")]
+    return [
+        counted(rows, "row") if isinstance(rows, int) else "rows not known",
+        f"{size:,.1f} MB" if isinstance(size, int | float) else "size not known",
+        f"licence {row['licence']}" if get(row, "licence") else "licence not known",
+        ", ".join(filter(None, map(_language, languages))) or "language not known",
+    ]
 
 
 def candidate(name: str, mark: str, sentences: Sequence[Any], line: Sequence[str | None], *, is_used: bool) -> str:
@@ -130,7 +135,7 @@ def candidate(name: str, mark: str, sentences: Sequence[Any], line: Sequence[str
         line: texts; None is left out.
         is_used: it is shown as chosen.
     """
-    said = "".join(f"<p>{words(sentence)}</p>" for sentence in dict.fromkeys(filter(None, sentences)))
+    said = "".join(f"<p>{words(text[:1].upper() + text[1:])}</p>" for text in map(str, filter(None, sentences)))
     facts = " \N{MIDDLE DOT} ".join(words(fact) for fact in line if fact)
     return (
         f'<li class="candidate{" used" * is_used}"><h4>{page.breakable(plain(name))} {mark}</h4>{said}'

@@ -225,6 +225,7 @@ def results_section(metrics: Mapping[str, Any], execution: Mapping[str, Any]) ->
         f'<p class="lead">{counted(questions, "test question")} {who}. '
         "Dots are what was measured; the lines through them are 95% intervals.</p>"
         f'<div class="words">{verdict}{cautions}</div>'
+        + _people_part(metrics)
         + page.panels(_score_panels(metrics, who))
         + _scores_table(metrics, who)
         + f'<h3 class="sub">By kind of question {who}</h3>'
@@ -261,6 +262,19 @@ def _score_panels(metrics: Mapping[str, Any], who: str) -> list[str]:
             "An interval across 0 means: cannot be told.",
         ),
     ]
+
+
+def _people_part(metrics: Mapping[str, Any]) -> str:
+    """The people's questions alone, where the test has others too."""
+    people = get(metrics, "people")
+    if not people:
+        return ""
+    title = f'<h3 class="sub">The {counted(people["questions"], "question")} of people alone</h3>'
+    drawn = [
+        page.panel(name, charts.scores_chart(LABELS, [_score(people[label][key]) for label in LABELS], f"{axis}, %"))
+        for name, key, axis in (("Exactly right", "exact_match", "exact match"), ("Overlap", "f1", "F1"))
+    ]
+    return f'{title}{page.panels(drawn)}<h3 class="sub">All test questions</h3>'
 
 
 def _scores_table(metrics: Mapping[str, Any], who: str) -> str:

@@ -49,6 +49,17 @@ def test_scores_are_broken_down_by_who_made_the_question_and_where_it_comes_from
             assert weighted / 60 == pytest.approx(found.metrics["f1"]["value"])
 
 
+def test_the_questions_of_people_are_scored_alone_where_the_test_has_others_too(found):
+    rows = {row["id"]: row for row in test_rows(kinds=("generated", "labelled"), unanswerable=0.2)}
+    asked = [row for row in found.comparison.questions if rows[row.id]["metadata"]["kind"] == "labelled"]
+    people = found.metrics["people"]
+    assert people["questions"] == len(asked) == 30
+    for place, label in enumerate(("base", "tuned")):
+        score = people[label]["f1"]
+        assert score["value"] == pytest.approx(100 * sum(row.answers[place].f1 for row in asked) / 30)
+        assert score["low"] <= score["value"] <= score["high"]
+
+
 @pytest.mark.parametrize("made_by", ["people", "generator", "mixed"])
 def test_who_made_the_test_questions_stands_in_the_metrics(tmp_path, made_by):
     metrics = evaluation(tmp_path, made_by=made_by, bootstrap_samples=20, latency_questions=0).metrics

@@ -138,6 +138,14 @@ def test_whose_questions_stands_beside_every_score(tmp_path, made_by):
     assert html.count(tag) >= 8
 
 
+def test_the_questions_of_people_lead_where_the_test_has_others_too(tmp_path):
+    kinds = ("generated", "labelled")
+    html = report_html(journey_record(tmp_path, made_by="mixed", kinds=kinds, bootstrap_samples=20))
+    headline = html[html.index("<h1>") : html.index("</h1>")]
+    assert "of the 30 test questions of people are answered exactly right" in headline
+    assert "The 30 questions of people alone" in html and "F1, people's questions</h3>" in html
+
+
 def test_a_journey_without_test_questions_says_so_loudly(record):
     from qa_pipeline.journey.evaluation import evaluate
 
@@ -182,7 +190,7 @@ def test_a_stage_whose_facts_say_that_it_was_left_out_is_shown_so(record):
     assert "How good it is was not measured." in Page(report_html({**others, "evaluate": left_out})).words
     given = {**left_out, "candidates": [], "chosen": "my/<model>", "reason": "given as model_name_or_path"}
     text = Page(report_html({**others, "retrieve_model": given})).words
-    assert "my/" in text and "given as model_name_or_path" in text
+    assert "my/" in text and "Given as model_name_or_path" in text
 
 
 def test_facts_that_are_missing_or_none_leave_lines_out(record):
