@@ -109,7 +109,7 @@ def process_rows(sources: Iterable[Source], choice: ProcessChoice | None = None)
         >>> rows, _ = load_examples("docs/examples/labels.csv")
         >>> made = process_rows([Source("labels.csv", "labelled", rows)])
         >>> {name: len(split) for name, split in made.splits.items()}, made.test_made_by
-        ({'train': 6, 'validation': 1, 'test': 1}, 'people')
+        ({'train': 3, 'validation': 3, 'test': 2}, 'people')
     """
     choice = choice or ProcessChoice()
     choice.check()

@@ -6,8 +6,9 @@ import csv
 
 import pytest
 
-from qa_pipeline.data.example import BadRow, LooseExample
+from qa_pipeline.data.example import BadRow, LooseExample, RawRow
 from qa_pipeline.data.readers import read_rows
+from qa_pipeline.data.readers.csv_file import numbered_rows
 from qa_pipeline.errors import DataError
 from tests.data.reading import CONTEXT, check_two, csv_text, examples, good, write
 
@@ -83,3 +84,10 @@ def test_a_cell_of_three_megabytes_is_read(tmp_path):
     long = CONTEXT + " x" * 1_500_000
     (row,) = good(write(tmp_path / "x.csv", f'context,question,answer\n"{long}",When?,nine\n'))
     assert len(row.context) == len(long)
+
+
+def test_rows_know_the_line_on_which_they_begin(tmp_path):
+    path = tmp_path / "rows.csv"
+    path.write_text('sep=;\nid;text\n1;"two\nlines"\n\n2;one\n3;a;b\n5;last\n', encoding="utf-8")
+    found = [(line, row.value["id"] if isinstance(row, RawRow) else row.reason) for line, row in numbered_rows(path)]
+    assert found == [(3, "1"), (6, "2"), (7, "row does not fit the header"), (8, "5")]
