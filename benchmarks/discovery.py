@@ -5,9 +5,10 @@
 
 discovery_prompts.yaml has the prompts, each with what somebody who knows the field accepts. For each way of ranking:
 hit@1 and hit@5 (share of prompts with something acceptable at the top, among the first five) and MRR (mean of 1 / rank
-of the first that is acceptable), with 95% bootstrap intervals over prompts, and the seconds that a prompt takes. The
-ways: BM25 alone and embeddings alone compare the whole prompt with each description; the search itself
-(`find_datasets`, `find_models`) ranks by words, by meaning and by both. All know the embedded catalogue only.
+of the first that is acceptable), with 95% bootstrap intervals over prompts, and the seconds that a prompt takes where
+the descriptions have been embedded before. The ways: BM25 alone and embeddings alone compare the whole prompt with each
+description; the search itself (`find_datasets`, `find_models`) ranks data sets by words, meaning or both. All know
+the embedded catalogue only, and models are found for two CPU cores.
 
 Finding is half of it. Whether something fits at all is counted apart: of prompts whose subject has data sets, how many
 get an acceptable one, and nothing else, among those that rows would be taken from; of prompts that nothing fits, how
@@ -22,7 +23,6 @@ The last line is JSON.
 from __future__ import annotations
 
 import argparse
-import importlib.util
 import json
 import logging
 import sys
@@ -40,6 +40,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from qa_pipeline.discovery.arguments import DatasetSearchArguments
 from qa_pipeline.discovery.catalogue import KnownDataset, KnownModel, known_datasets, known_models
 from qa_pipeline.discovery.datasets import DatasetCandidate, find_datasets
+from qa_pipeline.discovery.memory import DeviceFacts
+from qa_pipeline.discovery.model_arguments import ModelSearchArguments
+from qa_pipeline.discovery.models import find_models
 from qa_pipeline.generation.specification.specification import parse_prompt
 from qa_pipeline.metrics import bootstrap_interval
 from qa_pipeline.retrieval import Embedder, rank_texts
@@ -50,6 +53,8 @@ from qa_pipeline.yaml_reader import read_yaml
 PROMPTS = Path(__file__).with_name("discovery_prompts.yaml")
 USES = ("choose", "report")
 FITS = ("domain", "general", "language", "none")
+DEVICE = DeviceFacts("cpu", 16 * 10**9, cores=2)
+"""What models are found for: the same on every machine that measures."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +66,7 @@ class Prompt:
         use: "choose" or "report".
         fits: what there is for it, see discovery_prompts.yaml.
         datasets, models: acceptable ids; empty: none, and not judged.
+        decides: what decides which models are acceptable: "language", "subject" or "wish"; "" where nothing does.
     """
 
     text: str
@@ -68,6 +74,7 @@ class Prompt:
     fits: str
     datasets: frozenset[str]
     models: frozenset[str]
+    decides: str = ""
 
 
 @dataclass
@@ -112,7 +119,14 @@ def read_prompts(path: Path = PROMPTS) -> list[Prompt]:
         return frozenset(id for name in names for id in groups.get(name, [name]))
 
     return [
-        Prompt(one["prompt"], one["use"], one["fits"], ids(one["datasets"]), ids(one.get("models", [])))
+        Prompt(
+            one["prompt"],
+            one["use"],
+            one["fits"],
+            ids(one["datasets"]),
+            ids(one.get("models", [])),
+            one.get("decides", ""),
+        )
         for one in content["prompts"]
     ]
 
@@ -141,11 +155,10 @@ def searched_datasets(ranking: str, embedder: Embedder, prompt: str) -> list[Dat
     return find_datasets(parse_prompt(prompt), settings, hub=None, embedder=embedder)
 
 
-def searched_models(prompt: str) -> list[str]:
-    from qa_pipeline.discovery.model_arguments import ModelSearchArguments
-    from qa_pipeline.discovery.models import find_models
-
-    return [one.id for one in find_models(parse_prompt(prompt), ModelSearchArguments(hub_models=False), hub=None)]
+def searched_models(embedder: Embedder, prompt: str) -> list[str]:
+    settings = ModelSearchArguments(hub_models=False)
+    found = find_models(parse_prompt(prompt), settings, hub=None, device=DEVICE, embedder=embedder)
+    return [one.id for one in found]
 
 
 def dataset_ways(embedder: Embedder) -> dict[str, Callable[[str], list[str]]]:
@@ -168,7 +181,7 @@ def model_ways(embedder: Embedder) -> dict[str, Callable[[str], list[str]]]:
     return {
         "BM25 alone": partial(by_texts, known, texts, None),
         "embeddings alone": partial(by_texts, known, texts, embedder),
-        **({"search": searched_models} if importlib.util.find_spec("qa_pipeline.discovery.models") else {}),
+        "search": partial(searched_models, embedder),
     }
 
 
@@ -266,10 +279,15 @@ def main() -> None:
     embedder = RememberingEmbedder()
     embedder.embed([dataset_text(one) for one in known_datasets()])  # loading is not what is timed
     result: dict[str, Any] = {"use": arguments.use, "prompts": len(prompts)}
-    for what, ways in (("datasets", dataset_ways(embedder)), ("models", model_ways(embedder))):
-        judged = [(one, accepted) for one in prompts if (accepted := getattr(one, what))]
+    by_language = [(one, one.models) for one in prompts if one.decides == "language"]
+    by_subject = [(one, one.models) for one in prompts if one.decides in ("subject", "wish")]
+    for title, ways, judged in (
+        ("data sets", dataset_ways(embedder), [(one, one.datasets) for one in prompts if one.datasets]),
+        ("models, where the language decides", model_ways(embedder), by_language),
+        ("models, where the subject or a wish decides", model_ways(embedder), by_subject),
+    ):
         outcomes = {name: measure(rank, judged) for name, rank in ways.items()}
-        result[what] = show(f"{what}: {len(judged)} prompts ({arguments.use})", outcomes, arguments.seed)
+        result[title] = show(f"{title}: {len(judged)} prompts ({arguments.use})", outcomes, arguments.seed)
         for prompt, seen in list(outcomes.values())[-1].misses if arguments.misses else ():
             print(f"  missed: {prompt[:90]!r}: {', '.join(seen)}")
     fit = measure_fit(prompts, embedder)

@@ -12,7 +12,7 @@ from typing import Any, Literal
 from qa_pipeline.discovery.arguments import DatasetSearchArguments
 from qa_pipeline.discovery.catalogue import KnownDataset
 from qa_pipeline.discovery.hub import HubDataset
-from qa_pipeline.text.languages import language_name
+from qa_pipeline.discovery.languages import language_name
 from qa_pipeline.wording import counted, short
 
 Source = Literal["catalogue", "hub", "folder"]
@@ -38,6 +38,7 @@ class DatasetCandidate:
         size_mb: to download, or on the disk, in megabytes of a million bytes.
         gated: its terms must be accepted, and a token is needed.
         has_script: it is made by a Python script, which `datasets` 4 and later does not run.
+        answerable_only: every question has an answer.
         field_mapping: the mapping that is proposed; None: it is inferred from the rows.
         files: split -> files, of a data set in a folder.
         sample_questions: a few of its questions, where it has been read.
@@ -64,6 +65,7 @@ class DatasetCandidate:
     size_mb: float | None = None
     gated: bool = False
     has_script: bool = False
+    answerable_only: bool | None = None
     field_mapping: Mapping[str, Any] | str | None = None
     files: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     sample_questions: tuple[str, ...] = ()
@@ -127,6 +129,7 @@ def from_catalogue(known: KnownDataset, language: str) -> DatasetCandidate:
         size_mb=known.size_mb,
         gated=bool(known.gated),
         has_script=bool(known.has_script),
+        answerable_only=known.answerable_only,
         field_mapping=known.field_mapping,
         notes=(known.notes,) if known.notes else (),
     )

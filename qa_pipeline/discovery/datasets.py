@@ -13,6 +13,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import cache
 
 import numpy as np
 
@@ -45,7 +46,7 @@ __all__ = [
 
 logger = logging.getLogger(__name__)
 
-NEAR = {"both": 0.36, "meaning": 0.28, "words": 0.3}
+NEAR = {"both": 0.32, "meaning": 0.25, "words": 0.08}
 """Nearness from which a data set is about the subject, by what is compared. Chosen on one half of the prompts of
 benchmarks/discovery_prompts.yaml, between those that have data of their subject and those that have none."""
 _WEIGHT_OF_WORDS = 0.5
@@ -91,7 +92,7 @@ def find_datasets(
     if problems:
         raise ConfigError("data sets", problems)
     notes = [] if notes is None else notes
-    search = _Search(specification, settings, embedder or Embedder(), notes)
+    search = _Search(specification, settings, embedder or _embedder(), notes)
     hub = hub if settings.hub_datasets else None
     candidates = _gather(search, hub)
     advice = backend if settings.rerank_datasets else None
@@ -105,6 +106,12 @@ def find_datasets(
     for note in notes:
         logger.warning("%s", note)
     return [replace(one, reason=search.reason(one)) for one in ranked]
+
+
+@cache
+def _embedder() -> Embedder:
+    """One for all searches: it remembers the catalogue."""
+    return Embedder()
 
 
 class _Search:
@@ -122,6 +129,13 @@ class _Search:
         self.queries = [query for query in dict.fromkeys(wholes) if terms(query, self.language)]
         self.description = ""  # a language model's, of data that would fit
         self.judged: dict[str, bool] = {}  # id -> whether a language model says that it is about the subject
+
+    @property
+    def subject(self) -> str:
+        """The topic for people: without the small words at its ends."""
+        words = self.topic.split()
+        telling = [place for place, word in enumerate(words) if terms(word, self.language)]
+        return " ".join(words[telling[0] : telling[-1] + 1]) if telling else ""
 
     def describe(self, backend: Backend) -> None:
         try:
@@ -155,8 +169,16 @@ class _Search:
         near = fit >= NEAR[self.settings.dataset_ranking] and (candidate.general or fit > general)
         return self.judged.get(candidate.id, near)
 
-    def _order(self, candidate: DatasetCandidate) -> tuple[int, int, float, str]:
-        return self._missing(candidate), _tier(candidate), -candidate.score, candidate.id
+    def _order(self, candidate: DatasetCandidate) -> tuple[int, int, bool, float, str]:
+        tier = _tier(candidate)
+        without_unanswerable = bool(self.specification.unanswerable) and candidate.answerable_only is not False
+        return (
+            self._missing(candidate),
+            tier,
+            candidate.general and without_unanswerable,
+            -candidate.score,
+            candidate.id,
+        )
 
     def _missing(self, candidate: DatasetCandidate) -> int:
         """How many of the wanted languages it does not have."""
@@ -170,7 +192,7 @@ class _Search:
         nearness = np.zeros((max(1, len(self.queries)), len(texts)))
         for place, query in enumerate(self.queries):
             if how != "meaning":
-                rankings.append(self._words(query, texts, subjects))
+                rankings.append(self._words(query, subjects))
                 nearness[place] = coverage(query, subjects) * (1.0 if how == "words" else _WEIGHT_OF_WORDS)
             if how != "words":
                 meanings = self._meanings(query, texts)
@@ -178,11 +200,9 @@ class _Search:
                 nearness[place] += meanings
         return fuse(rankings) if rankings and len(texts) else nearness[0], nearness.max(axis=0)
 
-    def _words(self, query: str, texts: Sequence[str], subjects: Sequence[str]) -> np.ndarray:
+    def _words(self, query: str, subjects: Sequence[str]) -> np.ndarray:
         """BM25; cards are in English, questions of folders perhaps in the language of the wish."""
         query = f"{query} {without_task_words(self.description)}"
-        if self.specification.unanswerable:
-            query, subjects = f"{query} unanswerable", texts  # one of the words of the task, here wanted
         scores = word_scores(query, subjects, "en")
         return scores if self.language == "en" else scores + word_scores(query, subjects, self.language)
 
@@ -210,13 +230,13 @@ class _Search:
     def reason(self, candidate: DatasetCandidate) -> str:
         """Why it stands where it stands, and its facts."""
         where = {"folder": "in a folder of this machine", "hub": "found on the Hub", "catalogue": "known"}
-        about = f"the subject ({self.topic})" if self.topic else "the subject"
+        about = f"the subject ({self.subject})" if self.subject else "the subject"
         nearness = "" if candidate.fit is None else f" (nearness {candidate.fit:.2f})"
         if not self.queries:
             said = "of use for any subject, and none is named" if candidate.general else "no subject is named"
         elif candidate.fits:
-            by = "the language model says that it is" if candidate.id in self.judged else "its card reads as if it were"
-            said = f"{by} about {about}{nearness}"
+            by = "the language model says" if candidate.id in self.judged else "its card reads"
+            said = f"about {about}, as {by}{nearness}"
         elif candidate.general:
             said = f"general-purpose, not about {about}: to fall back on where nothing else fits{nearness}"
         else:

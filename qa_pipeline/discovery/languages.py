@@ -60,6 +60,15 @@ def wanted_language(specification: Specification) -> str:
     return wanted_languages(specification)[0]
 
 
+def language_name(code: str) -> str:
+    """The English name of a language, of more of them than documents are made in; a code that is not known stays.
+
+    >>> language_name("bn"), language_name("de"), language_name("xx")
+    ('Bengali', 'German', 'xx')
+    """
+    return {**LANGUAGES, **_MORE}.get(code, code)
+
+
 def likely_language(text: str) -> str:
     """Code of the language of a short text; "en" where that is not clear.
 

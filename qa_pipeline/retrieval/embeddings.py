@@ -18,6 +18,8 @@ from qa_pipeline.wording import error_in_short
 MAX_TOKENS = 256
 """Of one text; what is longer is cut off. The embedded weights were made for no more."""
 _BATCH = 32
+_REMEMBERED = 2000
+"""Texts whose vectors are kept: those of a catalogue are compared with every query again."""
 
 
 class Embedder:
@@ -38,9 +40,18 @@ class Embedder:
 
     def __init__(self, model: str | None = None):
         self.model = model
+        self._vectors: dict[str, np.ndarray] = {}
 
     def embed(self, texts: Sequence[str]) -> np.ndarray:
         """(num_texts, dim) float32, each row of length 1; the same text gives the same row (to rounding)."""
+        missing = [text for text in dict.fromkeys(texts) if text not in self._vectors]
+        computed = dict(zip(missing, self._compute(missing), strict=True))
+        rows = [self._vectors[text] if text in self._vectors else computed[text] for text in texts]
+        room = max(0, _REMEMBERED - len(self._vectors))
+        self._vectors |= {text: computed[text] for text in missing[:room]}
+        return np.stack(rows) if rows else self._compute([])
+
+    def _compute(self, texts: Sequence[str]) -> np.ndarray:
         import torch
 
         tokenizer, encoder = self._loaded

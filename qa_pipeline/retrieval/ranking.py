@@ -22,6 +22,8 @@ from qa_pipeline.text.languages import language_name
 
 K = 60
 """Damps the first ranks in `fuse`; the value of the paper."""
+_LITTLE = 8.0
+"""Weight of shared terms (two or three rare words) that is half of full evidence, see `coverage`."""
 
 _WORD = re.compile(r"\w+")
 _UNSPACED = re.compile("([\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]+)")
@@ -81,16 +83,18 @@ def word_scores(query: str, texts: Sequence[str], language: str = "en") -> np.nd
 
 
 def coverage(query: str, texts: Sequence[str], language: str = "en") -> np.ndarray:
-    """(num_texts,) share of the query's terms that are in each text, in [0, 1]; a rare term weighs more (its idf).
+    """(num_texts,) how much of the query is in each text, in [0, 1); comparable between queries, unlike a BM25 score.
 
-    Unlike a BM25 score it can be compared between queries.
+    The share of the query's terms, a rare one weighing more (its idf), times w / (w + 8), where w is the weight of the
+    shared terms: one shared word, however rare, is weak evidence ("leave policy", "privacy policy").
     """
     rows = [set(terms(text, language)) for text in texts]
     wanted = sorted(set(terms(query, language)))
     counts = [sum(term in row for row in rows) for term in wanted]
     weights = np.log(1 + (len(rows) - np.array(counts) + 0.5) / (np.array(counts) + 0.5))
     held = np.array([[term in row for term in wanted] for row in rows], dtype=float).reshape(len(rows), len(wanted))
-    return held @ weights / weights.sum() if wanted else np.zeros(len(rows))
+    shared = held @ weights
+    return np.asarray(shared / weights.sum() * shared / (shared + _LITTLE)) if wanted else np.zeros(len(rows))
 
 
 def meaning_scores(query: str, texts: Sequence[str], embedder: Embedder) -> np.ndarray:

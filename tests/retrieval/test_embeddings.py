@@ -7,6 +7,14 @@ from qa_pipeline.errors import ModelError
 from qa_pipeline.retrieval import Embedder
 from qa_pipeline.retrieval.embeddings import MAX_TOKENS
 
+
+def embedder_of(other):
+    """One with the same loaded model that remembers nothing."""
+    fresh = Embedder()
+    fresh.__dict__["_loaded"] = other._loaded
+    return fresh
+
+
 TEXTS = ["a", "holidays of employees " * 9, "", "side effects", "library " * 2000]
 
 
@@ -18,10 +26,19 @@ def test_vectors_have_length_one_and_are_float32(embedder):
 
 def test_the_order_and_the_company_of_a_text_change_nothing_but_rounding(embedder):
     together = embedder.embed(TEXTS)
-    apart = np.concatenate([embedder.embed([text]) for text in TEXTS])
-    turned = embedder.embed(TEXTS[::-1])[::-1]
+    apart = np.concatenate([embedder_of(embedder).embed([text]) for text in TEXTS])
+    turned = embedder_of(embedder).embed(TEXTS[::-1])[::-1]
     assert np.abs(together - apart).max() < 1e-5 and np.abs(together - turned).max() < 1e-5
-    assert np.array_equal(together, embedder.embed(TEXTS))
+    assert np.array_equal(together, embedder_of(embedder).embed(TEXTS))
+
+
+def test_a_text_that_was_embedded_before_is_not_computed_again(monkeypatch):
+    embedder = Embedder()
+    first = embedder.embed(["leave", "soup"])
+    computed = []
+    monkeypatch.setattr(embedder, "_compute", lambda texts: computed.append(texts) or first[:0])
+    assert np.array_equal(embedder.embed(["soup", "leave", "soup"]), first[[1, 0, 1]])
+    assert computed == [[]]
 
 
 def test_pooling_is_the_mean_over_real_tokens(embedder):
