@@ -8,6 +8,7 @@ classification, yes or no, answers that are not in the text. Never ranks.
 from __future__ import annotations
 
 import logging
+import math
 import os
 import random
 from collections import Counter, defaultdict
@@ -28,7 +29,9 @@ logger = logging.getLogger(__name__)
 
 SAMPLE_ROWS = 200
 LEAST_HELD = 0.8
-"""Share of the sample's rows whose answer must be in its text (or that must be known to have none)."""
+"""Share of a data set's rows whose answer must be in its text (or that must be known to have none)."""
+_UNLIKELY = 0.05
+"""A sample is refused where a data set with `LEAST_HELD` would give one as bad more seldom than this."""
 _LEAST_ANSWERABLE = 0.1
 _MOST_AMBIGUOUS = 0.5
 _MOST_OF_ONE_ANSWER = 0.5
@@ -203,7 +206,7 @@ def verify_sample(examples: Sequence[Example], report: DataReport) -> Held:
 def _problem(
     examples: Sequence[Example], answerable: Sequence[Example], report: DataReport, share: float
 ) -> str | None:
-    if share < LEAST_HELD:
+    if _is_too_low(report.rows_kept + report.rows_merged, report.rows_read):
         reasons = [f"{MEANINGS.get(name, name)} ({count})" for name, count in report.dropped.most_common(2)]
         return (
             f"only {share:.0%} of {counted(report.rows_read, 'row')} hold, {LEAST_HELD:.0%} must: {'; '.join(reasons)}"
@@ -221,6 +224,16 @@ def _problem(
     if count > _MOST_OF_ONE_ANSWER * len(answerable):
         return f'{count} of {len(answerable)} answers are "{answer[:40]}": it reads like classification'
     return None
+
+
+def _is_too_low(held: int, rows: int) -> bool:
+    """Whether so few of so many rows hold that it is no chance: the lower tail of the binomial distribution."""
+    if held >= LEAST_HELD * rows:
+        return False
+    tail = sum(
+        math.comb(rows, count) * LEAST_HELD**count * (1 - LEAST_HELD) ** (rows - count) for count in range(held + 1)
+    )
+    return held == 0 or tail < _UNLIKELY
 
 
 # Reading

@@ -5,7 +5,8 @@ near their words and their meaning are to the subject, not to the task, which is
 subject comes first, then what is of use for any subject, then the rest; what is in another language comes last.
 
 A data set of another subject may do more harm than good: one fits only where it is near enough (`NEAR`) and nearer than
-general data is, and rows are taken only from those that fit, unless the settings say otherwise.
+general data is (which fits only where nothing else does), and rows are taken only from those that fit, unless the
+settings say otherwise.
 """
 
 from __future__ import annotations
@@ -156,12 +157,15 @@ class _Search:
             rated.append(
                 replace(one, score=float(score), fit=float(fit), usable=refused is None, why_not=refused, fits=False)
             )
-        general = max((one.fit or 0.0 for one in rated if one.general and self._missing(one) == 0), default=0.0)
-        return sorted((replace(one, fits=self._fits(one, general)) for one in rated), key=self._order)
+        general = max((one.fit or 0.0 for one in rated if one.general and self.speaks(one)), default=0.0)
+        rated = [replace(one, fits=self._fits(one, general)) for one in rated]
+        if self.queries and any(one.fits and not one.general for one in rated):
+            rated = [replace(one, fits=one.fits and (not one.general or one.id in self.judged)) for one in rated]
+        return sorted(rated, key=self._order)
 
     def _fits(self, candidate: DatasetCandidate, general: float) -> bool:
         """Whether it is about the subject: near to it, and nearer than general data is."""
-        if self._missing(candidate):
+        if not self.speaks(candidate):
             return False
         if not self.queries:
             return candidate.general
@@ -179,6 +183,10 @@ class _Search:
             -candidate.score,
             candidate.id,
         )
+
+    def speaks(self, candidate: DatasetCandidate) -> bool:
+        """Whether it has, or may have, every language that is wanted."""
+        return self._missing(candidate) == 0
 
     def _missing(self, candidate: DatasetCandidate) -> int:
         """How many of the wanted languages it does not have."""
@@ -214,7 +222,7 @@ class _Search:
 
     def rerank(self, ranked: list[DatasetCandidate], backend: Backend) -> list[DatasetCandidate]:
         """The candidates that may be used in the language model's order; as they were where it gives none."""
-        shown = [one for one in ranked if one.usable and self._missing(one) == 0]
+        shown = [one for one in ranked if one.usable and self.speaks(one)]
         if len(shown) < 2:
             return ranked
         try:
@@ -288,12 +296,16 @@ def _named(name: str, hub: Hub | None, search: _Search) -> DatasetCandidate:
 
 
 def _with_details(ranked: list[DatasetCandidate], hub: Hub, search: _Search) -> list[DatasetCandidate]:
-    """The candidates, the best of the Hub's with card, configurations and size; a fault of one stays with it."""
-    asked = [one for one in ranked if one.source == "hub" and search._missing(one) == 0][:_LOOKED_AT]
+    """The candidates, the best of the Hub's with card, configurations and size; a fault of one stays with it.
+
+    Known ones that may be used are asked for too where their size is not known: it decides whether they are downloaded.
+    """
+    asked = [one for one in ranked if one.source == "hub" or (one.fits and one.size_mb is None and one.usable)]
     details: dict[str, DatasetCandidate] = {}
-    for one in asked:
+    for one in [one for one in asked if one.source != "folder" and search.speaks(one)][:_LOOKED_AT]:
         try:
-            details[one.id] = from_hub(hub.dataset(one.id), search.language)
+            entry = from_hub(hub.dataset(one.id), search.language)
+            details[one.id] = entry if one.source == "hub" else merged(one, entry)
         except HubError as error:
             details[one.id] = replace(one, notes=(*one.notes, f"its card could not be read: {in_one_line(error)}"))
             if error.final:

@@ -12,7 +12,7 @@ import re
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 import numpy as np
@@ -127,6 +127,11 @@ def terms(text: str, language: str = "en") -> list[str]:
     >>> terms("\u7814\u7a76\u6240", "zh")
     ['\u7814\u7a76', '\u7a76\u6240']
     """
+    return list(_terms(text, language.lower().split("-")[0].split("_")[0]))
+
+
+@lru_cache(maxsize=4096)  # the same texts are ranked by one query after the other
+def _terms(text: str, code: str) -> tuple[str, ...]:
     folded = unicodedata.normalize("NFKC", text).casefold()
     found: list[str] = []
     for piece in _UNSPACED.split(folded):
@@ -134,9 +139,9 @@ def terms(text: str, language: str = "en") -> list[str]:
             found += [piece[place : place + 2] for place in range(max(1, len(piece) - 1))]
         else:
             found += _WORD.findall(piece)
-    stemmer, stop_words = _of_language(language.lower().split("-")[0].split("_")[0])
+    stemmer, stop_words = _of_language(code)
     kept = [word for word in found if word not in stop_words]
-    return list(stemmer.stemWords(kept)) if stemmer is not None else kept
+    return tuple(stemmer.stemWords(kept) if stemmer is not None else kept)
 
 
 @cache

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
 from qa_pipeline.discovery.arguments import DatasetSearchArguments
+from qa_pipeline.discovery.catalogue import known_datasets
 from qa_pipeline.discovery.dataset_candidate import DatasetCandidate, why_refused
 from qa_pipeline.discovery.datasets import choose_few_shots, find_datasets, retrieve_rows
 from qa_pipeline.discovery.hub import Hub
@@ -117,7 +119,8 @@ def test_data_in_another_language_stands_last_and_says_so():
 
 def test_a_wish_for_questions_without_answers_prefers_data_with_some(embedder):
     found = find("English Wikipedia questions, a third of them unanswerable", embedder)
-    assert found[0].id == "rajpurkar/squad_v2"
+    assert found[0].general and found[0].answerable_only is False
+    assert find("English Wikipedia questions", embedder)[0].answerable_only is not False
 
 
 def test_the_configuration_is_that_of_the_language():
@@ -178,6 +181,16 @@ def test_what_the_catalogue_knows_too_is_one_candidate_with_the_hubs_size(hub_se
     found = [one for one in find("football", hub=hub_of(hub_server)) if one.id == "rajpurkar/squad"]
     assert len(found) == 1
     assert (found[0].source, found[0].size_mb, found[0].field_mapping) == ("catalogue", 17.0, "squad")
+
+
+def test_a_known_data_set_whose_size_nobody_wrote_down_has_the_hubs(hub_server, monkeypatch):
+    unsized = [replace(one, size_mb=None) for one in known_datasets()]
+    monkeypatch.setattr("qa_pipeline.discovery.datasets.known_datasets", lambda: unsized)
+    known = by_id(find("newspaper articles"))["lucadiliello/newsqa"]
+    assert known.size_mb is None and known.fits and known.usable
+    hub_server.add(dataset("lucadiliello/newsqa", "language:en", rows=74160, size=900_000_000))
+    one = by_id(find("newspaper articles", hub=hub_of(hub_server)))["lucadiliello/newsqa"]
+    assert one.size_mb == 900.0 and "900 MB, more than max_dataset_mb" in one.why_not
 
 
 def test_gated_and_script_data_of_the_hub_are_listed_with_the_reason(hub_server):

@@ -211,6 +211,17 @@ def test_the_result_is_json(two):
     assert content["rows"] == 4 and {"id", "rows", "weight", "reason", "licence"} <= content["used"][0].keys()
 
 
+@pytest.mark.parametrize(("bad", "rows_read", "used"), [(2, 8, True), (5, 8, False), (40, 200, True), (60, 200, False)])
+def test_a_few_bad_rows_of_a_small_sample_may_be_chance(tmp_path, bad, rows_read, used):
+    made = rows(rows_read)
+    for row in made[:bad]:
+        row["answers"] = {"text": ["not in there"], "answer_start": [0]}
+    retrieved = retrieve([candidate(save(tmp_path / "some.jsonl", made))])
+    assert bool(retrieved.used) == used
+    if not used:
+        assert "hold, 80% must" in retrieved.refused[0].reason
+
+
 # Shares
 
 
