@@ -100,7 +100,8 @@ class JourneyArguments:
 
 
 RECOMMENDED = {"num_train_epochs": 3.0, "warmup_steps": 0.1, "max_answer_length": 50}
-"""What docs/measured.md found good for generated questions. The learning rate goes by the size of the model."""
+"""What docs/measured.md found good for generated questions. The learning rate goes by the size of the model, and the
+passes are more over few rows."""
 SOURCES = ("examples", "generated", "retrieved")
 MODES = ("plan", "preview", "status")
 _FILES = (
@@ -180,8 +181,8 @@ def help_of_journey() -> str:
         epilog=(
             "And all settings of a training (qa-pipeline train --help_all), with other defaults: "
             + ", ".join(f"{name} {value:g}" for name, value in RECOMMENDED.items())
-            + ", learning_rate and use_lora by the size of the model and the memory, and the best epoch on the "
-            "validation questions."
+            + ", learning_rate and use_lora by the size of the model and the memory, more epochs and more questions about "
+            "a passage where there are few, and the best epoch on the validation questions."
         ),
     )
 

@@ -21,7 +21,7 @@ from qa_pipeline.generation import api
 from qa_pipeline.generation.arguments import Settings
 from qa_pipeline.generation.specification.specification import Specification, parse_prompt, read_specification
 from qa_pipeline.journey.data_stages import GenerateStage
-from qa_pipeline.journey.model_stages import RetrieveModelStage, wanted_training
+from qa_pipeline.journey.model_stages import RetrieveModelStage, default_epochs, wanted_training
 from qa_pipeline.journey.next_steps import MODEL
 from qa_pipeline.journey.result_stages import CARD, METRICS, REPORT
 from qa_pipeline.journey.settings import JourneySettings
@@ -77,9 +77,11 @@ def _training_lines(
     settings: JourneySettings, stages: dict[str, Stage], model: dict[str, Any], rows: int | None
 ) -> Iterator[str]:
     millions = (model.get("parameters") or _EMBEDDED_MILLIONS * 1e6) / 1e6
-    name, epochs = str(model["name_or_path"]), settings["num_train_epochs"]
+    name = str(model["name_or_path"])
     pace = measure_pace(name, millions, settings)
     train_rows = rows and min(rows * (1 - settings["validation_fraction"] - settings["test_fraction"]), _most(settings))
+    given = "num_train_epochs" in settings.given or train_rows is None
+    epochs = settings["num_train_epochs"] if given else default_epochs(round(train_rows))
     seconds = None if train_rows is None else train_rows * _WINDOWS_A_ROW * epochs / pace.windows
     amount = "" if train_rows is None else f"about {train_rows:,.0f} rows, "
     yield _line("train", f"{amount}{epochs:g} epochs of {name}: {_time(seconds)}; {pace.source}")
