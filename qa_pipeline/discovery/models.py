@@ -126,12 +126,14 @@ def _hub_entries(topic: str, wish: ModelWish, hub: Hub) -> Iterable[Any]:
 
     What ends all asking is noted among the Hub's faults, and what was found before is kept.
     """
-    language = wish.languages[0] if len(wish.languages) == 1 else "multilingual"
-    searches = [
-        (topic, ("question-answering",), language),
-        (topic, ("fill-mask",), language),
-        *([("", ("question-answering",), "multilingual")] if language not in ("en", "multilingual") else []),
-    ]
+    from qa_pipeline.retrieval.ranking import terms
+
+    words = " ".join(word for word in topic.split() if terms(word, wish.languages[0]))
+    language: str | None = wish.languages[0] if len(wish.languages) == 1 else "multilingual"
+    language = None if language == "en" else language  # many English ones name no language
+    searches = [(words, ("question-answering",), language), (words, ("fill-mask",), language)]
+    if language not in (None, "multilingual"):
+        searches.append(("", ("question-answering",), "multilingual"))
     for text, tags, code in searches:
         try:
             yield from hub.search_models(text, tags=tags, language=code)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import shutil
 
@@ -16,7 +15,7 @@ from qa_pipeline.discovery.model_arguments import ModelSearchArguments
 from qa_pipeline.discovery.models import WEIGHTS, find_models
 from qa_pipeline.generation.specification.specification import Specification, parse_prompt
 from qa_pipeline.modeling.paths import EMBEDDED_MODEL
-from tests.discovery.hub_server import TOKEN, Fault, dataset, hub_server, model, no_sockets
+from tests.discovery.hub_server import TOKEN, Fault, hub_server, model, no_sockets
 
 __all__ = ["hub_server", "no_sockets"]
 
@@ -213,6 +212,18 @@ def test_faults_of_the_hub_leave_the_catalogue(hub_server, fault):
     assert by_id(candidates)[EMBEDDED_MODEL].fits and candidates[0].fits
 
 
+def test_the_hub_is_asked_for_the_words_of_the_subject_and_for_models_of_many_languages(hub_server):
+    wish = Specification(prompt="Fragen", domain="Verträge und Mietrecht", language="de")
+    find(wish, hub=hub_of(hub_server))
+    asked = [request.query for request in hub_server.requests if request.path == "/api/models"]
+    assert [query.get("search", [""])[0] for query in asked[:3]] == ["verträge", "mietrecht", ""]
+    assert {tuple(query["filter"]) for query in asked} == {
+        ("question-answering", "de"),
+        ("fill-mask", "de"),
+        ("question-answering", "multilingual"),
+    }
+
+
 def test_the_number_of_requests_is_small(hub_server):
     hub_server.add(*(model(f"acme/squad-{n}", "bert", 30, "en", "question-answering") for n in range(40)))
     hub = hub_of(hub_server)
@@ -286,10 +297,3 @@ def test_a_folder_with_pickled_weights_only_is_refused(tiny_bert, tmp_path):
     shutil.copytree(tiny_bert, folder)
     (folder / "model.safetensors").rename(folder / "pytorch_model.bin")
     assert "no weights in safetensors" in by_id(find(model_folders=[str(folder)]))[str(folder)].why_not
-
-
-def test_nothing_but_the_hubs_fake_is_needed_for_a_search(hub_server):
-    """The fake has data sets and models apart, as the Hub has."""
-    hub_server.add(dataset("acme/not_a_model", "en"))
-    assert "acme/not_a_model" not in by_id(find(hub=hub_of(hub_server)))
-    assert dataclasses.is_dataclass(find(hub=None)[0])
