@@ -224,7 +224,7 @@ def measure_fit(prompts: Sequence[Prompt], embedder: Embedder) -> dict[str, Any]
 def measure_mapping() -> dict[str, Any]:
     """Files of the case suite that are read without any setting: accepted, with every row as it must be."""
     from qa_pipeline.data import load_examples
-    from qa_pipeline.discovery.dataset_rows import verify_sample
+    from qa_pipeline.discovery.dataset_sample import verify_sample
     from qa_pipeline.errors import QAError
     from tests.data.test_cases import CASES, fits, is_row
 

@@ -109,10 +109,12 @@ LIGHT = [
     "predictor",
     "compare",
     "generation",
+    "serve",
     "retrieval",
     "cli.main",
     "cli.ask",
     "cli.compare",
+    "cli.demo",
 ]
 
 

@@ -12,7 +12,10 @@ import pytest
 from qa_pipeline.errors import Interrupted, run_script
 
 ROOT = Path(__file__).resolve().parents[1]
-HEAVY = ["torch", "transformers", "peft", "datasets", "pyarrow", "accelerate", "pandas", "evaluate", "bs4", "pypdf"]
+HEAVY = [
+    *("torch", "transformers", "peft", "datasets", "pyarrow", "accelerate", "pandas", "evaluate", "bs4", "pypdf"),
+    "gradio",
+]
 
 _RUN = """
 import json, runpy, sys

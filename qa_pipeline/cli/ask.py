@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from qa_pipeline.cli.ask_arguments import ASK, PredictArguments, parse
+from qa_pipeline.cli.ask_arguments import ASK, LoadArguments, PredictArguments, parse
 from qa_pipeline.console import run_in_terminal, uses_colour
 from qa_pipeline.data import DataReport, Example, is_labelled
 from qa_pipeline.data.example import fingerprint
@@ -211,7 +211,7 @@ def _say_how_read(report: DataReport, arguments: PredictArguments) -> None:
         )
 
 
-def load_predictor(name: str, arguments: PredictArguments, *, allow_new_head: bool = False) -> QAPredictor:
+def load_predictor(name: str, arguments: LoadArguments, *, allow_new_head: bool = False) -> QAPredictor:
     """The model, with the limits of the arguments. Its name is the only thing that differs between models."""
     from qa_pipeline.predictor import QAPredictor
 

@@ -153,6 +153,11 @@ class LoadArguments(optional(QASettings)):  # type: ignore[misc]
     )
     trust_remote_code: bool = setting(False, "Run model code that comes from the Hub. Only for repositories you trust.")
 
+    @property
+    def limits(self) -> dict[str, Any]:
+        """Those that were given, by name; None for the others."""
+        return {name: getattr(self, name) for name in LIMITS}
+
 
 GROUPS = (QuestionArguments, OutputArguments, DatasetArguments, LoadArguments)
 
@@ -169,11 +174,6 @@ class PredictArguments(LoadArguments, DatasetArguments, OutputArguments, Questio
         if self.data:
             return "list" if self.context is not None or self.context_files else "predict"
         return "interactive" if self.interactive else "ask"
-
-    @property
-    def limits(self) -> dict[str, Any]:
-        """Those that were given, by name; None for the others."""
-        return {name: getattr(self, name) for name in LIMITS}
 
     @property
     def questions(self) -> list[str]:

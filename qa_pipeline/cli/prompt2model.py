@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import shlex
 import sys
@@ -30,15 +31,22 @@ def main(argv: list[str]) -> int:
 
     if is_offline(argv):
         prompt2model.go_offline()  # before the libraries that could ask the Hub are imported
+    from transformers.utils import logging as transformers_logging
+
     settings = parse_journey_arguments(argv)
-    journey = prompt2model.Prompt2Model(settings, say=_say, command=go_on_command(argv))
+    transformers_logging.disable_progress_bar()  # of saving; that of training stays
+    out = sys.stdout
+    journey = prompt2model.Prompt2Model(
+        settings, say=lambda line: print(plain(line), file=out, flush=True), command=go_on_command(argv)
+    )
     for mode in ("status", "plan", "preview"):
         if settings[mode]:
             from qa_pipeline.journey.looks import LOOKS
 
             print(plain(LOOKS[mode](journey)))
             return 0
-    result = journey.run()
+    with contextlib.redirect_stdout(sys.stderr):  # what libraries print of their trainings
+        result = journey.run()
     print(f"\nfiles of {result.folder}")
     for name, path in result.files.items():
         print(plain(f"  {name:<32}{path}"))
@@ -63,7 +71,3 @@ def go_on_command(argv: list[str]) -> str:
             continue
         words.append(word)
     return shlex.join([*PROGRAM.split(), *words])
-
-
-def _say(line: str) -> None:
-    print(plain(line), flush=True)

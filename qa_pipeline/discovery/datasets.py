@@ -201,7 +201,8 @@ class _Search:
         for place, query in enumerate(self.queries):
             if how != "meaning":
                 rankings.append(self._words(query, subjects))
-                nearness[place] = coverage(query, subjects) * (1.0 if how == "words" else _WEIGHT_OF_WORDS)
+                covered = np.maximum(coverage(query, subjects, "en"), coverage(query, subjects, self.language))
+                nearness[place] = covered * (1.0 if how == "words" else _WEIGHT_OF_WORDS)
             if how != "words":
                 meanings = self._meanings(query, texts)
                 rankings.append(meanings)
@@ -249,6 +250,8 @@ class _Search:
             said = f"general-purpose, not about {about}: to fall back on where nothing else fits{nearness}"
         else:
             said = f"not clearly about {about}{nearness}"
+            if candidate.source == "folder":
+                said += "; to use it all the same, name it in dataset_weights"
         refused = f". Not used: {candidate.why_not}" if candidate.why_not else ""
         return f"{where[candidate.source]}; {said}; {candidate.facts}{refused}"
 

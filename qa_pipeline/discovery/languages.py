@@ -31,6 +31,8 @@ _OF_TEXTS = re.compile(
 )
 """A language's name that says what language texts are in; "Spanish football" says nothing of it."""
 
+_MULTILINGUAL = re.compile(r"\b(?:languages|multi-?lingual\w*|cross-?lingual\w*)\b", re.IGNORECASE)
+
 
 def wanted_languages(specification: Specification) -> tuple[str, ...]:
     """Codes of the languages that data and model should be in, the most important first.
@@ -45,12 +47,15 @@ def wanted_languages(specification: Specification) -> tuple[str, ...]:
     specified = (specification.language or "").lower().split("-")[0].split("_")[0]
     instruction = split_prompt(specification.prompt)[0]
     named = [_NAMES[name.lower()] for name in re.findall(_NAME, instruction, re.IGNORECASE)]
+    one = _OF_TEXTS.search(instruction)
     several = list(dict.fromkeys(named)) if len(set(named)) > 1 else []
+    if not (one or "en" in several or _MULTILINGUAL.search(instruction)):
+        several = []  # "French and German wines" are a subject
     if specified:
         return (specified, *(code for code in several if code != specified)) if specified in several else (specified,)
     if several:
         return tuple(several)
-    if one := _OF_TEXTS.search(instruction):
+    if one:
         return (_NAMES[(one[1] or one[2]).lower()],)
     return (likely_language(" ".join([specification.prompt, *specification.sample_questions])),)
 

@@ -11,7 +11,6 @@ from typing import Any
 from qa_pipeline.discovery.hub_entries import card_languages, card_licence, card_text, config_facts, published_scores
 from qa_pipeline.discovery.model_candidate import ModelCandidate, ModelSource, has_trained_head
 from qa_pipeline.errors import ModelError
-from qa_pipeline.modeling.paths import resolve_model_path
 from qa_pipeline.wording import first_line
 
 logger = logging.getLogger(__name__)
@@ -22,6 +21,8 @@ _CARD = 600
 
 def folder_models(folders: Iterable[str]) -> list[ModelCandidate]:
     """The models of folders that a user names; one that holds none is a candidate that says so."""
+    from qa_pipeline.modeling.paths import resolve_model_path
+
     found = []
     for name in folders:
         try:
@@ -44,6 +45,8 @@ def cached_models() -> list[ModelCandidate]:
 
 def is_installed(name: str) -> bool:
     """Whether a model named package:MODULE/FOLDER is there and whole."""
+    from qa_pipeline.modeling.paths import resolve_model_path
+
     try:
         resolve_model_path(name)
     except ModelError:

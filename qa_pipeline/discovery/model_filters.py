@@ -10,7 +10,6 @@ from dataclasses import dataclass, replace
 from qa_pipeline.discovery.memory import METHODS, DeviceFacts, TrainingPlan, estimate_minutes, fitting_method, shape_of
 from qa_pipeline.discovery.model_arguments import ModelSearchArguments
 from qa_pipeline.discovery.model_candidate import ModelCandidate
-from qa_pipeline.modeling.paths import PACKAGE_PREFIX
 from qa_pipeline.text.languages import language_name
 
 
@@ -180,4 +179,4 @@ def pace(minutes: float | None) -> float:
 
 def is_package(candidate: ModelCandidate) -> bool:
     """It is a folder of an installed package."""
-    return candidate.name_or_path.startswith(PACKAGE_PREFIX)
+    return candidate.name_or_path.startswith("package:")

@@ -70,8 +70,8 @@ def find_models(
         embedder: compares subjects; None: one with the weights of the package.
 
     Returns:
-        Every model that was found, with its reason or what refuses it. Where nothing that can be loaded without a
-        download fits, the model of the package stands among what fits all the same, and its reason says so.
+        Every model that was found, with its reason and, where it does not fit, what refuses it. Where nothing that can
+        be loaded without a download fits, the package's model stands among what fits all the same, and says so.
 
     Example:
         >>> wish = Specification(prompt="Answer questions about drug leaflets")
@@ -145,22 +145,16 @@ def _hub_entries(topic: str, wish: ModelWish, hub: Hub) -> Iterable[Any]:
 def _with_details(ranked: Sequence[ModelCandidate], hub: Hub) -> list[ModelCandidate]:
     """The candidates, the best of those that are not at hand with their card and config.json from the Hub."""
     best = [one.id for one in ranked if one.fits and not one.at_hand][:DETAILED]
-    detailed = []
-    for candidate in ranked:
-        plain = replace(candidate, fits=candidate.fits or bool(candidate.method), why_not="")
-        if candidate.id in best:
-            try:
-                detailed.append(_joined(plain, from_hub(hub.model(candidate.id))))
-            except HubError as error:
-                gone = error.reason in ("missing", "gated")
-                why = f"{error}" if gone else ""
-                detailed.append(replace(plain, fits=not gone, why_not=why, notes=(*plain.notes, str(error))))
-        else:
-            detailed.append(candidate)
-    return detailed
+    return [_detailed(one, hub) if one.id in best else one for one in ranked]
 
 
-def _joined(candidate: ModelCandidate, entry: ModelCandidate) -> ModelCandidate:
+def _detailed(candidate: ModelCandidate, hub: Hub) -> ModelCandidate:
+    try:
+        entry = from_hub(hub.model(candidate.id))
+    except HubError as error:
+        if error.reason in ("missing", "gated"):
+            return replace(candidate, fits=False, why_not=str(error))
+        return replace(candidate, notes=(*candidate.notes, str(error)))
     return entry if candidate.source == "hub" else merged(candidate, entry)
 
 
@@ -236,7 +230,7 @@ class _Ranking:
             candidate,
             parts=weighted,
             score=round(sum(weighted.values()), 3),
-            reason=_sentence(candidate, subject, self.wish) if candidate.fits else f"Refused: {candidate.why_not}.",
+            reason=_sentence(candidate, subject),
         )
 
     def _wish(self, candidate: ModelCandidate) -> float:
@@ -260,7 +254,7 @@ def quality(squad: Mapping[str, Mapping[str, float]]) -> float:
     return min(1.0, max(0.0, (max(scores) - 65) / 25)) if scores else 0.0
 
 
-def _sentence(candidate: ModelCandidate, subject: float, wish: ModelWish) -> str:
+def _sentence(candidate: ModelCandidate, subject: float) -> str:
     """Why a candidate stands where it stands."""
     said = ["answers questions already" + _published(candidate.squad)] if candidate.answers_questions else []
     said += ["made for the subject" if subject > 0 else "made for another subject"] if subject else []
@@ -278,7 +272,8 @@ def _sentence(candidate: ModelCandidate, subject: float, wish: ModelWish) -> str
         said.append(
             f"training ({how}) takes about {candidate.memory_mb / 1000:.1f} GB and {_time(candidate.minutes)} here"
         )
-    said.append("at hand" if candidate.at_hand else "has to be downloaded")
+    if candidate.fits:
+        said.append("at hand" if candidate.at_hand else "has to be downloaded")
     return "; ".join(said)[:1].upper() + "; ".join(said)[1:] + "."
 
 

@@ -25,11 +25,14 @@ logger = logging.getLogger(__name__)
 
 PROBES = "probes.json"
 _METHOD_SETTINGS: Mapping[str, dict[str, Any]] = {
-    "full": {"use_lora": False, "learning_rate": 1e-4},
-    "lora": {"use_lora": True, "learning_rate": 1e-3},
-    "8bit": {"use_lora": True, "load_in_8bit": True, "learning_rate": 1e-3},
-    "4bit": {"use_lora": True, "load_in_4bit": True, "learning_rate": 1e-3},
+    "full": {"use_lora": False},
+    "lora": {"use_lora": True},
+    "8bit": {"use_lora": True, "load_in_8bit": True},
+    "4bit": {"use_lora": True, "load_in_4bit": True},
 }
+_SMALL_PARAMETERS = 60e6
+_LEARNING_RATES = {"full": (1e-4, 3e-5), "adapters": (1e-3, 3e-4)}
+"""Of small models (as measured for MiniLM, docs/measured.md) and of larger ones (as the papers of BERT and LoRA)."""
 _SETTINGS: Mapping[str, Any] = {
     "train_batch_tokens": 2048,
     "warmup_steps": 0.1,
@@ -124,7 +127,10 @@ def _trial(settings: Mapping[str, Any], folder: Path) -> dict[str, Any]:
 
 def _of_method(candidate: ModelCandidate, values: Mapping[str, Any]) -> dict[str, Any]:
     """The settings of how a candidate is trained, unless the caller has settled that."""
-    own = _METHOD_SETTINGS[candidate.method or "full"]
+    method = candidate.method or "full"
+    small, large = _LEARNING_RATES["full" if method == "full" else "adapters"]
+    rate = small if (candidate.parameters or 0) <= _SMALL_PARAMETERS else large
+    own = {**_METHOD_SETTINGS[method], "learning_rate": rate}
     return {name: value for name, value in own.items() if name not in values}
 
 

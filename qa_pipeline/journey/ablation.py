@@ -289,10 +289,10 @@ def sentences(comparison: Comparison, found: Sequence[Mapping[str, Any]]) -> lis
         if one < other:
             sign, one, other = -1, other, one
         f1 = comparison.versus(one, other).f1
-        low, high = sorted((sign * f1.low, sign * f1.high))
+        low, high = sorted((sign * f1.low + 0.0, sign * f1.high + 0.0))  # + 0.0: no zero has a minus
         told = "" if f1.direction else "; that is within chance"
         interval = f"({low:+.1f} to {high:+.1f}, {p_words(f1.p_value)})"
-        said.append(f"{title}: {sign * f1.difference:+.1f} points of F1 {interval}{told}.")
+        said.append(f"{title}: {sign * f1.difference + 0.0:+.1f} points of F1 {interval}{told}.")
     sizes = {row["rows"] for row in found if row["rows"]}
     if len(sizes) > 1:
         said.append(

@@ -181,8 +181,8 @@ def help_of_journey() -> str:
         epilog=(
             "And all settings of a training (qa-pipeline train --help_all), with other defaults: "
             + ", ".join(f"{name} {value:g}" for name, value in RECOMMENDED.items())
-            + ", learning_rate and use_lora by the size of the model and the memory, more epochs and more questions about "
-            "a passage where there are few, and the best epoch on the validation questions."
+            + ", learning_rate and use_lora by the size of the model and the memory, more epochs where rows and more "
+            "questions where passages are few, and the best epoch on the validation questions."
         ),
     )
 

@@ -58,6 +58,9 @@ MADE_BY_TAGS = {
     "none": "not measured",
 }
 """The same in a few words, to stand beside a score."""
+SILENT = (
+    "The tuned model says “no answer” to every test question: all that it gets right are questions whose text has none."
+)
 COMPARISON_PAGE, COMPARISON = "comparison.html", "comparison.json"
 
 
@@ -173,6 +176,7 @@ def metrics_of(comparison: Comparison, made_by: str, ablation: Mapping[str, Any]
         },
         "verdict": [_said(sentence) for sentence in (words.headline, *words.details)],
         "cautions": [
+            *([] if tuned.answered else [SILENT]),
             *([] if made_by == "people" else [MADE_BY[made_by]]),
             *(_said(sentence) for sentence in words.cautions),
         ],

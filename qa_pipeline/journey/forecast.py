@@ -80,8 +80,9 @@ def _training_lines(
     name = str(model["name_or_path"])
     pace = measure_pace(name, millions, settings)
     train_rows = rows and min(rows * (1 - settings["validation_fraction"] - settings["test_fraction"]), _most(settings))
-    given = "num_train_epochs" in settings.given or train_rows is None
-    epochs = settings["num_train_epochs"] if given else default_epochs(round(train_rows))
+    epochs = settings["num_train_epochs"]
+    if "num_train_epochs" not in settings.given and train_rows is not None:
+        epochs = default_epochs(round(train_rows))
     seconds = None if train_rows is None else train_rows * _WINDOWS_A_ROW * epochs / pace.windows
     amount = "" if train_rows is None else f"about {train_rows:,.0f} rows, "
     yield _line("train", f"{amount}{epochs:g} epochs of {name}: {_time(seconds)}; {pace.source}")

@@ -17,13 +17,7 @@ from qa_pipeline.compare.table import parameters_words
 from qa_pipeline.journey.curves import bars_chart
 from qa_pipeline.journey.evaluation import MADE_BY
 from qa_pipeline.journey.report_data import dataset_section, found_section, made_section, prompt_section
-from qa_pipeline.journey.report_model import (
-    base_section,
-    examples_section,
-    results_section,
-    training_section,
-    trials_section,
-)
+from qa_pipeline.journey.report_model import base_section, training_section, trials_section
 from qa_pipeline.journey.report_parts import (
     facts_list,
     get,
@@ -34,6 +28,7 @@ from qa_pipeline.journey.report_parts import (
     section,
     words,
 )
+from qa_pipeline.journey.report_results import examples_section, results_section
 from qa_pipeline.wording import counted, short
 
 SECTIONS = {
@@ -163,6 +158,8 @@ _MADE = {"people": "people's test questions", "generator": "the generated test q
 
 def _headline(record: Mapping[str, Any], metrics: Mapping[str, Any]) -> str:
     """The finding in one sentence; of a journey under way, how far it is."""
+    if get(metrics, "measured") and not metrics["tuned"]["answered"]:
+        return "The trained model says “no answer” to every test question."
     if get(metrics, "measured"):
         made_by = _MADE.get(get(metrics, "test", "made_by", default=""), "the test questions")
         people, scores = get(metrics, "people"), metrics

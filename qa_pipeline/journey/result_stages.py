@@ -16,7 +16,7 @@ from qa_pipeline.data import Example, load_examples
 from qa_pipeline.generation import api
 from qa_pipeline.generation.argument_checks import FILTERS
 from qa_pipeline.journey.data_stages import SPLITS, GenerateStage
-from qa_pipeline.journey.evaluation import evaluate, write_metrics
+from qa_pipeline.journey.evaluation import evaluate, write_comparison, write_metrics
 from qa_pipeline.journey.execution import execute
 from qa_pipeline.journey.model_stages import training_values
 from qa_pipeline.journey.next_steps import MODEL, next_steps
@@ -49,11 +49,15 @@ class ExecuteStage(Stage):
 
 
 class EvaluateStage(Stage):
-    """Scores the chosen model and the model before training on the test questions: `metrics.json`."""
+    """Scores the chosen model and the model before training on the test questions: `metrics.json`.
+
+    `evaluate/comparison.html` has every question with both answers.
+    """
 
     name = "evaluate"
     needs = ("parse", "retrieve_data", "generate", "process", "retrieve_model", "train", "select")
     settings = ("metrics_output_path", "ablate", "seed")
+    keeps = ("ablation",)  # its cells know what they were made of
 
     def hangs_on(self, settings: JourneySettings) -> Iterable[str]:
         """With an ablation also the settings of the generation, which is done without filters."""
@@ -78,7 +82,8 @@ class EvaluateStage(Stage):
         write_metrics(path, found.metrics)
         for line in _score_lines(found.metrics):
             work.say(f"  {line}")
-        return StageResult({"metrics": path}, json.loads(json.dumps(found.facts)))
+        files = {"metrics": path, **write_comparison(work.folder, found)}
+        return StageResult(files, json.loads(json.dumps(found.facts)))
 
     def _ablation(self, work: Work, test: Path) -> dict[str, Any]:
         """Trainings on parts of the data, each in a folder of its own."""

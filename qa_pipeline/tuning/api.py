@@ -120,14 +120,16 @@ def _begin(plan: TuningPlan, address: str, default_run: str | Path | None) -> St
         if plan.overwrite:
             studies.forget_study(address, plan.study_name)
         trials = plan.folder / TRIALS
+        study = studies.open_study(address, plan.study_name, int(plan.base["seed"]))
+        about: dict[str, Any] = {"settings": plan.values, "search_space": _shown(plan)}
+        is_new = not study.get_trials(deepcopy=False)
+        if not is_new:  # before anything is written
+            studies.check_identity(study, about, plan.folder)
         config = write_settings(trials / "0.yaml", plan.settings_of_trial(first, trials / "0"))
         arguments = read_settings(plan, config)
         data = {key: fingerprint(split.examples) for key, split in load_splits(arguments).items()}
-        study = studies.open_study(address, plan.study_name, int(plan.base["seed"]))
-        studies.check_identity(
-            study, {"settings": plan.values, "search_space": _shown(plan), "data": data}, plan.folder
-        )
-        if study.get_trials(deepcopy=False):
+        studies.check_identity(study, about | {"data": data}, plan.folder)
+        if not is_new:
             return study
         if any(path.is_dir() for path in trials.iterdir()):
             text = f"{plan.folder} holds trials of a study that is not in {address}; give another output_dir"
@@ -188,7 +190,7 @@ def _work(plan: TuningPlan, study: Study, address: str) -> None:
                 return run_trial(plan, study, worker, trial)
 
             with worker.its_turn():
-                for number in release_dead(study, plan.folder, everything=release_all):
+                for number in release_dead(study, worker, everything=release_all):
                     logger.warning("The process of trial %d was killed: the trial is done again.", number)
                 release_all = False
                 if not _is_more_to_do(plan, study):
@@ -238,8 +240,14 @@ def _run_workers(plan: TuningPlan) -> None:
             words = [sys.executable, "-c", _WORKER, str(plan.folder / _PLAN_FILE)]
             running.append(subprocess.Popen(words, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log))
     logger.info("%d workers are at the trials; they write into %s.", count, folder)
-    for number, process in enumerate(running):
-        if process.wait() > 0:
+    try:
+        codes = [process.wait() for process in running]
+    except KeyboardInterrupt:  # they were interrupted too, and save what they are at
+        for process in running:
+            process.wait()
+        raise
+    for number, code in enumerate(codes):
+        if code > 0:
             path = folder / f"{number}.log"
             said = path.read_text(encoding="utf-8", errors="replace").strip().splitlines()
             raise ModelError(f"a worker ended by an error ({said[-1] if said else 'it said nothing'}); see {path}")

@@ -107,11 +107,9 @@ class TuningPlan:
         return {**kept, **PER_EPOCH, **chosen, "output_dir": str(output_dir)}
 
     def best_settings(self, chosen: Mapping[str, Any]) -> dict[str, Any]:
-        """The chosen settings, with what the configuration asks for beside training, but no look at the test data."""
-        without = {"do_predict", "test_file", "max_predict_samples", *(IN_A_TRIAL.keys() - PER_EPOCH.keys())}
-        kept = {key: value for key, value in self.values.items() if key not in without}
-        kept |= {key: self.values[key] for key in ("merge_adapter", "eval_on_start") if key in self.values}
-        return {**kept, **PER_EPOCH, **chosen, "output_dir": str(self.folder / "best")}
+        """The settings of a training that gives the score of a trial again. As in a trial, test data is not read."""
+        asked = {"eval_on_start": self.values["eval_on_start"]} if "eval_on_start" in self.values else {}
+        return self.settings_of_trial({**chosen, **asked}, self.folder / "best")
 
 
 def parse_tuning_arguments(argv: list[str]) -> TuningPlan:
@@ -173,7 +171,7 @@ def _search_space(
     from qa_pipeline.arguments.training import GROUPS
 
     if wanted is None:
-        space, faults = default_search_space(base), []
+        space, faults = default_search_space(base), list[str]()
     else:
         space, faults = read_search_space(wanted, settings_of(*GROUPS))
         faults += leaves_out(space, base)

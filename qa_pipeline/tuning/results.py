@@ -154,7 +154,7 @@ def write_results(plan: TuningPlan, result: TuningResult) -> None:
 
     header = (
         f"# The best of {len(result.trials)} trials, number {result.best_trial}: F1 {result.best.f1:.2f} on the "
-        f"validation data that chose it\n# (trial 0, the settings as they are: {_shown(result.trials[0].f1)}).\n"
+        f"validation data that chose it\n# (trial 0, the settings as they are: {round_shown(result.trials[0].f1)}).\n"
         f"#   qa-pipeline train {plan.folder / BEST_FILE}\n"
     )
     write_settings(plan.folder / BEST_FILE, result.best_settings, header)
@@ -195,8 +195,8 @@ def tuning_table(result: TuningResult) -> str:
     ranked = sorted(result.trials, key=lambda one: (one.f1 is None, -(one.f1 or 0), one.number))
     for one in ranked:
         state = one.state if one.same_as is None else f"as trial {one.same_as}"
-        cells = [f"{one.number}", _shown(one.f1), f"{len(one.epochs)}", state]
-        rows.append([*cells, *(_shown(one.settings.get(name)) for name in names)])
+        cells = [f"{one.number}", round_shown(one.f1), f"{len(one.epochs)}", state]
+        rows.append([*cells, *(round_shown(one.settings.get(name)) for name in names)])
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     lines = ["  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True)) for row in rows]
     return "\n".join([*lines, "", *_verdict(result)])
@@ -205,7 +205,9 @@ def tuning_table(result: TuningResult) -> str:
 def _verdict(result: TuningResult) -> list[str]:
     first, best = result.trials[0], result.best
     if best.number == 0 or first.f1 is None or best.f1 is None:
-        return [f"best: trial {best.number}, F1 {_shown(best.f1)}" + " (the settings as they are)" * (not best.number)]
+        return [
+            f"best: trial {best.number}, F1 {round_shown(best.f1)}" + " (the settings as they are)" * (not best.number)
+        ]
     interval = ""
     if best.f1_interval is not None:
         interval = f" (95%: {best.f1_interval[0]:.1f} to {best.f1_interval[1]:.1f})"
@@ -215,7 +217,8 @@ def _verdict(result: TuningResult) -> list[str]:
     ]
 
 
-def _shown(value: Any) -> str:
+def round_shown(value: Any) -> str:
+    """A value of a setting or a score, rounded for reading."""
     if isinstance(value, float):
         return f"{value:.2f}" if 1 <= abs(value) < 1000 else f"{value:.3g}"
     return "-" if value is None else str(value)

@@ -31,7 +31,6 @@ IN_A_TRIAL = {
     "test_file": None,
     "max_predict_samples": None,
     "eval_on_start": False,
-    "merge_adapter": False,
     "push_to_hub": False,
     "greater_is_better": None,
     "resume_from_checkpoint": None,

@@ -235,22 +235,24 @@ def _lock_of(folder: Path, worker: str) -> FileLock:
     return FileLock(folder / "workers" / f"{worker}.lock")
 
 
-def release_dead(study: Study, folder: Path, everything: bool = False) -> list[int]:
+def release_dead(study: Study, worker: TuningWorker, everything: bool = False) -> list[int]:
     """Puts trials whose process is gone back into the queue. Only in its turn.
 
     Args:
         study: whose trials.
-        folder: of the study, with the locks of those who work on it.
+        worker: whose turn it is.
         everything: all that count as running are gone.
 
     Returns:
         Optuna's numbers of those trials.
     """
     running = study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
-    gone = [trial.number for trial in running if everything or _is_gone(trial, folder)]
+    optuna.storages.fail_stale_trials(study)  # those without a heartbeat
+    left = {trial.number for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))}
+    gone = [one.number for one in running if one.number in left and (everything or _is_gone(one, worker))]
     for number in gone:
         requeue(study, number)
-    return gone
+    return gone + [one.number for one in running if one.number not in left]
 
 
 def requeue(study: Study, number: int) -> None:
@@ -259,14 +261,13 @@ def requeue(study: Study, number: int) -> None:
     _retry()(study, study.get_trials()[number])
 
 
-def _is_gone(trial: FrozenTrial, folder: Path) -> bool:
+def _is_gone(trial: FrozenTrial, other: TuningWorker) -> bool:
     worker = trial.user_attrs.get("worker")
-    if worker is None:  # killed in the moment before it signed
-        began = trial.datetime_start or datetime.datetime.now()
-        return (datetime.datetime.now() - began).total_seconds() > GRACE_SECONDS
+    if worker is None:  # killed in the moment before it signed, which it would have done in its turn
+        return other.turn.is_locked
     if trial.user_attrs.get("host") != socket.gethostname():
         return False  # its heartbeat says
-    lock = _lock_of(folder, worker)
+    lock = _lock_of(other.folder, worker)
     if not Path(lock.lock_file).exists():
         return True
     try:

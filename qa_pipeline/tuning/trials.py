@@ -29,6 +29,7 @@ from qa_pipeline.errors import ConfigError, ModelError
 from qa_pipeline.process.checkpoints import list_checkpoints
 from qa_pipeline.run.run import run_qa
 from qa_pipeline.tuning.arguments import TuningPlan
+from qa_pipeline.tuning.results import round_shown
 from qa_pipeline.tuning.study import TuningWorker, draw, latest, places
 from qa_pipeline.wording import in_one_line
 
@@ -56,14 +57,14 @@ def run_trial(plan: TuningPlan, study: Study, worker: TuningWorker, trial: optun
         optuna.TrialPruned: others were better after the same epoch.
         TrialFailed: the values led to no model. The settings as they are raise what is wrong with them.
     """
+    worker.sign(trial)
     chosen = {name: draw(trial, dimension) for name, dimension in plan.space.items()}
     place = places(study.get_trials(deepcopy=False))[trial.number]
     folder = plan.folder / TRIALS / str(place)
     trial.set_user_attr("folder", f"{TRIALS}/{place}")
-    worker.sign(trial)
     worker.turn.release()
-    shown = ", ".join(f"{key} {value}" for key, value in chosen.items())
-    logger.info("Trial %d%s: %s.", place, " (the settings as they are)" if place == 0 else "", shown)
+    shown = ", ".join(f"{key} {round_shown(value)}" for key, value in chosen.items())
+    logger.info("Trial %d%s: %s", place, " (the settings as they are)" if place == 0 else "", shown)
     if (twin := _twin(study, trial, place)) is not None:
         return twin
     config = write_settings(folder.with_name(f"{place}.yaml"), plan.settings_of_trial(chosen, folder))
@@ -82,11 +83,22 @@ def run_trial(plan: TuningPlan, study: Study, worker: TuningWorker, trial: optun
 
 
 def train(arguments: Arguments, watcher: TrainerCallback) -> dict[str, Any]:
-    """Trains as `train` does, with the memory of the trial before it given back."""
+    """Trains as `train` does, with the memory of the trial before it given back.
+
+    What reading the data found was said when the tuning began, and stands in each run.json.
+    """
     gc.collect()
     if torch.cuda.is_available():
         torch.cuda.empty_cache()
-    return run_qa(arguments, [watcher])
+    loggers = [logging.getLogger(f"qa_pipeline.{name}") for name in ("run.splits", "preprocess", "run.evaluating")]
+    levels = [one.level for one in loggers]
+    try:
+        for one in loggers:
+            one.setLevel(logging.ERROR)
+        return run_qa(arguments, [watcher])
+    finally:
+        for one, level in zip(loggers, levels, strict=True):
+            one.setLevel(level)
 
 
 def write_settings(path: Path, values: dict[str, Any], header: str = "") -> Path:

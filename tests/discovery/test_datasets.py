@@ -77,6 +77,9 @@ def test_a_domain_that_was_edited_is_the_subject():
         ("Questions about wine in French", ("fr",)),
         ("Polish reading comprehension", ("pl",)),
         ("Answer questions about Spanish football", ("en",)),
+        ("Answer questions about French and German wines", ("en",)),
+        ("questions in French and German", ("fr", "de")),
+        ("a multilingual reader for Danish or Swedish laws", ("da", "sv")),
         ("One model for English, German and Arabic manuals", ("en", "de", "ar")),
         ("回答关于医学的问题", ("zh",)),
     ],
@@ -261,6 +264,16 @@ def test_a_folder_about_the_subject_is_found_and_its_rows_are_used(tmp_path, emb
     assert len(retrieved.rows) == 7 and retrieved.used[0].id == folder
     shots = choose_few_shots(retrieved.rows, parse_prompt(prompt), 3, embedder)
     assert len({row["context"] for row in shots}) == len(shots) <= 3
+
+
+def test_a_german_folder_is_found_by_its_german_questions(tmp_path, embedder):
+    texts = "Der Leuchtturmwärter des Hafens begann {} seinen Dienst und hielt die Lampe am Brennen."
+    made = [{**row, "question": "Wann begann der Leuchtturmwärter seinen Dienst?"} for row in rows(30, text=texts)]
+    folder = str(save(tmp_path / "turm" / "train.jsonl", made).parent)
+    wish = "Fragen über Leuchtturmwärter und ihren Dienst beantworten"
+    assert find(wish, embedder, dataset_folders=[folder])[0].id == folder
+    other = by_id(find("Fragen zum Mietrecht beantworten", embedder, dataset_folders=[folder]))[folder]
+    assert not other.fits and "name it in dataset_weights" in other.reason
 
 
 # A language model

@@ -206,6 +206,50 @@ def test_offline_only_the_cache_is_read_and_no_socket_is_opened(cached, two, no_
     assert is_cached("acme/museum_qa", cached) and not is_cached("acme/else_where", cached)
 
 
+@pytest.fixture
+def hub_data(monkeypatch):
+    """What `datasets.load_dataset` gives, or raises; and what it was asked for."""
+    import datasets
+
+    asked = []
+
+    def answer(*splits, error=None):
+        def load(repository, **options):
+            asked.append((repository, options))
+            if error:
+                raise error
+            return datasets.DatasetDict({split: datasets.Dataset.from_list(rows(30)) for split in splits})
+
+        monkeypatch.setattr(datasets, "load_dataset", load)
+        return asked
+
+    return answer
+
+
+def of_hub(**facts) -> DatasetCandidate:
+    return DatasetCandidate("acme/museum_qa", "hub", "museum qa", fits=True, **facts)
+
+
+def test_data_of_the_hub_is_loaded_with_its_configuration_and_its_split(hub_data):
+    asked = hub_data("train", "validation")
+    retrieved = retrieve([of_hub(config="en", rows={"validation": 30})], max_retrieved_rows=5)
+    assert retrieved.used[0].split == "validation" and len(retrieved.rows) == 5
+    assert asked[0] == ("acme/museum_qa", {"name": "en"})
+
+
+def test_the_only_split_is_read_whatever_its_name(hub_data):
+    hub_data("questions")
+    retrieved = retrieve([of_hub()], max_retrieved_rows=5)
+    assert len(retrieved.rows) == 5 and retrieved.rows[0]["metadata"]["split"] is None
+
+
+def test_what_the_hub_refuses_is_refused_with_its_words_and_the_next_is_used(hub_data, two):
+    hub_data(error=ValueError("Config name is missing. Please pick one among: en, de"))
+    retrieved = retrieve([of_hub(), two[0]], max_retrieved_rows=5)
+    assert "Config name is missing" in retrieved.refused[0].reason
+    assert set(sources(retrieved)) == {two[0].id}
+
+
 def test_the_result_is_json(two):
     content = json.loads(json.dumps(retrieve(two, max_retrieved_rows=4).to_dict()))
     assert content["rows"] == 4 and {"id", "rows", "weight", "reason", "licence"} <= content["used"][0].keys()

@@ -105,6 +105,19 @@ def test_all_trials_have_the_same_rows_and_seed(files, models, tmp_path, monkeyp
     assert (seen[0]["seed"], seen[0]["max_train_samples"], seen[0]["do_predict"]) == (7, 5, False)
 
 
+def test_a_trial_is_trained_as_the_model_would_be(files, models, tmp_path, monkeypatch):
+    import dataclasses
+
+    seen = []
+    monkeypatch.setattr(probing, "_trial", lambda settings, folder: seen.append(settings) or {"f1": 1.0})
+    large = dataclasses.replace(models[0], method="4bit", parameters=335_000_000)
+    probe_models([models[0], large], 2, *files, tmp_path)
+    assert [one["use_lora"] for one in seen] == [False, True] and seen[1]["load_in_4bit"]
+    assert [one["learning_rate"] for one in seen] == [1e-4, 3e-4]
+    probe_models([large], 1, *files, tmp_path, values={"use_lora": True, "load_in_4bit": False, "learning_rate": 0.01})
+    assert (seen[2]["learning_rate"], seen[2]["load_in_4bit"]) == (0.01, False)
+
+
 def test_candidates_that_do_not_fit_are_passed_over(files, models, tmp_path, monkeypatch):
     import dataclasses
 

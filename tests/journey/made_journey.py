@@ -130,10 +130,14 @@ def journey_record(folder: Path, prompt: str = HOSTILE, **options: Any) -> dict[
         },
         "select": {
             "trials": [
-                {"number": 0, "settings": {"learning_rate": 1e-3}, "f1": 50.0, "epochs": 2, "state": "complete"},
-                {"number": 1, "settings": {"learning_rate": 2e-3}, "f1": 55.0, "epochs": 2, "state": "complete"},
-                {"number": 2, "settings": {"learning_rate": 9e-3}, "f1": 12.0, "epochs": 1, "state": "pruned"},
-                {"number": 3, "settings": {"learning_rate": 9e-1}, "f1": None, "epochs": 0, "state": "failed"},
+                {"number": 0, "settings": {"learning_rate": 1e-3}, "f1": 50.0, "state": "complete",
+                 "epochs": [30.0, 50.0]},
+                {"number": 1, "settings": {"learning_rate": 2e-3}, "f1": 55.0, "state": "complete",
+                 "epochs": [40.0, 55.0]},
+                {"number": 2, "settings": {"learning_rate": 9e-3}, "f1": None, "state": "pruned",
+                 "epochs": [9.0, 12.0]},
+                {"number": 3, "settings": {"learning_rate": 9e-1}, "f1": None, "epochs": [], "state": "failed",
+                 "error": "the loss is <not> a number"},
             ],
             "chosen": 1,
             "settings": {"learning_rate": 2e-3},

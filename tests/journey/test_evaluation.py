@@ -10,10 +10,12 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from qa_pipeline.compare import comparison_from_json
+from qa_pipeline.data import write_squad
 from qa_pipeline.errors import ConfigError, DataError
-from qa_pipeline.journey.evaluation import MADE_BY, evaluate, metrics_schema, write_comparison, write_metrics
+from qa_pipeline.journey.evaluation import MADE_BY, SILENT, evaluate, metrics_schema, write_comparison, write_metrics
+from qa_pipeline.journey.report import report_html
 from qa_pipeline.metrics import squad_metrics
-from tests.compare.fakes import FakeModel, replies_of_skill
+from tests.compare.fakes import FakeModel, Settings, replies_of_skill
 from tests.journey.made_journey import ablation, evaluation, test_rows
 
 
@@ -66,6 +68,18 @@ def test_who_made_the_test_questions_stands_in_the_metrics(tmp_path, made_by):
     assert metrics["test"]["made_by"] == made_by
     assert metrics["test"]["made_by_words"] == MADE_BY[made_by]
     assert (MADE_BY[made_by] in metrics["cautions"]) == (made_by != "people")
+
+
+def test_a_model_that_never_answers_is_not_praised_for_its_silence(tmp_path):
+    rows = test_rows(30, unanswerable=0.3)
+    file, settings = write_squad(tmp_path / "test.json", rows), Settings(version_2_with_negative=True)
+    base = FakeModel("a", replies_of_skill(rows, 0.1, np.random.default_rng(0)), settings=settings)
+    silent = FakeModel("b", dict.fromkeys(row["id"] for row in rows), settings=settings)
+    metrics = evaluate(base, silent, file, made_by="people", bootstrap_samples=20, latency_questions=0).metrics
+    assert metrics["exact_match"]["value"] > 10 and metrics["cautions"][0] == SILENT
+    assert "<h1>The trained model says “no answer” to every test question.</h1>" in report_html(
+        {"evaluate": {"metrics": metrics}}
+    )
 
 
 def test_a_model_is_named_in_sentences_that_begin_as_sentences_do(found):

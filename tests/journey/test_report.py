@@ -92,7 +92,8 @@ def test_every_section_has_what_its_stage_found(html):
         "30 November 2026", "extractive question answering", "87,599 rows", "used: 10 rows", "weight 2",
         "Refused: it is loaded by a script", "5 more", "some-model through openai", "too many words <of> the question",
         "30 training questions are <few>", "Does not fit: it takes 9 GB", "SQuAD 2.0 F1 90.1, published",
-        "best: 50.0 after epoch 2", "Trial 1 has the highest F1.", "1 (chosen)", "0 (default)", "pruned",
+        "best: 50.0 after epoch 2", "Trial 1 has the highest F1.", "1 (chosen)", "0 (default)", "pruned", "12.0",
+        "Trial 3: the loss is <not> a number",
         "fitted on the validation questions only", "What the filters add", "Exactly right", "the surest mistakes first",
         "9,000 read, 2,500 written", "0.0123", "evaluate/<out>.json", "How this was measured",
     ):  # fmt: skip

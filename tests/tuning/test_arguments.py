@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -26,6 +27,13 @@ def test_a_file_and_flags_make_a_plan(data, tiny_bert, tmp_path):
     assert plan.folder == tmp_path / "out" and "num_trials" not in plan.values
 
 
+def test_the_configuration_for_policyqa_parses(data):
+    config = Path(__file__).resolve().parents[2] / "configs" / "tune_policyqa.yaml"
+    assert "qa-pipeline tune configs/tune_policyqa.yaml" in config.read_text(encoding="utf-8")
+    plan = parse_tuning_arguments([str(config), "--train_file", str(data / "train.json")])
+    assert plan.most_trials == 12 and plan.base["validation_file"] is None
+
+
 def test_without_a_budget_there_are_twenty_trials_or_as_many_as_the_minutes_allow(data, tiny_bert, tmp_path):
     values = base(data, tiny_bert, output_dir=str(tmp_path / "out"))
     assert parsed(tmp_path, values).most_trials == 20
@@ -41,11 +49,11 @@ def test_no_trial_and_no_best_setting_names_the_test_data(data, tiny_bert, tmp_p
 
 
 def test_trials_are_measured_after_each_epoch_whatever_the_file_says(data, tiny_bert, tmp_path):
-    otherwise = {"eval_strategy": "steps", "save_strategy": "no", "merge_adapter": True, "eval_on_start": True}
+    otherwise = {"eval_strategy": "steps", "save_strategy": "no", "eval_on_start": True}
     plan = make_plan(base(data, tiny_bert, **otherwise), wanted(), tmp_path / "out")
     settings = plan.settings_of_trial({"lora_r": 2}, tmp_path / "trial")
     assert settings["eval_strategy"] == settings["save_strategy"] == "epoch" and settings["load_best_model_at_end"]
-    assert "merge_adapter" not in settings and plan.best_settings({})["merge_adapter"] is True
+    assert "eval_on_start" not in settings and plan.best_settings({})["eval_on_start"] is True
 
 
 def test_all_faults_come_at_once_with_their_places(data, tiny_bert, tmp_path):

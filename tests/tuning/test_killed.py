@@ -45,8 +45,8 @@ def whole(data, tiny_bert, tmp_path_factory):
 @pytest.mark.parametrize(
     ("storage", "end"),
     [
-        (None, "trials/1/checkpoint-3/checkpoint_manifest.json"),
-        pytest.param("journal", "trials/1/checkpoint-3/checkpoint_manifest.json", marks=pytest.mark.slow),
+        (None, "trials/1/checkpoint-7/checkpoint_manifest.json"),
+        pytest.param("journal", "trials/1/checkpoint-7/checkpoint_manifest.json", marks=pytest.mark.slow),
         pytest.param(None, "trials/0/run.json", marks=pytest.mark.slow),
         pytest.param(None, "trials/2/README.md", marks=pytest.mark.slow),
         pytest.param(None, "out/best.yaml", marks=pytest.mark.slow),
@@ -76,7 +76,7 @@ def test_what_a_killed_worker_was_at_is_done_by_others(whole, data, tiny_bert, t
     def kill_the_first_that_signs() -> None:
         for _ in range(1200):
             time.sleep(0.1)
-            if not (out / "study.db").exists():
+            if not (out / "workers" / "0.log").exists():  # until then the study is being made
                 continue
             study = optuna.load_study(study_name="out", storage=f"sqlite:///{out}/study.db")
             pids = [one.user_attrs.get("pid") for one in study.trials if one.number == 1]
