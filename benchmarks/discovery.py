@@ -8,7 +8,8 @@ hit@1 and hit@5 (share of prompts with something acceptable at the top, among th
 of the first that is acceptable), with 95% bootstrap intervals over prompts, and the seconds that a prompt takes where
 the descriptions have been embedded before. The ways: BM25 alone and embeddings alone compare the whole prompt with each
 description; the search itself (`find_datasets`, `find_models`) ranks data sets by words, meaning or both. All know
-the embedded catalogue only, and models are found for two CPU cores.
+the embedded catalogue only, and models are found for two CPU cores. A model whose weights are pickled only is refused
+whatever its rank, so it is not counted as acceptable; prompts for which only such models are known are left out.
 
 Finding is half of it. Whether something fits at all is counted apart: of prompts whose subject has data sets, how many
 get an acceptable one, and nothing else, among those that rows would be taken from; of prompts that nothing fits, how
@@ -279,8 +280,10 @@ def main() -> None:
     embedder = RememberingEmbedder()
     embedder.embed([dataset_text(one) for one in known_datasets()])  # loading is not what is timed
     result: dict[str, Any] = {"use": arguments.use, "prompts": len(prompts)}
-    by_language = [(one, one.models) for one in prompts if one.decides == "language"]
-    by_subject = [(one, one.models) for one in prompts if one.decides in ("subject", "wish")]
+    pickled = {known.id for known in known_models() if known.safetensors is False}
+    usable = [(one, one.models - pickled) for one in prompts if one.models - pickled]
+    by_language = [(one, models) for one, models in usable if one.decides == "language"]
+    by_subject = [(one, models) for one, models in usable if one.decides in ("subject", "wish")]
     for title, ways, judged in (
         ("data sets", dataset_ways(embedder), [(one, one.datasets) for one in prompts if one.datasets]),
         ("models, where the language decides", model_ways(embedder), by_language),

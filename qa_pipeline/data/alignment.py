@@ -112,6 +112,9 @@ def align_answer(context: str, answer: LooseAnswer, counting: Counting = PLAIN) 
             return Aligned(text, place, how)
         if trimmed := _trimmed(context, text, core, place):
             return trimmed
+        stop = None if answer.end is None else counting.end(context, answer.end)
+        if stop is not None and (within := _within(context, core, place, stop)):
+            return within
     return _searched(context, core, start, place)
 
 
@@ -141,6 +144,17 @@ def _trimmed(context: str, text: str, core: str, start: int) -> Aligned | None:
         if context.startswith(core, place):
             return Aligned(core, place, TRIMMED)
     return None
+
+
+def _within(context: str, core: str, begin: int, stop: int) -> Aligned | None:
+    """The text within the span that the source marks, which may be the sentence that shows the answer."""
+    found = _searched(context[begin:stop], core, None, None)
+    if isinstance(found, Unaligned):
+        return None
+    at, end = begin + found.start, begin + found.start + len(found.text)
+    if not is_whole(context, at, end) or not (found.text == core or _means_the_same(context, at, end, core)):
+        return None  # the span cut a word, or there is more to see around it
+    return Aligned(found.text, at, MOVED if found.how == LOCATED else found.how, found.ambiguous)
 
 
 def _searched(context: str, core: str, start: int | None, place: int | None) -> Aligned | Unaligned:

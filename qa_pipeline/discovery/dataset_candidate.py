@@ -12,7 +12,7 @@ from typing import Any, Literal
 from qa_pipeline.discovery.arguments import DatasetSearchArguments
 from qa_pipeline.discovery.catalogue import KnownDataset
 from qa_pipeline.discovery.hub import HubDataset
-from qa_pipeline.discovery.languages import language_name
+from qa_pipeline.text.languages import language_name
 from qa_pipeline.wording import counted, short
 
 Source = Literal["catalogue", "hub", "folder"]

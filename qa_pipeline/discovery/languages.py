@@ -7,30 +7,17 @@ from __future__ import annotations
 
 import re
 
+from qa_pipeline.generation.specification.languages import named_language
 from qa_pipeline.generation.specification.rules import split_prompt
 from qa_pipeline.generation.specification.specification import Specification
-from qa_pipeline.text.languages import LANGUAGES
+from qa_pipeline.text.languages import LANGUAGE_NAMES, LANGUAGES
 
-_MORE = {
-    **{"fa": "Persian", "bn": "Bengali", "bg": "Bulgarian", "ca": "Catalan", "eu": "Basque", "hr": "Croatian"},
-    **{"sk": "Slovak", "sl": "Slovenian", "sr": "Serbian", "sw": "Swahili", "ta": "Tamil", "te": "Telugu"},
-    **{"ur": "Urdu", "mr": "Marathi", "gl": "Galician", "et": "Estonian", "lt": "Lithuanian", "lv": "Latvian"},
-    **{"is": "Icelandic", "fo": "Faroese", "ml": "Malayalam", "gu": "Gujarati", "pa": "Punjabi", "kn": "Kannada"},
-}
-_NAMES = {name.lower(): code for code, name in {**LANGUAGES, **_MORE}.items()} | {"farsi": "fa"}
 _MORE_THAN_ENGLISH = 8.0
 """How much likelier than English (in units of log-likelihood) a text must be in another language to be taken for it.
 
 A few words of a subject, such as "drug leaflets", are as likely in several languages; prompts are mostly English.
 """
-_NAME = rf"\b({'|'.join(_NAMES)})\b"
-_OF_TEXTS = re.compile(
-    rf"\bin\s+{_NAME}|{_NAME}[- ](?:\w+[- ])?(?:languages?|questions?|question[- ]answering|qa|answers?|reading"
-    r"|comprehension|documents?|texts?|articles?|wikipedia|data(?:sets?)?|corpus|models?|squad|speakers)\b",
-    re.IGNORECASE,
-)
-"""A language's name that says what language texts are in; "Spanish football" says nothing of it."""
-
+_NAME = rf"\b({'|'.join(map(re.escape, sorted(LANGUAGE_NAMES, key=len, reverse=True)))})\b"
 _MULTILINGUAL = re.compile(r"\b(?:languages|multi-?lingual\w*|cross-?lingual\w*)\b", re.IGNORECASE)
 
 
@@ -46,8 +33,8 @@ def wanted_languages(specification: Specification) -> tuple[str, ...]:
     """
     specified = (specification.language or "").lower().split("-")[0].split("_")[0]
     instruction = split_prompt(specification.prompt)[0]
-    named = [_NAMES[name.lower()] for name in re.findall(_NAME, instruction, re.IGNORECASE)]
-    one = _OF_TEXTS.search(instruction)
+    named = [LANGUAGE_NAMES[name.lower()] for name in re.findall(_NAME, instruction, re.IGNORECASE)]
+    one = named_language(instruction)
     several = list(dict.fromkeys(named)) if len(set(named)) > 1 else []
     if not (one or "en" in several or _MULTILINGUAL.search(instruction)):
         several = []  # "French and German wines" are a subject
@@ -56,22 +43,13 @@ def wanted_languages(specification: Specification) -> tuple[str, ...]:
     if several:
         return tuple(several)
     if one:
-        return (_NAMES[(one[1] or one[2]).lower()],)
+        return (one,)
     return (likely_language(" ".join([specification.prompt, *specification.sample_questions])),)
 
 
 def wanted_language(specification: Specification) -> str:
     """The most important of `wanted_languages`."""
     return wanted_languages(specification)[0]
-
-
-def language_name(code: str) -> str:
-    """The English name of a language, of more of them than documents are made in; a code that is not known stays.
-
-    >>> language_name("bn"), language_name("de"), language_name("xx")
-    ('Bengali', 'German', 'xx')
-    """
-    return {**LANGUAGES, **_MORE}.get(code, code)
 
 
 def likely_language(text: str) -> str:
@@ -82,7 +60,7 @@ def likely_language(text: str) -> str:
     """
     import py3langid
 
-    known = {*LANGUAGES, *_MORE}  # more languages would make short texts less sure
-    scores = {code: score for code, score in py3langid.rank(text) if code in known}
+    # More languages would make short texts less sure.
+    scores = {code: score for code, score in py3langid.rank(text) if code in LANGUAGES}
     best = max(scores, key=lambda code: scores[code])
     return best if scores[best] > scores["en"] + _MORE_THAN_ENGLISH else "en"

@@ -48,8 +48,8 @@ from qa_pipeline.generation.questions.llm.setup import (
 )
 from qa_pipeline.generation.run import make_rows
 from qa_pipeline.generation.shards import Shard, find_shards, join, read_shard, write_shard
+from qa_pipeline.generation.specification.languages import language_code
 from qa_pipeline.generation.specification.reading import complete_specification
-from qa_pipeline.generation.specification.rules import language_code
 from qa_pipeline.generation.specification.specification import Specification, parse_prompt, read_specification
 from qa_pipeline.wording import counted
 

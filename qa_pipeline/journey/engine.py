@@ -38,7 +38,7 @@ _OF_WRITING = {getattr(errno, name, None) for name in ("ENOSPC", "EDQUOT", "EROF
 _FORGOTTEN: dict[str, Any] = {"forgotten": True}
 
 
-class Engine:
+class StageRunner:
     """The stages of one journey over its record.
 
     Args:

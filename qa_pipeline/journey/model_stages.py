@@ -100,7 +100,18 @@ class RetrieveModelStage(Stage):
             return None
         from qa_pipeline.discovery.probing import probe_models
 
-        ranked = probe_models(usable, count, train, validation, work.folder / "probes", seed=work.settings["seed"])
+        settings = work.settings
+        ranked = probe_models(
+            usable,
+            count,
+            train,
+            validation,
+            work.folder / "probes",
+            seed=settings["seed"],
+            rows=settings["probe_rows"],
+            epochs=settings["probe_epochs"],
+            values=settings.given_part(("max_seq_length", "doc_stride", "max_question_length", "use_cpu", "bf16")),
+        )
         return ranked[0] if ranked else None
 
 

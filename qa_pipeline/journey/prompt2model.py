@@ -18,7 +18,7 @@ from qa_pipeline.generation.arguments import BackendArguments
 from qa_pipeline.generation.backends.protocol import Backend
 from qa_pipeline.journey.arguments import journey_settings
 from qa_pipeline.journey.data_stages import GenerateStage, ParseStage, ProcessStage, RetrieveDataStage
-from qa_pipeline.journey.engine import Engine, log_line
+from qa_pipeline.journey.engine import StageRunner, log_line
 from qa_pipeline.journey.model_stages import RetrieveModelStage, SelectStage, TrainStage
 from qa_pipeline.journey.next_steps import MODEL, next_steps
 from qa_pipeline.journey.record import WORK, JourneyRecord
@@ -123,12 +123,12 @@ class Prompt2Model:
             record.release()
         return JourneyResult(root, results, root / MODEL if "select" in results else None)
 
-    def engine(self, record: JourneyRecord) -> Engine:
+    def engine(self, record: JourneyRecord) -> StageRunner:
         """The engine over a record."""
         go_on = "the same call goes on"
         if self.command:
             go_on = f"this goes on:\n  {self.command}"
-        return Engine(record, self.stages, self.settings, self.say, self.ask, go_on)
+        return StageRunner(record, self.stages, self.settings, self.say, self.ask, go_on)
 
     def _ask(self) -> Backend | None:
         """The language model, set up once; None where none was configured."""

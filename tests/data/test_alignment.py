@@ -126,6 +126,28 @@ def test_repairs(context, text, start, expected):
     assert aligned(context, text, start) == expected
 
 
+@pytest.mark.parametrize(
+    ("text", "marked", "expected"),
+    [
+        ("White", "a white kitten", ("white", 21, "tolerant")),  # with a capital it stands outside of the span
+        ("white", "a white kitten", ("white", 21, "moved")),
+        ("kitten", "a white kitten", ("kitten", 27, "moved")),
+        ("barn", "a white kitten", ("barn", 43, "moved")),  # the span does not hold it
+        ("kit", "a white kit", None),  # what a span cuts off is no word
+        ("white kitten", "a white kitten near his barn", ("white kitten", 21, "moved")),
+        ("US", "told us", None),  # a word of another sense, as the rest of the text has capitals
+    ],
+)
+def test_a_text_within_the_span_of_its_source_is_meant_there(text, marked, expected):
+    context = "A farmer once kept a white kitten near his barn. White was a colour, she told us, that she liked."
+    start = context.index(marked)
+    if expected is None:
+        assert rejected(context, text, start, start + len(marked)) in (INSIDE_WORD, NOT_FOUND)
+    else:
+        assert aligned(context, text, start, start + len(marked)) == expected
+    assert aligned(context, "White", start) == ("White", context.index("White"), "moved")
+
+
 def test_tolerant_matches_keep_to_whole_words():
     assert rejected("because of that", "US", 0) == NOT_FOUND
     assert aligned("because of us", "US", 0) == ("us", 11, "tolerant")

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from qa_pipeline.errors import BackendError, ConfigError, DataError
-from qa_pipeline.journey.engine import Engine
+from qa_pipeline.journey.engine import StageRunner
 from qa_pipeline.journey.record import JourneyRecord
 from qa_pipeline.journey.settings import JourneySettings
 from qa_pipeline.journey.stage import Stage, StageResult
@@ -63,7 +63,9 @@ class Trial:
         record = JourneyRecord(self.root)
         record.claim()
         try:
-            Engine(record, stages, settings_of(self.root, **values), self.said.append, go_on="GO ON").run(until, begin)
+            StageRunner(record, stages, settings_of(self.root, **values), self.said.append, go_on="GO ON").run(
+                until, begin
+            )
         finally:
             record.release()
         return [stage.runs for stage in stages if isinstance(stage, Counting)]

@@ -14,7 +14,7 @@ from qa_pipeline.generation.backends.protocol import Backend, Completion, Failur
 from qa_pipeline.generation.questions.llm.parsing import json_values
 from qa_pipeline.generation.questions.llm.prompts import prompt_of_kind
 from qa_pipeline.generation.questions.llm.requests import no_answer_error
-from qa_pipeline.generation.specification.rules import language_code
+from qa_pipeline.generation.specification.languages import language_code
 from qa_pipeline.generation.specification.specification import Specification
 from qa_pipeline.text.folding import whole_characters
 from qa_pipeline.text.languages import COMMON_WORDS

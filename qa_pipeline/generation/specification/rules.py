@@ -1,4 +1,4 @@
-"""What the words of a prompt say, by rules: domain, language, answer types, numbers, and where its examples begin.
+"""What the words of a prompt say, by rules: domain, answer types, numbers, and where its examples begin.
 
 Pure functions of text.
 """
@@ -9,8 +9,8 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from qa_pipeline.generation.specification.languages import IN_LANGUAGE
 from qa_pipeline.generation.types import MOST_UNANSWERABLE
-from qa_pipeline.text.languages import LANGUAGES
 
 UNANSWERABLE = re.compile(
     r"\bunanswerable|\bno[- ]answer\b|\bcannot be answered|\bcan't be answered|\bnot (?:be )?(?:answerable|answered)"
@@ -69,9 +69,6 @@ _NAMED_COUNT = re.compile(
 _NOT_BETWEEN = re.compile(
     r"\b(?:of|per|types?|kinds?|sorts?|or|and|more|other|\w*answerable|impossible)\b", re.IGNORECASE
 )
-_LANGUAGES = {name.lower(): code for code, name in LANGUAGES.items()} | {
-    "deutsch": "de", "fran\u00e7ais": "fr", "espa\u00f1ol": "es", "italiano": "it", "portugu\u00eas": "pt",
-}  # fmt: skip
 _OTHER_TASK = re.compile(
     r"\b(?:translate|summari[sz]e|classify|write an? (?:poem|story|essay|email)|generate code|paraphrase|rewrite)\b",
     re.IGNORECASE,
@@ -128,9 +125,7 @@ _NO_UNANSWERABLE = re.compile(
 )
 _ABOUT = re.compile(
     r"\b(?:about|on|regarding|concerning|related to|dealing with|from|over|for)\s+"
-    r"((?!the (?:text|passage|following)\b|example\b).+?)(?=[.;:!?\n]|,? (?:in|auf) (?:"
-    + "|".join(_LANGUAGES)
-    + r")\b|$)",
+    rf"((?!the (?:text|passage|following)\b|example\b).+?)(?=[.;:!?\n]|,? {IN_LANGUAGE}|$)",
     re.IGNORECASE,
 )
 
@@ -172,19 +167,6 @@ def without(text: str, spans: Sequence[tuple[int, int]]) -> str:
     for start, end in spans:
         text = text[:start] + " " * (end - start) + text[end:]
     return text
-
-
-def find_language(instruction: str) -> str | None:
-    """Code of the language that the prompt names."""
-    names = "|".join(_LANGUAGES)
-    pattern = rf"\b(?:in|auf|into|language[:=]?)\s+({names})\b|\b({names})[- ](?:language|questions|documents|texts?)\b"
-    match = re.search(pattern, instruction, re.IGNORECASE)
-    return _LANGUAGES[(match[1] or match[2]).lower()] if match else None
-
-
-def language_code(text: str) -> str:
-    """The code of a language given by its name; other texts as they are."""
-    return _LANGUAGES.get(text.strip().lower(), text.strip())
 
 
 def find_answer_types(instruction: str, notes: list[str]) -> list[str]:

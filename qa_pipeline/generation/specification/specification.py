@@ -21,14 +21,13 @@ from qa_pipeline.data.alignment import Aligned, align_answer
 from qa_pipeline.data.example import LooseAnswer
 from qa_pipeline.documents.passage import passage_id
 from qa_pipeline.errors import ConfigError
+from qa_pipeline.generation.specification.languages import find_language, language_code
 from qa_pipeline.generation.specification.rules import (
     LABEL,
     find_answer_types,
     find_domain,
-    find_language,
     find_numbers,
     find_unanswerable,
-    language_code,
     other_task,
     split_prompt,
     without,
