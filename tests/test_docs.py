@@ -19,7 +19,10 @@ import qa_pipeline
 from qa_pipeline.cli.main import COMMANDS
 
 ROOT = Path(__file__).resolve().parents[1]
-PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [
+    *(ROOT / name for name in ("README.md", "AGENTS.md", "CONTRIBUTING.md")),
+    *sorted((ROOT / "docs").glob("*.md")),
+]
 MOST_WORDS_OF_THE_README = 1200
 
 _COMMENT = re.compile(r"<!-- (.*?) -->")

@@ -18,12 +18,13 @@ def next_steps(root: Path, facts: Mapping[str, Mapping[str, Any]], documents: Se
         facts: of the stages that are done, by name.
         documents: that the questions were made of.
 
-    >>> next_steps(Path("tides"), {"process": {}})["read and edit the questions, then start the same command"]
-    'tides/process/review.csv'
+    >>> next_steps(Path("tides"), {"process": {}})
+    {'read and edit the questions, then start the same command without --until': 'tides/process/review.csv'}
     """
     steps: dict[str, str] = {}
     if "process" in facts:
-        steps["read and edit the questions, then start the same command"] = str(root / "process" / "review.csv")
+        again = "the same command" + ("" if "select" in facts else " without --until")
+        steps[f"read and edit the questions, then start {again}"] = str(root / "process" / "review.csv")
     if "select" not in facts:
         return steps
     texts = " ".join(map(shlex.quote, documents)) or "YOUR_DOCUMENT"
