@@ -251,8 +251,8 @@ class ProcessStage(Stage):
 
     def run(self, work: Work) -> StageResult:
         """What a person changed in review.csv is taken up, verified like any data, and counted."""
-        from qa_pipeline.journey.processing import process_rows
-        from qa_pipeline.journey.review import read_review, write_review
+        from qa_pipeline.journey.dataset.processing import process_rows
+        from qa_pipeline.journey.dataset.review import read_review, write_review
 
         dataset = process_rows(self._sources(work), self._choice(work))
         made_of = digest_of_value([dataset.splits[name] for name in SPLITS])
@@ -290,7 +290,7 @@ class ProcessStage(Stage):
 
     def _sources(self, work: Work) -> list[Any]:
         """The rows of people, generated and retrieved ones."""
-        from qa_pipeline.journey.processing import Source
+        from qa_pipeline.journey.dataset.processing import Source
 
         settings, found = work.settings, []
         weights = settings["source_weights"] or {}
@@ -312,7 +312,7 @@ class ProcessStage(Stage):
         return found
 
     def _choice(self, work: Work) -> Any:
-        from qa_pipeline.journey.processing import ProcessChoice
+        from qa_pipeline.journey.dataset.processing import ProcessChoice
 
         settings = work.settings
         kept = "near_duplicate" in (settings["skip_filters"] or ())

@@ -16,11 +16,11 @@ from qa_pipeline.data import Example, load_examples
 from qa_pipeline.generation import api
 from qa_pipeline.generation.argument_checks import FILTERS
 from qa_pipeline.journey.data_stages import SPLITS, GenerateStage
-from qa_pipeline.journey.evaluation import evaluate, write_comparison, write_metrics
-from qa_pipeline.journey.execution import execute
 from qa_pipeline.journey.model_stages import training_values
 from qa_pipeline.journey.next_steps import MODEL, next_steps
 from qa_pipeline.journey.record import STOPPED, JourneyRecord
+from qa_pipeline.journey.results.evaluation import evaluate, write_comparison, write_metrics
+from qa_pipeline.journey.results.execution import execute
 from qa_pipeline.journey.settings import JourneySettings
 from qa_pipeline.journey.stage import STAGES, Stage, StageResult, Work
 from qa_pipeline.wording import counted, short
@@ -87,7 +87,7 @@ class EvaluateStage(Stage):
 
     def _ablation(self, work: Work, test: Path) -> dict[str, Any]:
         """Trainings on parts of the data, each in a folder of its own."""
-        from qa_pipeline.journey.ablation import ablate, ablation_cells
+        from qa_pipeline.journey.results.ablation import ablate, ablation_cells
 
         folder = work.folder / "ablation"
         rows = {name: _rows(work.file("process", name)) for name in SPLITS}
@@ -115,8 +115,8 @@ class ReportStage(Stage):
 
     def run(self, work: Work) -> StageResult:
         """Works part way too: of stages that were left out it says so."""
-        from qa_pipeline.journey.card import model_card
-        from qa_pipeline.journey.report import JourneyOutline, StageState, report_html
+        from qa_pipeline.journey.page.report import JourneyOutline, StageState, report_html
+        from qa_pipeline.journey.results.card import model_card
 
         facts = {name: dict(result.facts) for name, result in work.inputs.items()}
         stages, files = {}, {"report": work.root / REPORT, "card": work.root / CARD}

@@ -10,7 +10,7 @@ import numpy as np
 
 from qa_pipeline.data import write_squad
 from qa_pipeline.generation.specification.specification import parse_prompt
-from qa_pipeline.journey.evaluation import EvaluationResult, evaluate
+from qa_pipeline.journey.results.evaluation import EvaluationResult, evaluate
 from tests.compare.fakes import FakeModel, Settings, make_examples, replies_of_skill
 
 HOSTILE = "Ask about <script>window.hacked=1</script> & <img src=x onerror=window.hacked=2> {{title}} \u202e tides"

@@ -10,8 +10,8 @@ from jsonschema import Draft202012Validator
 
 import qa_pipeline.run.run
 from qa_pipeline.data import load_examples, write_squad
-from qa_pipeline.journey.ablation import AblationCell, ablate, ablation_cells
-from qa_pipeline.journey.evaluation import metrics_schema
+from qa_pipeline.journey.results.ablation import AblationCell, ablate, ablation_cells
+from qa_pipeline.journey.results.evaluation import metrics_schema
 from tests.journey.made_journey import test_rows
 
 

@@ -12,8 +12,15 @@ from jsonschema import Draft202012Validator
 from qa_pipeline.compare import comparison_from_json
 from qa_pipeline.data import write_squad
 from qa_pipeline.errors import ConfigError, DataError
-from qa_pipeline.journey.evaluation import MADE_BY, SILENT, evaluate, metrics_schema, write_comparison, write_metrics
-from qa_pipeline.journey.report import report_html
+from qa_pipeline.journey.page.report import report_html
+from qa_pipeline.journey.results.evaluation import (
+    MADE_BY,
+    SILENT,
+    evaluate,
+    metrics_schema,
+    write_comparison,
+    write_metrics,
+)
 from qa_pipeline.metrics import squad_metrics
 from tests.compare.fakes import FakeModel, Settings, replies_of_skill
 from tests.journey.made_journey import ablation, evaluation, test_rows

@@ -10,7 +10,7 @@ import pytest
 from qa_pipeline import QAPredictor
 from qa_pipeline.data import load_examples, write_squad
 from qa_pipeline.data.example import fingerprint
-from qa_pipeline.journey.execution import execute
+from qa_pipeline.journey.results.execution import execute
 from tests.journey.made_journey import test_rows
 from tests.tiny_models import save_tiny
 

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from qa_pipeline.data import validate
 from qa_pipeline.data.loading import squad_bytes, to_squad
 from qa_pipeline.errors import ConfigError, DataError
-from qa_pipeline.journey.processing import ProcessChoice, Source, check_examples, process_rows, shares
-from qa_pipeline.journey.provenance import interval, licence_warnings
-from qa_pipeline.journey.splitting import overlaps
+from qa_pipeline.journey.dataset.processing import ProcessChoice, Source, check_examples, process_rows, shares
+from qa_pipeline.journey.dataset.provenance import interval, licence_warnings
+from qa_pipeline.journey.dataset.splitting import overlaps
 from tests.journey.made import example, rows_of, spans, text_of
 
 SPLITS = ("train", "validation", "test")
@@ -398,7 +398,7 @@ def rows_in(source):
 
 
 def test_overlaps_are_found_whatever_the_case_and_not_within_a_source():
-    from qa_pipeline.journey.rows import Removals, gather
+    from qa_pipeline.journey.dataset.rows import Removals, gather
 
     text, other = text_of(1, 1), text_of(2, 2)
     rows = gather(

@@ -12,11 +12,12 @@ from xml.etree import ElementTree
 import pytest
 import yaml
 
-from qa_pipeline.journey import card, report, report_parts
-from qa_pipeline.journey.card import model_card
-from qa_pipeline.journey.evaluation import MADE_BY, MADE_BY_TAGS
-from qa_pipeline.journey.report import SECTIONS, JourneyOutline, StageState, outline_of, report_html
-from qa_pipeline.journey.report_parts import PassageMark, passage
+from qa_pipeline.journey.page import report, report_parts
+from qa_pipeline.journey.page.report import SECTIONS, JourneyOutline, StageState, outline_of, report_html
+from qa_pipeline.journey.page.report_parts import PassageMark, passage
+from qa_pipeline.journey.results import card
+from qa_pipeline.journey.results.card import model_card
+from qa_pipeline.journey.results.evaluation import MADE_BY, MADE_BY_TAGS
 from tests.journey.made_journey import HOSTILE, ROW, journey_file, journey_record
 
 VOID = {"meta", "link", "br", "img", "input", "wbr", "use", "line", "rect", "circle", "path", "polyline"}
@@ -148,7 +149,7 @@ def test_the_questions_of_people_lead_where_the_test_has_others_too(tmp_path):
 
 
 def test_a_journey_without_test_questions_says_so_loudly(record):
-    from qa_pipeline.journey.evaluation import evaluate
+    from qa_pipeline.journey.results.evaluation import evaluate
 
     none = evaluate("a", "b", None, made_by="none", why_not="one document <is> too little")
     page = Page(report_html({**record, "evaluate": none.facts}))

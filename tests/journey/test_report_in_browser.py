@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import pytest
 
-from qa_pipeline.journey.report import outline_of, report_html
+from qa_pipeline.journey.page.report import outline_of, report_html
 from tests.compare.test_report_in_browser import browser  # noqa: F401 (a fixture)
 from tests.journey.made_journey import HOSTILE, journey_file, journey_record
 

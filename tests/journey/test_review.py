@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 
 from qa_pipeline.data.loading import squad_bytes
 from qa_pipeline.errors import DataError
-from qa_pipeline.journey import cells
-from qa_pipeline.journey.processing import ProcessedDataset, Source, process_rows
-from qa_pipeline.journey.provenance import describe_splits
-from qa_pipeline.journey.review import COLUMNS, read_review, write_review
+from qa_pipeline.journey.dataset import cells
+from qa_pipeline.journey.dataset.processing import ProcessedDataset, Source, process_rows
+from qa_pipeline.journey.dataset.provenance import describe_splits
+from qa_pipeline.journey.dataset.review import COLUMNS, read_review, write_review
 from tests.journey.made import example, rows_of, spans
 
 SPLITS = ("train", "validation", "test")

@@ -24,7 +24,7 @@ from qa_pipeline.compare.verdict import named
 from qa_pipeline.data.example import Example
 from qa_pipeline.data.schema import check_against
 from qa_pipeline.errors import ConfigError
-from qa_pipeline.journey.execution import load
+from qa_pipeline.journey.results.execution import load
 from qa_pipeline.metrics import bootstrap_interval, resampling_of
 from qa_pipeline.predictor.question_lists import read_data
 

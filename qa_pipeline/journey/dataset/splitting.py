@@ -18,7 +18,7 @@ from qa_pipeline.data import Example, split_by_document
 from qa_pipeline.documents.passage import Passage
 from qa_pipeline.generation.dedup import without_repeats_of
 from qa_pipeline.generation.types import Row
-from qa_pipeline.journey.rows import GENERATED, KINDS, LABELLED, RETRIEVED, Removals, SourcedRow
+from qa_pipeline.journey.dataset.rows import GENERATED, KINDS, LABELLED, RETRIEVED, Removals, SourcedRow
 
 DOCUMENT, PASSAGE = "document", "passage"
 HELD_OUT = ("test", "validation")

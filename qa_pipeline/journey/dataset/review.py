@@ -22,10 +22,10 @@ from qa_pipeline.data.example import LooseAnswer, RawRow
 from qa_pipeline.data.readers.csv_file import numbered_rows
 from qa_pipeline.errors import DataError
 from qa_pipeline.generation.dataset import SPLITS
-from qa_pipeline.journey.cells import is_unchanged, protected, restored, shown
-from qa_pipeline.journey.processing import ProcessedDataset, check_examples, recount
-from qa_pipeline.journey.rows import LABELLED, Removals, SourcedRow
-from qa_pipeline.journey.splitting import keep_apart
+from qa_pipeline.journey.dataset.cells import is_unchanged, protected, restored, shown
+from qa_pipeline.journey.dataset.processing import ProcessedDataset, check_examples, recount
+from qa_pipeline.journey.dataset.rows import LABELLED, Removals, SourcedRow
+from qa_pipeline.journey.dataset.splitting import keep_apart
 from qa_pipeline.text.words import normalised, sentence_around
 from qa_pipeline.wording import counted, short
 
@@ -92,7 +92,7 @@ def read_review(path: str | Path, dataset: ProcessedDataset) -> tuple[ProcessedD
     Example:
         >>> import tempfile
         >>> from qa_pipeline import load_examples
-        >>> from qa_pipeline.journey.processing import Source, process_rows
+        >>> from qa_pipeline.journey.dataset.processing import Source, process_rows
         >>> made = process_rows([Source("labels.csv", "labelled", load_examples("docs/examples/labels.csv")[0])])
         >>> file = write_review(Path(tempfile.mkdtemp()) / "review.csv", made)
         >>> _ = file.write_text(file.read_text().replace(",yes,train", ",no,train", 1))

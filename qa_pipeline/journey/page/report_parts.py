@@ -12,7 +12,7 @@ from html import escape
 from typing import Any
 
 from qa_pipeline.compare.drawing import COLOURS
-from qa_pipeline.journey.evaluation import MADE_BY_TAGS
+from qa_pipeline.journey.results.evaluation import MADE_BY_TAGS
 from qa_pipeline.wording import plain
 
 SHORT = 700

@@ -14,11 +14,10 @@ from typing import Any
 
 from qa_pipeline.compare import drawing, page
 from qa_pipeline.compare.table import parameters_words
-from qa_pipeline.journey.curves import bars_chart
-from qa_pipeline.journey.evaluation import MADE_BY
-from qa_pipeline.journey.report_data import dataset_section, found_section, made_section, prompt_section
-from qa_pipeline.journey.report_model import base_section, training_section, trials_section
-from qa_pipeline.journey.report_parts import (
+from qa_pipeline.journey.page.curves import bars_chart
+from qa_pipeline.journey.page.report_data import dataset_section, found_section, made_section, prompt_section
+from qa_pipeline.journey.page.report_model import base_section, training_section, trials_section
+from qa_pipeline.journey.page.report_parts import (
     facts_list,
     get,
     made_by_tag,
@@ -28,7 +27,8 @@ from qa_pipeline.journey.report_parts import (
     section,
     words,
 )
-from qa_pipeline.journey.report_results import examples_section, results_section
+from qa_pipeline.journey.page.report_results import examples_section, results_section
+from qa_pipeline.journey.results.evaluation import MADE_BY
 from qa_pipeline.wording import counted, short
 
 SECTIONS = {

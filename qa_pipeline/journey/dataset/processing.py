@@ -14,9 +14,9 @@ from qa_pipeline.data import Example, to_squad, validate
 from qa_pipeline.documents.passages import rank
 from qa_pipeline.errors import ConfigError, DataError
 from qa_pipeline.generation.dataset import SPLITS, most_impossible
-from qa_pipeline.journey.provenance import describe_splits, made_by, report_on, warnings_about
-from qa_pipeline.journey.rows import KINDS, LABELLED, Conflicts, Removals, Source, SourcedRow, distinct, gather
-from qa_pipeline.journey.splitting import divide
+from qa_pipeline.journey.dataset.provenance import describe_splits, made_by, report_on, warnings_about
+from qa_pipeline.journey.dataset.rows import KINDS, LABELLED, Conflicts, Removals, Source, SourcedRow, distinct, gather
+from qa_pipeline.journey.dataset.splitting import divide
 
 __all__ = ["ProcessChoice", "ProcessedDataset", "Source", "check_examples", "process_rows"]
 

@@ -12,8 +12,7 @@ from qa_pipeline.compare import charts, drawing, page
 from qa_pipeline.compare.results import Difference, Score
 from qa_pipeline.compare.table import KINDS, TITLES, parameters_words
 from qa_pipeline.compare.verdict import p_words
-from qa_pipeline.journey.evaluation import LABELS
-from qa_pipeline.journey.report_parts import (
+from qa_pipeline.journey.page.report_parts import (
     bullets,
     facts_list,
     get,
@@ -24,6 +23,7 @@ from qa_pipeline.journey.report_parts import (
     said_mark,
     words,
 )
+from qa_pipeline.journey.results.evaluation import LABELS
 from qa_pipeline.wording import counted, plain
 
 _BREAKDOWNS = ("answerable", "question_word", "answer_length", "kind", "source", "context_length")

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from qa_pipeline.data import Example
-from qa_pipeline.journey.rows import GENERATED, LABELLED, RETRIEVED, Conflicts, Removals, Source, SourcedRow
+from qa_pipeline.journey.dataset.rows import GENERATED, LABELLED, RETRIEVED, Conflicts, Removals, Source, SourcedRow
 from qa_pipeline.wording import counted
 
 FORMAT = 1

@@ -10,9 +10,9 @@ from typing import Any
 
 from qa_pipeline.compare import drawing, page
 from qa_pipeline.compare.table import parameters_words
-from qa_pipeline.journey.curves import CurvePoint, TrialPoint, learning_curve, trials_chart
-from qa_pipeline.journey.report_data import candidate, listed
-from qa_pipeline.journey.report_parts import (
+from qa_pipeline.journey.page.curves import CurvePoint, TrialPoint, learning_curve, trials_chart
+from qa_pipeline.journey.page.report_data import candidate, listed
+from qa_pipeline.journey.page.report_parts import (
     bullets,
     facts_list,
     get,

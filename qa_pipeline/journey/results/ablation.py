@@ -23,7 +23,7 @@ from qa_pipeline.compare.results import Versus
 from qa_pipeline.compare.verdict import p_words
 from qa_pipeline.data import Example, write_squad
 from qa_pipeline.errors import QAError
-from qa_pipeline.journey.execution import load
+from qa_pipeline.journey.results.execution import load
 from qa_pipeline.predictor.question_lists import read_data
 from qa_pipeline.run.splits import Contexts
 from qa_pipeline.wording import counted, in_one_line

@@ -9,9 +9,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from qa_pipeline.compare import drawing, page
-from qa_pipeline.journey.curves import bars_chart, shares_chart
-from qa_pipeline.journey.evaluation import MADE_BY
-from qa_pipeline.journey.report_parts import (
+from qa_pipeline.journey.page.curves import bars_chart, shares_chart
+from qa_pipeline.journey.page.report_parts import (
     Markup,
     bullets,
     facts_list,
@@ -24,6 +23,7 @@ from qa_pipeline.journey.report_parts import (
     tag,
     words,
 )
+from qa_pipeline.journey.results.evaluation import MADE_BY
 from qa_pipeline.text.languages import language_name
 from qa_pipeline.wording import counted, plain
 

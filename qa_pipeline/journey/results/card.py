@@ -13,8 +13,8 @@ from typing import Any
 
 import yaml
 
-from qa_pipeline.journey.evaluation import LABELS, MADE_BY
-from qa_pipeline.journey.report_parts import get, rows_of
+from qa_pipeline.journey.page.report_parts import get, rows_of
+from qa_pipeline.journey.results.evaluation import LABELS, MADE_BY
 from qa_pipeline.run.publishing import base_header
 from qa_pipeline.wording import counted, plain, short
 
