@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import sys
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, fields
 from pathlib import Path
@@ -229,6 +230,7 @@ def training_values(work: Work) -> dict[str, Any]:
         "do_train": True,
         "seed": settings["seed"],
     }
+    values.setdefault("disable_tqdm", not sys.stderr.isatty())  # a bar is for a terminal, and noise in a log
     if inputs["train"]["unanswerable"]:
         values.setdefault("version_2_with_negative", True)
     if (practice := work.file("retrieve_model", "practice")) is not None:
