@@ -20,6 +20,8 @@ from qa_pipeline.arguments.resolver import Resolution
 from qa_pipeline.arguments.settings import setting, settings_of, split_names
 from qa_pipeline.discovery.arguments import DatasetSearchArguments, weight_problems
 from qa_pipeline.discovery.model_arguments import ModelSearchArguments
+from qa_pipeline.documents.files import refuse_missing
+from qa_pipeline.errors import DataError
 from qa_pipeline.generation.argument_checks import check as check_generation
 from qa_pipeline.generation.arguments import (
     OF_DOCUMENTS,
@@ -288,7 +290,7 @@ def _check_journey(resolution: Resolution) -> None:
     if not values["prompt"] and not values["spec_file"] and not values["status"]:
         fault("prompt", 'is required: say what the model should answer, such as --prompt "Answer questions about X"')
     if values["status"] and not values["output_dir"]:
-        fault("output_dir status", "is required with --status: the folder of the journey")
+        resolution.report_at("output_dir status", "is required with --status: the folder of the journey")
     if len(modes := [name for name in MODES if values[name]]) > 1:
         fault(" ".join(modes), f"one of {', '.join(modes)} at a time")
     _check_stages(resolution)
@@ -324,6 +326,10 @@ def _check_places(resolution: Resolution) -> None:
     if values["examples"] and os.sep in values["examples"] and not os.path.exists(values["examples"]):
         fault("examples", f'no such file: "{values["examples"]}" (relative paths start at {os.getcwd()})')
     root = os.path.realpath(values["output_dir"] or ".")
+    try:
+        refuse_missing(values["documents"] or ())
+    except DataError as error:
+        fault("documents", str(error))
     for source in values["documents"] or ():
         if os.path.isdir(source) and root.startswith(os.path.realpath(source) + os.sep) and values["output_dir"]:
             text = (

@@ -371,6 +371,12 @@ def _held_out_question(splits: Mapping[str, Sequence[Example]]) -> str | None:
 def _process_lines(facts: dict[str, Any]) -> list[str]:
     sizes = ", ".join(f"{split['rows']:,} {name}" for name, split in facts["splits"].items())
     lines = [f"{sizes}; test questions made by: {facts['test_made_by']}"]
+    taken_out = facts["report"].get("removed", {})
+    if taken_out:
+        reasons = ", ".join(f"{count:,} {reason}" for reason, count in taken_out.items())
+        lines.append(
+            f"{counted(sum(taken_out.values()), 'row')} taken out of what was made, found and given: {reasons}"
+        )
     lines += [f"warning: {text}" for text in facts["report"].get("warnings", ())]
     if not facts["splits"]["validation"]["rows"]:
         lines.append("warning: no validation question: no best epoch and no hyper-parameters can be chosen")

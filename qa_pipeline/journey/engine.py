@@ -188,7 +188,7 @@ class StageRunner:
             raise self._explained(error, stage.name) from error
         except KeyboardInterrupt as error:
             text = str(error) or "Interrupted."
-            raise Interrupted(f"stage {stage.name}: {text} What is done is kept; {self._go_on}.") from None
+            raise Interrupted(f"stage {stage.name}: {text} What is done is kept; {self._go_on}") from None
         except OSError as error:
             if error.errno not in _OF_WRITING:
                 raise

@@ -11,7 +11,7 @@ import io
 import json
 import logging
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -185,9 +185,15 @@ def _data_lines(settings: JourneySettings, specification: Specification, asks: b
     ranked = "; re-ranked by the language model" if asks and search.rerank_datasets else ""
     lines = [f"looks at {', '.join(places)}{ranked}; at most {search.max_retrieved_rows:,} rows"]
     for one in find_datasets(specification, search, hub=None)[:3]:
-        known = one.to_dict()
-        lines.append(f"{known['id']}: {short(str(known.get('reason') or known.get('why_not') or ''), 100)}")
+        lines.append(candidate_line(one.to_dict()))
     return lines
+
+
+def candidate_line(facts: Mapping[str, Any]) -> str:
+    """A data set or a model that was found on one line: why it is not used, or why it is, and what is known of it."""
+    name = facts.get("name_or_path") or facts.get("id")
+    refused = f"not used: {facts['why_not']} " if facts.get("why_not") else ""
+    return short(f"{name}: {refused}{facts.get('reason') or ''}", 220)
 
 
 def _generation(settings: JourneySettings, stage: Stage) -> tuple[int | None, list[str]]:

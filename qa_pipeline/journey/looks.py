@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from qa_pipeline.data import Example, load_examples
-from qa_pipeline.journey.forecast import forecast_lines
+from qa_pipeline.journey.forecast import candidate_line, forecast_lines
 from qa_pipeline.journey.prompt2model import JourneyResult, Prompt2Model
 from qa_pipeline.journey.record import BEGUN, STOPPED, JourneyRecord
 from qa_pipeline.wording import short
@@ -90,7 +90,7 @@ def _preview_lines(result: JourneyResult) -> Iterator[str]:
     facts = {name: one.facts for name, one in result.stages.items()}
     yield "data sets, best first:"
     for one in facts["retrieve_data"].get("candidates", ())[:_SHOWN]:
-        yield f"  {one.get('id')}: {short(str(one.get('reason', '')), 100)}"
+        yield f"  {candidate_line(one)}"
     for stage, title in (("retrieve_data", "rows found"), ("generate", "rows made"), ("process", "rows to train on")):
         name = "rows" if stage == "retrieve_data" else "train"
         path = result.stages[stage].files.get(name)
@@ -99,7 +99,7 @@ def _preview_lines(result: JourneyResult) -> Iterator[str]:
             yield f"  {_row_line(row)}"
     yield "models, best first:"
     for one in facts["retrieve_model"].get("candidates", ())[:_SHOWN]:
-        yield f"  {one.get('name_or_path')}: {short(str(one.get('reason', '')), 100)}"
+        yield f"  {candidate_line(one)}"
     yield f"would be trained: {facts['retrieve_model']['chosen']}"
 
 

@@ -5,10 +5,12 @@ The chosen model ends in `model/` of the journey's folder, whole, so that it loa
 
 from __future__ import annotations
 
+import contextlib
 import json
+import logging
 import shutil
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
@@ -209,7 +211,8 @@ class SelectStage(Stage):
         from qa_pipeline.tuning.arguments import TuningArguments
 
         tuning = work.settings.make(TuningArguments)
-        result = tune(training_values(work), tuning, work.folder / "study", default_run=default_run)
+        with _heard("qa_pipeline.tuning", work.say):
+            result = tune(training_values(work), tuning, work.folder / "study", default_run=default_run)
         best = result.best_trial
         first = result.trials[0].f1
         why = f"trial {best} of {len(result.trials)} has the best validation F1, {result.best.f1:.1f}"
@@ -217,6 +220,34 @@ class SelectStage(Stage):
         trials = [asdict(trial) for trial in result.trials]
         facts = {"trials": trials, "chosen": best, "settings": _shown_settings(result.best_settings), "why": why}
         return (default_run if best == 0 else result.model), facts
+
+
+class _Sayer(logging.Handler):
+    """Says what is logged."""
+
+    def __init__(self, say: Callable[[str], None]):
+        super().__init__(logging.INFO)
+        self._say = say
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Says one message."""
+        self._say(f"  {record.getMessage()}")
+
+
+@contextlib.contextmanager
+def _heard(name: str, say: Callable[[str], None]) -> Iterator[None]:
+    """In the block, what a room logs of its progress is said to the user."""
+    logger, handler = logging.getLogger(name), _Sayer(say)
+    level, through = logger.level, logger.propagate
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+    logger.propagate = False
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+        logger.setLevel(level)
+        logger.propagate = through
 
 
 def training_values(work: Work) -> dict[str, Any]:
