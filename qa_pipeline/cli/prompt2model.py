@@ -6,6 +6,8 @@ import contextlib
 import logging
 import shlex
 import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
 
 from qa_pipeline.console import show_plain_lines
 from qa_pipeline.wording import plain
@@ -48,11 +50,31 @@ def main(argv: list[str]) -> int:
     with contextlib.redirect_stdout(sys.stderr):  # what libraries print of their trainings
         result = journey.run()
     print(f"\nfiles of {result.folder}")
-    for name, path in result.files.items():
-        print(plain(f"  {name:<32}{path}"))
+    for name, text in file_lines(result.files):
+        print(plain(f"  {name:<32}{text}"))
     for what, command in result.next_steps(settings["documents"] or ()).items():
         print(plain(f"\n{what}:\n  {command}"))
     return 0
+
+
+_MOST_OF_FOLDER = 4
+
+
+def file_lines(files: Mapping[str, Path]) -> Iterator[tuple[str, str]]:
+    """Name and place of each file; of many in one folder, such as those of a model, only the folder.
+
+    >>> parts = {f"select/part{i}": Path(f"model/part{i}") for i in range(9)}
+    >>> list(file_lines({"parse/specification": Path("spec.yaml"), **parts}))
+    [('parse/specification', 'spec.yaml'), ('select', 'model (9 files)')]
+    """
+    groups: dict[tuple[str, Path], list[tuple[str, Path]]] = {}
+    for name, path in files.items():
+        groups.setdefault((name.partition("/")[0], path.parent), []).append((name, path))
+    for (stage, folder), members in groups.items():
+        if len(members) > _MOST_OF_FOLDER:
+            yield stage, f"{folder} ({len(members)} files)"
+        else:
+            yield from ((name, str(path)) for name, path in members)
 
 
 def go_on_command(argv: list[str]) -> str:
