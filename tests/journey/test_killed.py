@@ -60,7 +60,7 @@ KILLS = [
     *(
         ("storing", 1),
         ("parse", 1),
-        ("stored", 3),
+        ("stored", 1),
         ("retrieve_data", 1),
         ("storing", 2),
         ("stored", 4),
