@@ -86,8 +86,13 @@ def test_a_folder_among_the_documents_is_refused(tmp_path):
 
 def test_status_needs_a_folder_and_no_prompt(tmp_path):
     assert parse_journey_arguments(["--status", f"--output_dir={tmp_path}"])["status"]
-    with pytest.raises(ConfigError, match="is required with --status"):
+    with pytest.raises(ConfigError, match="output_dir: is required with --status"):
         parse_journey_arguments(["--status"])
+
+
+def test_documents_that_are_not_there_are_named_before_anything_is_done(tmp_path):
+    with pytest.raises(ConfigError, match=f"documents: .*{tmp_path}/nowhere.*{tmp_path}/lost.txt"):
+        parse_journey_arguments([PROMPT, "--documents", f"{tmp_path}/nowhere", f"{tmp_path}/lost.txt"])
 
 
 def test_python_may_give_paths_and_one_text_for_a_list(tmp_path):
