@@ -16,8 +16,8 @@ from qa_pipeline.wording import counted
 ENOUGH_ROWS = 1_500
 """Training rows from which a base model learns what an answer is from them alone."""
 PRACTICE_ROWS = 1_600
-PRACTICE_EPOCHS = 2.0
-"""Passes over them, however many there are over the other rows."""
+PRACTICE_EPOCHS = 1.0
+"""Passes over them, however many there are over the other rows; see docs/experiments.md."""
 
 
 def wanted_practice(asked: int | None, rows: int, language: str, answers_questions: bool) -> int:

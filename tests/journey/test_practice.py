@@ -49,7 +49,7 @@ def test_a_journey_trains_on_practice_rows_and_says_so(tmp_path):
     result = Prompt2Model(settings).run()
     record = json.loads((result.folder / "journey.json").read_text())["stages"]
     assert record["retrieve_model"]["facts"]["practice"]["rows"] == 40
-    assert record["train"]["facts"]["settings"]["extra_train_epochs"] == 2
+    assert record["train"]["facts"]["settings"]["extra_train_epochs"] == 1
     for split in ("validation", "test"):
         rows, _ = load_examples(result.folder / "process" / f"{split}.json")
         assert {row["metadata"]["kind"] for row in rows} == {"generated"}
