@@ -10,7 +10,7 @@ import json
 import logging
 import shutil
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
@@ -213,13 +213,37 @@ class SelectStage(Stage):
         tuning = work.settings.make(TuningArguments)
         with _heard("qa_pipeline.tuning", work.say):
             result = tune(training_values(work), tuning, work.folder / "study", default_run=default_run)
-        best = result.best_trial
-        first = result.trials[0].f1
-        why = f"trial {best} of {len(result.trials)} has the best validation F1, {result.best.f1:.1f}"
-        why += f"; the settings as they are have {first:.1f}" if best != 0 and first is not None else ""
-        trials = [asdict(trial) for trial in result.trials]
-        facts = {"trials": trials, "chosen": best, "settings": _shown_settings(result.best_settings), "why": why}
-        return (default_run if best == 0 else result.model), facts
+        first, best = result.trials[0], result.best
+        stays = keeps_default(first.f1, best.f1, best.f1_interval)
+        why = f"trial {best.number} of {len(result.trials)} has the best validation F1, {best.f1:.1f}"
+        if best.number != 0 and first.f1 is not None:
+            why += f"; the settings as they are have {first.f1:.1f}"
+            why += ", which is within one standard error, so that they stay" if stays else ""
+        facts: dict[str, Any] = {"trials": [asdict(trial) for trial in result.trials], "why": why}
+        if stays:
+            shown = _shown_settings(training_values(work))
+            return default_run, facts | {"chosen": 0, "settings": shown}
+        return result.model, facts | {"chosen": best.number, "settings": _shown_settings(result.best_settings)}
+
+
+def keeps_default(first: float | None, best: float | None, interval: Sequence[float] | None) -> bool:
+    """Whether the settings as they are stay, since the best of the trials is not clearly better.
+
+    The best of several scores on the same questions flatters itself, so the one-standard-error rule decides (Breiman
+    and others 1984, Classification and Regression Trees, section 3.4.3).
+
+    Args:
+        first: validation F1 of trial 0.
+        best: the highest of all trials.
+        interval: 95% of the best one's, low and high; None where there is none.
+
+    >>> keeps_default(36.8, 37.2, [31.0, 43.4]), keeps_default(21.6, 44.7, [32.0, 57.0])
+    (True, False)
+    """
+    if first is None or best is None:
+        return False
+    error = (interval[1] - interval[0]) / (2 * 1.96) if interval else 0.0
+    return first >= best - error
 
 
 class _Sayer(logging.Handler):
