@@ -108,7 +108,7 @@ def _warnings_of_size(dataset: Dataset, settings: Mapping[str, Any], documents: 
         yield (
             f"{counted(train, 'training question')}; below {FEW_QUESTIONS} a model learns little. Give "
             f"{f'a higher --num_examples (now {wanted:,})' if enough else more}"
-            f"{model}, or start from a trained question-answering model (run_qa.py --model_name_or_path)"
+            f"{model}, or start from a trained question-answering model (--model_name_or_path of the training)"
         )
     if wanted and len(dataset.rows) < wanted and not stopped:
         yield (

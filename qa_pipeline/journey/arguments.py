@@ -323,7 +323,8 @@ def _check_stages(resolution: Resolution) -> None:
 def _check_places(resolution: Resolution) -> None:
     """Files that are not there, and a folder that lies among the documents."""
     values, fault = resolution.values, resolution.report
-    if values["examples"] and os.sep in values["examples"] and not os.path.exists(values["examples"]):
+    examples = values["examples"] or ""  # without a path and an ending it may be a data set of the Hub
+    if (os.path.isabs(examples) or Path(examples).suffix) and not os.path.exists(examples):
         fault("examples", f'no such file: "{values["examples"]}" (relative paths start at {os.getcwd()})')
     root = os.path.realpath(values["output_dir"] or ".")
     try:

@@ -295,12 +295,15 @@ class ProcessStage(Stage):
         settings, found = work.settings, []
         weights = settings["source_weights"] or {}
         if settings["examples"]:
-            rows, _ = load_examples(
-                settings["examples"],
-                field_mapping=settings["field_mapping"],
-                on_bad_data=settings["on_bad_data"],
-                max_bad_fraction=settings["max_bad_fraction"],
-            )
+            try:
+                rows, _ = load_examples(
+                    settings["examples"],
+                    field_mapping=settings["field_mapping"],
+                    on_bad_data=settings["on_bad_data"],
+                    max_bad_fraction=settings["max_bad_fraction"],
+                )
+            except DataError as error:
+                raise DataError(f"{error}\n{_EXAMPLES_HOLD}") from error
             found.append(Source(Path(settings["examples"]).name, "labelled", rows, weights.get("examples")))
         made = {name: _rows(work.file("generate", name)) for name in SPLITS}
         if any(made.values()):
@@ -324,6 +327,12 @@ class ProcessStage(Stage):
             near_duplicate_threshold=None if kept else settings["near_duplicate_threshold"],
             seed=settings["seed"],
         )
+
+
+_EXAMPLES_HOLD = (
+    "Each row of examples must hold the passage that it is about, in a column such as context; the name of a document "
+    "is not enough"
+)
 
 
 def specification_of(work: Work) -> Specification:
@@ -376,6 +385,13 @@ def _process_lines(facts: dict[str, Any]) -> list[str]:
         reasons = ", ".join(f"{count:,} {reason}" for reason, count in taken_out.items())
         lines.append(
             f"{counted(sum(taken_out.values()), 'row')} taken out of what was made, found and given: {reasons}"
+        )
+    held_out = sum(count for reason, count in taken_out.items() if reason.endswith(("_in_test", "_in_validation")))
+    if held_out > facts["splits"]["train"]["rows"]:
+        lines.append(
+            f"warning: {held_out:,} rows of training were about the texts of held-out questions, more than are left: "
+            "give examples about some of the documents only; or train without examples, and measure the model on them "
+            "with qa-pipeline compare"
         )
     lines += [f"warning: {text}" for text in facts["report"].get("warnings", ())]
     if not facts["splits"]["validation"]["rows"]:

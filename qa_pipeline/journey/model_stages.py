@@ -340,7 +340,9 @@ def wanted_training(settings: JourneySettings, rows: int) -> Any:
     if method is None and "use_lora" in settings.given:
         method = "lora" if settings["use_lora"] else "full"
     batch = settings["train_batch_tokens"] or settings["per_device_train_batch_size"] * settings["max_seq_length"]
-    read = round(rows * TOKENS_A_ROW * settings["num_train_epochs"]) or 1
+    epochs = settings["num_train_epochs"] if "num_train_epochs" in settings.given else default_epochs(rows)
+    practice = wanted_practice(settings["practice_rows"], rows, settings["language"] or "en", False)
+    read = round((rows * epochs + practice * PRACTICE_EPOCHS) * TOKENS_A_ROW) or 1
     return TrainingPlan(method, int(batch), read, settings["lora_r"])
 
 

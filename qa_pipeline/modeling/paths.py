@@ -155,9 +155,11 @@ def _distribution(name: str) -> str:
 def _require_model(path: Path, name: str) -> None:
     if not _holds_model(path):
         found = sorted(p.name for p in path.iterdir())[:8]
+        inside = next((one for one in ("model", "merged") if (path / one).is_dir() and _holds_model(path / one)), None)
         raise ModelError(
             f"{name} holds no model: expected {MODEL_CONFIG} (or {ADAPTER_CONFIG} of an adapter), "
             f"found {', '.join(found) if found else 'an empty folder'}"
+            + (f"; {path / inside} holds one: give that" if inside else "")
         )
 
 

@@ -135,3 +135,8 @@ def test_help_names_every_setting_once_and_none_that_is_refused():
         "--learning_rate"
     }
     assert not {"--train_file", "--overwrite_output_dir", "--shard"} & {*names}
+
+
+def test_examples_that_are_not_there_are_named_before_anything_is_done():
+    with pytest.raises(ConfigError, match='examples: no such file: "questions.csv"'):
+        parse_journey_arguments([PROMPT, "--examples", "questions.csv"])

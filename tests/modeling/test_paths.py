@@ -135,3 +135,10 @@ def test_a_missing_base_model_says_how_to_give_another(tmp_path):
         resolve_base("/gone/base", str(tmp_path))
     with pytest.raises(ModelError, match="names no base model"):
         resolve_base(None, str(tmp_path))
+
+
+def test_a_folder_with_a_model_inside_names_it(tmp_path):
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model" / "config.json").write_text("{}")
+    with pytest.raises(ModelError, match=f"holds no model.*{tmp_path}/model holds one: give that"):
+        resolve_model_path(str(tmp_path))
