@@ -5,7 +5,6 @@ Needs the playwright package and a Chromium or Chrome of the system; skips witho
 
 from __future__ import annotations
 
-import shutil
 import time
 
 import pytest
@@ -14,20 +13,6 @@ from qa_pipeline.compare import compare, report_html
 from tests.compare.fakes import FakeModel, compared
 from tests.compare.test_comparison import example
 from tests.compare.test_report import HOSTILE, hostile
-
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
-
-
-@pytest.fixture(scope="module")
-def browser():
-    sync_api = pytest.importorskip("playwright.sync_api", reason="the playwright package is not installed")
-    found = next(filter(None, map(shutil.which, BROWSERS)), None)
-    if found is None:
-        pytest.skip("no Chromium or Chrome is installed")
-    with sync_api.sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path=found, args=["--no-sandbox"])
-        yield launched
-        launched.close()
 
 
 @pytest.fixture

@@ -8,7 +8,6 @@ from __future__ import annotations
 import pytest
 
 from qa_pipeline.journey.page.report import outline_of, report_html
-from tests.compare.test_report_in_browser import browser  # noqa: F401 (a fixture)
 from tests.journey.made_journey import HOSTILE, journey_file, journey_record
 
 WIDER = """() => [...document.querySelectorAll('body *')]
@@ -61,7 +60,7 @@ def file(tmp_path_factory):
 
 
 @pytest.fixture
-def show(browser, file):  # noqa: F811
+def show(browser, file):
     """Opens the page; holds that nothing was fetched and nothing went wrong."""
     opened = []
 

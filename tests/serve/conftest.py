@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import shutil
 import warnings
 from contextlib import contextmanager
 
@@ -8,8 +7,6 @@ import pytest
 
 from qa_pipeline.serve import build_demo, uploads_of_this_run
 from qa_pipeline.serve.server import free_port
-
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 
 
 @contextmanager
@@ -24,15 +21,3 @@ def serving(*models, **options):
             yield demo.local_url
         finally:
             demo.close(verbose=False)
-
-
-@pytest.fixture(scope="session")
-def browser():
-    sync_api = pytest.importorskip("playwright.sync_api", reason="the playwright package is not installed")
-    found = next(filter(None, map(shutil.which, BROWSERS)), None)
-    if found is None:
-        pytest.skip("no Chromium or Chrome is installed")
-    with sync_api.sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path=found, args=["--no-sandbox"])
-        yield launched
-        launched.close()
