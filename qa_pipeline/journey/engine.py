@@ -197,7 +197,8 @@ class StageRunner:
 
     def _explained(self, error: QAError, name: str, more: str = "") -> QAError:
         """The error, of its kind, with the stage before it and how to go on behind it."""
-        error.args = (f"stage {name}: {error}\nWhat is done is kept in {self.record.root}; {self._go_on}{more}",)
+        rest = f"What is done is kept in {self.record.root}; once that is mended, {self._go_on}{more}"
+        error.args = (f"stage {name}: {error}\n{rest}",)
         return error
 
     def _after(self, name: str) -> str:
