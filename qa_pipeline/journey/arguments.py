@@ -89,7 +89,7 @@ class JourneyArguments:
         False, "Load the weights of the language model in 4 bits (transformers); load_in_4bit is of the trained model."
     )
     num_trials: int = setting(
-        4,
+        3,
         "Trials of hyper-parameters, the training with the settings as they are among them; 0: none but that.",
         least=0,
     )
