@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import json
 import logging
-import shutil
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, fields
@@ -16,8 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from qa_pipeline import artifacts
-from qa_pipeline.errors import ConfigError, ModelError
+from qa_pipeline.errors import ConfigError
 from qa_pipeline.journey.data_stages import hub_of, specification_of
+from qa_pipeline.journey.model_folder import HISTORY, model_files, publish_model, slim_checkpoints
 from qa_pipeline.journey.next_steps import MODEL
 from qa_pipeline.journey.practice import (
     PRACTICE_EPOCHS,
@@ -30,7 +30,6 @@ from qa_pipeline.journey.settings import JourneySettings
 from qa_pipeline.journey.stage import Stage, StageResult, Work
 from qa_pipeline.wording import counted
 
-HISTORY = "history.json"
 _OF_LOOKS = frozenset(
     {
         *("output_dir", "report_to", "disable_tqdm", "logging_dir", "log_level", "log_level_replica", "run_name"),
@@ -40,17 +39,6 @@ _OF_LOOKS = frozenset(
     }
 )
 """Settings of a training that change nothing of what it makes; the model is what retrieve_model gives."""
-_NO_MODEL_FILES = frozenset(
-    {
-        *(artifacts.RUN, artifacts.DATA_REPORT, artifacts.TRAIN_RESULTS, artifacts.EVAL_RESULTS),
-        *(artifacts.PREDICT_RESULTS, artifacts.BASE_RESULTS, artifacts.ALL_RESULTS, artifacts.MODEL_CARD),
-        *(artifacts.predictions_name("eval"), artifacts.nbest_name("eval"), artifacts.null_odds_name("eval")),
-        *(HISTORY, "training_args.bin", "trainer_state.json", "trial.json"),
-    }
-)
-"""Files of a run folder that are no part of the model."""
-
-
 _OF_THE_ESTIMATE = (
     *("use_lora", "load_in_4bit", "load_in_8bit", "lora_r", "train_batch_tokens", "per_device_train_batch_size"),
     *("max_seq_length", "num_train_epochs", "max_train_samples"),
@@ -410,66 +398,3 @@ def _history_keeper(path: Path, say: Callable[[str], None]) -> Any:
 def _history(path: Path) -> list[dict[str, Any]]:
     history: list[dict[str, Any]] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else []
     return history
-
-
-def slim_checkpoints(folder: Path) -> None:
-    """Leaves of the checkpoints of a training that is done only what they tell of its course.
-
-    The model is saved, so that weights and states of the optimizer, three times its size each, are only in the way.
-    """
-    from qa_pipeline.process.checkpoints import list_checkpoints
-
-    for checkpoint in list_checkpoints(folder):
-        for path in checkpoint.iterdir():
-            if path.is_file() and path.name != "trainer_state.json":
-                path.unlink()
-
-
-def model_files(folder: Path) -> dict[str, Path]:
-    """The files of a run folder that are its model and results, by name."""
-    names = [path for path in sorted(folder.iterdir()) if path.is_file() and _is_of_model(path)]
-    found = {path.name: path for path in names}
-    for name in (artifacts.RUN, artifacts.ALL_RESULTS, HISTORY):
-        if (folder / name).exists():
-            found[name] = folder / name
-    return found
-
-
-def _is_of_model(path: Path) -> bool:
-    return path.name not in _NO_MODEL_FILES and not path.name.startswith(".") and path.suffix not in (".jsonl", ".lock")
-
-
-def publish_model(run_folder: Path, target: Path) -> dict[str, Path]:
-    """Copies the model of a run folder, an adapter merged into its base, to a folder of its own.
-
-    Args:
-        run_folder: of a finished training.
-        target: is replaced; it is whole, or absent.
-
-    Returns:
-        Its files by name.
-
-    Raises:
-        ModelError: the run folder holds no whole model.
-    """
-    from qa_pipeline.modeling import merge_adapter
-    from qa_pipeline.modeling.paths import ADAPTER_CONFIG
-
-    beside = target.with_name(f".{target.name}.new")
-    shutil.rmtree(beside, ignore_errors=True)
-    with artifacts.writing(target, resumes=True):
-        source = run_folder
-        if (run_folder / ADAPTER_CONFIG).exists():
-            source = run_folder / artifacts.MERGED_FOLDER
-            if not source.is_dir():
-                merge_adapter(run_folder, source)
-        files = [path for path in sorted(source.iterdir()) if path.is_file() and _is_of_model(path)]
-        if not any(path.suffix == ".safetensors" for path in files):
-            raise ModelError(f"{run_folder} holds no weights; --from train trains again")
-        beside.mkdir(parents=True)
-        for path in files:
-            shutil.copy2(path, beside / path.name)
-        if target.exists():
-            shutil.rmtree(target)
-        beside.rename(target)
-    return {path.name: target / path.name for path in files}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from qa_pipeline.journey.model_stages import publish_model, slim_checkpoints
+from qa_pipeline.journey.model_folder import publish_model, slim_checkpoints
 from qa_pipeline.journey.next_steps import MODEL
 from qa_pipeline.journey.stage import Stage, StageResult, Work
 from qa_pipeline.modeling.paths import EMBEDDED_MODEL

@@ -23,6 +23,7 @@ from qa_pipeline.compare.results import Versus
 from qa_pipeline.compare.verdict import p_words
 from qa_pipeline.data import Example, write_squad
 from qa_pipeline.errors import QAError
+from qa_pipeline.journey.results.evaluation import intervals_of
 from qa_pipeline.journey.results.execution import load
 from qa_pipeline.predictor.question_lists import read_data
 from qa_pipeline.run.splits import Contexts
@@ -189,14 +190,7 @@ def ablate(
         "pairs": [_pair(comparison, pair) for pair in comparison.pairs],
         "sentences": sentences(comparison, found),
         "settings": _shown(shared),
-        "intervals": {
-            "level": 0.95,
-            "resampled": comparison.resampled,
-            "num_resampled": comparison.num_resampled,
-            "bootstrap_samples": comparison.bootstrap_samples,
-            "seed": comparison.seed,
-            "normalization": comparison.normalization,
-        },
+        "intervals": intervals_of(comparison),
     }
 
 

@@ -184,14 +184,7 @@ def metrics_of(comparison: Comparison, made_by: str, ablation: Mapping[str, Any]
             name.removeprefix(COLUMN): {group: _group(row) for group, row in groups.items()}
             for name, groups in comparison.breakdowns.items()
         },
-        "intervals": {
-            "level": 0.95,
-            "resampled": comparison.resampled,
-            "num_resampled": comparison.num_resampled,
-            "bootstrap_samples": comparison.bootstrap_samples,
-            "seed": comparison.seed,
-            "normalization": comparison.normalization,
-        },
+        "intervals": intervals_of(comparison),
         "ablation": None if ablation is None else dict(ablation),
     }
 
@@ -246,6 +239,18 @@ def _people(comparison: Comparison) -> dict[str, Any] | None:
         label: {"exact_match": score(place, "exact"), "f1": score(place, "f1")} for place, label in enumerate(LABELS)
     }
     return {"questions": len(rows), "resampled": resampling.unit, **scores}
+
+
+def intervals_of(comparison: Comparison) -> dict[str, Any]:
+    """How the intervals of a comparison were drawn, as metrics.json has it."""
+    return {
+        "level": 0.95,
+        "resampled": comparison.resampled,
+        "num_resampled": comparison.num_resampled,
+        "bootstrap_samples": comparison.bootstrap_samples,
+        "seed": comparison.seed,
+        "normalization": comparison.normalization,
+    }
 
 
 def _group(row: Mapping[str, Any]) -> dict[str, Any]:
