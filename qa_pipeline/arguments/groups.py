@@ -47,6 +47,12 @@ class ModelArguments:
     hidden_dropout: float | None = setting(
         0.0, "Dropout of hidden states in training; null: what the model's configuration says.", least=0, below=1
     )
+    warm_start: str = setting(
+        "auto",
+        "Whether a base model that never answered a question first learns what one is, from questions of built-in "
+        "domains (once, then kept): auto where the training questions are fewer than 1,500 and in English, on, off.",
+        choices=["auto", "on", "off"],
+    )
 
 
 @dataclass

@@ -83,6 +83,7 @@ def probe_models(
         **{"train_file": str(train_file), "validation_file": str(validation_file), "seed": seed},
         **{"max_train_samples": rows, "max_eval_samples": rows, "num_train_epochs": epochs},
         **{"do_train": True, "do_eval": True, "do_predict": False, "overwrite_output_dir": True},
+        "warm_start": "off",  # making one for each candidate would take longer than all of the trials
     }
     data = [_fingerprint(Path(file)) for file in (train_file, validation_file)]
     scored: list[tuple[float, ModelCandidate]] = []

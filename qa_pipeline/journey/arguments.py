@@ -16,8 +16,9 @@ from typing import Any, ClassVar, get_type_hints
 
 from qa_pipeline.arguments.groups import DataArguments, LoRAArguments, ModelArguments, TrainingSettings
 from qa_pipeline.arguments.help import help_text
+from qa_pipeline.arguments.legacy import LEGACY, Legacy, Replaced
 from qa_pipeline.arguments.resolver import Resolution
-from qa_pipeline.arguments.settings import setting, settings_of, split_names
+from qa_pipeline.arguments.settings import make_setting, setting, settings_of, split_names
 from qa_pipeline.discovery.arguments import DatasetSearchArguments, weight_problems
 from qa_pipeline.discovery.model_arguments import ModelSearchArguments
 from qa_pipeline.documents.files import refuse_missing
@@ -75,12 +76,6 @@ class JourneyArguments:
     )
     max_rows: int | None = setting(
         None, "Training rows, exactly so many where there are as many; people's stay first. None: all.", least=1
-    )
-    practice_rows: int | None = setting(
-        None,
-        "Questions of built-in English domains to train on beside the rows, which teach a new model what an answer is; "
-        "None: 1,600 where the rows are fewer than 1,500 and the base model never answered a question, else 0.",
-        least=0,
     )
     source_weights: dict[str, Any] | None = setting(
         None, 'Shares of the training rows by where they come from, as JSON: {"generated": 1, "retrieved": 2}.'
@@ -223,7 +218,7 @@ def parse_journey_arguments(argv: Sequence[str]) -> JourneySettings:
     Raises:
         ConfigError: with every fault that was found.
     """
-    return _checked(Resolution.read(with_from(argv), groups(), usual_names=_USUAL_NAMES))
+    return _checked(Resolution.read(with_from(argv), groups(), old=OLD_KEYS, usual_names=_USUAL_NAMES))
 
 
 def journey_settings(values: Mapping[str, Any], place: str = "Prompt2Model") -> JourneySettings:
@@ -233,7 +228,20 @@ def journey_settings(values: Mapping[str, Any], place: str = "Prompt2Model") -> 
         ConfigError: with every fault that was found.
     """
     texts = {key: _plain_value(value) for key, value in values.items() if value is not None}
-    return _checked(Resolution.of(texts, place, groups()))
+    return _checked(Resolution.of(texts, place, groups(), old=OLD_KEYS))
+
+
+def _practice_rows(value: int) -> dict[str, Any]:
+    if value:
+        raise Replaced(
+            "no longer exists; instead of questions beside the rows a new model has a warm start: see warm_start"
+        )
+    return {"warm_start": "off"}
+
+
+OLD_KEYS = LEGACY | {
+    "practice_rows": Legacy(make_setting("practice_rows", int | None), frozenset({"warm_start"}), _practice_rows)
+}
 
 
 def is_offline(argv: Sequence[str]) -> bool:

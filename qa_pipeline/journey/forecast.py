@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from qa_pipeline.arguments import ModelArguments
 from qa_pipeline.errors import QAError
 from qa_pipeline.generation import api
 from qa_pipeline.generation.arguments import Settings
@@ -23,13 +24,13 @@ from qa_pipeline.generation.specification.specification import Specification, pa
 from qa_pipeline.journey.data_stages import GenerateStage
 from qa_pipeline.journey.model_stages import RetrieveModelStage, default_epochs, wanted_training
 from qa_pipeline.journey.next_steps import MODEL
-from qa_pipeline.journey.practice import PRACTICE_EPOCHS, answers_questions, wanted_practice
 from qa_pipeline.journey.result_stages import CARD, METRICS, REPORT
 from qa_pipeline.journey.settings import JourneySettings
 from qa_pipeline.journey.skipped import SkippedStage
 from qa_pipeline.journey.stage import Stage, StageResult, Work
 from qa_pipeline.mock import make_dataset
 from qa_pipeline.modeling.paths import EMBEDDED_MODEL
+from qa_pipeline.modeling.untrained import is_untrained
 from qa_pipeline.wording import counted, first_line, short
 
 _STEPS, _BATCH = 8, 8
@@ -84,16 +85,11 @@ def _training_lines(
     epochs = settings["num_train_epochs"]
     if "num_train_epochs" not in settings.given and train_rows is not None:
         epochs = default_epochs(round(train_rows))
-    practice = 0
-    if train_rows is not None:
-        known = model.get("answers_questions")
-        answers = answers_questions(name) if known is None else bool(known)
-        practice = wanted_practice(settings["practice_rows"], round(train_rows), settings["language"] or "en", answers)
-    windows = ((train_rows or 0) * epochs + practice * PRACTICE_EPOCHS) * _WINDOWS_A_ROW
-    seconds = None if train_rows is None else windows / pace.windows
+    seconds = None if train_rows is None else train_rows * epochs * _WINDOWS_A_ROW / pace.windows
     amount = "" if train_rows is None else f"about {train_rows:,.0f} rows, "
-    amount += f"{practice:,} practice rows, " if practice else ""
     yield _line("train", f"{amount}{epochs:g} epochs of {name}: {_time(seconds)}; {pace.source}")
+    if train_rows is not None and (line := _warm_line(settings, model, round(train_rows), pace)):
+        yield _line("", line)
     trials = 0 if isinstance(stages["select"], SkippedStage) else settings["num_trials"]
     more = max(0, trials - 1)
     yield _line("select", f"{counted(more, 'training')} more, {_time(seconds and seconds * more)}" if more else "off")
@@ -104,6 +100,28 @@ def _training_lines(
     disk = millions * 1e6 * _BYTES * (_SAVED_TIMES[lora] + more) / 1e9
     yield _line("disk", f"about {disk:.1f} GB in {settings.root}, while it trains")
     yield _line("all", f"{_time(seconds and seconds * (1 + more))} of training")
+
+
+def _warm_line(settings: JourneySettings, model: Mapping[str, Any], rows: int, pace: TrainingPace) -> str:
+    """What the plan says of a warm start; "" where there will be none."""
+    from qa_pipeline.run import warm_start, warm_weights
+
+    name = str(model["name_or_path"])
+    known = model.get("answers_questions")
+    try:
+        untrained = is_untrained(settings.make(ModelArguments, model_name_or_path=name)) if known is None else not known
+    except QAError:  # it is not at hand: its configuration says so when it is
+        return ""
+    english = (settings["language"] or "en").startswith("en")
+    setting = settings["warm_start"]
+    wanted, why = warm_start.choose(setting, untrained=untrained, rows=rows, english=english, model=name)
+    if not wanted:
+        return ""
+    if name in warm_start.SHIPPED:
+        return f"warm start: {why}; what it begins with comes with this package and takes no time"
+    asked = int(warm_weights.QUESTIONS["rows"])
+    seconds = asked * int(warm_weights.TRAINING["num_train_epochs"]) / pace.windows
+    return f"warm start: {why}; it first learns from {asked:,} made-up questions, once: {_time(seconds)}"
 
 
 def measure_pace(model: str, millions: float, settings: JourneySettings) -> TrainingPace:
@@ -147,6 +165,7 @@ def _windows_a_second(model: str, settings: JourneySettings) -> float:
             "max_steps": _STEPS,
             "per_device_train_batch_size": _BATCH,
             "save_strategy": "no",
+            "warm_start": "off",
             "disable_tqdm": True,
         }
         with _quiet():

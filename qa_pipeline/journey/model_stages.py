@@ -19,13 +19,6 @@ from qa_pipeline.errors import ConfigError
 from qa_pipeline.journey.data_stages import hub_of, specification_of
 from qa_pipeline.journey.model_folder import HISTORY, model_files, publish_model, slim_checkpoints
 from qa_pipeline.journey.next_steps import MODEL
-from qa_pipeline.journey.practice import (
-    PRACTICE_EPOCHS,
-    answers_questions,
-    practice_words,
-    wanted_practice,
-    write_practice,
-)
 from qa_pipeline.journey.settings import JourneySettings
 from qa_pipeline.journey.stage import Stage, StageResult, Work
 from qa_pipeline.wording import counted
@@ -56,11 +49,11 @@ class RetrieveModelStage(Stage):
     def hangs_on(self, settings: JourneySettings) -> Iterable[str]:
         """What the search goes by; a model that is given needs none."""
         if settings["model_name_or_path"]:
-            return ("model_name_or_path", "model_revision", "practice_rows", "seed")
+            return ("model_name_or_path", "model_revision", "seed")
         from qa_pipeline.discovery.model_arguments import ModelSearchArguments
 
         names = [one.name for one in fields(ModelSearchArguments)]
-        return [*names, "offline", "seed", "practice_rows", *_OF_THE_ESTIMATE]
+        return [*names, "offline", "seed", *_OF_THE_ESTIMATE]
 
     def run(self, work: Work) -> StageResult:
         """The best model that fits and can be had; a model that is given is taken, and that is said."""
@@ -72,23 +65,8 @@ class RetrieveModelStage(Stage):
         work.say(f"  {facts['chosen']}: {facts['reason']}")
         files = {"models": work.folder / "models.json"}
         with artifacts.writing(work.folder, resumes=True):
-            if practice := self._practise(work, facts):
-                files["practice"] = practice
             artifacts.write_json(files["models"], facts)
         return StageResult(files, facts)
-
-    def _practise(self, work: Work, facts: dict[str, Any]) -> Path | None:
-        """Writes questions to practise on, where they help, and says so in the facts."""
-        chosen, train = str(facts["chosen"]), work.facts("process")["splits"]["train"]
-        known = _of_name(facts["candidates"], chosen).get("answers_questions")
-        answers = answers_questions(chosen) if known is None else bool(known)
-        rows = wanted_practice(work.settings["practice_rows"], _rows_of(work), language_of(work), answers)
-        if not rows:
-            return None
-        facts["practice"] = {"rows": rows, "why": practice_words(rows)}
-        work.say(f"  {facts['practice']['why']}")
-        fraction = train["unanswerable"] / train["rows"] if train["rows"] else 0.0
-        return write_practice(work.folder / "practice.json", rows, fraction, work.settings["seed"])
 
     def _search(self, work: Work) -> dict[str, Any]:
         from qa_pipeline.discovery.model_arguments import ModelSearchArguments
@@ -132,6 +110,7 @@ class TrainStage(Stage):
     """Trains the model on the data set with the settings as they are: `train/`, a run folder."""
 
     name = "train"
+    version = 2  # 1 mixed questions of built-in domains into the rows; now a warm start may come before them
     needs = ("parse", "process", "retrieve_model")
 
     def hangs_on(self, settings: JourneySettings) -> Iterable[str]:
@@ -154,7 +133,10 @@ class TrainStage(Stage):
             "history": _history(folder / HISTORY),
             "settings": _shown_settings(values),
             "folder": folder.relative_to(work.root).as_posix(),
+            "warm_start": _warm_start(folder),
         }
+        if facts["warm_start"]["used"]:
+            work.say(f"  warm start: {facts['warm_start']['words']}")
         scored = f"validation F1 {results['eval_f1']:.1f}" if "eval_f1" in results else "no validation questions"
         work.say(f"  {counted(results.get('train_steps', 0), 'step')}, {scored}")
         for warning in warnings:
@@ -276,8 +258,6 @@ def training_values(work: Work) -> dict[str, Any]:
     values.setdefault("disable_tqdm", not sys.stderr.isatty())  # a bar is for a terminal, and noise in a log
     if inputs["train"]["unanswerable"]:
         values.setdefault("version_2_with_negative", True)
-    if (practice := work.file("retrieve_model", "practice")) is not None:
-        values |= {"extra_train_files": [str(practice)], "extra_train_epochs": PRACTICE_EPOCHS}
     if not (language := language_of(work)).startswith("en"):
         values.setdefault("answer_normalization", "multilingual")
         values.setdefault("answer_language", language)
@@ -329,8 +309,7 @@ def wanted_training(settings: JourneySettings, rows: int) -> Any:
         method = "lora" if settings["use_lora"] else "full"
     batch = settings["train_batch_tokens"] or settings["per_device_train_batch_size"] * settings["max_seq_length"]
     epochs = settings["num_train_epochs"] if "num_train_epochs" in settings.given else default_epochs(rows)
-    practice = wanted_practice(settings["practice_rows"], rows, settings["language"] or "en", False)
-    read = round((rows * epochs + practice * PRACTICE_EPOCHS) * TOKENS_A_ROW) or 1
+    read = round(rows * epochs * TOKENS_A_ROW) or 1
     return TrainingPlan(method, int(batch), read, settings["lora_r"])
 
 
@@ -375,6 +354,15 @@ def _shown_settings(values: Mapping[str, Any]) -> dict[str, Any]:
     from qa_pipeline.arguments.config_files import SECRET_KEYS
 
     return {name: value for name, value in values.items() if name not in SECRET_KEYS}
+
+
+def _warm_start(folder: Path) -> dict[str, Any]:
+    """Whether the run of a folder had a warm start, and in words which, or why not."""
+    from qa_pipeline.run.publishing import warm_words
+
+    record = json.loads((folder / artifacts.RUN).read_text(encoding="utf-8"))
+    facts = record.get("warm_start") or {"used": False, "why": "not known"}
+    return {"used": facts["used"], "words": warm_words(facts) if facts["used"] else f"none: {facts['why']}"}
 
 
 def _history_keeper(path: Path, say: Callable[[str], None]) -> Any:

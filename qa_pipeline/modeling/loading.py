@@ -19,7 +19,7 @@ from transformers import AutoTokenizer, PreTrainedModel, PreTrainedTokenizerFast
 
 from qa_pipeline.arguments import LoRAArguments, ModelArguments
 from qa_pipeline.errors import ModelError
-from qa_pipeline.modeling import checks, lora
+from qa_pipeline.modeling import checks, lora, warm
 from qa_pipeline.modeling.attention import attention_of_probes
 from qa_pipeline.modeling.base import Device, Dtype, hub_options, load_base, quantization_of
 from qa_pipeline.modeling.faults import as_model_error, quiet_loading
@@ -64,11 +64,13 @@ def load_model(
     seed: int = 0,
     dtype: Dtype | None = None,
     device: Device | None = None,
+    warm_start: str | None = None,
 ) -> PreTrainedModel | PeftModel:
     """Loads a model ready for training: quantised and with adapters where asked for, unused parts frozen.
 
     A folder that holds an adapter goes on from it: with `use_lora` the same adapter trains further, without it the
-    adapter is merged and all weights train.
+    adapter is merged and all weights train. A warm start is no such adapter: new ones begin with it, in their own
+    shape, or it is merged.
 
     Args:
         model_args: which model.
@@ -77,6 +79,7 @@ def load_model(
         dtype: type of the weights; None is float32, whatever the file holds (mixed precision comes from autocast).
         device: where a quantised model goes (it cannot be moved later); None: the current GPU, else the CPU. A model
             that is not quantised stays on the CPU.
+        warm_start: folder of an adapter on this very model, which it begins with; None: it begins as it is.
 
     Raises:
         ModelError: the model cannot be loaded, cannot answer questions, or cannot be trained as asked.
@@ -97,14 +100,28 @@ def load_model(
             model, new = load_base(name, path, model_args, dtype, device, quantize)
             if new:
                 logger.info("head initialised: %s", ", ".join(new))
+            elif warm_start is not None:
+                raise ModelError(f"{name} has a trained head: it needs no warm start; set warm_start to off")
             if lora_args.use_lora:
-                revision = None if is_local(resolve_model_path(name)) else model_args.model_revision
-                model = lora.attach_lora(model, lora_args, base_name=name, revision=revision)
+                model = _with_adapters(model, model_args, lora_args, warm_start)
+            elif warm_start is not None:
+                model = warm.merge_warm(model, warm_start)
         if quantize is not None:
             checks.check_output(model, name)
         with attention_of_probes(model):
             freeze_unused(model, checks.probe_inputs(model))
     return cast("PreTrainedModel | PeftModel", model.train())
+
+
+def _with_adapters(
+    model: PreTrainedModel, model_args: ModelArguments, lora_args: LoRAArguments, warm_start: str | None
+) -> PeftModel:
+    """The model with new adapters, which begin at random or with those of a warm start."""
+    name = model_args.model_name_or_path or ""
+    revision = None if is_local(resolve_model_path(name)) else model_args.model_revision
+    if warm_start is None:
+        return lora.attach_lora(model, lora_args, base_name=name, revision=revision)
+    return warm.attach_warm_lora(model, lora_args, warm_start, base_name=name, revision=revision)
 
 
 def load_trained(

@@ -223,8 +223,12 @@ class PlainLoRA:
         return True
 
 
-def plain_lora(path: str) -> PlainLoRA | None:
+def plain_lora(path: str, config: dict[str, Any] | None = None) -> PlainLoRA | None:
     """Reads an adapter; None where it is on the Hub, or is more than plain LoRA.
+
+    Args:
+        path: its folder.
+        config: what its configuration is to be read as; None: as it is in the folder.
 
     Raises:
         ModelError: the configuration or the weights cannot be read.
@@ -235,7 +239,7 @@ def plain_lora(path: str) -> PlainLoRA | None:
     from safetensors.torch import load_file
 
     with as_model_error(f"adapter {path}"):
-        config = json.loads(config_file.read_text(encoding="utf-8"))
+        config = json.loads(config_file.read_text(encoding="utf-8")) if config is None else config
         if not _is_plain(config):
             return None
         weights = {name.removeprefix(_PREFIX): weight for name, weight in load_file(weights_file).items()}

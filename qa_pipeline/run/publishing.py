@@ -262,10 +262,23 @@ def _settings(config: dict[str, Any], record: dict[str, Any]) -> str:
     if config.get("use_lora"):
         keys += ["lora_r", "lora_alpha", "lora_dropout", "lora_target_modules"]
     lines = [f"- {key}: {config[key]}" for key in keys if config.get(key) is not None]
+    warm = record.get("warm_start") or {}
+    if warm.get("used"):
+        lines.append(f"- warm start: {warm_words(warm)}")
     for change in record.get("process_changes", ()):
         lines.append(f"- processes: {change['before']} up to step {change['step']}, then {change['now']}")
     lines.append("- versions: " + ", ".join(f"{name} {version}" for name, version in record["versions"].items()))
     return "\n".join(lines)
+
+
+def warm_words(facts: dict[str, Any]) -> str:
+    """What a run began with, for people, from what run.json keeps of its warm start."""
+    asked = facts["questions"]
+    origin = f"`{facts['weights']}`" if facts.get("weights") else "an adapter made for this model"
+    return (
+        f"yes ({facts['why']}): it began with {origin}, trained on {asked['rows']:,} made-up questions of built-in "
+        f"domains (fingerprint {facts['fingerprint']})"
+    )
 
 
 def last_part(source: str) -> str:

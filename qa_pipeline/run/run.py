@@ -28,6 +28,7 @@ from qa_pipeline.run.predicting import Task, predict
 from qa_pipeline.run.publishing import hub_commits, model_card, push_run
 from qa_pipeline.run.splits import Split, load_splits, report_data
 from qa_pipeline.run.stored import decoding_settings, limits_of, make_postprocess, settle
+from qa_pipeline.run.warm_start import WarmStart, plan_warm_start, ready
 
 if TYPE_CHECKING:
     from transformers import TrainerCallback
@@ -72,13 +73,15 @@ def _run(arguments: Arguments, folder: RunFolder, callbacks: Sequence[TrainerCal
 
     tokenizer = modeling.load_tokenizer(arguments.model)
     splits = load_splits(arguments)
-    identity = identity_of(arguments, splits)
+    warm, why = plan_warm_start(arguments, splits["train"].examples if args.do_train else None)
+    identity = identity_of(arguments, splits, warm)
     main_process_first(args, "run folder", lambda: folder.check(identity))
     report = report_data(splits, tokenizer, arguments)
 
     preprocess = make_preprocess(tokenizer, arguments)  # for training; every window is kept elsewhere
     plain_preprocess = make_preprocess(tokenizer, arguments, training=False)
-    model = modeling.load_model(arguments.model, lora, seed=args.seed, device=args.device)
+    begins_with = None if warm is None else ready(warm, arguments)
+    model = modeling.load_model(arguments.model, lora, seed=args.seed, device=args.device, warm_start=begins_with)
     modeling.check_fits(model, tokenizer, arguments.data.max_seq_length)
 
     train_windows, extra = training_windows(preprocess, splits["train"], args) if args.do_train else (None, None)
@@ -96,7 +99,8 @@ def _run(arguments: Arguments, folder: RunFolder, callbacks: Sequence[TrainerCal
     beginning = find_beginning(folder, process, lora.merge_adapter, notes) if args.do_train else None
 
     def write_record() -> None:
-        begin(folder, arguments, splits, identity, model, notes)
+        warm_facts = {"used": False, "why": why} if warm is None else warm.facts()
+        begin(folder, arguments, splits, identity, model, notes, warm_facts)
         folder.write_json(artifacts.DATA_REPORT, report)
         if validation is not None:
             forget_other_base(folder, validation)
@@ -200,10 +204,11 @@ def find_beginning(folder: RunFolder, process: Process, merges: bool, notes: lis
     return beginning
 
 
-def identity_of(arguments: Arguments, splits: dict[str, Split]) -> dict[str, Any]:
+def identity_of(arguments: Arguments, splits: dict[str, Split], warm: WarmStart | None = None) -> dict[str, Any]:
     """What makes this run the same run as another: what a resume must not change."""
     data = arguments.data
-    return {
+    begun = {} if warm is None else {"warm_start": warm.fingerprint}  # runs of before had none, and no such entry
+    return begun | {
         "model": {"name": arguments.model.model_name_or_path, "revision": arguments.model.model_revision},
         "lora": {k: v for k, v in asdict(arguments.lora).items() if k != "merge_adapter"},
         "data": {name: fingerprint(split.examples) for name, split in splits.items() if name == "train"},
@@ -223,6 +228,7 @@ def begin(
     identity: dict[str, Any],
     model: Any,
     notes: list[str],
+    warm_start: dict[str, Any],
 ) -> None:
     """Writes run.json: the first change to the run folder."""
     folder.begin(
@@ -238,6 +244,7 @@ def begin(
         device=str(arguments.training.device),
         processes=arguments.training.world_size,
         bf16=bool(arguments.training.bf16),
+        warm_start=warm_start,
     )
 
 

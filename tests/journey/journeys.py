@@ -98,6 +98,7 @@ def small(tmp_path: Path, model: str, **more: Any) -> dict[str, Any]:
         "disable_tqdm": True,
         "validation_fraction": 0.2,
         "test_fraction": 0.2,
+        "warm_start": "off",
     }
     return {**settings, **more}
 

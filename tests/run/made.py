@@ -38,6 +38,7 @@ def settings(data: Path, model: Path, out: Path, **changes) -> dict:
         "save_steps": 6,
         "disable_tqdm": True,
         "use_cpu": True,
+        "warm_start": "off",
     } | changes
 
 

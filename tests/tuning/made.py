@@ -33,6 +33,7 @@ def base(data: Path, model: Path, **changes: Any) -> dict[str, Any]:
         "per_device_train_batch_size": 8,
         "disable_tqdm": True,
         "use_cpu": True,
+        "warm_start": "off",
     } | changes
 
 

@@ -46,8 +46,6 @@ def base_section(facts: Mapping[str, Any]) -> str:
         items.insert(0, candidate(chosen, tag("chosen", "yes"), [reason], [], is_used=True))
     lead = f"<p>{counted(len(candidates), 'model')} considered.</p>" if candidates else ""
     why = f"<p><b>Why this one:</b> {words(reason)}</p>" if reason and first else ""
-    practice = get(facts, "practice", "why")
-    why += f"<p>Practice: {words(practice)}.</p>" if practice else ""
     return lead + why + listed(items[:_SHOWN]) + opened(f"{len(items) - _SHOWN} more", listed(items[_SHOWN:]))
 
 
@@ -95,6 +93,7 @@ def training_section(facts: Mapping[str, Any]) -> str:
     shown = {name: settings[name] for name in _SETTINGS if settings.get(name) not in (None, "")}
     facts_of = {
         "Trained for": seconds_words(get(results, "train_runtime")) if get(results, "train_runtime") else None,
+        "Warm start": get(facts, "warm_start", "words"),
         "Validation": _validation(results),
         "Temperature": f"{results['eval_temperature']:.2f}, fitted on the validation questions"
         if get(results, "eval_temperature") and get(results, "eval_ece_calibrated") is not None

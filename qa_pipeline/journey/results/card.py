@@ -160,8 +160,8 @@ def _data(record: Mapping[str, Any]) -> str:
         backend, model = get(record, "generate", "backend"), get(record, "generate", "report", "settings", "model")
         by = "by rules" if backend == "cloze" else f"by a language model ({_line(model or backend)})"
         parts.append(f"{counted(made, 'question')} made {by} of the documents or the prompt.")
-    if practice := get(record, "retrieve_model", "practice", "why"):
-        parts.append(f"Practice: {_line(practice)}.")
+    if get(record, "train", "warm_start", "used"):
+        parts.append(f"Warm start: {_line(get(record, 'train', 'warm_start', 'words'))}.")
     return "\n\n".join(parts) or "Nothing was noted."
 
 
