@@ -10,6 +10,7 @@ from qa_pipeline.metrics.intervals import (
     resampling_of,
     risk_coverage,
 )
+from qa_pipeline.metrics.multi_span import MultiSpanScores, best_confidence, multi_span_scores
 from qa_pipeline.metrics.normalization import normalize_answer
 from qa_pipeline.metrics.scores import (
     BestThresholds,
@@ -25,15 +26,18 @@ from qa_pipeline.metrics.scores import (
 __all__ = [
     "BestThresholds",
     "CalibrationCurve",
+    "MultiSpanScores",
     "PairedDifference",
     "Resampling",
     "RiskCoverage",
     "Scores",
+    "best_confidence",
     "best_thresholds",
     "bootstrap_interval",
     "calibration_error",
     "exact_match",
     "f1",
+    "multi_span_scores",
     "normalize_answer",
     "paired_bootstrap",
     "resampling_of",
