@@ -10,7 +10,7 @@ from qa_pipeline.metrics.intervals import (
     resampling_of,
     risk_coverage,
 )
-from qa_pipeline.metrics.multi_span import MultiSpanScores, best_confidence, multi_span_scores
+from qa_pipeline.metrics.multi_span import MultiSpanScores, distinct_texts, exact_hits, multi_span_scores
 from qa_pipeline.metrics.normalization import normalize_answer
 from qa_pipeline.metrics.scores import (
     BestThresholds,
@@ -31,10 +31,11 @@ __all__ = [
     "Resampling",
     "RiskCoverage",
     "Scores",
-    "best_confidence",
     "best_thresholds",
     "bootstrap_interval",
     "calibration_error",
+    "distinct_texts",
+    "exact_hits",
     "exact_match",
     "f1",
     "multi_span_scores",

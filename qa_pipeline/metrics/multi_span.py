@@ -100,17 +100,30 @@ def multi_span_scores(
         )
     rows = []
     for example in examples:
-        row_lang = row_language(example, language)
         given = predictions[example["id"]]
         if isinstance(given, str):
             raise DataError(f'prediction of question "{example["id"]}": expected a list of texts, found a text')
         golds, found = (
-            list(dict.fromkeys(normalize_answer(text, normalization, row_lang) for text in texts))
-            for texts in (example["answers"]["text"], given)
+            distinct_texts(texts, example, normalization, language) for texts in (example["answers"]["text"], given)
         )
         rows.append((max(len(found), 1), max(len(golds), 1), *_hits(golds, found)))
     table = np.array(rows, dtype=np.float64).reshape(-1, 5).T
     return MultiSpanScores([example["id"] for example in examples], *table)
+
+
+def distinct_texts(
+    texts: Sequence[str], example: Mapping[str, Any], normalization: str = "squad", language: str | None = None
+) -> list[str]:
+    """The texts as they are compared, each once."""
+    row_lang = row_language(example, language)
+    return list(dict.fromkeys(normalize_answer(text, normalization, row_lang) for text in texts))
+
+
+def exact_hits(golds: Sequence[str], found: Sequence[str]) -> float:
+    """How many predictions are references; 1 where both are empty. Both from `distinct_texts`."""
+    if not golds and found in ([], [""]):
+        return 1.0
+    return float(len(set(golds) & set(found)))
 
 
 def harmonic_mean(precision: float, recall: float) -> float:
@@ -120,16 +133,15 @@ def harmonic_mean(precision: float, recall: float) -> float:
 
 def _hits(golds: list[str], found: list[str]) -> tuple[float, float, float]:
     """Exact hits, and what the predictions are worth and what is found of the references, of normalised texts."""
-    silent = found in ([], [""])
-    if not golds or silent:
-        right = float(not golds and silent)
-        exact = float(len(set(golds) & set(found)))  # references may normalise to nothing as well
-        return max(right, exact), right, right
+    exact = exact_hits(golds, found)
+    if not golds or found in ([], [""]):
+        right = float(not golds) * exact
+        return exact, right, right
     common = np.array([[_longest_common(gold, text) for text in found] for gold in golds], dtype=np.float64)
     gold_lengths = np.array([max(len(gold), 1) for gold in golds])
     found_lengths = np.array([max(len(text), 1) for text in found])
     return (
-        float(len(set(golds) & set(found))),
+        exact,
         float((common / found_lengths).max(axis=0).sum()),
         float((common / gold_lengths[:, None]).max(axis=1).sum()),
     )
@@ -140,51 +152,3 @@ def _longest_common(one: str, other: str) -> int:
     if one == other:
         return len(one)
     return difflib.SequenceMatcher(None, one, other, autojunk=False).find_longest_match().size
-
-
-def best_confidence(
-    predictions: Sequence[Sequence[tuple[str, float]]],
-    examples: Sequence[Mapping[str, Any]],
-    *,
-    least: float,
-    default: float,
-    normalization: str = "squad",
-    language: str | None = None,
-) -> tuple[float, float]:
-    """The confidence above which answers are to be given, so that exact F1 is highest.
-
-    Args:
-        predictions: of each example the answers that could be given, as text and confidence, the surest first.
-        examples: as of `multi_span_scores`, in the same order.
-        least: no lower confidence is tried, 0 to 1.
-        default: is kept where nothing is better.
-
-    Returns:
-        The confidence, halfway between the answers that it parts, and the F1 in percent that it gives on these rows.
-    """
-    predicted = references = correct = 0.0
-    changes: list[tuple[float, float, float]] = []  # confidence of an answer, what it adds to predicted and to correct
-    for example, answers in zip(examples, predictions, strict=True):
-        row_lang = row_language(example, language)
-        golds = {normalize_answer(text, normalization, row_lang) for text in example["answers"]["text"]}
-        predicted, references, correct = predicted + 1, references + max(len(golds), 1), correct + (not golds)
-        seen: set[str] = set()
-        for answer, confidence in answers:
-            text = normalize_answer(answer, normalization, row_lang)
-            if text not in seen:
-                changes.append((confidence, float(bool(seen)), float(text in golds) - float(not golds and not seen)))
-                seen.add(text)
-    changes.sort(key=lambda change: -change[0])
-
-    # The first state has no answers at all; each further one has one answer more.
-    levels = np.array([np.inf, *(change[0] for change in changes)])
-    spoken = predicted + np.cumsum([0.0, *(change[1] for change in changes)])
-    f1 = 2 * (correct + np.cumsum([0.0, *(change[2] for change in changes)])) / (spoken + references)
-    kept = int((levels >= default).sum()) - 1
-    last_of_level = np.append(levels[1:] < levels[:-1], True)
-    choices = np.flatnonzero(last_of_level & (levels >= least))
-    best = int(choices[np.argmax(f1[choices])])
-    if f1[best] <= f1[kept] or best == 0:
-        return default, 100 * float(f1[kept])
-    below = float(levels[best + 1]) if best + 1 < len(levels) else 0.0
-    return max((float(levels[best]) + below) / 2, least), 100 * float(f1[best])

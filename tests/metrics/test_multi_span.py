@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from qa_pipeline.errors import DataError
-from qa_pipeline.metrics import best_confidence, multi_span_scores
+from qa_pipeline.metrics import multi_span_scores
 
 
 def row(name: str, *gold: str, **more: Any) -> dict[str, Any]:
@@ -112,44 +112,3 @@ def test_what_cannot_be_scored_is_refused() -> None:
         multi_span_scores({"1": "Ulm"}, [row("1", "Ulm")])
     with pytest.raises(DataError, match="no questions"):
         multi_span_scores({}, [])
-
-
-# The confidence above which answers are given
-
-
-answered = st.lists(st.tuples(st.sampled_from("abcd"), st.integers(1, 20)), max_size=4).map(
-    lambda pairs: sorted(((text, share / 20) for text, share in pairs), key=lambda pair: -pair[1])
-)
-
-
-@settings(deadline=None, max_examples=200)
-@given(rows=st.lists(st.tuples(st.lists(st.sampled_from("abcd"), max_size=3), answered), min_size=1, max_size=5))
-def test_the_confidence_that_is_chosen_is_the_best_of_all(
-    rows: list[tuple[list[str], list[tuple[str, float]]]],
-) -> None:
-    examples = [row(str(number), *gold) for number, (gold, _) in enumerate(rows)]
-
-    def score(confidence: float) -> float:
-        given = {str(n): [t for t, c in answers if c >= confidence] for n, (_, answers) in enumerate(rows)}
-        # By letters: normalisation would take the article "a" away.
-        return multi_span_scores(given, examples, "multilingual", language="de").summary()["multi_exact_f1"]
-
-    confidence, reached = best_confidence(
-        [answers for _, answers in rows], examples, least=0.1, default=0.3, normalization="multilingual", language="de"
-    )
-    assert reached == pytest.approx(score(confidence))
-    # Silence everywhere is no confidence to store: the default is kept where that alone would be better.
-    tried = [step / 40 for step in range(4, 41)]
-    spoken = [one for one in tried if any(c >= one for _, answers in rows for _, c in answers)]
-    assert reached >= max(map(score, [0.3, *spoken])) - 1e-9 or score(2.0) > reached
-
-
-def test_where_nothing_is_better_the_default_stays() -> None:
-    assert best_confidence([[("Ulm", 0.9)]], [row("1", "Ulm")], least=0.05, default=0.05) == (0.05, 100.0)
-    assert best_confidence([[]], [row("1", "Ulm")], least=0.05, default=0.07) == (0.07, 0.0)
-
-
-def test_a_confidence_lies_between_the_answers_that_it_parts() -> None:
-    answers = [[("Ulm", 0.5), ("Lindau", 0.3), ("line", 0.1)]]
-    confidence, reached = best_confidence(answers, [row("1", "Ulm", "Lindau")], least=0.05, default=0.05)
-    assert confidence == pytest.approx(0.2) and reached == 100.0

@@ -59,7 +59,7 @@ class FieldMapping:
         answerable: paths to a flag that says the opposite.
         answer_category: paths to a kind of answer, which may be that none was given, as Haystack's NOT_GIVEN.
         drop_if: paths to a flag that marks a row to leave out, as NewsQA's bad questions.
-        all_answers: True where the answers of every row are a set, all of them required; or paths to a flag that says it.
+        all_answers: True where the answers of every row are a set, all required; or paths to a flag that says so.
         metadata: name -> path of further values to keep.
         no_answer_values: texts that stand for "no answer", such as ANSWERNOTFOUND.
         inclusive_end: True where an end is the last unit, not one past it; None where the rows are to show it.
