@@ -13,8 +13,8 @@
 - Sentences: the shares of questions whose gold sentence (all of them, where the answer goes over several) is kept
   within 10, 20, 30 and 50 % of the words, and whose best sentence has a part of the answer (top 1). The best sentence
   is always kept. `words` is BM25, `meaning` the embeddings of the package, `first` the text's beginning, `top spans`
-  the reader's 20 best spans, `reader` all of its evidence, `highlight` what `predictor.highlight` does, and with
-  `meaning` what it does with an embedder.
+  the reader's 20 best spans, `reader` all of its evidence, `highlight` what `predictor.highlight` does, and
+  `highlight, no meaning` what it does without embeddings.
 - Words: precision, recall and F1 of the marked words against those of the gold answer (the best of several), in
   percent: of all spans that `highlight` marks, of the best span, and of the best sentence of each method.
 
@@ -195,20 +195,20 @@ def find(predictor: Any, embedder: Any, row: Row) -> Found:
     ((_, answer),) = predictor.answered_rows(asked, decoder=decoder)
     pointed = evidence[0].shares()[0]["0"]
     shared = np.asarray(word_scores(row.question, texts), dtype=float)
-    highlighted = sentence_scores(pointed, shared)
+    vectors = embedder.embed([row.question, *texts])
+    highlighted = sentence_scores(pointed, shared, vectors[1:] @ vectors[0])
     seconds = time.perf_counter() - begin
     top_spans = np.zeros(len(spans))
     for span in reversed(answer.nbest):
         top_spans[np.searchsorted(spans[:, 0], span.start, side="right") - 1] = span.confidence
-    vectors = embedder.embed([row.question, *texts])
     scores = {
         "first": -np.arange(len(spans), dtype=float),
         "words": shared,
         "meaning": vectors[1:] @ vectors[0],
         "top spans": top_spans,
         "reader": pointed,
+        "highlight, no meaning": sentence_scores(pointed, shared),
         "highlight": highlighted,
-        "highlight, meaning": sentence_scores(pointed, shared, vectors[1:] @ vectors[0]),
     }
     marked = [(one.start, one.end) for one in answer.above(LEAST_CONFIDENCE)]
     best = [(answer.nbest[0].start, answer.nbest[0].end)] if answer.nbest else []

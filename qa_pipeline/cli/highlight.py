@@ -40,6 +40,7 @@ def _run(arguments: argparse.Namespace) -> int:
     from qa_pipeline.predictor import QAPredictor
 
     options = {name: getattr(arguments, name) for name in ("max_words", "keep", "least_score", "language")}
+    options["dense"] = not arguments.no_dense
     if arguments.data is not None:
         rows = _read_data(arguments.data, arguments.field_mapping)
     else:
@@ -227,7 +228,7 @@ def _parser() -> argparse.ArgumentParser:
         metavar="N",
         help="passages of documents that are read (default: %(default)s)",
     )
-    parser.add_argument("--no_dense", action="store_true", help="find passages by words only, without embeddings")
+    parser.add_argument("--no_dense", action="store_true", help="by words only, without embeddings")
     parser.add_argument("--language", metavar="CODE", help="of the texts (en, de ...); found out when absent")
     parser.add_argument("--encoding", metavar="E", help="of text and HTML (gbk, cp1251 ...); found out when absent")
     parser.add_argument("--device", metavar="D", help="cpu, cuda:0 ...; a GPU where there is one when absent")

@@ -1,9 +1,9 @@
 """Marks what of documents bears on a question: spans, sentences with scores, and the sentences worth handing on.
 
 A sentence's score is made of what the model points at within it (the probability of all spans there, see
-`postprocess.segments`) and of the words that it shares with the question, see `sentence_scores`. What is kept of the
-text is chosen by score within a budget, and stays in the order in which it is read. Every piece knows its characters
-in its document. Prints nothing.
+`postprocess.segments`) and of how near it is to the question in words and meaning, see `sentence_scores`. What is kept
+of the text is chosen by score within a budget, and stays in the order in which it is read. Every piece knows its
+characters in its document. Prints nothing.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import TYPE_CHECKING, Any, TypeGuard, cast
 
 import numpy as np
@@ -21,6 +22,7 @@ from qa_pipeline.predictor.answer import Answer
 from qa_pipeline.predictor.excerpts import Budget, Excerpt, Highlight
 from qa_pipeline.predictor.questions import STRETCH
 from qa_pipeline.predictor.sources import NUM_PASSAGES, Reading, Sources, sources_of
+from qa_pipeline.retrieval.embeddings import Embedder
 from qa_pipeline.retrieval.ranking import meaning_scores, word_scores
 from qa_pipeline.text.languages import OTHER_SCRIPT, guess_language, language_of_script
 from qa_pipeline.text.words import count_words, sentence_spans
@@ -29,12 +31,9 @@ if TYPE_CHECKING:
     from qa_pipeline.documents.passage import Passage
     from qa_pipeline.documents.reading import Document
     from qa_pipeline.predictor.documents import Documents
-    from qa_pipeline.retrieval import Embedder
 
-WORDS_WEIGHT = 4.0
-"""How much the words of an unsure model's sentences count; docs/highlighting.md has the measurement behind it."""
-WEIGHTS = (3.0, 8.0)
-"""Of the words and the meaning, where embeddings take part."""
+WORDS, MEANING, WORDS_ALONE = 3.0, 8.0, 4.0
+"""How much the nearness of an unsure model's sentences counts; docs/highlighting.md has the measurement behind it."""
 _NOTHING = 1e-6
 """Excerpt that every sentence has, so that one which the model passes over can still be found by its words."""
 _BLOCK = re.compile(r"[^\n]+")
@@ -53,7 +52,7 @@ def highlight(
     num_passages: int | None = NUM_PASSAGES,
     min_confidence: float | None = None,
     language: str | None = None,
-    embedder: Embedder | None = None,
+    dense: bool = True,
     **overrides: Any,
 ) -> Highlight:
     """Marks what of documents bears on a question; see `QAPredictor.highlight`."""
@@ -74,7 +73,8 @@ def highlight(
     placing = _Placing(sources, texts)
     sentences, pointed = placing.sentences(parts, shares)
     told = [one.text for one in sentences]
-    meaning = None if embedder is None else meaning_scores(question, told, embedder)
+    # The weights of the package were trained on English.
+    meaning = meaning_scores(question, told, _embedder()) if dense and told and code == "en" else None
     scores = sentence_scores(pointed, word_scores(question, told, code), meaning)
     sentences = [replace(one, score=float(score)) for one, score in zip(sentences, scores, strict=True)]
     spans = placing.spans(parts, answers, least)
@@ -100,10 +100,10 @@ def highlight(
 def sentence_scores(evidence: np.ndarray, words: np.ndarray, meaning: np.ndarray | None = None) -> np.ndarray:
     """The scores of sentences, 0 to 1, adding up to 1.
 
-    In proportion to the square root of what the model points at in a sentence, times e to the power of WORDS_WEIGHT
-    times its BM25 score (as a share of the highest) times how unsure the model is: where it points at one sentence
-    alone, words change nothing, and where it says "no answer", they decide. With embeddings the power is of WEIGHTS,
-    each times the word's or the meaning's share of the highest.
+    In proportion to the square root of what the model points at in a sentence, times e to the power of how near the
+    sentence is to the question, times how unsure the model is: where it points at one sentence alone, nearness changes
+    nothing, and where it says "no answer", it decides. Near is WORDS times the sentence's BM25 score and MEANING times
+    its cosine, each as a share of the highest; where meaning takes no part, WORDS_ALONE times its BM25 score.
 
     Args:
         evidence: (num_sentences,) what the model points at in each, adding up to 1 at most.
@@ -117,14 +117,20 @@ def sentence_scores(evidence: np.ndarray, words: np.ndarray, meaning: np.ndarray
     """
     if not len(evidence):
         return np.zeros(0)
-    near = WORDS_WEIGHT * _of_highest(words)
+    near = WORDS_ALONE * _of_highest(words)
     if meaning is not None:
-        near = WEIGHTS[0] * _of_highest(words) + WEIGHTS[1] * _of_highest(np.maximum(meaning, 0.0))
+        near = WORDS * _of_highest(words) + MEANING * _of_highest(np.maximum(meaning, 0.0))
     unsure = 1 - float(evidence.max())
     logs = np.log(evidence + _NOTHING) / 2 + unsure * near
     scores = np.exp(logs - logs.max())
     shares: np.ndarray = scores / scores.sum()
     return shares
+
+
+@cache
+def _embedder() -> Embedder:
+    """One for all calls: it loads its model once."""
+    return Embedder()
 
 
 def _of_highest(values: np.ndarray) -> np.ndarray:

@@ -337,8 +337,8 @@ class QAPredictor:
             max_words: keep at most so many words.
             keep: keep at most this share of the words, 0 to 1, and the best sentence in any case; 0.3 without a budget.
             least_score: keep only sentences of at least this score, 0 to 1.
-            options: num_passages as of `ask`; min_confidence of spans; language, a code (None: found out); embedder, an
-                `Embedder` of `qa_pipeline.retrieval` that takes part in the scores; and those of `predict`.
+            options: num_passages as of `ask`; min_confidence of spans; language, a code (None: found out); dense=False
+                scores without embeddings, which take part where texts are English; and those of `predict`.
 
         Raises:
             QuestionError, DataError, ConfigError, ModelError: as `ask`.

@@ -28,7 +28,9 @@ def model(monkeypatch, tmp_path):
 
 
 def test_a_text_is_printed_with_its_spans_marked_and_what_was_kept(capsys):
-    assert main(["highlight", "--model", "m", "--context", TEXT, "Who built it?", "--max_words", "6"]) == 0
+    assert (
+        main(["highlight", "--model", "m", "--no_dense", "--context", TEXT, "Who built it?", "--max_words", "6"]) == 0
+    )
     printed = capsys.readouterr().out
     assert "The lighthouse was built by [[Ostermann]]." in printed
     assert "6 of 17 words kept (35%)" in printed and "Dogs" not in printed
@@ -48,7 +50,7 @@ def test_documents_have_their_names_and_headings(tmp_path, capsys, order):
 
 
 def test_json_has_everything_and_points_into_the_text(capsys):
-    highlight(["--model", "m", "--context", TEXT, "Who built it?", "--json", "--keep", "0.4"])
+    highlight(["--model", "m", "--no_dense", "--context", TEXT, "Who built it?", "--json", "--keep", "0.4"])
     value = json.loads(capsys.readouterr().out)
     assert set(value) == {
         *("question", "context", "spans", "pieces", "sentences", "no_answer_confidence", "words", "kept_words")
@@ -62,12 +64,12 @@ def test_a_file_of_questions_gives_a_line_each(tmp_path, capsys):
     rows = [{"id": f"q{i}", "question": "Who built it?", "context": f"{TEXT} Note {i}."} for i in range(3)]
     data, output = tmp_path / "data.jsonl", tmp_path / "out" / "found.jsonl"
     data.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    highlight(["--model", "m", "--data", str(data), "--output", str(output), "--max_words", "6"])
+    highlight(["--model", "m", "--no_dense", "--data", str(data), "--output", str(output), "--max_words", "6"])
     assert capsys.readouterr().out.strip() == f"3 questions: {output}"
     written = [json.loads(line) for line in output.read_text().splitlines()]
     assert [row["id"] for row in written] == ["q0", "q1", "q2"]
     assert all("Ostermann" in row["context"] and row["kept_words"] <= 6 for row in written)
-    highlight(["--model", "m", "--data", str(data), "--max_words", "6"])
+    highlight(["--model", "m", "--no_dense", "--data", str(data), "--max_words", "6"])
     assert capsys.readouterr().out == output.read_text()
 
 

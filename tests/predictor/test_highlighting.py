@@ -27,7 +27,21 @@ QUESTION = "Who designed the tower?"
 @pytest.fixture(scope="module")
 def finder():
     """Points at one word, of which the question has none."""
-    return lookup({"Ostermann": 9.0}, version_2_with_negative=True)
+    return WithoutEmbeddings("Ostermann")
+
+
+class WithoutEmbeddings:
+    """A predictor that highlights by what it points at and by words.
+
+    Args:
+        word: that it points at.
+    """
+
+    def __init__(self, word: str):
+        self.predictor = lookup({word: 9.0}, version_2_with_negative=True)
+
+    def highlight(self, *args, **options) -> Highlight:
+        return self.predictor.highlight(*args, **{"dense": False, **options})
 
 
 def check(found: Highlight, texts: dict[str, str]) -> None:
@@ -53,7 +67,7 @@ def test_the_sentence_that_the_model_points_at_is_the_best(finder):
 
 
 def test_words_decide_where_the_model_finds_nothing():
-    silent = lookup({"zebra": 9.0}, version_2_with_negative=True)
+    silent = WithoutEmbeddings("zebra")
     found = silent.highlight("What does a berth cost?", TEXT)
     check(found, {"": TEXT})
     assert found.spans == [] and found.no_answer_confidence > 0.9
@@ -101,7 +115,7 @@ def test_sentences_below_a_score_are_left_out(finder):
 def test_neighbours_are_one_piece_with_what_is_between_them(finder):
     whole = finder.highlight(QUESTION, TEXT, keep=1.0)
     assert [piece.text for piece in whole.pieces] == [TEXT] and whole.context == TEXT and whole.saved == 0
-    silent = lookup({"zebra": 9.0}, version_2_with_negative=True)
+    silent = WithoutEmbeddings("zebra")
     joined = silent.highlight("The lighthouse was built by rain a lot in the autumn", TEXT, max_words=14)
     end = TEXT[TEXT.index("The lighthouse") :]
     assert [piece.text for piece in joined.pieces] == [end] and joined.context == f"{GAP} {end}"
@@ -158,13 +172,24 @@ def test_a_budget_that_cannot_be_is_refused(finder, options, message):
         finder.highlight(QUESTION, TEXT, **options)
 
 
+def test_meaning_takes_part_where_texts_are_english():
+    silent = WithoutEmbeddings("zebra")
+    text = "Our opening hours are from nine to five. Horses eat hay. A sailing boat costs 40 euros a day."
+    question = "How much money must one pay to rent a yacht?"
+    assert silent.highlight(question, text, dense=True).best()[0].text == "A sailing boat costs 40 euros a day."
+    words = silent.highlight(question, text)
+    assert len({round(one.score, 6) for one in words.sentences}) == 2, "words tell one from the others: that with a"
+    german = silent.highlight(question, text, dense=True, language="de")
+    assert len({round(one.score, 6) for one in german.sentences}) <= 2
+
+
 # Scores and sentences
 
 
-@given(st.lists(st.tuples(st.floats(0, 0.2), st.floats(0, 50)), max_size=5))
-def test_scores_are_shares_and_follow_both_parts(rows):
+@given(st.lists(st.tuples(st.floats(0, 0.2), st.floats(0, 50)), max_size=5), st.booleans())
+def test_scores_are_shares_and_follow_both_parts(rows, dense):
     evidence, words = np.array([a for a, _ in rows]), np.array([b for _, b in rows])
-    scores = sentence_scores(evidence, words)
+    scores = sentence_scores(evidence, words, words / 50 if dense else None)
     assert ((scores >= 0) & (scores <= 1)).all() and (not rows or scores.sum() == pytest.approx(1))
     for one in range(len(rows)):
         for other in range(len(rows)):
