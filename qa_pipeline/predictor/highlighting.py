@@ -113,7 +113,7 @@ def sentence_scores(evidence: np.ndarray, words: np.ndarray, meaning: np.ndarray
     >>> sentence_scores(np.array([0.99, 0.0]), np.array([0.0, 7.5])).round(2).tolist()
     [1.0, 0.0]
     >>> sentence_scores(np.array([0.01, 0.01]), np.array([0.0, 7.5])).round(2).tolist()
-    [0.0, 1.0]
+    [0.02, 0.98]
     """
     if not len(evidence):
         return np.zeros(0)
