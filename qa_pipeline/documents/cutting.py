@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -187,10 +188,13 @@ class _Cutter:
             if lead_words > min(_MOST_LEAD, self.max_words // 3):
                 lead, lead_words = None, 0
         pieces = [opened] if opened else []
+        # Pieces of about the same size: a table is not cut into one that is full and two rows that are left.
+        total = unit.words + (opened.words if opened else 0)
+        enough = total / math.ceil(total / (self.max_words - lead_words))
         for start, end in self._parts(unit, self.max_words - lead_words):
             words = count_words(self.text[start:end])
             last = pieces[-1] if pieces else None
-            if last and last.words + words <= self.max_words:
+            if last and last.words + words <= self.max_words and last.words < enough:
                 pieces[-1] = last._replace(end=end, words=last.words + words, bare=False)
             elif lead is not None and start >= lead[1]:
                 pieces.append(PassageSpan(start, end, words + lead_words, headings, lead))
@@ -278,12 +282,21 @@ def _joined(first: PassageSpan, second: PassageSpan, max_words: int) -> PassageS
         return None
     if second.lead is not None and second.lead != first.lead and first.start > second.lead[0]:
         return None
-    if first.bare or common == first.headings and first.words < second.words:
-        headings = second.headings if common == first.headings else common
-    else:
-        headings = common
+    if first.headings != second.headings and first.lead is not None:
+        return None  # the lead is that of its own table or list
     words = first.words + second.words
+    headings = _shared_headings(first, second, common)
     return PassageSpan(first.start, second.end, words, headings, first.lead, first.bare and second.bare)
+
+
+def _shared_headings(first: PassageSpan, second: PassageSpan, common: tuple[str, ...]) -> tuple[str, ...]:
+    """The path of two neighbours as one: what they share, or that of the longer one where the other says little."""
+    longer, shorter = (first, second) if first.words > second.words else (second, first)
+    if first.bare:
+        return second.headings
+    if common == first.headings:
+        return longer.headings
+    return longer.headings if shorter.words < MIN_WORDS <= longer.words else common
 
 
 def _common(first: Sequence[str], second: Sequence[str]) -> tuple[str, ...]:
