@@ -66,7 +66,7 @@ class VectorIndex:
         """
         if not self._checked:
             self.check_model()
-        return np.asarray(self._embedder.embed([question])[0])
+        return np.asarray(self._embedder.embed_many([question])[0])
 
     def cosines(self, question: np.ndarray) -> np.ndarray:
         """(num_texts,) cosines with a question's embedding, right to about 0.003."""
