@@ -14,10 +14,13 @@ from pathlib import Path
 from qa_pipeline.data import load_examples
 from qa_pipeline.documents.files import some, source_documents
 from qa_pipeline.documents.passage import Passage, passage_id
+from qa_pipeline.documents.reading import Document
 from qa_pipeline.errors import DataError
 from qa_pipeline.text.languages import is_other_language, language_name
 from qa_pipeline.text.words import count_words, sentence_spans
 from qa_pipeline.wording import counted
+
+MAX_WORDS = 400
 
 _PARAGRAPH = re.compile(r"[^\n](?:.|\n(?!\s*\n))*")  # runs of lines between blank ones
 _HEADING = re.compile(r"\s{0,3}(?:#{1,6}\s+|={3,}|-{3,}).*")
@@ -48,7 +51,7 @@ def read_passages(
     contexts_from: Sequence[str] = (),
     *,
     min_words: int = 15,
-    max_words: int = 400,
+    max_words: int = MAX_WORDS,
     language: str = "en",
     only_language: bool = False,
     leave: str | None = None,
@@ -105,6 +108,26 @@ def read_passages(
             + "".join(f"\n{note}" for note in report.notes)
         )
     return passages, report
+
+
+def cut_document(document: Document, max_words: int = MAX_WORDS, language: str = "en") -> list[Passage]:
+    """Cuts a document into passages, in its order.
+
+    Args:
+        document: as `read_document` gives it.
+        max_words: what a passage holds at most.
+        language: code, for cutting sentences.
+
+    Returns:
+        Passages with `text == document.text[start:end]`, not overlapping.
+    """
+    name, title = document.source, document.title or ""
+    passages = []
+    for start, end in cut(document.text, max_words, language):
+        text, metadata = document.text[start:end], {"document_start": start}
+        page = document.page_at(start)
+        passages.append(Passage(passage_id(name, text), name, text, title, metadata, start, end, page))
+    return passages
 
 
 def cut(text: str, max_words: int, language: str = "en") -> list[tuple[int, int]]:
@@ -209,11 +232,7 @@ def _from_documents(
     if not sources:
         return
     for document in source_documents(sources, notes, leave, encoding):
-        name, title = document.source, document.title or ""
-        for start, end in cut(document.text, max_words, language):
-            piece = document.text[start:end]
-            identity, page = passage_id(name, piece), document.page_at(start)
-            yield Passage(identity, name, piece, title, {"document_start": start}, start, end, page)
+        yield from cut_document(document, max_words, language)
 
 
 def _in_other_languages(passages: Sequence[Passage], language: str) -> dict[str, int]:

@@ -4,6 +4,7 @@ Knows texts only: what they are texts of is the business of who asks.
 """
 
 from qa_pipeline.retrieval.embeddings import Embedder
+from qa_pipeline.retrieval.hits import Hit, PassageIndex
 from qa_pipeline.retrieval.ranking import Ranked, rank_texts
 
-__all__ = ["Embedder", "Ranked", "rank_texts"]
+__all__ = ["Embedder", "Hit", "PassageIndex", "Ranked", "rank_texts"]

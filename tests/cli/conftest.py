@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from qa_pipeline.cli import ask
+from qa_pipeline.cli import loading
 from tests.predictor.fakes import WordFinder
 
 
@@ -10,5 +10,5 @@ from tests.predictor.fakes import WordFinder
 def models(monkeypatch) -> dict[str, WordFinder]:
     """Models by name, instead of those of files."""
     known: dict[str, WordFinder] = {"m": WordFinder("m")}
-    monkeypatch.setattr(ask, "load_predictor", lambda name, arguments, allow_new_head=False: known[name])
+    monkeypatch.setattr(loading, "load_predictor", lambda name, arguments, allow_new_head=False: known[name])
     return known

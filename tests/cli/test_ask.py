@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from qa_pipeline import QAPredictor
-from qa_pipeline.cli import ask, compare
+from qa_pipeline.cli import ask, compare, loading
 from qa_pipeline.cli.ask import shown
 from qa_pipeline.documents.reading import Document
 from qa_pipeline.errors import ConfigError, ModelError, run_script
@@ -245,7 +245,7 @@ def test_only_the_base_may_be_untrained(monkeypatch, tmp_path):
         asked.append((name, allow_new_head))
         return WordFinder(name)
 
-    monkeypatch.setattr(ask, "load_predictor", load)
+    monkeypatch.setattr(loading, "load_predictor", load)
     main(["--base", "b", "--tuned", "t1", "t2", "--data", str(data_file(tmp_path))])
     assert asked == [("b", True), ("t1", False), ("t2", False)]
 

@@ -7,7 +7,7 @@ import json
 
 import pytest
 
-from qa_pipeline.cli import ask
+from qa_pipeline.cli import loading
 from qa_pipeline.errors import ConfigError, DataError
 from qa_pipeline.predictor.question_lists import read_questions
 from qa_predict import main
@@ -65,7 +65,7 @@ def test_a_file_without_questions_or_that_is_not_there_is_one_message(tmp_path):
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
     """Two documents and a list of questions on them."""
-    monkeypatch.setattr(ask, "load_predictor", lambda name, arguments: WordFinder(name))
+    monkeypatch.setattr(loading, "load_predictor", lambda name, arguments: WordFinder(name))
     (tmp_path / "documents").mkdir()
     (tmp_path / "documents" / "a.txt").write_text("The bridge of London is old.")
     (tmp_path / "documents" / "b.txt").write_text("Paris lies far from London, which many a traveller has seen.")
