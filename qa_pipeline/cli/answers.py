@@ -61,7 +61,7 @@ def answer_list(arguments: PredictArguments) -> int:
     if questions.column is not None:
         unused = "; its contexts are left aside, since others were given" if questions.has_contexts else ""
         print(plain(f"{arguments.data}: questions are in the field {questions.column}{unused}"), file=sys.stderr)
-    documents = loading.read_contexts(arguments)
+    documents = loading.open_documents(arguments)
     predictor = loading.load_predictor(str(arguments.model), arguments)
     if arguments.output is None:
         from qa_pipeline.cli.ask import print_replies  # here: `ask` knows this module
