@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from os import PathLike
 from pathlib import Path
@@ -15,12 +15,16 @@ from typing import TYPE_CHECKING, Any
 
 from qa_pipeline.arguments.limits import as_python, check_limits, checked_bounds
 from qa_pipeline.errors import ConfigError
+from qa_pipeline.postprocess import NO_SPAN_NULL_ODDS
 from qa_pipeline.predictor.answer import Answer, distinct, spans_needed
 from qa_pipeline.predictor.questions import QuestionError
+from qa_pipeline.text.words import sentence_around
 from qa_pipeline.wording import in_short
 
 if TYPE_CHECKING:
+    from qa_pipeline.documents.passage import Passage
     from qa_pipeline.documents.reading import Document
+    from qa_pipeline.retrieval.hits import Hit
 
     Documents = str | PathLike[str] | Document | Iterable[str | PathLike[str] | Document]
     """Texts, documents that were read, or `Path` objects of files and folders; one of these, or several."""
@@ -41,6 +45,8 @@ class DocumentAnswer:
         confidence: 0 to 1.
         context: the document's text.
         document: where it was found; None for a plain text, and for no answer in any of several documents.
+        passage: the stretch of the document that was read; None where the document was read as a whole.
+        score: how far it is above "no answer", in logits; 0 for no answer.
     """
 
     text: str
@@ -49,11 +55,25 @@ class DocumentAnswer:
     confidence: float
     context: str
     document: Document | None = None
+    passage: Passage | None = None
+    score: float = 0.0
 
     @property
     def page(self) -> int | None:
         """The page on which the answer begins, where the document has pages."""
         return self.document.page_at(self.start) if self.document and self.start is not None else None
+
+    @property
+    def sentence(self) -> str | None:
+        """The sentence around the answer, or the sentences; None for no answer."""
+        if self.start is None or self.end is None:
+            return None
+        return self.context[slice(*sentence_around(self.context, self.start, self.end))]
+
+    @property
+    def headings(self) -> tuple[str, ...]:
+        """The headings that the answer stands under, the outermost first; empty where none is known."""
+        return self.passage.headings if self.passage is not None else ()
 
 
 @dataclass(frozen=True)
@@ -65,11 +85,17 @@ class Reply:
         answers: best first, "no answer" before them where it won everywhere; empty where none has the confidence that
             was asked for.
         no_answer_confidence: of there being no answer in any of the texts, 0 to 1; 0 for a model that always answers.
+        null_odds: how far "no answer" is above the best span of all, in logits.
+        hits: the passages that were read, in the order of the search; empty where everything was read.
+        id: the question's own, or its number among many from 0.
     """
 
     question: str
     answers: list[DocumentAnswer]
     no_answer_confidence: float = 0.0
+    null_odds: float = NO_SPAN_NULL_ODDS
+    hits: list[Hit] = field(default_factory=list)
+    id: str = "0"
 
     @property
     def none_likelier(self) -> bool:
@@ -165,15 +191,22 @@ def ask(
     kept = overrides.get("n_best_size") or predictor.settings.n_best_size
     rows = ({"question": question, "context": document.text} for document in given)
     replies = list(predictor.predict(rows, **overrides | {"n_best_size": max(needed, kept)}))
+    return _joined(given, predictor.together(replies, **overrides), top_k, least, all_answers)
+
+
+def _joined(
+    documents: Sequence[Document], answers: Sequence[Answer], top_k: int, least: float, all_answers: bool = False
+) -> Reply:
+    """The reply that the answers of several documents, one each, with the confidences of one competition, make."""
     spoken: list[DocumentAnswer] = []
     silent: list[DocumentAnswer] = []
     runners_up: list[DocumentAnswer] = []
-    answers = predictor.together(replies, **overrides)
-    for document, answer in zip(given, answers, strict=True):
+    for document, answer in zip(documents, answers, strict=True):
         place = document if document.source else None
         best = answer.above(least) if all_answers else distinct(answer.nbest)[:top_k]
         spans = [
-            DocumentAnswer(span.text, span.start, span.end, span.confidence, document.text, place) for span in best
+            DocumentAnswer(span.text, span.start, span.end, span.confidence, document.text, place, None, span.score)
+            for span in best
         ]
         if answer.start is None:
             silent.append(DocumentAnswer("", None, None, answer.confidence, document.text, place))
@@ -181,34 +214,41 @@ def ask(
         else:
             spoken += spans
     most = len(spoken) if all_answers else top_k
-    if len(silent) == len(given):
-        none = silent[0] if len(given) == 1 else replace(silent[0], context="", document=None)
-        return Reply(question, [none, *_ranked(runners_up, least)[: top_k - 1]], none.confidence)
-    return Reply(question, _ranked(spoken, least)[:most], answers[0].no_answer_confidence)
+    nothing, odds = answers[0].no_answer_confidence, min(answer.null_odds for answer in answers)
+    if len(silent) == len(documents):
+        none = silent[0] if len(documents) == 1 else replace(silent[0], context="", document=None)
+        found, nothing = [none, *_ranked(runners_up, least)[: top_k - 1]], none.confidence
+    else:
+        found = _ranked(spoken, least)[:most]
+    return Reply(answers[0].question, found, nothing, odds, id=answers[0].id)
 
 
 def ask_many(
-    predictor: Any, questions: Iterable[str | Mapping[str, Any]], documents: Documents, *, skip: int = 0
-) -> Iterator[tuple[Answer, Document | None]]:
+    predictor: Any,
+    questions: Iterable[str | Mapping[str, Any]],
+    documents: Documents,
+    *,
+    top_k: int = 5,
+    skip: int = 0,
+) -> Iterator[Reply]:
     """Asks every document every question, many at a time; see `QAPredictor.ask_many`."""
+    top_k = checked_bounds(top_k=top_k)["top_k"] or 1
     given = as_documents(documents)
-    return _best_of_each(predictor, questions, given, skip)
+    return _replies(predictor, questions, given, top_k, skip)
 
 
-def _best_of_each(
-    predictor: Any, questions: Iterable[str | Mapping[str, Any]], documents: Sequence[Document], skip: int
-) -> Iterator[tuple[Answer, Document | None]]:
+def _replies(
+    predictor: Any, questions: Iterable[str | Mapping[str, Any]], documents: Sequence[Document], top_k: int, skip: int
+) -> Iterator[Reply]:
     rows = (
         {"id": number, **({"question": row} if isinstance(row, str) else row), "context": document.text}
         for number, row in enumerate(questions)
         for document in documents
     )
-    replies = predictor.predict(rows, skip=skip * len(documents))
-    while given := list(islice(replies, len(documents))):
-        answers = predictor.together(given)
-        spoken = [place for place, answer in enumerate(answers) if answer.start is not None]
-        place = max(spoken or range(len(answers)), key=lambda place: (answers[place].confidence, -place))
-        yield answers[place], documents[place] if spoken or len(documents) == 1 else None
+    kept = max(predictor.settings.n_best_size, ROOM_FOR_DISTINCT * top_k if top_k > 1 else 1)
+    answers = predictor.predict(rows, skip=skip * len(documents), n_best_size=kept)
+    while given := list(islice(answers, len(documents))):
+        yield _joined(documents, predictor.together(given), top_k, 0.0)
 
 
 def _checked_share(value: Any, default: float) -> float:

@@ -27,7 +27,6 @@ from qa_pipeline.preprocess import TOKENIZER_LOCK, Preprocess
 if TYPE_CHECKING:
     import torch
 
-    from qa_pipeline.documents.reading import Document
     from qa_pipeline.modeling import StoredSettings
     from qa_pipeline.predictor.documents import Documents
 
@@ -248,23 +247,28 @@ class QAPredictor:
         )
 
     def ask_many(
-        self, questions: Iterable[str | Mapping[str, Any]], documents: Documents, *, skip: int = 0
-    ) -> Iterator[tuple[Answer, Document | None]]:
-        """The best answer to each of many questions on the same documents, computed many at a time.
+        self,
+        questions: Iterable[str | Mapping[str, Any]],
+        documents: Documents,
+        *,
+        top_k: int = 5,
+        skip: int = 0,
+    ) -> Iterator[Reply]:
+        """The answers to each of many questions on the same documents, computed many at a time.
 
         Args:
             questions: texts, or rows with "id" and "question".
             documents: as of `ask`; they are read at once.
+            top_k: most answers to each.
             skip: leave out the answers to so many questions at the front, see `predict`.
 
         Returns:
-            Each answer, with the confidences of all documents together, and the document that it is from; None for no
-            answer in any of several.
+            A reply to each question, in their order, with the question's id.
 
         Raises:
             QuestionError, DataError, ConfigError, ModelError: as `ask`.
         """
-        return ask_many(self, questions, documents, skip=skip)
+        return ask_many(self, questions, documents, top_k=top_k, skip=skip)
 
     def ask_documents(self, question: str, contexts: Iterable[str], **overrides: Any) -> list[Answer]:
         """The answers that several contexts give to one question, to be ranked by confidence.

@@ -25,7 +25,7 @@ from qa_pipeline import artifacts
 from qa_pipeline.data import Example, ids_of, is_labelled
 from qa_pipeline.data.example import fingerprint
 from qa_pipeline.errors import ConfigError
-from qa_pipeline.postprocess import from_json, to_json
+from qa_pipeline.postprocess import Span, from_json, to_json
 from qa_pipeline.predictor.answer import Answer
 from qa_pipeline.predictor.answer_files import ENDINGS, Place, check_target, place_of, write_answers
 from qa_pipeline.predictor.documents import as_documents
@@ -34,7 +34,7 @@ from qa_pipeline.wording import counted
 
 if TYPE_CHECKING:
     from qa_pipeline.documents.reading import Document
-    from qa_pipeline.predictor.documents import Documents
+    from qa_pipeline.predictor.documents import Documents, Reply
     from qa_pipeline.predictor.predictor import QAPredictor
 
 Answers = Iterator[tuple[Answer, Place]]
@@ -163,8 +163,8 @@ def _answer_on_documents(
     of_documents = any(document.source for document in documents)  # else on plain texts, which have no place
 
     def answers_after(done: int) -> Answers:
-        for answer, document in predictor.ask_many(questions.rows, documents, skip=done):
-            yield answer, place_of(answer, document) if of_documents else {}
+        for reply in predictor.ask_many(questions.rows, documents, skip=done):
+            yield _answer_of(reply), place_of(reply) if of_documents else {}
 
     with _open_journal(path) as journal:
         assert journal is not None
@@ -185,6 +185,25 @@ def _answer_on_documents(
         files = write_answers(path, _answers_of(journal), with_null, left_out, of_documents)
         journal.remove()
     return AnsweredFile(files, computed, seconds, left_out)
+
+
+def _answer_of(reply: Reply) -> Answer:
+    """The best answer of a reply, with its runners-up as n-best."""
+    spans = [Span(one.text, one.start or 0, one.end or 0, one.score, one.confidence) for one in reply.spans]
+    score = reply.answers[0].score if reply.answers else 0.0
+    return Answer(
+        id=reply.id,
+        question=reply.question,
+        text=reply.text,
+        start=reply.start,
+        end=reply.end,
+        confidence=reply.confidence,
+        no_answer_confidence=reply.no_answer_confidence,
+        null_odds=reply.null_odds,
+        score=score,
+        num_windows=0,
+        nbest=spans,
+    )
 
 
 def _nowhere(answers: Iterator[Answer]) -> Answers:
