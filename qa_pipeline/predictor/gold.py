@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from qa_pipeline.data.alignment import Aligned, align_answer
 from qa_pipeline.data.example import LooseAnswer, LooseExample
-from qa_pipeline.data.marks import Mark, Marks, mark_of, marks_in
+from qa_pipeline.data.mapping.gold_fields import GoldFields
+from qa_pipeline.data.marks import Mark, Marks, mark_of, marks_in, word_of
 from qa_pipeline.errors import DataError
 from qa_pipeline.predictor.document_names import DocumentNames
 from qa_pipeline.predictor.question_lists import Claim, QuestionList
@@ -59,7 +60,12 @@ class Gold:
 
     def example(self) -> dict[str, Any]:
         """A row as scores, intervals and breakdowns read it: of one document, and of no other row's context."""
-        row = {"id": self.id, "question": self.question, "context": self.id, "metadata": dict(self.metadata)}
+        row: dict[str, Any] = {
+            "id": self.id,
+            "question": self.question,
+            "context": self.id,
+            "metadata": dict(self.metadata),
+        }
         row |= {"answers": {"text": list(self.answers), "answer_start": [-1] * len(self.answers)}}
         row |= {"is_impossible": not self.answers}
         return row | ({"title": " | ".join(self.documents)} if self.documents else {})
@@ -108,6 +114,18 @@ class GoldTable:
         return [gold for gold in self.rows if gold.answers and gold.documents]
 
 
+def contents_of(library: Library | None) -> Callable[[str], object]:
+    """Name of a document -> a fingerprint of its text, which copies of one file share; each is read once."""
+
+    @cache
+    def content(name: str) -> object:
+        if library is None:
+            return name
+        return hashlib.sha256(library.document(name).text.encode("utf-8", "surrogatepass")).digest()
+
+    return content
+
+
 def gold_of(questions: QuestionList, library: Library | None) -> GoldTable:
     """What the rows of a list say is right; an empty table where they say nothing.
 
@@ -128,7 +146,7 @@ def gold_of(questions: QuestionList, library: Library | None) -> GoldTable:
     marks = marks_in(readable)
     if questions.gold is not None and questions.gold.answers:
         _fill(table, questions, documents, marks)
-    table.faults = _faults(table.rows, text)
+    table.faults = _faults(table.rows, text, marks)
     return table
 
 
@@ -140,7 +158,7 @@ def _documents_of(questions: QuestionList, library: Library, table: GoldTable) -
     """
     assert questions.gold is not None
     names = DocumentNames(library.names())
-    content = cache(lambda name: hashlib.sha256(library.document(name).text.encode("utf-8", "replace")).digest())
+    content = contents_of(library)
     found: dict[str, tuple[str, ...]] = {}
     bad: dict[str, tuple[str, list[str]]] = {}
     named = [claim for claim in questions.claims if claim.documents]
@@ -160,8 +178,8 @@ def _documents_of(questions: QuestionList, library: Library, table: GoldTable) -
     if questions.gold.is_document or 2 * sum(bool(meant) for meant in found.values()) >= max(1, len(named)):
         raise DataError(_unknown(questions, bad, names))
     table.notes.append(
-        f'the field {questions.gold.document} names no documents, so that right documents are not counted; a mapping may '
-        'name another one: --field_mapping \'{"question": ..., "document": ...}\''
+        f"the field {questions.gold.document} names no documents, so that right documents are not counted; a mapping "
+        'may name another one: --field_mapping \'{"question": ..., "document": ...}\''
     )
     return {}
 
@@ -198,14 +216,13 @@ def _put_contexts(
             claim.row.context = "\n\n".join(map(text, documents.get(claim.id, ())))
 
 
-def _fill(
-    table: GoldTable, questions: QuestionList, documents: Mapping[str, tuple[str, ...]], marks: Marks
-) -> None:
+def _fill(table: GoldTable, questions: QuestionList, documents: Mapping[str, tuple[str, ...]], marks: Marks) -> None:
     """Adds the rows that can be scored, and notes what cannot be and why."""
+    assert questions.gold is not None
     read = [(claim, _answers_of(claim, marks)) for claim in questions.claims]
     asked = {row["id"]: row["question"] for row in questions.rows}
-    if not any(answers or _says_impossible(claim) for claim, answers in read):
-        table.notes.append(f"no row has an answer in the field {' or '.join(questions.gold.answers)}")  # type: ignore[union-attr]
+    if not any(answers or _says_that_there_is_none(claim, questions.gold) for claim, answers in read):
+        table.notes.append(f"no row has an answer in the field {' or '.join(questions.gold.answers)}")
         return
     first: dict[tuple[str, tuple[str, ...]], int] = {}
     unreadable, joined = list[str](), 0
@@ -239,12 +256,17 @@ def _with_answers(gold: Gold, answers: Sequence[str]) -> Gold:
     return Gold(gold.id, gold.question, joined, gold.documents, gold.metadata)
 
 
-def _says_impossible(claim: Claim) -> bool:
-    return isinstance(claim.row, LooseExample) and claim.row.is_impossible is True
+def _says_that_there_is_none(claim: Claim, fields: GoldFields) -> bool:
+    """Whether a row says so itself; an empty cell says it only beside other rows' answers."""
+    row, mapping = claim.row, fields.mapping
+    if not isinstance(row, LooseExample):
+        return False
+    marked = mapping.is_impossible or mapping.answerable or mapping.answer_category or mapping.no_answer_values
+    return bool(row.answers) or bool(marked and row.is_impossible)
 
 
 def _answers_of(claim: Claim, marks: Marks) -> list[str] | None:
-    """The right answers of a row; none where it says that there is none; None where it says nothing that can be read."""
+    """The right answers of a row, [] where it says that there is none; None where it says nothing that can be read."""
     row = claim.row
     if not isinstance(row, LooseExample) or not row.answers_given:
         return None
@@ -257,20 +279,27 @@ def _answers_of(claim: Claim, marks: Marks) -> list[str] | None:
     return list(dict.fromkeys(texts))
 
 
-def _faults(rows: Sequence[Gold], text: Callable[[str], str]) -> list[GoldFault]:
+def _faults(rows: Sequence[Gold], text: Callable[[str], str], marks: Marks) -> list[GoldFault]:
     """The rows none of whose answers stands in any of their documents, in the order of the rows."""
     found: dict[str, GoldFault] = {}
     # By document, since folding a long text for the comparison is the work, and the last few are kept.
     for gold in sorted((gold for gold in rows if gold.answers and gold.documents), key=lambda gold: gold.documents):
         texts = [text(name) for name in gold.documents]
-        if any(_stands(answer, texts) for answer in gold.answers):
+        said = [answer for answer in gold.answers if marks.get(word_of(answer)) is not Mark.YES_OR_NO]
+        if any(_stands(answer, texts) for answer in said):
             continue
-        reason = "is in no such words in the document"
-        parts = [part.strip() for part in gold.answers[0].replace("|", ";").split(";") if part.strip()]
-        if len(parts) > 1 and all(_stands(part, texts) for part in parts):
-            reason = 'has several answers in one text; write them as a list, ["...", "..."]'
+        reason = (
+            _reason(said[0], texts) if said else "yes or no is not said in the document; give the words that show it"
+        )
         found[gold.id] = GoldFault(gold.id, gold.question, gold.answers[0], gold.documents, reason)
     return [found[gold.id] for gold in rows if gold.id in found]
+
+
+def _reason(answer: str, texts: Sequence[str]) -> str:
+    parts = [part.strip() for part in answer.replace("|", ";").split(";") if part.strip()]
+    if len(parts) > 1 and all(_stands(part, texts) for part in parts):
+        return 'these are several answers in one text; write them as a list, ["...", "..."]'
+    return "these words are not there"
 
 
 def _stands(answer: str, texts: Sequence[str]) -> bool:

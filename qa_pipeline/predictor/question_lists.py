@@ -52,10 +52,12 @@ class LeftOut:
     Attributes:
         id: its own, or "row-N" where it has none that can be read.
         reason: its place in the source, and what is wrong with it.
+        others: its other columns, as far as they can be read.
     """
 
     id: str
     reason: str
+    others: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -181,14 +183,15 @@ def read_questions(
         name = name or _new(f"row-{number}", known | taken)
         taken.add(name)
         text = find(row.value, column) if isinstance(row, RawRow) else None
-        if isinstance(text, str) and text.strip():
+        others = {key: value for key, value in row.value.items() if key not in aside} if isinstance(row, RawRow) else {}
+        if isinstance(row, RawRow) and isinstance(text, str) and text.strip():
             found.rows.append({"id": name, "question": text})
-            found.others.append({key: value for key, value in row.value.items() if key not in aside})
+            found.others.append(others)
             if gold.answers or gold.document is not None:
                 found.claims.append(_claim(name, row, gold))
         else:
             wrong = f"no text as {column}" if isinstance(row, RawRow) else f"{row.reason} ({row.detail})"
-            found.left_out.append(LeftOut(name, f"{row.where}: {wrong}"))
+            found.left_out.append(LeftOut(name, f"{row.where}: {wrong}", others))
     if not found.rows:
         raise DataError(f"{source}: none of {len(everything):,} rows has text in the field {column}")
     return found

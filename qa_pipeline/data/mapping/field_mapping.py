@@ -5,7 +5,8 @@ answers.length, answers.span, is_impossible, answerable, answer_category, drop_i
 order; more_answers: a path, or a list of paths that all hold further references; no_answer_value: a text or a list of
 texts (null, as an empty text, always means "no answer"); offset_unit: characters, bytes, utf16, words or another key of
 `offsets.UNITS`; offset_base: 0 or 1; inclusive_end: true or false; metadata: a list of paths or an object name -> path;
-document: another word for title; preset: the name of a preset to start from. What is not said of the offsets is found out from the rows.
+document: another word for title; preset: the name of a preset to start from. What is not said of the offsets is found
+out from the rows.
 """
 
 from __future__ import annotations

@@ -149,7 +149,9 @@ class Fields:
     def by_tier(self, role: str, tier: int) -> list[str]:
         """Fields whose name as a whole is one of a tier of names, in the order of the tier."""
         names = NAMES[role][tier]
-        return [path for name in names for path in self.values if _plain_name(path) == name and self._plausible(role, path)]
+        return [
+            path for name in names for path in self.values if _plain_name(path) == name and self._plausible(role, path)
+        ]
 
     def _plausible(self, role: str, path: str) -> bool:
         values = [value for value in self.values[path] if value is not None]

@@ -9,8 +9,8 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
-from qa_pipeline.data.example import RawRow
 from qa_pipeline.data.mapping.field_mapping import FieldMapping, Paths
 from qa_pipeline.data.mapping.fields import Fields, are_choices, numbered, speaks_of_answers
 from qa_pipeline.data.mapping.inference import sentinel_of
@@ -63,7 +63,9 @@ def gold_fields(fields: Fields, question: str, given: FieldMapping | None = None
     sure = bool(mapped) and not mapping.name.startswith("preset") or document in fields.by_tier("document", 0)
     if not mapping.has_answers:
         answers, more = _answers(fields, [question, *names])
-        flags = {role: tuple(fields.candidates(role)[:1]) for role in _FLAGS if not getattr(mapping, role)}
+        flags: dict[str, Any] = {
+            role: tuple(fields.candidates(role)[:1]) for role in _FLAGS if not getattr(mapping, role)
+        }
         mapping = replace(mapping, answers=answers, more_answers=more, **flags)
     if not mapping.no_answer_values and (sentinel := sentinel_of(mapping, fields.rows)):
         mapping = replace(mapping, no_answer_values=frozenset({sentinel}))
@@ -75,7 +77,9 @@ def _answers(fields: Fields, taken: Sequence[str]) -> tuple[Paths, Paths]:
     columns = [path for path in fields.values if "." not in path and path not in taken]
     plain = [*fields.by_tier("answers", 0), *fields.by_tier("answers", 1)]
     plain += [*fields.by_tier("answers.text", 0), *fields.by_tier("answers.text", 1)]
-    found = [path for path in dict.fromkeys(plain) if path not in taken] or [path for path in columns if _is_right(path)]
+    found = [path for path in dict.fromkeys(plain) if path not in taken] or [
+        path for path in columns if _is_right(path)
+    ]
     groups = [group for group in numbered(columns) if all(map(speaks_of_answers, group)) and group[-1][-1].isdigit()]
     if groups and (not found or found[0] in groups[0]):
         return (groups[0][0],), tuple(groups[0][1:])
