@@ -15,8 +15,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from qa_pipeline.data.readers.rawfile import missing_file, reading
-from qa_pipeline.documents.formats import read_markdown
+from qa_pipeline.documents.blocks import DocumentBlock
 from qa_pipeline.documents.html import read_html
+from qa_pipeline.documents.markdown import markdown_content
 from qa_pipeline.documents.pdf import read_pdf
 from qa_pipeline.documents.word import read_docx
 from qa_pipeline.errors import DataError
@@ -61,6 +62,9 @@ class Document:
         title: as the file itself says, or None.
         encoding: how a text or HTML file was decoded; None for other formats.
         guessed: nothing said that this was the encoding; it may be another one.
+        blocks: its headings, tables and lists in characters of `text`, in their order, as the format says them; None
+            where the format says nothing and the text is to be looked at (`plain.plain_blocks`).
+        line_is_paragraph: every line of `text` is a paragraph; else they stand between blank lines.
     """
 
     text: str
@@ -69,6 +73,8 @@ class Document:
     title: str | None = None
     encoding: str | None = None
     guessed: bool = False
+    blocks: tuple[DocumentBlock, ...] | None = field(default=None, compare=False, repr=False)
+    line_is_paragraph: bool = field(default=False, compare=False, repr=False)
 
     def page_at(self, position: int) -> int | None:
         """The number of the page that has this character of the text; None where there are no pages."""
@@ -198,20 +204,19 @@ def _read(content: bytes, suffix: str, name: str, encoding: str | None) -> Docum
         if content.startswith(magic):
             raise DataError(f"{name}: expected a document, found {what}")
     if content.lstrip()[:5] == b"%PDF-" or suffix == ".pdf":
-        return _paged(*read_pdf(content, name), name)
+        texts, title = read_pdf(content, name)
+        return _paged(texts, title, name)
     if content.startswith(b"PK") or suffix == ".docx":
-        text, title = read_docx(content, name)
-        return Document(text, name, title=title)
+        text, title, blocks = read_docx(content, name)
+        return Document(text, name, title=title, blocks=blocks, line_is_paragraph=True)
     is_html = suffix in HTML_SUFFIXES or (
         suffix not in TEXT_SUFFIXES and re.match(rb"\s*(<!doctype html|<html)", content[:1000], re.IGNORECASE)
     )
     text, found, guessed = decode(content, name, is_html=bool(is_html), encoding=encoding)
-    title = None
-    if is_html:
-        text, title = read_html(text, name)
-    elif suffix in MARKDOWN_SUFFIXES:
-        text, title = read_markdown(text)
-    return Document(text, name, title=title, encoding=found, guessed=guessed)
+    if is_html or suffix in MARKDOWN_SUFFIXES:
+        text, title, blocks = read_html(text, name) if is_html else markdown_content(text, name)
+        return Document(text, name, [], title, found, guessed, blocks, line_is_paragraph=bool(is_html))
+    return Document(text, name, encoding=found, guessed=guessed)
 
 
 def _paged(texts: list[str], title: str | None, name: str) -> Document:

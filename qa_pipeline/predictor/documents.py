@@ -1,38 +1,32 @@
-"""Asks documents: one question or many, all documents as one competition, the answers with their documents and pages.
-
-`QAPredictor.ask` and `ask_many` are the way in. Prints nothing.
-"""
+"""What is said to a question about documents, and what may be asked as documents. Plain data; never sees a model."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from itertools import islice
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from qa_pipeline.arguments.limits import as_python, check_limits, checked_bounds
-from qa_pipeline.errors import ConfigError
 from qa_pipeline.postprocess import NO_SPAN_NULL_ODDS
-from qa_pipeline.predictor.answer import Answer, distinct, spans_needed
 from qa_pipeline.predictor.questions import QuestionError
 from qa_pipeline.text.words import sentence_around
-from qa_pipeline.wording import in_short
 
 if TYPE_CHECKING:
     from qa_pipeline.documents.passage import Passage
     from qa_pipeline.documents.reading import Document
-    from qa_pipeline.retrieval.hits import Hit
+    from qa_pipeline.retrieval.hits import Hit, PassageIndex
 
-    Documents = str | PathLike[str] | Document | Iterable[str | PathLike[str] | Document]
-    """Texts, documents that were read, or `Path` objects of files and folders; one of these, or several."""
+    Documents = str | PathLike[str] | Document | PassageIndex | Iterable[str | PathLike[str] | Document]
+    """Texts, documents that were read, or `Path` objects of files and folders; one of these, or several; or an index
+    of documents."""
 
 logger = logging.getLogger(__name__)
 
-ROOM_FOR_DISTINCT = 40
-"""Spans of n-best for each answer that is wanted: most of the best ones overlap the very best."""
+LEAST_SURE = 0.05
+"""Where neither an answer nor "no answer" has this confidence, nothing that was read says anything of the question, or
+the model has learned too little to tell."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +40,9 @@ class DocumentAnswer:
         context: the document's text.
         document: where it was found; None for a plain text, and for no answer in any of several documents.
         passage: the stretch of the document that was read; None where the document was read as a whole.
-        score: how far it is above "no answer", in logits; 0 for no answer.
+        score: how far it is above "no answer", in logits, less what its passage lies behind the best one in the search;
+            0 for no answer.
+        copies: names of other documents that hold the same passage, or are the same text.
     """
 
     text: str
@@ -57,6 +53,7 @@ class DocumentAnswer:
     document: Document | None = None
     passage: Passage | None = None
     score: float = 0.0
+    copies: tuple[str, ...] = ()
 
     @property
     def page(self) -> int | None:
@@ -88,6 +85,8 @@ class Reply:
         null_odds: how far "no answer" is above the best span of all, in logits.
         hits: the passages that were read, in the order of the search; empty where everything was read.
         id: the question's own, or its number among many from 0.
+        documents: names of the documents that were read, that with the likeliest span first, its copies after it;
+            whether or not the answer is "no answer". Plain texts have the name "".
     """
 
     question: str
@@ -96,6 +95,20 @@ class Reply:
     null_odds: float = NO_SPAN_NULL_ODDS
     hits: list[Hit] = field(default_factory=list)
     id: str = "0"
+    documents: list[str] = field(default_factory=list)
+
+    @property
+    def sure(self) -> bool:
+        """Whether an answer, or "no answer", has a confidence of LEAST_SURE or more."""
+        return max(self.confidence, self.no_answer_confidence) >= LEAST_SURE
+
+    @property
+    def found(self) -> bool:
+        """Whether there is an answer: words of a text, likelier than "no answer", and of LEAST_SURE or more.
+
+        Where not, `answers` are guesses at best. A model that always answers can say "not found" in no other way.
+        """
+        return bool(self.answers) and not self.none_likelier and self.confidence >= LEAST_SURE
 
     @property
     def none_likelier(self) -> bool:
@@ -169,96 +182,3 @@ def _names_file(text: str) -> bool:
 
 
 _EXPECTED = "a text, a Document, or a pathlib.Path of a file or folder"
-
-
-def ask(
-    predictor: Any,
-    question: str,
-    documents: Documents,
-    *,
-    top_k: int = 1,
-    all_answers: bool = False,
-    min_confidence: float | None = None,
-    **overrides: Any,
-) -> Reply:
-    """Asks every document and ranks the answers of all by confidence; see `QAPredictor.ask`."""
-    top_k = checked_bounds(top_k=top_k)["top_k"] or 1
-    least = _checked_share(min_confidence, 0.05 if all_answers else 0.0)
-    check_limits(overrides)
-    given = as_documents(documents)
-    # Every span of this confidence has a place in n-best of this size: confidences add up to 1 at most.
-    needed = spans_needed(least) if all_answers else min(ROOM_FOR_DISTINCT * top_k, 1000) if top_k > 1 else 1
-    kept = overrides.get("n_best_size") or predictor.settings.n_best_size
-    rows = ({"question": question, "context": document.text} for document in given)
-    replies = list(predictor.predict(rows, **overrides | {"n_best_size": max(needed, kept)}))
-    return _joined(given, predictor.together(replies, **overrides), top_k, least, all_answers)
-
-
-def _joined(
-    documents: Sequence[Document], answers: Sequence[Answer], top_k: int, least: float, all_answers: bool = False
-) -> Reply:
-    """The reply that the answers of several documents, one each, with the confidences of one competition, make."""
-    spoken: list[DocumentAnswer] = []
-    silent: list[DocumentAnswer] = []
-    runners_up: list[DocumentAnswer] = []
-    for document, answer in zip(documents, answers, strict=True):
-        place = document if document.source else None
-        best = answer.above(least) if all_answers else distinct(answer.nbest)[:top_k]
-        spans = [
-            DocumentAnswer(span.text, span.start, span.end, span.confidence, document.text, place, None, span.score)
-            for span in best
-        ]
-        if answer.start is None:
-            silent.append(DocumentAnswer("", None, None, answer.confidence, document.text, place))
-            runners_up += spans
-        else:
-            spoken += spans
-    most = len(spoken) if all_answers else top_k
-    nothing, odds = answers[0].no_answer_confidence, min(answer.null_odds for answer in answers)
-    if len(silent) == len(documents):
-        none = silent[0] if len(documents) == 1 else replace(silent[0], context="", document=None)
-        found, nothing = [none, *_ranked(runners_up, least)[: top_k - 1]], none.confidence
-    else:
-        found = _ranked(spoken, least)[:most]
-    return Reply(answers[0].question, found, nothing, odds, id=answers[0].id)
-
-
-def ask_many(
-    predictor: Any,
-    questions: Iterable[str | Mapping[str, Any]],
-    documents: Documents,
-    *,
-    top_k: int = 5,
-    skip: int = 0,
-) -> Iterator[Reply]:
-    """Asks every document every question, many at a time; see `QAPredictor.ask_many`."""
-    top_k = checked_bounds(top_k=top_k)["top_k"] or 1
-    given = as_documents(documents)
-    return _replies(predictor, questions, given, top_k, skip)
-
-
-def _replies(
-    predictor: Any, questions: Iterable[str | Mapping[str, Any]], documents: Sequence[Document], top_k: int, skip: int
-) -> Iterator[Reply]:
-    rows = (
-        {"id": number, **({"question": row} if isinstance(row, str) else row), "context": document.text}
-        for number, row in enumerate(questions)
-        for document in documents
-    )
-    kept = max(predictor.settings.n_best_size, ROOM_FOR_DISTINCT * top_k if top_k > 1 else 1)
-    answers = predictor.predict(rows, skip=skip * len(documents), n_best_size=kept)
-    while given := list(islice(answers, len(documents))):
-        yield _joined(documents, predictor.together(given), top_k, 0.0)
-
-
-def _checked_share(value: Any, default: float) -> float:
-    value = default if value is None else as_python(value)
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
-        raise ConfigError(
-            "settings of the predictor", f"min_confidence must be a number, from 0 to 1, found {in_short(value)}"
-        )
-    return float(value)
-
-
-def _ranked(answers: Iterable[DocumentAnswer], least: float) -> list[DocumentAnswer]:
-    return sorted((answer for answer in answers if answer.confidence >= least), key=lambda answer: -answer.confidence)
