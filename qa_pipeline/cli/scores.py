@@ -113,8 +113,10 @@ def print_faults(gold: GoldTable, scores: Scores) -> None:
         return
     bad = {fault.id for fault in gold.faults}
     kept = np.array([one not in bad for one in scores.ids])
-    words = "right answer is" if len(bad) == 1 else "right answers are"
-    print(f"{len(bad):,} of {len(scores):,} {words} not in the document that the row names: no model can give them")
+    words = "is" if len(bad) == 1 else "are"
+    print(
+        f"{len(bad):,} of {len(scores):,} right answers {words} not in the document that the row names: no model can give them"
+    )
     if kept.any():
         exact, overlap = 100 * scores.exact[kept].mean(), 100 * scores.f1[kept].mean()
         print(f"{'without them':<{_WIDTH}}        exact match {exact:.2f}, F1 {overlap:.2f}")

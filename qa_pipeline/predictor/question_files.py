@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock
 
@@ -101,8 +101,10 @@ class ScoredAnswers:
             yield row
 
     def _place(self, row: ReplyRow, right: set[object], content: Callable[[str], object]) -> None:
-        found = [None if name is None else content(name) for name in documents_of(row)]
-        self.places[row["id"]] = place_of_right(found, right)
+        found = [[content(name) for name in names] for names in documents_of(row)]
+        # A document whose copy is right is right; silence, which has none, takes a place of its own.
+        best = [next((one for one in each if one in right), each[0] if each else None) for each in found]
+        self.places[row["id"]] = place_of_right(best, right)
         if row["read"]:
             self.places_read[row["id"]] = place_of_right(map(content, documents_read(row)), right)
 
@@ -252,7 +254,7 @@ def _answer_on_documents(
 
     def replies_after(done: int) -> Iterator[ReplyRow]:
         given = {"top_k": ANSWERS_KEPT, **asking}
-        return map(reply_row, predictor.ask_many(questions.rows, cast("Documents", documents), skip=done, **given))
+        return map(reply_row, predictor.ask_many(questions.rows, documents, skip=done, **given))
 
     with _open_journal(path) as journal:
         if journal is None or path is None:

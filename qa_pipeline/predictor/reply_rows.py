@@ -31,6 +31,8 @@ def reply_row(reply: Reply) -> ReplyRow:
         "no_answer_confidence": reply.no_answer_confidence,
         "null_odds": reply.null_odds,
         "confidence": reply.confidence,
+        "found": reply.found,
+        "documents": reply.documents,
         "answers": [_answer(answer) for answer in reply.answers],
         "read": [_hit(hit) for hit in reply.hits],
     }
@@ -44,6 +46,7 @@ def _answer(answer: DocumentAnswer) -> dict[str, Any]:
         "confidence": answer.confidence,
         "score": answer.score,
         "document": answer.document.source if answer.document is not None else None,
+        "copies": list(answer.copies),
         "page": answer.page,
         "headings": list(answer.headings),
         "sentence": answer.sentence,
@@ -74,9 +77,15 @@ def best_of(row: ReplyRow) -> dict[str, Any]:
     )
 
 
-def documents_of(row: ReplyRow) -> list[str | None]:
-    """The documents of the answers in their order; None stands for silence, which may be the first answer."""
-    return [answer["document"] for answer in row["answers"]] if row["answers"] else [None]
+def documents_of(row: ReplyRow) -> list[list[str]]:
+    """The documents of the answers in their order, each with those that hold a copy of the passage it stands in.
+
+    An empty list stands for silence, which may be the first answer. Documents that were read and gave none of the
+    answers come last.
+    """
+    found = [[answer["document"], *answer["copies"]] if answer["document"] else [] for answer in row["answers"]]
+    known = {name for names in found for name in names}
+    return [*(found or [[]]), *([name] for name in row["documents"] if name and name not in known)]
 
 
 def documents_read(row: ReplyRow) -> list[str]:
@@ -150,7 +159,7 @@ def answer_rows(
         line = {"id": row["id"], "question": row["question"], "text": best["text"]}
         line |= {name: best[name] for name in ("document", "page", "start", "end")}
         line |= {"confidence": best["confidence"], "sentence": best["sentence"], "headings": best["headings"]}
-        line |= {"no_answer_confidence": row["no_answer_confidence"], "null_odds": row["null_odds"]}
+        line |= {name: row[name] for name in ("found", "no_answer_confidence", "null_odds")}
         line |= {"answers": row["answers"], "read": row["read"]}
         if own:
             line["columns"] = own
@@ -170,7 +179,7 @@ def answer_rows(
 
 def _without_place(line: dict[str, Any]) -> dict[str, Any]:
     """Without what a plain text cannot say."""
-    aside = {"document", "page", "headings", "read"}
+    aside = {"document", "copies", "page", "headings", "read"}
     kept = {name: value for name, value in line.items() if name not in aside}
     answers = [{name: value for name, value in one.items() if name not in aside} for one in line["answers"]]
     return kept | {"answers": answers}
