@@ -115,7 +115,8 @@ def print_faults(gold: GoldTable, scores: Scores) -> None:
     kept = np.array([one not in bad for one in scores.ids])
     words = "is" if len(bad) == 1 else "are"
     print(
-        f"{len(bad):,} of {len(scores):,} right answers {words} not in the document that the row names: no model can give them"
+        f"{len(bad):,} of {len(scores):,} right answers {words} not in the document that the row names: no model can "
+        "give them"
     )
     if kept.any():
         exact, overlap = 100 * scores.exact[kept].mean(), 100 * scores.f1[kept].mean()
