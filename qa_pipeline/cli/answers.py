@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from qa_pipeline.cli import loading
 from qa_pipeline.cli.ask_arguments import PredictArguments
@@ -20,6 +20,9 @@ from qa_pipeline.predictor.gold import GoldTable, gold_of
 from qa_pipeline.predictor.question_files import answer_file, check_output, library_of
 from qa_pipeline.predictor.question_lists import DataQuestions, QuestionList, read_data, read_questions
 from qa_pipeline.wording import counted, plain
+
+if TYPE_CHECKING:
+    from qa_pipeline.retrieval.hits import PassageIndex
 
 
 def answer_data(arguments: PredictArguments) -> int:
@@ -47,36 +50,36 @@ def answer_data(arguments: PredictArguments) -> int:
 def answer_list(arguments: PredictArguments) -> int:
     """Asks the questions of data on documents, or on one text; writes the answers where asked, else prints them."""
     check_output(arguments.output)
-    questions = read_questions(
-        str(arguments.data),
-        field_mapping=arguments.field_mapping,
-        max_samples=arguments.max_eval_samples,
-        encoding=arguments.encoding,
-        **_where(arguments),
-    )
-    if questions.column is not None:
-        unused = "; its contexts are left aside, since others were given" if questions.has_contexts else ""
-        print(plain(f"{arguments.data}: questions are in the field {questions.column}{unused}"), file=sys.stderr)
-    documents = loading.read_contexts(arguments)
+    questions = read_question_list(arguments)
+    documents = loading.open_documents(arguments)
     gold = read_gold(questions, documents)
     predictor = loading.load_predictor(str(arguments.model), arguments)
-    if arguments.output is None and not gold.rows:
+    if arguments.output is None and (not gold.rows or _asks_for_answers(arguments)):
         from qa_pipeline.cli.ask import print_replies  # here: `ask` knows this module
 
         print_replies(predictor, [row["question"] for row in questions.rows], documents, arguments)
-        return _say_left_out(questions)
-    done = answer_file(predictor, questions, arguments.output, documents=documents, gold=gold)
+        if gold.rows:
+            print("note: scores are printed without --json, --top_k, --all and --min_confidence", file=sys.stderr)
+        return say_left_out(questions)
+    asking = {"num_passages": arguments.most_passages}
+    done = answer_file(predictor, questions, arguments.output, documents=documents, asking=asking, gold=gold)
     for file in done.files:
         print(f"written: {file}")
-    print(f"{counted(done.computed, 'question')} on {counted(len(documents), 'text')} in {done.seconds:.1f} s")
+    count = len(documents) if isinstance(documents, list) else len(documents.names())
+    print(f"{counted(done.computed, 'question')} on {counted(count, 'text')} in {done.seconds:.1f} s")
     if gold.rows:
         print_gold_scores(predictor, done, arguments)
     if arguments.output is None:
         print("--output FILE.csv writes the answers", file=sys.stderr)
-    return _say_left_out(questions)
+    return say_left_out(questions)
 
 
-def read_gold(questions: QuestionList, documents: Sequence[Document]) -> GoldTable:
+def _asks_for_answers(arguments: PredictArguments) -> bool:
+    """Whether the settings say how answers are to be printed."""
+    return arguments.json or arguments.all or arguments.top_k > 1 or arguments.min_confidence is not None
+
+
+def read_gold(questions: QuestionList, documents: Sequence[Document] | PassageIndex) -> GoldTable:
     """What the rows say is right; says on stderr where it was read, and what can be no answer of any model."""
     gold = gold_of(questions, library_of(documents))
     if questions.gold is not None and gold.rows:
@@ -88,7 +91,22 @@ def read_gold(questions: QuestionList, documents: Sequence[Document]) -> GoldTab
     return gold
 
 
-def _say_left_out(questions: QuestionList) -> int:
+def read_question_list(arguments: PredictArguments) -> QuestionList:
+    """Questions that are asked on documents; says on stderr where they were found."""
+    questions = read_questions(
+        str(arguments.data),
+        field_mapping=arguments.field_mapping,
+        max_samples=arguments.max_eval_samples,
+        encoding=arguments.encoding,
+        **_where(arguments),
+    )
+    if questions.column is not None:
+        unused = "; its contexts are left aside, since others were given" if questions.has_contexts else ""
+        print(plain(f"{arguments.data}: questions are in the field {questions.column}{unused}"), file=sys.stderr)
+    return questions
+
+
+def say_left_out(questions: QuestionList) -> int:
     """Names the rows that were not answered, and those that have another id now; the exit code tells of the former."""
     for line in questions.renamed:
         print(line, file=sys.stderr)

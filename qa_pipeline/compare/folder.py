@@ -31,7 +31,7 @@ from qa_pipeline.data.mapping import LONGEST_COLUMN
 from qa_pipeline.errors import DataError
 from qa_pipeline.metrics import resampling_of, score_rows
 from qa_pipeline.metrics.documents import PLACES, within
-from qa_pipeline.predictor.gold import Gold, GoldTable, contents_of, gold_of
+from qa_pipeline.predictor.gold import Gold, GoldTable, contents_of, gold_of, no_gold
 from qa_pipeline.predictor.question_files import ANSWERS_KEPT, ScoredAnswers, library_of
 from qa_pipeline.predictor.reply_rows import reply_row
 from qa_pipeline.predictor.sources import NUM_PASSAGES
@@ -84,10 +84,7 @@ def compare_on_documents(
     library = library_of(documents)
     gold = gold_of(questions, library) if gold is None else gold
     if not gold.rows:
-        raise DataError(
-            f"{questions.source}: no question says what is right, so no model can be scored; give the right answers in "
-            "a field such as answer, or check the field mapping"
-        )
+        raise DataError(no_gold(questions))
     examples: list[Any] = [one.example() for one in gold.rows]
     columns = [_columns_of(questions)[one.id] for one in gold.rows]
     check_columns(by, columns)

@@ -127,7 +127,9 @@ def cut_document(document: Document, max_words: int = MAX_WORDS, language: str =
     text, name, title = document.text, document.source, document.title or ""
     blocks = plain_blocks(text) if document.blocks is None else document.blocks
     passages = []
-    for found in cut(text, blocks, max_words, language, line_is_paragraph=document.line_is_paragraph):
+    starts = [page.start for page in document.pages]
+    spans = cut(text, blocks, max_words, language, line_is_paragraph=document.line_is_paragraph, page_starts=starts)
+    for found in spans:
         own, page = text[found.start : found.end], document.page_at(found.start)
         passages.append(
             Passage(

@@ -18,7 +18,8 @@ from qa_pipeline.data.readers.rawfile import missing_file, reading
 from qa_pipeline.documents.blocks import DocumentBlock
 from qa_pipeline.documents.html import read_html
 from qa_pipeline.documents.markdown import markdown_content
-from qa_pipeline.documents.pdf import read_pdf
+from qa_pipeline.documents.pdf import PdfContent, read_pdf
+from qa_pipeline.documents.pdf_headings import pdf_blocks
 from qa_pipeline.documents.word import read_docx
 from qa_pipeline.errors import DataError
 from qa_pipeline.text.encoding import decode
@@ -204,8 +205,7 @@ def _read(content: bytes, suffix: str, name: str, encoding: str | None) -> Docum
         if content.startswith(magic):
             raise DataError(f"{name}: expected a document, found {what}")
     if content.lstrip()[:5] == b"%PDF-" or suffix == ".pdf":
-        texts, title = read_pdf(content, name)
-        return _paged(texts, title, name)
+        return _paged(read_pdf(content, name), name)
     if content.startswith(b"PK") or suffix == ".docx":
         text, title, blocks = read_docx(content, name)
         return Document(text, name, title=title, blocks=blocks, line_is_paragraph=True)
@@ -219,9 +219,11 @@ def _read(content: bytes, suffix: str, name: str, encoding: str | None) -> Docum
     return Document(text, name, encoding=found, guessed=guessed)
 
 
-def _paged(texts: list[str], title: str | None, name: str) -> Document:
+def _paged(content: PdfContent, name: str) -> Document:
     pages, position = [], 0
-    for number, text in enumerate(texts, 1):
+    for number, text in enumerate(content.pages, 1):
         pages.append(Page(number, position, position + len(text)))
         position += len(text) + len(PAGE_BREAK)
-    return Document(PAGE_BREAK.join(texts), name, pages, title)
+    whole = PAGE_BREAK.join(content.pages)
+    blocks = pdf_blocks(whole, [(page.start, page.end) for page in pages], content.styled, content.outline)
+    return Document(whole, name, pages, content.title, blocks=blocks)

@@ -114,6 +114,14 @@ class GoldTable:
         return [gold for gold in self.rows if gold.answers and gold.documents]
 
 
+def no_gold(questions: QuestionList) -> str:
+    """What to say where scores are wanted of a list that does not say what is right."""
+    return (
+        f"{questions.source}: no question says what is right, so no model can be scored; give the right answers in a "
+        'column such as answer, or name it: --field_mapping \'{"question": ..., "answers": ...}\''
+    )
+
+
 def contents_of(library: Library | None) -> Callable[[str], object]:
     """Name of a document -> a fingerprint of its text, which copies of one file share; each is read once."""
 

@@ -41,13 +41,14 @@ from qa_pipeline.predictor.reply_rows import (
     documents_read,
     reply_row,
 )
-from qa_pipeline.retrieval.hits import PassageIndex
+from qa_pipeline.predictor.sources import is_index
 from qa_pipeline.wording import counted
 
 if TYPE_CHECKING:
     from qa_pipeline.documents.reading import Document
     from qa_pipeline.predictor.documents import Documents
     from qa_pipeline.predictor.predictor import QAPredictor
+    from qa_pipeline.retrieval.hits import PassageIndex
 
 Answers = Iterator[Answer]
 
@@ -135,7 +136,7 @@ def answer_file(
     data: str | PathLike[str] | DataQuestions | QuestionList,
     output: str | PathLike[str] | None,
     *,
-    documents: Documents | PassageIndex | None = None,
+    documents: Documents | None = None,
     asking: Mapping[str, Any] | None = None,
     gold: GoldTable | None = None,
     **reading: Any,
@@ -176,7 +177,7 @@ def answer_file(
         return _answer_data(predictor, data, path)
     if documents is None:
         raise ConfigError("answer_file", "documents: are required for questions that stand alone")
-    given = documents if isinstance(documents, PassageIndex) else as_documents(documents)
+    given = documents if is_index(documents) else as_documents(documents)
     gold = gold_of(data, library_of(given)) if gold is None else gold
     if path is None and not gold.rows:
         raise ConfigError("answer_file", "output: is required for questions that come without right answers")
@@ -185,7 +186,7 @@ def answer_file(
 
 def library_of(documents: Sequence[Document] | PassageIndex) -> Library | None:
     """The documents by name; None for plain texts, which have none."""
-    if isinstance(documents, PassageIndex):
+    if not isinstance(documents, Sequence):
         return documents
     return ReadDocuments(documents) if any(document.source for document in documents) else None
 
@@ -294,7 +295,7 @@ def _reasons(questions: QuestionList) -> dict[str, str]:
 
 def _fingerprint_of_texts(documents: Sequence[Document] | PassageIndex) -> str:
     """Of all texts that are asked: an index has one of its own."""
-    if isinstance(documents, PassageIndex):
+    if not isinstance(documents, Sequence):
         known = getattr(documents, "fingerprint", None)
         if known is not None:
             return str(known() if callable(known) else known)

@@ -126,7 +126,7 @@ def read_data(
         if require_answers or reading.get("field_mapping") is not None or not lacks_contexts(source, **where):
             raise
         raise DataError(
-            f"{source}: holds questions without texts; give the documents to ask as --context_file FILE_OR_FOLDER"
+            f"{source}: holds questions without texts; give the documents to ask as --documents FILE_OR_FOLDER"
         ) from error
     return DataQuestions(everything[:max_samples], everything, report)
 

@@ -84,11 +84,9 @@ def test_a_list_of_questions_is_asked_on_documents_and_written_with_its_places(f
     with open(folder / "answers.csv", newline="") as handle:
         rows = list(csv.DictReader(handle))
     assert list(rows[0]) == ["question", "answer", "document", "page", "start", "end", "confidence", "sentence"]
-    assert [(row["answer"], row["document"].rpartition("/")[2]) for row in rows] == [
-        *(("London", "a.txt"), ("Paris", "b.txt"), ("", ""))
-    ]
+    assert [(row["answer"], row["document"]) for row in rows] == [*(("London", "a.txt"), ("Paris", "b.txt"), ("", ""))]
     for row in rows[:2]:
-        with open(row["document"]) as handle:
+        with open(folder / "documents" / row["document"]) as handle:
             assert handle.read()[int(row["start"]) : int(row["end"])] == row["answer"]
         assert row["answer"] in row["sentence"]
     asked(folder, "--output", folder / "answers.jsonl")
@@ -119,7 +117,7 @@ def test_contexts_that_are_left_aside_are_named(folder, capsys):
 def test_questions_alone_without_documents_name_the_flag(folder):
     for name, text in (("q.csv", "question\nWho?\n"), ("q.jsonl", '{"question": "Who?"}\n{"question": "Why?"}\n')):
         (folder / name).write_text(text)
-        with pytest.raises(DataError, match="holds questions without texts; give the documents to ask as --context_f"):
+        with pytest.raises(DataError, match="holds questions without texts; give the documents to ask as --documents"):
             main(["--model", "m", "--data", str(folder / name), "--output", str(folder / "o.csv")])
 
 

@@ -51,7 +51,7 @@ def test_what_cannot_be_is_said_before_anything_is_asked(tmp_path):
     alone.write_text("Where is London?\n")
     with pytest.raises(ConfigError, match=r"output: expected a name that ends in .json, .jsonl, .csv, .tsv, found .*x"):
         answer_file(predictor, path, tmp_path / "answers.xlsx")
-    with pytest.raises(DataError, match="holds questions without texts; give the documents to ask as --context_file"):
+    with pytest.raises(DataError, match="holds questions without texts; give the documents to ask as --documents"):
         answer_file(predictor, alone, tmp_path / "answers.csv")
     for given, said in (
         ({"output": tmp_path / "answers.csv"}, "documents: are required for questions that stand alone"),
