@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from qa_pipeline import artifacts
-from qa_pipeline.cli import ask
+from qa_pipeline.cli import answers, loading
 from qa_pipeline.cli.ask_arguments import COMPARE, PredictArguments, parse
 from qa_pipeline.console import run_in_terminal
 from qa_pipeline.predictor.answer_files import check_target
@@ -34,9 +34,9 @@ def run(arguments: PredictArguments) -> int:
     from qa_pipeline.compare import compare, comparison_table, comparison_to_json, report_html
 
     check_target(arguments.report)
-    data = ask.read_labelled(arguments, require_answers=True, keep_columns=True)
-    models = [ask.load_predictor(str(arguments.base), arguments, allow_new_head=True)]
-    models += [ask.load_predictor(name, arguments) for name in arguments.tuned_models]
+    data = answers.read_labelled(arguments, require_answers=True, keep_columns=True)
+    models = [loading.load_predictor(str(arguments.base), arguments, allow_new_head=True)]
+    models += [loading.load_predictor(name, arguments) for name in arguments.tuned_models]
     comparison = compare(
         models,
         data.examples,

@@ -16,8 +16,8 @@ from qa_pipeline import artifacts
 from qa_pipeline.errors import ConfigError
 
 if TYPE_CHECKING:
-    from qa_pipeline.documents.reading import Document
     from qa_pipeline.predictor.answer import Answer
+    from qa_pipeline.predictor.documents import Reply
 
 ENDINGS = (".json", ".jsonl", ".csv", ".tsv")
 COLUMNS = ("id", "question", "answer", "confidence", "no_answer_confidence", "start", "end")
@@ -182,10 +182,11 @@ def _nbest(answer: Answer, with_null: bool) -> list[dict[str, Any]]:
     return spans
 
 
-def place_of(answer: Answer, document: Document | None) -> Place:
-    """The document, None for no answer in any of several, and the page where it has pages."""
-    page = document.page_at(answer.start) if document is not None and answer.start is not None else None
-    return {"source": document.source if document is not None else None, "page": page}
+def place_of(reply: Reply) -> Place:
+    """The document of the best answer, None for no answer in any of several, and the page where it has pages."""
+    best = reply.answers[0] if reply.answers else None
+    document = best.document if best is not None else None
+    return {"source": document.source if document is not None else None, "page": best.page if best else None}
 
 
 def _side_file(target: Path, name: str) -> Path:

@@ -25,17 +25,19 @@ from qa_pipeline import artifacts
 from qa_pipeline.data import Example, ids_of, is_labelled
 from qa_pipeline.data.example import fingerprint
 from qa_pipeline.errors import ConfigError
-from qa_pipeline.postprocess import from_json, to_json
+from qa_pipeline.postprocess import Span, from_json, to_json
 from qa_pipeline.predictor.answer import Answer
 from qa_pipeline.predictor.answer_files import ENDINGS, Place, check_target, place_of, write_answers
 from qa_pipeline.predictor.documents import as_documents
 from qa_pipeline.predictor.question_lists import DataQuestions, QuestionList, read_data, read_questions
+from qa_pipeline.predictor.sources import is_index
 from qa_pipeline.wording import counted
 
 if TYPE_CHECKING:
     from qa_pipeline.documents.reading import Document
-    from qa_pipeline.predictor.documents import Documents
+    from qa_pipeline.predictor.documents import Documents, Reply
     from qa_pipeline.predictor.predictor import QAPredictor
+    from qa_pipeline.retrieval.hits import PassageIndex
 
 Answers = Iterator[tuple[Answer, Place]]
 
@@ -118,7 +120,8 @@ def answer_file(
         return _answer_data(predictor, data, path)
     if documents is None or path is None:
         raise ConfigError("answer_file", "documents and output: are required for questions that stand alone")
-    return _answer_on_documents(predictor, data, as_documents(documents), path)
+    given = documents if is_index(documents) else as_documents(documents)
+    return _answer_on_documents(predictor, data, given, path)
 
 
 def check_output(path: str | None) -> None:
@@ -156,15 +159,17 @@ def _answer_data(predictor: QAPredictor, data: DataQuestions, path: str | None) 
 
 
 def _answer_on_documents(
-    predictor: QAPredictor, questions: QuestionList, documents: list[Document], path: str
+    predictor: QAPredictor, questions: QuestionList, documents: list[Document] | PassageIndex, path: str
 ) -> AnsweredFile:
     """Answers each question on all documents."""
     begin = time.perf_counter()
-    of_documents = any(document.source for document in documents)  # else on plain texts, which have no place
+    of_documents = not isinstance(documents, list) or any(
+        one.source for one in documents
+    )  # else on texts without place
 
     def answers_after(done: int) -> Answers:
-        for answer, document in predictor.ask_many(questions.rows, documents, skip=done):
-            yield answer, place_of(answer, document) if of_documents else {}
+        for reply in predictor.ask_many(questions.rows, documents, skip=done):
+            yield _answer_of(reply), place_of(reply) if of_documents else {}
 
     with _open_journal(path) as journal:
         assert journal is not None
@@ -174,7 +179,7 @@ def _answer_on_documents(
             {
                 "the model or its settings": predictor.fingerprint(),
                 "the questions": _fingerprint_of([row["id"], row["question"]] for row in questions.rows),
-                "the texts": _fingerprint_of([of_documents, text.source, text.text, text.pages] for text in documents),
+                "the texts": _texts_fingerprint(documents, of_documents),
             },
             [row["id"] for row in questions.rows],
             answers_after,
@@ -185,6 +190,33 @@ def _answer_on_documents(
         files = write_answers(path, _answers_of(journal), with_null, left_out, of_documents)
         journal.remove()
     return AnsweredFile(files, computed, seconds, left_out)
+
+
+def _texts_fingerprint(documents: list[Document] | PassageIndex, of_documents: bool) -> str:
+    if not isinstance(documents, list):
+        known = getattr(documents, "fingerprint", None)
+        documents = [] if known else [documents.document(name) for name in documents.names()]
+        return _fingerprint_of([known, *([text.source, text.text] for text in documents)])
+    return _fingerprint_of([of_documents, text.source, text.text, text.pages] for text in documents)
+
+
+def _answer_of(reply: Reply) -> Answer:
+    """The best answer of a reply, with its runners-up as n-best."""
+    spans = [Span(one.text, one.start or 0, one.end or 0, one.score, one.confidence) for one in reply.spans]
+    score = reply.answers[0].score if reply.answers else 0.0
+    return Answer(
+        id=reply.id,
+        question=reply.question,
+        text=reply.text,
+        start=reply.start,
+        end=reply.end,
+        confidence=reply.confidence,
+        no_answer_confidence=reply.no_answer_confidence,
+        null_odds=reply.null_odds,
+        score=score,
+        num_windows=0,
+        nbest=spans,
+    )
 
 
 def _nowhere(answers: Iterator[Answer]) -> Answers:
