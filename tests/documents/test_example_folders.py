@@ -20,6 +20,8 @@ def test_gold_answers_of_an_example_folder_are_in_the_documents_they_name(folder
     for package in ("bs4", "docx", "pypdf"):
         pytest.importorskip(package)
     texts = {path.name: read_document(path).text for path in (EXAMPLES / folder).iterdir()}
+    if folder == "workshop":  # its answers were taken from texts whose lines were joined
+        texts = {name: " ".join(text.split()) for name, text in texts.items()}
     missing = [row for row in gold(folder) if row["answer"] and row["answer"] not in texts[row["document"]]]
     assert missing == []
 
