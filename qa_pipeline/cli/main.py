@@ -36,6 +36,7 @@ COMMANDS = {
     "highlight": Command(
         "qa_pipeline.cli.highlight", "main", "mark the evidence for a question, and prune its context"
     ),
+    "verify": Command("qa_pipeline.cli.verify", "main", "verify that quoted words stand in documents"),
     "compare": Command("qa_pipeline.cli.compare", "main", "compare base and tuned models, with a report"),
     "tune": Command("qa_pipeline.cli.tune", "main", "choose hyper-parameters on validation questions"),
     "prompt2model": Command("qa_pipeline.cli.prompt2model", "main", "make a model of a prompt and documents, in one"),

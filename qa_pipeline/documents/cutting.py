@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -17,6 +18,8 @@ join each other."""
 
 _PARAGRAPH = re.compile(r"[^\n](?:.|\n(?!\s*\n))*")  # runs of lines between blank ones
 _LINE = re.compile(r"[^\n]+")
+_INSIDE_SENTENCE = re.compile(r"([^\n]{50}[^\n.!?:;]|[^\n.!?:;](?=\r?\n[^\S\n]*[a-zà-öø-ÿа-я]))\r?\n")
+"""A line end after a line that is full, or before a small letter, where no sentence ends."""
 _LEADS_IN = (":", "：")
 _MOST_LEAD = 60
 """Words; a header row or a lead-in that has more is not said again."""
@@ -68,6 +71,7 @@ def cut(
     language: str = "en",
     *,
     line_is_paragraph: bool = False,
+    page_starts: Collection[int] = (),
 ) -> list[PassageSpan]:
     """Cuts a text into stretches of up to `max_words` words.
 
@@ -82,12 +86,14 @@ def cut(
         max_words: of a stretch, its lead counted.
         language: code, for cutting sentences.
         line_is_paragraph: every line is a paragraph; else paragraphs stand between blank lines.
+        page_starts: where pages begin; a sentence may go on there.
 
     Returns:
         Spans in their order, not overlapping, that hold everything but white space.
     """
     pieces: list[PassageSpan] = []
-    cutter = _Cutter(text, max_words, language, _LINE if line_is_paragraph else _PARAGRAPH)
+    paragraph = _LINE if line_is_paragraph else _PARAGRAPH
+    cutter = _Cutter(text, max_words, language, paragraph, frozenset(page_starts))
     for section in _sections(text, blocks, max_words):
         pieces += cutter.section(section)
     return _join_short(pieces, max_words)
@@ -117,6 +123,7 @@ class _Cutter:
     max_words: int
     language: str
     paragraph: re.Pattern[str]
+    page_starts: frozenset[int]
     position: int = 0
 
     def section(self, section: _Section) -> list[PassageSpan]:
@@ -152,10 +159,23 @@ class _Cutter:
         yield from self._paragraphs(section.end)
 
     def _paragraphs(self, end: int) -> Iterator[_Unit]:
+        last: _Unit | None = None
         for match in self.paragraph.finditer(self.text, self.position, end):
             start, stop = trimmed(self.text, match.start(), match.end())
-            if start < stop:
-                yield _Unit(start, stop, count_words(self.text[start:stop]))
+            if start == stop:
+                continue
+            unit = _Unit(start, stop, count_words(self.text[start:stop]))
+            if last is not None and self._goes_on(last.end, start):
+                unit = _Unit(last.start, stop, last.words + unit.words)
+            elif last is not None:
+                yield last
+            last = unit
+        if last is not None:
+            yield last
+
+    def _goes_on(self, end: int, start: int) -> bool:
+        """Whether a page ends in the middle of a sentence."""
+        return start in self.page_starts and self.text[start].islower() and self.text[end - 1] not in ".!?:;"
 
     def _with_lead_in(self, units: Iterable[_Unit]) -> Iterator[_Unit]:
         """The units, lists and tables together with the paragraph that leads them in."""
@@ -187,10 +207,13 @@ class _Cutter:
             if lead_words > min(_MOST_LEAD, self.max_words // 3):
                 lead, lead_words = None, 0
         pieces = [opened] if opened else []
+        # Pieces of about the same size: a table is not cut into one that is full and two rows that are left.
+        total = unit.words + (opened.words if opened else 0)
+        enough = total / math.ceil(total / (self.max_words - lead_words))
         for start, end in self._parts(unit, self.max_words - lead_words):
             words = count_words(self.text[start:end])
             last = pieces[-1] if pieces else None
-            if last and last.words + words <= self.max_words:
+            if last and last.words + words <= self.max_words and last.words < enough:
                 pieces[-1] = last._replace(end=end, words=last.words + words, bare=False)
             elif lead is not None and start >= lead[1]:
                 pieces.append(PassageSpan(start, end, words + lead_words, headings, lead))
@@ -210,8 +233,22 @@ class _Cutter:
             if count_words(self.text[start:end]) <= most and parts:
                 yield start, end
                 continue
-            for first, last in sentence_spans(self.text[start:end], self.language):
+            for first, last in sentence_spans(self._in_sentences(start, end), self.language):
                 yield from _at_most(self.text, start + first, start + last, most)
+
+    def _in_sentences(self, start: int, end: int) -> str:
+        """A stretch as it is, with a space for each line end that is inside of a sentence."""
+        text = self.text[start:end]
+        if self.paragraph is _LINE:
+            return text
+        for match in re.finditer(r"\n\n(?=\S)", text) if self.page_starts else ():
+            if match.start() and self._goes_on(start + match.start(), start + match.end()):
+                text = f"{text[: match.start()]}  {text[match.end() :]}"
+        return _INSIDE_SENTENCE.sub(_spaces, text)
+
+
+def _spaces(match: re.Match[str]) -> str:
+    return match[1] + " " * (len(match[0]) - len(match[1]))
 
 
 def _at_most(text: str, start: int, end: int, max_words: int) -> Iterator[tuple[int, int]]:
@@ -278,12 +315,21 @@ def _joined(first: PassageSpan, second: PassageSpan, max_words: int) -> PassageS
         return None
     if second.lead is not None and second.lead != first.lead and first.start > second.lead[0]:
         return None
-    if first.bare or common == first.headings and first.words < second.words:
-        headings = second.headings if common == first.headings else common
-    else:
-        headings = common
+    if first.headings != second.headings and first.lead is not None:
+        return None  # the lead is that of its own table or list
     words = first.words + second.words
+    headings = _shared_headings(first, second, common)
     return PassageSpan(first.start, second.end, words, headings, first.lead, first.bare and second.bare)
+
+
+def _shared_headings(first: PassageSpan, second: PassageSpan, common: tuple[str, ...]) -> tuple[str, ...]:
+    """The path of two neighbours as one: what they share, or that of the longer one where the other says little."""
+    longer, shorter = (first, second) if first.words > second.words else (second, first)
+    if first.bare:
+        return second.headings
+    if common == first.headings:
+        return longer.headings
+    return longer.headings if shorter.words < MIN_WORDS <= longer.words else common
 
 
 def _common(first: Sequence[str], second: Sequence[str]) -> tuple[str, ...]:

@@ -28,6 +28,8 @@ _MOST_WORDS = 12
 """A numbered line with more words is a clause or an item of a list."""
 _MOST_CHARACTERS = 400
 """A longer line is no heading."""
+_LEAST_ALONE, _LEAST_BELOW = 3, 15
+"""Lines that stand alone before they are taken for headings, and words that each of them stands above."""
 _MOST_BETWEEN = 12
 """Lines of one item of a list; what is longer is no list."""
 
@@ -44,14 +46,15 @@ def plain_blocks(text: str) -> tuple[DocumentBlock, ...]:
     r"""The blocks of a text that has no format: what is marked as in Markdown, reStructuredText or AsciiDoc.
 
     Headings begin with "#" or "=" signs, are underlined, or stand alone between blank lines with a number ("2.1 Fees",
-    "Article 5") and are no item of a list. Nothing inside of fences is one.
+    "Article 5") and are no item of a list. Where nothing is marked so, they are short lines that stand alone again and
+    again, each above a longer paragraph or a list. Nothing inside of fences is one.
 
     Example:
         >>> [(block.title, block.level) for block in plain_blocks("Fees\n====\n\nBoats are 4 EUR.\n")]
         [('Fees', 1)]
     """
     lines = _unfenced(written_lines(text))
-    headings = list(_headings(text, lines))
+    headings = list(_headings(text, lines)) or _standing_alone(text, lines)
     rest = without_blocks(lines, headings)
     return in_order([*headings, *line_tables(text, rest), *line_lists(text, rest)])
 
@@ -110,7 +113,8 @@ class _OpenList:
 def line_lists(text: str, lines: Sequence[WrittenLine]) -> Iterator[DocumentBlock]:
     """Lists: lines that begin with a bullet or a number, and the lines between them.
 
-    A list ends before a paragraph that is not indented; of the lines below its last item only indented ones are in it.
+    A list ends before a paragraph that is not indented. Of the lines below its last item those are in it that are
+    indented or go on with a small letter.
     """
     found: list[_OpenList] = [_OpenList()]
     for line in lines:
@@ -124,8 +128,8 @@ def line_lists(text: str, lines: Sequence[WrittenLine]) -> Iterator[DocumentBloc
             last.end, last.lines, last.blank = line.end, 0, False
         elif not line.text.strip():
             last.blank = True
-        elif line.text[0].isspace():
-            last.end = line.end
+        elif line.text[0].isspace() or not last.blank and line.text[0].islower() and line.start - last.end <= 2:
+            last.end = line.end  # indented, or the sentence of the line above goes on
         elif last.blank and last.items:
             found.append(_OpenList())
     for each in found:
@@ -136,15 +140,15 @@ def line_lists(text: str, lines: Sequence[WrittenLine]) -> Iterator[DocumentBloc
 
 def _unfenced(lines: Sequence[WrittenLine]) -> list[WrittenLine]:
     """The lines, those between fences without their text."""
-    kept, fence = [], ""
-    for line in lines:
+    kept = list(lines)
+    fence, opened = "", 0
+    for number, line in enumerate(lines):
         match = _FENCE.match(line.text)
-        inside = bool(fence or match)
-        if match and not fence:
-            fence = match[1]
+        if match and not fence and (match[1] == "```" or not number or not lines[number - 1].text.strip()):
+            fence, opened = match[1], number  # tildes below a line underline it
         elif match and match[1] == fence:
+            kept[opened : number + 1] = [each._replace(text="") for each in lines[opened : number + 1]]
             fence = ""
-        kept.append(line._replace(text="") if inside else line)
     return kept
 
 
@@ -168,6 +172,35 @@ def _headings(text: str, lines: Sequence[WrittenLine]) -> Iterator[DocumentBlock
                 block = _numbered(text, lines, number)
         if block is not None:
             yield block
+
+
+def _standing_alone(text: str, lines: Sequence[WrittenLine]) -> list[DocumentBlock]:
+    """Short lines between blank ones that begin with a capital and end no sentence; none where they are few."""
+    paragraphs: list[list[WrittenLine]] = []
+    for filled, group in groupby(lines, key=lambda line: bool(line.text.strip())):
+        if filled:
+            paragraphs.append(list(group))
+    found = []
+    for paragraph, following in zip(paragraphs, paragraphs[1:], strict=False):
+        line, below = paragraph[0], " ".join(each.text for each in following)
+        if len(paragraph) == 1 and _may_stand_alone(line.text) and len(below.split()) >= _LEAST_BELOW:
+            found.append(heading_block(text, line.start, line.end, 1))
+    kept = [block for block in found if block is not None]
+    return kept if len(kept) >= _LEAST_ALONE else []
+
+
+def _may_stand_alone(line: str) -> bool:
+    line = line.strip()
+    letters = [character for character in line if character.isalpha()]
+    return (
+        len(line.split()) <= _MOST_WORDS
+        and len(line) <= _MOST_CHARACTERS // 4
+        and bool(letters)
+        and line[0].isalpha()
+        and not line[0].islower()
+        and not line.endswith(_ENDS_SENTENCE)
+        and CELL not in line
+    )
 
 
 def _underline(line: str, below: str) -> str:

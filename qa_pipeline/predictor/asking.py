@@ -20,7 +20,7 @@ from qa_pipeline.predictor.batches import Progress
 from qa_pipeline.predictor.documents import DocumentAnswer, Reply
 from qa_pipeline.predictor.fusion import RETRIEVAL_WEIGHT, evidence
 from qa_pipeline.predictor.questions import chunks
-from qa_pipeline.predictor.sources import NUM_PASSAGES, Reading, Sources, sources_of
+from qa_pipeline.predictor.sources import NUM_PASSAGES, Reading, ReadingSources, sources_of
 from qa_pipeline.wording import in_short
 
 if TYPE_CHECKING:
@@ -120,7 +120,7 @@ def _checked_number(name: str, value: Any, default: float, most: float = math.in
 def _answered(
     predictor: Any,
     questions: Iterable[str | Mapping[str, Any]],
-    sources: Sources,
+    sources: ReadingSources,
     wanted: _Wanted,
     *,
     many: bool,
@@ -173,7 +173,7 @@ class _Candidate(NamedTuple):
 def _reply(
     predictor: Any,
     row: Mapping[str, str],
-    sources: Sources,
+    sources: ReadingSources,
     readings: Sequence[Reading],
     answers: Sequence[Answer],
     wanted: _Wanted,
@@ -235,7 +235,7 @@ def _ranked(candidates: Iterable[_Candidate]) -> list[_Candidate]:
     return sorted(candidates, key=lambda one: -one.confidence)
 
 
-def _answer(found: _Candidate, sources: Sources) -> DocumentAnswer:
+def _answer(found: _Candidate, sources: ReadingSources) -> DocumentAnswer:
     """A candidate with its document.
 
     Raises:

@@ -13,22 +13,27 @@ import numpy as np
 if TYPE_CHECKING:
     from qa_pipeline.retrieval.hits import Hit
 
-RETRIEVAL_WEIGHT = 4.0
+RETRIEVAL_WEIGHT = 2.0
 """Where none was fitted."""
+COSINE = 20.0
+"""Nats of a cosine of 1. Embedding models of this kind are trained with softmax over cosines times 20."""
 
 
 def evidence(hits: Sequence[Hit]) -> np.ndarray:
-    """(num_hits,) how much less likely the search makes it that a passage holds the answer than the nearest one.
+    """(num_hits,) how much less likely the search makes it that a passage holds the answer than the likeliest one.
 
-    It is minus the logarithm of the rank, in nats: with a weight of 1, the second passage is half as likely as the
-    first, and the tenth a tenth. Ranks compare between questions and between kinds of search, which scores do not.
-    Passages of the same score share the better rank.
+    In nats, 0 or less, and comparable between questions: BM25 adds up logarithms of how rare the shared words are, and
+    embeddings were trained so that a cosine times COSINE is a logit. Where a search says neither (an index of one's
+    own), minus the logarithm of the rank stands for them.
 
     >>> from qa_pipeline.documents.passage import Passage
     >>> from qa_pipeline.retrieval.hits import Hit
-    >>> found = [Hit(Passage(str(score), "a", "text"), score, 1.0) for score in (3.0, 2.0, 2.0, 1.0)]
-    >>> evidence(found).round(2).tolist()
-    [-0.0, -0.69, -0.69, -1.39]
+    >>> near, far = (Hit(Passage(name, "a", "text"), 1.0, words, 0.5) for name, words in (("1", 7.5), ("2", 6.0)))
+    >>> evidence([near, far]).tolist()
+    [0.0, -1.5]
     """
-    scores = -np.array([hit.score for hit in hits], dtype=np.float64)
-    return -np.log(np.searchsorted(np.sort(scores), scores, side="left") + 1)
+    total = np.array([hit.words + COSINE * (hit.meaning or 0.0) for hit in hits], dtype=np.float64)
+    if np.ptp(total) == 0:
+        scores = -np.array([hit.score for hit in hits], dtype=np.float64)
+        total = -np.log(np.searchsorted(np.sort(scores), scores, side="left") + 1)
+    return np.asarray(total - total.max())

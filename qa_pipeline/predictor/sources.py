@@ -52,7 +52,7 @@ class Reading:
         return (span.start, span.end) if self.hit is None else self.hit.passage.place(span.start, span.end)
 
 
-class Sources(Protocol):
+class ReadingSources(Protocol):
     """Where the answer may stand."""
 
     def readings(self, question: str) -> list[Reading]:
@@ -68,7 +68,7 @@ class Sources(Protocol):
         ...
 
 
-def sources_of(documents: Documents, num_passages: int | None) -> Sources:
+def sources_of(documents: Documents, num_passages: int | None) -> ReadingSources:
     """What can be read of documents: all of them whole where that is little or everything is wanted, else passages.
 
     Raises:
@@ -77,7 +77,7 @@ def sources_of(documents: Documents, num_passages: int | None) -> Sources:
         ConfigError: the number of passages cannot be.
     """
     most = checked_bounds(num_passages=num_passages)["num_passages"]
-    if _is_index(documents):
+    if is_index(documents):
         if most is not None:
             return FoundPassages(documents, most)
         return WholeDocuments([documents.document(name) for name in documents.names()])
@@ -93,7 +93,8 @@ def sources_of(documents: Documents, num_passages: int | None) -> Sources:
     return FoundPassages(index, most, named)
 
 
-def _is_index(documents: Any) -> TypeGuard[PassageIndex]:
+def is_index(documents: Any) -> TypeGuard[PassageIndex]:
+    """Whether documents are an index already, of this package or another that searches as it does."""
     return callable(getattr(documents, "search", None)) and callable(getattr(documents, "names", None))
 
 
