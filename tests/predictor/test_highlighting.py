@@ -92,7 +92,7 @@ def test_what_is_chosen_is_within_the_budget_and_no_better_sentence_would_fit(ro
     assert spent <= room or kept.sum() == 1
     assert all(scores[kept] >= (least or 0.0))
     if kept.any():
-        better = (scores > (least or 0.0)) & ~kept
+        better = (scores > (0.001 * scores[best] if least is None else least)) & ~kept
         for number in np.flatnonzero(better):
             before = int(words[kept & (scores >= scores[number])].sum())
             assert before + words[number] > room, "it would have fitted in its turn"
@@ -113,7 +113,7 @@ def test_sentences_below_a_score_are_left_out(finder):
 
 
 def test_neighbours_are_one_piece_with_what_is_between_them(finder):
-    whole = finder.highlight(QUESTION, TEXT, keep=1.0)
+    whole = finder.highlight(QUESTION, TEXT, keep=1.0, least_score=0.0)
     assert [piece.text for piece in whole.pieces] == [TEXT] and whole.context == TEXT and whole.saved == 0
     silent = WithoutEmbeddings("zebra")
     joined = silent.highlight("The lighthouse was built by rain a lot in the autumn", TEXT, max_words=14)
