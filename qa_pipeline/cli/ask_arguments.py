@@ -106,7 +106,7 @@ class OutputArguments:
     )
     min_confidence: float | None = setting(
         None,
-        "Leave out answers below this confidence, 0 to 1; None: 0, with all 0.05.",
+        "Leave out answers below this confidence, 0 to 1; None: 0, with all as was fitted, else 0.05.",
         least=0,
         most=1,
         commands=_ASKING,

@@ -3,7 +3,8 @@
 Keys: context, question, id, title, answers, answers.text, answers.start (or answers.answer_start), answers.end,
 answers.length, answers.span, is_impossible, answerable, answer_category, drop_if: a path, or a list of paths to try in
 order; more_answers: a path, or a list of paths that all hold further references; no_answer_value: a text or a list of
-texts (null, as an empty text, always means "no answer"); offset_unit: characters, bytes, utf16, words or another key of
+texts (null, as an empty text, always means "no answer"); all_answers: true, or the path of a flag, where the answers of
+a row are a set, every one of them required; offset_unit: characters, bytes, utf16, words or another key of
 `offsets.UNITS`; offset_base: 0 or 1; inclusive_end: true or false; metadata: a list of paths or an object name -> path;
 document: another word for title; preset: the name of a preset to start from. What is not said of the offsets is found
 out from the rows.
@@ -59,6 +60,7 @@ class FieldMapping:
         answerable: paths to a flag that says the opposite.
         answer_category: paths to a kind of answer, which may be that none was given, as Haystack's NOT_GIVEN.
         drop_if: paths to a flag that marks a row to leave out, as NewsQA's bad questions.
+        all_answers: True where the answers of every row are a set, all required; or paths to a flag that says so.
         metadata: name -> path of further values to keep.
         no_answer_values: texts that stand for "no answer", such as ANSWERNOTFOUND.
         inclusive_end: True where an end is the last unit, not one past it; None where the rows are to show it.
@@ -82,6 +84,7 @@ class FieldMapping:
     answerable: Paths = ()
     answer_category: Paths = ()
     drop_if: Paths = ()
+    all_answers: bool | Paths = ()
     metadata: dict[str, str] = field(default_factory=dict)
     no_answer_values: frozenset[str] = frozenset()
     inclusive_end: bool | None = None
@@ -108,6 +111,9 @@ class FieldMapping:
             value = getattr(self, key)
             if value is not None and (key != "inclusive_end" or value):
                 written[key] = value
+        if self.all_answers:
+            paths = self.all_answers
+            written["all_answers"] = paths if isinstance(paths, bool) or len(paths) != 1 else paths[0]
         if self.metadata:
             written["metadata"] = dict(self.metadata)
         return written
@@ -223,6 +229,11 @@ _OTHER_KEYS: dict[str, tuple[str, Callable[[Any], Any], str]] = {
         "offset_base",
         lambda value: value if value in (0, 1) and not isinstance(value, (bool, float)) else None,
         "0 or 1",
+    ),
+    "all_answers": (
+        "all_answers",
+        lambda value: value if isinstance(value, bool) else _paths(value),
+        "true, false or the path of a flag",
     ),
     "metadata": ("metadata", _named_paths, "a list of paths or an object of paths"),
 }
