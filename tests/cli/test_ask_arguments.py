@@ -208,3 +208,13 @@ def test_the_shipped_configuration_says_how_it_is_run_and_parses():
     assert f"qa_predict.py configs/{path.name}" in path.read_text(encoding="utf-8")
     arguments = parse([str(path), "--data", "d.json"])
     assert arguments.command == "compare" and len(arguments.tuned_models) == 2 and arguments.report
+
+
+def test_the_number_of_passages_is_a_number_or_all():
+    words = ["--model", "m", "--question", "Where?", "--context", "Here."]
+    assert [parse([*words, "--num_passages", given]).num_passages for given in ("3", "all")] == [3, "all"]
+    assert parse([*words, "--num_passages", "all"]).most_passages is None
+    with pytest.raises(ConfigError, match='--num_passages: expected a whole number or all, found "few"'):
+        parse([*words, "--num_passages", "few"])
+    with pytest.raises(ConfigError, match="num_passages.*at least 1|num_passages.*1 or more"):
+        parse([*words, "--num_passages", "0"])
