@@ -143,7 +143,9 @@ def read_whole_document(path: Path) -> bool:
 
 
 def _document_seeds() -> list[tuple[str, bytes]]:
-    text = "# Fees\n\nText.\n\nHours\n-----\n\nThe fee covers:\n\n- a\n- b\n\n| a | b |\n|---|---|\n| c | 4 |\n\n```\n# x\n```"
+    text = (
+        "# Fees\n\nText.\n\nHours\n-----\n\nIt covers:\n\n- a\n- b\n\n| a | b |\n|---|---|\n| c | 4 |\n\n```\n# x\n```"
+    )
     page = "<h1>Fees</h1><table><tr><th>a<th>b<tr><td>c<td>4</table><ul><li>a<li>b<ul><li>c</ul></ul><h2>Hours</h2><p>9"
     mail = "From: a@b.example\nSubject: Fees\nContent-Type: {}\n\n"
     return [
