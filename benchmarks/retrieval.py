@@ -1,6 +1,6 @@
 """How well, and how fast, the passages of documents are found.
 
-    python benchmarks/retrieval.py quality --data DIR [--languages en de zh] [--max_words N] [--questions N]
+    python benchmarks/retrieval.py quality --data DIR [--languages en de zh] [--sets NAME ...] [--max_words N]
     python benchmarks/retrieval.py scale [--passages 100000] [--embed 5000] [--searches 200] [--index DIR]
 
 quality: the folders docs/examples/workshop and docs/examples/town_library with what people asked of them; then DIR's
@@ -9,11 +9,10 @@ xquad/xquad.LANGUAGE.json (1,190 questions on 240 paragraphs of 48 articles in e
 files, one each. All are indexed as a user's folder is, once by words and once by words and meaning. What is asked of
 several documents is right in each; a question that is there twice is asked once.
 
-A question has found what it should
-where the first passage is of the right file (hit@1), or that of one of the first three different files is (hit@3);
-MRR is the mean of 1 / rank of the right file among the first 100 passages' files. With 95% bootstrap intervals over
-questions. Meaning alone is the ranking of the same embeddings without the words. The embedding model knows English;
-the other languages are embedded here to see what that gives.
+A question has found what it should where the first passage is of the right file (hit@1), or that of one of the first
+three different files is (hit@3); MRR is the mean of 1 / rank of the right file among the files of the first 100
+passages. With 95% bootstrap intervals over questions. Meaning alone is the ranking of the same embeddings without the
+words. The embedding model knows English; the other languages are embedded here to see what that gives.
 
 scale: passages of 120 words, 20 in a file, are made up: 9 of 10 words are English ones, the whole words of the
 embedding model's vocabulary, as often as they are in language (Zipf); every tenth is one of 200,000 made-up names. They
@@ -64,6 +63,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     quality = parts.add_parser("quality")
     quality.add_argument("--data", type=Path, required=True)
     quality.add_argument("--languages", nargs="+", default=["en", "de", "zh"])
+    quality.add_argument("--sets", nargs="+", default=[""], help="only those whose names begin so")
     quality.add_argument("--max_words", type=int, default=MAX_WORDS)
     quality.add_argument("--questions", type=int, default=None, help="only the first N of each set")
     scale = parts.add_parser("scale")
@@ -85,6 +85,8 @@ def main(argv: Sequence[str] | None = None) -> None:
 def measure_quality(arguments: argparse.Namespace) -> list[dict[str, Any]]:
     results = []
     for name, folders in question_sets(arguments.data, arguments.languages).items():
+        if not name.startswith(tuple(arguments.sets)):
+            continue
         ranks: dict[str, list[int | None]] = {"words": [], "meaning": [], "both": []}
         found, passages, documents_in_all = set(), 0, 0
         for documents, questions in folders:
