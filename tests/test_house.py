@@ -28,7 +28,7 @@ ORDER = [
     {"modeling"},
     {"process", "postprocess", "retrieval"},
     {"predictor", "run"},
-    {"compare", "generation"},
+    {"compare", "generation", "quotes"},
     {"discovery", "tuning"},
     {"journey", "serve"},
     {"cli"},
@@ -111,10 +111,12 @@ LIGHT = [
     "generation",
     "serve",
     "retrieval",
+    "quotes",
     "cli.main",
     "cli.ask",
     "cli.compare",
     "cli.demo",
+    "cli.verify",
 ]
 
 

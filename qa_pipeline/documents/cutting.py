@@ -239,7 +239,12 @@ class _Cutter:
     def _in_sentences(self, start: int, end: int) -> str:
         """A stretch as it is, with a space for each line end that is inside of a sentence."""
         text = self.text[start:end]
-        return text if self.paragraph is _LINE else _INSIDE_SENTENCE.sub(_spaces, text)
+        if self.paragraph is _LINE:
+            return text
+        for match in re.finditer(r"\n\n(?=\S)", text) if self.page_starts else ():
+            if match.start() and self._goes_on(start + match.start(), start + match.end()):
+                text = f"{text[: match.start()]}  {text[match.end() :]}"
+        return _INSIDE_SENTENCE.sub(_spaces, text)
 
 
 def _spaces(match: re.Match[str]) -> str:

@@ -53,7 +53,9 @@ def _number(value: float, number_format: str) -> str:
         text, end = f"{value:.{decimals}E}", match.end() + exponent.end()
     else:
         grouped = "," if re.search(r"[#0?],[#0?]", match[0]) else ""
-        text, end = f"{value:{grouped}.{decimals}f}", match.end()
+        least = match[0].partition(".")[0].count("0") + bool(decimals) + decimals
+        width = "" if grouped else f"0{least + (value < 0)}"
+        text, end = f"{value:{width}{grouped}.{decimals}f}", match.end()
         optional = len(match[1] or "") - len((match[1] or "").rstrip("#?"))
         for _ in range(optional):
             text = text.removesuffix("0")

@@ -234,7 +234,7 @@ class QAPredictor:
             num_passages: most passages that are read; documents of no more passages, and a single text, are read whole.
                 None: everything is, which takes as long as the documents are.
             all_answers: every answer of at least min_confidence instead.
-            min_confidence: 0 to 1; answers below are left out. None: 0, with all_answers 0.05.
+            min_confidence: 0 to 1; answers below are left out. None: 0, with all_answers as was fitted, else 0.05.
             retrieval_weight: how much the rank of a passage in the search counts, 0 or more. None: as fitted in
                 training, or RETRIEVAL_WEIGHT of `predictor.fusion`.
             overrides: as of `predict`.

@@ -156,8 +156,8 @@ def test_help_lists_every_setting(capsys):
 
 
 OF_COMPARING = ("base", "tuned", "report", "by")
-OF_ASKING = ("model", "question", "context", "documents", "index", "dense", "num_passages", "interactive", "output")
-OF_ASKING += ("top_k", "json", "encoding", "all", "min_confidence", "base_model")
+OF_ASKING = ("model", "question", "context", "interactive", "output")
+OF_ASKING += ("top_k", "json", "all", "min_confidence", "base_model")
 
 
 @pytest.mark.parametrize(
