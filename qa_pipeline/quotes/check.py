@@ -45,10 +45,9 @@ class Difference:
 
     Attributes:
         kind: of those that leave the sense "typo", "form" (of a word), "spacing", "dropped_word", "added_word" and
-            "mark" (of a footnote); of those that may change it "number", "negation", "name", "unit", "limit" (only, must, before
-            ...), "words", "splice"
-            (dots that join the halves of two sentences, or leave out too much) or "length" (more small ones than a
-            quotation of this length may have).
+            "mark" (of a footnote); of those that may change it "number", "negation", "name", "unit", "limit" (only,
+            must, before ...), "words", "splice" (dots that join the halves of two sentences, or leave out too much) or
+            "length" (more small ones than a quotation of this length may have).
         quote, source: "" where one has nothing there.
     """
 

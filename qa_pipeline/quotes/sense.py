@@ -29,8 +29,10 @@ WORDS_OF_AN_EDIT = 6
 """A quotation may have one small edit, and one more for each so many words."""
 _LONGEST_BLOCK = 12
 _MOST_DROPPED = 2
-_ABBREVIATION = 4
+_ABBREVIATIONS = frozenset(["us", "it", "who", "aids", "un", "id", "am", "pm", "mad", "sat", "pin"])
+"""Those that are another word in small letters."""
 _SENTENCE = 2000  # characters on each side that are looked at for the ends of a sentence
+# What a capital may follow without being that of a name.
 _OPENING = re.compile(
     r"""(?:^|[.!?:;\u2026\u3002\n\r\u2022*#|>]|[-\u2013\u2014]\s)[\s"'(\[\u201c\u201e\u2018\u00ab\u00bb]*$"""
 )
@@ -77,7 +79,12 @@ class Place:
         held = [
             step.places for step in self.steps if step.kind not in (GAP, BRACKET) and step.places[1] > step.places[0]
         ]
-        return (held[0][0], held[-1][1]) if held else None
+        if not held:
+            return None
+        last = held[-1][1]
+        if not self.steps[-1].is_match and last - held[-1][0] > 1 and _is_mark(self, last - 1):
+            last -= 1  # a footnote's mark behind the last word
+        return held[0][0], last
 
 
 def differences(place: Place) -> list[Difference]:
@@ -126,7 +133,7 @@ def has_sign(sources: QuoteSources, place: int) -> bool:
 
 def changes_case(quoted: str, written: str, quote: str) -> bool:
     """Whether an abbreviation became a word or a word one: "US" is not "us", where the quotation has both cases."""
-    if len(written) > _ABBREVIATION or len(written) < 2 or len(quoted) != len(written):
+    if written.casefold() not in _ABBREVIATIONS or quoted.casefold() != written.casefold():
         return False
     if written.isupper() and quoted.islower():
         return quote != quote.lower()
@@ -156,12 +163,12 @@ def _block(place: Place, step: Step) -> list[Difference]:
         return [*marks, _whole(place, step, "words")]
     found = []
     for n, item in _paired(place, kept, quoted):
-        if n is None:
-            found.append(_added(place, item))
-        elif item is None:
-            found.append(_dropped(place, n))
-        else:
+        if n is not None and item is not None:
             found += _changed(place, n, item)
+        elif n is not None:
+            found.append(_dropped(place, n))
+        elif item is not None:
+            found.append(_added(place, item))
     if sum(one.kind == "dropped_word" for one in found) > _MOST_DROPPED:
         found.append(_whole(place, step, "words"))
     return marks + found
@@ -323,12 +330,17 @@ def _accents_only(word: str, quoted: str) -> bool:
     if _UMLAUT in word:
         written_out = word.replace("a" + _UMLAUT, "ae").replace("o" + _UMLAUT, "oe").replace("u" + _UMLAUT, "ue")
         return quoted == written_out
-    bare = "".join(character for character in word if unicodedata.category(character) != "Mn")
-    return bare == quoted and bare.isascii()
+    return _bare(word) == quoted and quoted.isascii()
+
+
+def _bare(word: str) -> str:
+    return "".join(character for character in word if unicodedata.category(character) != "Mn")
 
 
 def _is_typo(place: Place, word: str, quoted: str) -> bool:
     """Whether one word is the other, mistyped: nearly the same letters, and no word that is used anywhere."""
+    if _bare(word) == _bare(quoted):
+        return False  # of accents `_accents_only` has judged
     right, typed = unicodedata.normalize("NFC", word), unicodedata.normalize("NFC", quoted)
     if min(len(right), len(typed)) < 4 or not (right.isalpha() and typed.isalpha()):
         return False
