@@ -41,6 +41,25 @@ _SYNC_SECONDS = 0.5
 _TEMPORARY = re.compile(r"^\.(.+)\.[0-9a-f]{8}\.tmp$")
 
 
+def cache_folder(kind: str) -> Path:
+    """Where what can be made again is kept between runs, by its kind ("indexes"). The folder need not be there yet.
+
+    `$QA_PIPELINE_CACHE/KIND`, else `$XDG_CACHE_HOME/qa-pipeline/KIND`, else `~/.cache/qa-pipeline/KIND`.
+
+    Raises:
+        ConfigError: none of the variables is set, and the user has no home folder.
+    """
+    if own := os.environ.get("QA_PIPELINE_CACHE"):
+        return Path(own).expanduser() / kind
+    system = os.environ.get("XDG_CACHE_HOME", "")
+    try:
+        # The XDG specification: a path that is not absolute is invalid and counts as not set.
+        home = Path(system) if os.path.isabs(system) else Path.home() / ".cache"
+    except RuntimeError as error:
+        raise ConfigError("QA_PIPELINE_CACHE", f"{error}: set it to a folder for what is kept between runs") from None
+    return home / "qa-pipeline" / kind
+
+
 def predictions_name(split: str) -> str:
     """`eval_predictions.json` or `predict_predictions.json`: question id -> answer text."""
     return f"{split}_predictions.json"

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from qa_pipeline import artifacts
 from qa_pipeline.artifacts import Journal
-from qa_pipeline.errors import DataError
+from qa_pipeline.errors import ConfigError, DataError
 
 UNHURRIED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 JSON = st.recursive(
@@ -130,3 +130,26 @@ def test_work_that_goes_on_is_said_to_be_kept():
         with pytest.raises(DataError, match=f"^out: cannot be written: No space left on device{end}$"):  # noqa: SIM117
             with artifacts.writing("out", resumes):
                 raise full
+
+
+@pytest.mark.parametrize(
+    ("variables", "expected"),
+    [
+        ({"QA_PIPELINE_CACHE": "/own", "XDG_CACHE_HOME": "/system"}, "/own/indexes"),
+        ({"XDG_CACHE_HOME": "/system"}, "/system/qa-pipeline/indexes"),
+        ({"XDG_CACHE_HOME": "not/absolute"}, "/home/ada/.cache/qa-pipeline/indexes"),
+        ({"QA_PIPELINE_CACHE": "", "XDG_CACHE_HOME": ""}, "/home/ada/.cache/qa-pipeline/indexes"),
+    ],
+)
+def test_the_cache_is_where_the_first_variable_that_is_set_says(monkeypatch, variables, expected):
+    for name, value in ({"QA_PIPELINE_CACHE": "", "XDG_CACHE_HOME": "", "HOME": "/home/ada"} | variables).items():
+        monkeypatch.setenv(name, value)
+    assert artifacts.cache_folder("indexes") == Path(expected)
+
+
+def test_without_a_home_the_cache_says_which_variable_to_set(monkeypatch):
+    monkeypatch.delenv("QA_PIPELINE_CACHE", raising=False)
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.setattr(Path, "home", lambda: (_ for _ in ()).throw(RuntimeError("Could not determine home directory")))
+    with pytest.raises(ConfigError, match="QA_PIPELINE_CACHE: Could not determine home directory: set it to a folder"):
+        artifacts.cache_folder("indexes")

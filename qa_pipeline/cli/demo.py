@@ -11,8 +11,8 @@ from typing import ClassVar
 from qa_pipeline.arguments.help import PRECEDENCE, help_text
 from qa_pipeline.arguments.resolver import Resolution
 from qa_pipeline.arguments.settings import setting
-from qa_pipeline.cli.ask import load_predictor
 from qa_pipeline.cli.ask_arguments import LoadArguments
+from qa_pipeline.cli.loading import load_predictor
 from qa_pipeline.console import run_in_terminal
 
 PROGRAM = "qa-pipeline demo"

@@ -50,8 +50,8 @@ def test_one_value_or_several_are_both_lists(tmp_path):
     (tmp_path / "b.txt").write_text("x")
     files = [str(tmp_path / name) for name in ("a.txt", "b.txt")]
     asked = ["--model", "m", "--question", "Where?", "--context_file"]
-    assert parse([*asked, files[0]]).context_files == files[:1]
-    assert parse([*asked, *files]).context_files == files
+    assert parse([*asked, files[0]]).document_paths == files[:1]
+    assert parse([*asked, *files]).document_paths == files
     assert parse(["--base", "b", "--tuned", "t", "--data", "d"]).tuned_models == ["t"]
 
 
@@ -91,7 +91,7 @@ def test_every_problem_is_reported_at_once(tmp_path):
         "min_confidence: expected at least 0 and at most 1, found 2",
         'one of auto, float32, bfloat16, float16, found "fp16" (nearest: "float16")',
         "--question: is blank",
-        '--context_file: no such file: "missing.pdf"',
+        '--documents: no such file: "missing.pdf"',
     ):
         assert expected in found
     assert len(found.split("\n")) == 6
@@ -140,7 +140,7 @@ def test_output_may_not_be_the_data(tmp_path):
 def test_a_context_and_documents_are_too_much(tmp_path):
     (tmp_path / "a.txt").write_text("x")
     (found,) = problems([*ASK, "--context_file", str(tmp_path / "a.txt")])
-    assert "context_file: context is given too; keep one" in found
+    assert "documents: context is given too; keep one" in found
 
 
 def test_a_false_flag_contradicts_nothing():
@@ -156,8 +156,8 @@ def test_help_lists_every_setting(capsys):
 
 
 OF_COMPARING = ("base", "tuned", "report", "by")
-OF_ASKING = ("model", "question", "context", "context_file", "interactive", "output", "top_k", "json", "encoding")
-OF_ASKING += ("all_answers", "min_confidence", "base_model")
+OF_ASKING = ("model", "question", "context", "interactive", "output")
+OF_ASKING += ("top_k", "json", "all", "min_confidence", "base_model")
 
 
 @pytest.mark.parametrize(
@@ -169,7 +169,8 @@ def test_the_help_of_a_command_names_it_and_lists_its_settings_alone(program, wi
     with pytest.raises(SystemExit):
         parse(["--help"], program)
     text = capsys.readouterr().out
-    assert text.startswith(f"usage: {program} [CONFIG.json|CONFIG.yaml] [--key value ...]\n")
+    question = "" if program == COMPARE else ' ["QUESTION" ...]'
+    assert text.startswith(f"usage: {program} [CONFIG.json|CONFIG.yaml] [--key value ...]{question}\n")
     assert f"Examples: {program} --" in text
     listed = {name for name in settings_of(*GROUPS) if f"\n  --{name} " in text}
     assert listed == settings_of(*GROUPS).keys() - set(without)

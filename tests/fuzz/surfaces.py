@@ -19,7 +19,7 @@ import pyarrow.parquet as parquet
 from qa_pipeline.arguments.config_files import read_config_file
 from qa_pipeline.data import load_examples
 from qa_pipeline.data.mapping.field_mapping import read_mapping
-from qa_pipeline.documents.formats import read_markdown
+from qa_pipeline.documents.markdown import read_markdown
 from qa_pipeline.errors import QAError
 from qa_pipeline.generation.arguments import parse_generation_arguments
 from qa_pipeline.generation.backends.chat_api import ChatReply, Fault, read_answer
