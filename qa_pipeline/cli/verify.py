@@ -14,8 +14,8 @@ from qa_pipeline import artifacts
 from qa_pipeline.arguments.help import PRECEDENCE, help_text
 from qa_pipeline.arguments.resolver import Resolution
 from qa_pipeline.arguments.settings import setting
-from qa_pipeline.cli.ask import load_predictor
 from qa_pipeline.cli.ask_arguments import LoadArguments
+from qa_pipeline.cli.loading import load_predictor
 from qa_pipeline.console import run_in_terminal
 from qa_pipeline.predictor.answer_files import check_target
 from qa_pipeline.quotes.check import NOT_FOUND, REPAIRED, VERBATIM
@@ -230,9 +230,9 @@ def _failure(check: dict[str, Any]) -> list[str]:
 
 
 def _said(difference: dict[str, str]) -> str:
-    from qa_pipeline.quotes.check import Difference
+    from qa_pipeline.quotes.check import QuoteDifference
 
-    return short(str(Difference(**difference)), 200)
+    return short(str(QuoteDifference(**difference)), 200)
 
 
 def _place(place: dict[str, Any]) -> str:

@@ -19,7 +19,7 @@ from rapidfuzz.distance import Indel
 from qa_pipeline.errors import ConfigError, DataError
 from qa_pipeline.quotes import check
 from qa_pipeline.quotes.aligning import align
-from qa_pipeline.quotes.check import Difference, NearestPlace, QuoteCheck
+from qa_pipeline.quotes.check import NearestPlace, QuoteCheck, QuoteDifference
 from qa_pipeline.quotes.sense import MOST_LEFT_OUT, Place, changes_case, differences, has_sign
 from qa_pipeline.quotes.sources import QuoteSources, Sources
 from qa_pipeline.quotes.spelling import spelling_repairs
@@ -120,7 +120,7 @@ class _Found:
     occurrences: int = 1
     exact: bool = False
     repair: tuple[str, ...] = ()
-    differs: tuple[Difference, ...] = ()
+    differs: tuple[QuoteDifference, ...] = ()
 
     def holds(self, least: float) -> bool:
         """Whether it is the quotation's place, and not only near."""
