@@ -246,6 +246,13 @@ def test_a_file_that_was_only_touched_changes_nothing(built, documents):
     assert not built.update().anything_new and generations(built.folder) == before
 
 
+def test_documents_that_have_moved_are_looked_for_where_they_are_now(built, documents):
+    moved = documents.rename(documents.with_name("moved"))
+    assert not Index.build(moved, built.folder, dense=False).report.anything_new
+    (moved / "new.txt").write_text("Kayaks are free.")
+    assert Index.open(built.folder).update().added == ["new.txt"]
+
+
 def test_a_change_that_keeps_size_and_time_is_seen_where_the_time_is_too_young(documents, tmp_path):
     import os
 

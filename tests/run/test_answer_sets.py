@@ -11,8 +11,9 @@ import pytest
 import torch
 
 from qa_pipeline import QAPredictor
-from qa_pipeline.data import needs_all, write_squad
+from qa_pipeline.data import load_examples, needs_all, write_squad
 from qa_pipeline.data.schema import validate
+from qa_pipeline.metrics import multi_span_scores
 from qa_pipeline.preprocess import Preprocess
 from qa_pipeline.run.run import run_qa
 from tests.conftest import read_json
@@ -51,7 +52,7 @@ def trained(tiny_bert, tmp_path_factory) -> Path:
     config = settings(
         folder, tiny_bert, folder / "out", do_predict=True, test_file=str(folder / "test.json"), answer_choice="all",
         use_lora=False, lora_r=None, max_train_samples=None, max_eval_samples=None, version_2_with_negative=False,
-        learning_rate=3e-3, num_train_epochs=10, per_device_train_batch_size=16, eval_strategy="no", save_strategy="no",
+        learning_rate=3e-3, num_train_epochs=8, per_device_train_batch_size=16, eval_strategy="no", save_strategy="no",
     )  # fmt: skip
     del config["lora_r"]
     run_qa(parsed(folder, config))
@@ -69,10 +70,15 @@ def test_several_spans_are_learnt_scored_and_given(trained):
     assert stored["all_answers_confidence"] == results["eval_all_answers_confidence"]
     assert 0.05 <= stored["all_answers_confidence"] < 0.5
     predictor = QAPredictor.from_pretrained(trained / "out", device="cpu")
-    context = "Day 7. We have : visit and : room , no fee ."
-    answer = next(predictor.predict([{"question": "What do we have?", "context": context}]))
-    found = answer.above(predictor.settings.all_answers_confidence)
-    assert sorted(span.text for span in found) == ["room", "visit"]
+    examples, _ = load_examples(trained / "test.json")
+    given = {}
+    for example in examples:
+        reply = predictor.ask(example["question"], example["context"], all_answers=True)
+        given[example["id"]] = [answer.text for answer in reply.answers]
+        (answer,) = predictor.predict([example], n_best_size=100)
+        assert [span.text for span in answer.above(stored["all_answers_confidence"])] == given[example["id"]]
+    asked = multi_span_scores(given, examples).summary()
+    assert asked["multi_exact_f1"] == pytest.approx(results["predict_multi_exact_f1"])
 
 
 def test_asking_the_model_anew_keeps_its_confidence(trained, tmp_path):
