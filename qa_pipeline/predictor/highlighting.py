@@ -21,7 +21,7 @@ from qa_pipeline.postprocess import LEAST_CONFIDENCE, SegmentEvidence, Span, ans
 from qa_pipeline.predictor.answer import Answer
 from qa_pipeline.predictor.excerpts import Budget, Excerpt, Highlight
 from qa_pipeline.predictor.questions import STRETCH
-from qa_pipeline.predictor.sources import NUM_PASSAGES, Reading, Sources, sources_of
+from qa_pipeline.predictor.sources import NUM_PASSAGES, Reading, ReadingSources, sources_of
 from qa_pipeline.retrieval.embeddings import Embedder
 from qa_pipeline.retrieval.ranking import meaning_scores, word_scores
 from qa_pipeline.text.languages import OTHER_SCRIPT, guess_language, language_of_script
@@ -60,7 +60,7 @@ def highlight(
     stored = predictor.settings.all_answers_confidence
     least = (LEAST_CONFIDENCE if stored is None else stored) if min_confidence is None else float(min_confidence)
     check_limits(overrides)
-    sources: Sources = (
+    sources: ReadingSources = (
         _PassageAlone(documents) if _is_passage(documents) else sources_of(cast("Documents", documents), num_passages)
     )
     readings = sources.readings(question)
@@ -209,7 +209,7 @@ class _Placing:
         texts: the document of each reading, by the reading's key.
     """
 
-    def __init__(self, sources: Sources, texts: dict[object, Document]):
+    def __init__(self, sources: ReadingSources, texts: dict[object, Document]):
         self.sources, self.texts = sources, texts
         self._keys: list[object] = []  # of the sentences
 
