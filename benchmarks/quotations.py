@@ -3,18 +3,18 @@
     python benchmarks/quotations.py --data DIR [--half report] [--misses] [--seed 0]
     python benchmarks/quotations.py --data DIR --speed
 
-DIR holds xquad/xquad.{en,de,zh}.json and policyqa/train.json (SQuAD's format). A quarter of the documents is held out: its
-sentences are the invented quotations. Every fourth document that is looked in has its lines broken, with words hyphenated.
-Of sentences of the others are made: quotations that are right (verbatim, or edited in a way that leaves the sense) and
-wrong ones (invented, another number, negation, name or unit, two sentences mixed, dots over a negation). Sentences are
-assigned to one of two halves: `--half look` is what the rules were made with, `--half report` (the default) was not
-looked at before they were done.
+DIR holds xquad/xquad.{en,de,zh}.json and policyqa/train.json (SQuAD's format). A quarter of the documents is held out:
+its sentences are the invented quotations. Every fourth document that is looked in has its lines broken, with words
+hyphenated. Of sentences of the others are made: quotations that are right (verbatim, or edited in a way that leaves
+the sense) and wrong ones (invented, another number, negation, name or unit, two sentences mixed, dots over a negation).
+Sentences are assigned to one of two halves: `--half look` is what the rules were made with, `--half report` (the
+default) was not looked at before they were done.
 
-Printed: of each kind and of each corpus how many have the right verdict (a right one also at the right place); precision
-(found and right, of all found) and recall (found at the right place, of all right ones), with 95% Wilson intervals. Kinds in
-brackets count in neither, since people may differ on them: what is shown is how many are found.
+Printed: of each kind and of each corpus how many have the right verdict (a right one also at the right place);
+precision (found and right, of all found) and recall (found at the right place, of all right ones), with 95% Wilson
+intervals. Kinds in brackets count in neither, since people may differ on them: what is shown is how many are not found.
 
---speed: seconds to index 300 documents and to verify 1,000 quotations in them, one in four invented.
+--speed: CPU seconds (one core) to index 300 documents and to verify 1,000 quotations in them, one in four invented.
 
 The last line is JSON.
 """
@@ -52,8 +52,22 @@ VERBS = {
 }
 LITTLE = {"en": "the a an that also of to", "de": "der die das den dem auch so sehr", "zh": "的 了"}
 UNITS = {
-    "en": {"%": " euros", "percent": "dollars", "million": "thousand", "miles": "kilometres", "years": "months", "days": "weeks"},
-    "de": {"%": " Euro", "Prozent": "Euro", "Millionen": "Tausend", "Kilometer": "Meilen", "Jahre": "Monate", "Tage": "Wochen"},
+    "en": {
+        "%": " euros",
+        "percent": "dollars",
+        "million": "thousand",
+        "miles": "kilometres",
+        "years": "months",
+        "days": "weeks",
+    },
+    "de": {
+        "%": " Euro",
+        "Prozent": "Euro",
+        "Millionen": "Tausend",
+        "Kilometer": "Meilen",
+        "Jahre": "Monate",
+        "Tage": "Wochen",
+    },
     "zh": {"%": "元", "年": "月", "万": "亿", "公里": "英里", "英里": "公里"},
 }
 
@@ -131,7 +145,9 @@ def sentences_of(document: Document, corpus: str, broken_text: str | None = None
         size = len(text) if language == "zh" else 5 * len(text.split())
         after = document.text[slice(*spans[place + 1])] if place + 1 < len(spans) else ""
         if 40 <= size <= 200 and "\n" not in text and "..." not in text and "[" not in text:
-            found.append(Sentence(corpus, text, document.source, places[start], places[end - 1] + 1, after.replace("\n", " ")))
+            found.append(
+                Sentence(corpus, text, document.source, places[start], places[end - 1] + 1, after.replace("\n", " "))
+            )
     return found
 
 
@@ -162,7 +178,18 @@ def in_other_forms(one: Sentence, rng: random.Random) -> str | None:
 
 
 def with_other_marks(one: Sentence, rng: random.Random) -> str | None:
-    table = str.maketrans({'"': "\u201d", "'": "\u2019", "\u201c": '"', "\u201d": '"', "\u2019": "'", "\u2013": "-", "\u2014": "--", "\u201e": '"'})
+    table = str.maketrans(
+        {
+            '"': "\u201d",
+            "'": "\u2019",
+            "\u201c": '"',
+            "\u201d": '"',
+            "\u2019": "'",
+            "\u2013": "-",
+            "\u2014": "--",
+            "\u201e": '"',
+        }
+    )
     text = re.sub(r"(?<=\w)-(?=\w)", "\u2010", one.text.translate(table))
     return text if text != one.text else None
 
@@ -180,7 +207,9 @@ def in_other_case(one: Sentence, rng: random.Random) -> str | None:
 
 
 def with_marks_around(one: Sentence, rng: random.Random) -> str | None:
-    return rng.choice(["\u201c{}\u201d", '"{}"', "\u201e{}\u201c", "\u00ab{}\u00bb"]).format(one.text.strip("\"'\u201c\u201d\u201e"))
+    return rng.choice(["\u201c{}\u201d", '"{}"', "\u201e{}\u201c", "\u00ab{}\u00bb"]).format(
+        one.text.strip("\"'\u201c\u201d\u201e")
+    )
 
 
 def with_other_stop(one: Sentence, rng: random.Random) -> str | None:
@@ -189,7 +218,9 @@ def with_other_stop(one: Sentence, rng: random.Random) -> str | None:
 
 
 def _clause(one: Sentence, rng: random.Random) -> str | None:
-    places = [m.end() for m in re.finditer(r"[,;:] |[，、；]", one.text) if m.end() >= (12 if one.corpus == "zh" else 25)]
+    places = [
+        m.end() for m in re.finditer(r"[,;:] |[，、；]", one.text) if m.end() >= (12 if one.corpus == "zh" else 25)
+    ]
     return one.text[: rng.choice(places)] if places else None
 
 
@@ -204,7 +235,10 @@ def with_words_left_out(one: Sentence, rng: random.Random) -> str | None:
     begin = rng.randrange(least, len(words) - 2 * least + 1)
     end = rng.randrange(begin + 1, min(len(words) - least, begin + 10) + 1)
     left = joint.join(words[begin:end])
-    if re.search(r"(?i)\b(not?|never|none|neither|nor|without|cannot|nicht|kein\w*|nie|ohne|weder)\b|n't|[不没无非未]|\d|[.!?;]", left):
+    if re.search(
+        r"(?i)\b(not?|never|none|neither|nor|without|cannot|nicht|kein\w*|nie|ohne|weder)\b|n't|[不没无非未]|\d|[.!?;]",
+        left,
+    ):
         return None
     dots = rng.choice([" ... ", " [...] ", "\u2026", " (...) ", " \u2026 "])
     return joint.join(words[:begin]) + dots + joint.join(words[end:])
@@ -212,7 +246,9 @@ def with_words_left_out(one: Sentence, rng: random.Random) -> str | None:
 
 def with_brackets(one: Sentence, rng: random.Random) -> str | None:
     pronouns = {
-        "en": r"\b(he|she|they|it|He|She|They|It|we|We|you|You)\b", "de": r"\b(er|sie|Er|Sie|es)\b", "zh": "(他们|它们|他|它|她|我们)"
+        "en": r"\b(he|she|they|it|He|She|They|It|we|We|you|You)\b",
+        "de": r"\b(er|sie|Er|Sie|es)\b",
+        "zh": "(他们|它们|他|它|她|我们)",
     }
     names = {"en": "[the members]", "de": "[die Mitglieder]", "zh": "[这些成员]"}
     language = CORPORA[one.corpus]
@@ -228,7 +264,11 @@ def with_a_typo(one: Sentence, rng: random.Random) -> str | None:
     start, end = rng.choice(places)
     word, at = one.text[start:end], rng.randrange(1, end - start - 2)
     other = rng.choice(
-        [word[:at] + word[at + 1] + word[at] + word[at + 2 :], word[:at] + word[at + 1 :], word[:at] + word[at] + word[at:]]
+        [
+            word[:at] + word[at + 1] + word[at] + word[at + 2 :],
+            word[:at] + word[at + 1 :],
+            word[:at] + word[at] + word[at:],
+        ]
     )
     return None if other == word else one.text[:start] + other + one.text[end:]
 
@@ -451,14 +491,21 @@ def measure(documents: list[Document], made: list[tuple[str, Made]], half: str, 
         if half not in (its_half, "both"):
             continue
         found, right = is_right(one, sources)
-        kinds.setdefault(one.kind, Counter()).update({one.corpus: right, "all": right, f"n {one.corpus}": 1, "n all": 1})
+        kinds.setdefault(one.kind, Counter()).update(
+            {one.corpus: right, "all": right, f"n {one.corpus}": 1, "n all": 1}
+        )
         if misses and not right and one.right is not None:
             check = verify(one.quote, sources)
             differs = [str(each) for each in (check.nearest.differs if check.nearest else check.edits)]
             print(f"- {one.corpus}, {one.kind}: {one.quote!r}\n    {check.status} {check.repair} {differs}")
         for name in (one.corpus, "all") if one.right is not None else ():
             corpora[name].update(
-                {"found": found, "found right": found and right, "right": bool(one.right), "recalled": bool(one.right) and right}
+                {
+                    "found": found,
+                    "found right": found and right,
+                    "right": bool(one.right),
+                    "recalled": bool(one.right) and right,
+                }
             )
     seconds = time.perf_counter() - begin
     print(f"{'right verdicts':<28}" + "".join(f"{name:>10}" for name in (*CORPORA, "all")))
@@ -485,11 +532,11 @@ def speed(documents: list[Document], made: list[tuple[str, Made]], seed: int) ->
     right = [one.quote for _, one in made if one.right and one.document in names]
     wrong = [one.quote for _, one in made if one.right is False]
     quotes = rng.choices(right, k=750) + rng.choices(wrong, k=250)
-    begin = time.perf_counter()
+    begin = time.process_time()
     sources = QuoteSources(chosen)
-    indexed = time.perf_counter()
+    indexed = time.process_time()
     verify(quotes, sources)
-    end = time.perf_counter()
+    end = time.process_time()
     size = sum(len(document.text) for document in chosen)
     print(f"{len(chosen)} documents, {size:,} characters: indexed in {indexed - begin:.2f} s")
     print(f"{len(quotes):,} quotations (250 wrong): {end - indexed:.2f} s")

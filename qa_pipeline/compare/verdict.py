@@ -231,8 +231,8 @@ def _reach(comparison: Comparison) -> list[str]:
     texts, documents = len(comparison.contexts), comparison.num_documents or len(comparison.contexts)
     noun = "text"
     if comparison.folder is not None:  # its contexts are what is shown, and no units
-        texts, noun = documents, "document"
-    if comparison.resampled == "question" and texts < comparison.num_questions:
+        texts, noun = len({tuple(row.documents) for row in comparison.questions if row.documents}), "document"
+    if comparison.resampled == "question" and 0 < texts < comparison.num_questions:
         return [
             f"The questions are about only {counted(texts, noun)}: the intervals say what more questions about the "
             f"same {noun}s would give, not what other {noun}s would."

@@ -212,6 +212,7 @@ def _reply(
         null_odds=min((-one.span.score for one in best_of_each), default=NO_SPAN_NULL_ODDS),
         hits=hits,
         id=row["id"],
+        near=max((hit.meaning for hit in hits if hit.meaning is not None), default=None),
         documents=list(dict.fromkeys(names)),
     )
 

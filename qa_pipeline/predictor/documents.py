@@ -27,6 +27,10 @@ logger = logging.getLogger(__name__)
 LEAST_SURE = 0.05
 """Where neither an answer nor "no answer" has this confidence, nothing that was read says anything of the question, or
 the model has learned too little to tell."""
+LEAST_NEAR = 0.25
+"""Cosine of a question and the nearest passage, by the embeddings of the package, under which the documents are about
+something else. A model that always answers answers such questions too, and is often sure of it; see
+benchmarks/asking_worth.py."""
 
 
 @dataclass(frozen=True)
@@ -85,6 +89,7 @@ class Reply:
         null_odds: how far "no answer" is above the best span of all, in logits.
         hits: the passages that were read, in the order of the search; empty where everything was read.
         id: the question's own, or its number among many from 0.
+        near: the highest cosine of the question and a passage that was read; None where meaning took no part.
         documents: names of the documents that were read, that with the likeliest span first, its copies after it;
             whether or not the answer is "no answer". Plain texts have the name "".
     """
@@ -95,6 +100,7 @@ class Reply:
     null_odds: float = NO_SPAN_NULL_ODDS
     hits: list[Hit] = field(default_factory=list)
     id: str = "0"
+    near: float | None = None
     documents: list[str] = field(default_factory=list)
 
     @property
@@ -106,9 +112,11 @@ class Reply:
     def found(self) -> bool:
         """Whether there is an answer: words of a text, likelier than "no answer", and of LEAST_SURE or more.
 
-        Where not, `answers` are guesses at best. A model that always answers can say "not found" in no other way.
+        A model that always answers has no other way to say "not found"; so of its answers the nearest passage must be
+        near the question too (LEAST_NEAR), where that is known. Where nothing is found, `answers` are guesses at best.
         """
-        return bool(self.answers) and not self.none_likelier and self.confidence >= LEAST_SURE
+        far = self.no_answer_confidence == 0 and self.near is not None and self.near < LEAST_NEAR
+        return bool(self.answers) and not self.none_likelier and self.confidence >= LEAST_SURE and not far
 
     @property
     def none_likelier(self) -> bool:

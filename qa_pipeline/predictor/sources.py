@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from qa_pipeline.predictor.documents import Documents
     from qa_pipeline.retrieval.hits import Hit, PassageIndex
 
-NUM_PASSAGES = 8
-"""Passages that are read for a question where the caller does not say."""
+NUM_PASSAGES = 5
+"""Passages that are read for a question where the caller does not say; more cost time and hardly find more."""
 
 
 @dataclass(frozen=True)

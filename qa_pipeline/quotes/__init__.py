@@ -3,8 +3,8 @@
 Needs no model for quotations. Knows nothing of who wrote them.
 """
 
-from qa_pipeline.quotes.check import Difference, NearestPlace, QuoteCheck
+from qa_pipeline.quotes.check import NearestPlace, QuoteCheck, QuoteDifference
 from qa_pipeline.quotes.sources import QuoteSources
 from qa_pipeline.quotes.verifying import verify
 
-__all__ = ["Difference", "NearestPlace", "QuoteCheck", "QuoteSources", "verify"]
+__all__ = ["QuoteDifference", "NearestPlace", "QuoteCheck", "QuoteSources", "verify"]

@@ -72,7 +72,9 @@ def align(kinds: Sequence[str], numbers: np.ndarray, stretch: np.ndarray) -> tup
         rows.append(row)
     end = size - int(np.argmin(rows[-1][::-1]))  # a last word that differs stands for one of the source
     steps = _steps(kinds, numbers, stretch, rows, end)
-    edits = sum(max(step.items[1] - step.items[0], step.places[1] - step.places[0]) for step in steps if step.kind == _OTHER)
+    edits = sum(
+        max(step.items[1] - step.items[0], step.places[1] - step.places[0]) for step in steps if step.kind == _OTHER
+    )
     return edits, _joined(steps)
 
 

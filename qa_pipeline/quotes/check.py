@@ -40,15 +40,14 @@ _LEAVES_SENSE = frozenset(("typo", "form", "spacing", "dropped_word", "added_wor
 
 
 @dataclass(frozen=True)
-class Difference:
+class QuoteDifference:
     """Words of the quotation, and what the source has in their place.
 
     Attributes:
         kind: of those that leave the sense "typo", "form" (of a word), "spacing", "dropped_word", "added_word" and
-            "mark" (of a footnote); of those that may change it "number", "negation", "name", "unit", "limit" (only, must, before
-            ...), "words", "splice"
-            (dots that join the halves of two sentences, or leave out too much) or "length" (more small ones than a
-            quotation of this length may have).
+            "mark" (of a footnote); of those that may change it "number", "negation", "name", "unit", "limit" (only,
+            must, before ...), "words", "splice" (dots that join the halves of two sentences, or leave out too much) or
+            "length" (more small ones than a quotation of this length may have).
         quote, source: "" where one has nothing there.
     """
 
@@ -95,7 +94,7 @@ class NearestPlace:
     start: int
     end: int
     similarity: float
-    differs: tuple[Difference, ...] = ()
+    differs: tuple[QuoteDifference, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -117,12 +116,18 @@ class QuoteCheck:
         misattributed: it was said to be from another source than the one that has it.
         nearest: where one that was not found comes nearest; None where nothing is near.
         note: what else is to be known: a source that is not there, a quotation too long to be repaired; or "".
+
+    Example:
+        >>> from qa_pipeline import verify
+        >>> check = verify("We OPEN at nine", "Every day we open at nine.")
+        >>> check.is_found, check.repair, (check.start, check.end)
+        (True, ('case',), (10, 25))
     """
 
     quote: str
     status: str
     repair: tuple[str, ...] = ()
-    edits: tuple[Difference, ...] = ()
+    edits: tuple[QuoteDifference, ...] = ()
     found: str = ""
     document: str | None = None
     page: int | None = None

@@ -1,7 +1,7 @@
 """Finds what sources say that is nearest to a claim in other words. Never says whether the claim is true.
 
-Without a model it is the sentence that shares most of the claim's words, a rare one weighing more. With one, the model reads the
-stretches that share most, with the claim as its question, and the sentence around its best span is taken.
+Without a model it is the sentence that shares most of the claim's words, a rare one weighing more. With one, the model
+reads the stretches that share most, with the claim as its question, and the sentence around its best span is taken.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ from rapidfuzz.distance import OSA
 
 from qa_pipeline.quotes import word_lists
 from qa_pipeline.quotes.aligning import Step
-from qa_pipeline.quotes.check import Difference
+from qa_pipeline.quotes.check import QuoteDifference
 from qa_pipeline.quotes.sources import QuoteSources
 from qa_pipeline.quotes.tokens import tokens_of
 from qa_pipeline.quotes.writing import BRACKET, GAP, WORD, Item
@@ -29,8 +29,10 @@ WORDS_OF_AN_EDIT = 6
 """A quotation may have one small edit, and one more for each so many words."""
 _LONGEST_BLOCK = 12
 _MOST_DROPPED = 2
-_ABBREVIATION = 4
+_ABBREVIATIONS = frozenset(["us", "it", "who", "aids", "un", "id", "am", "pm", "mad", "sat", "pin"])
+"""Those that are another word in small letters."""
 _SENTENCE = 2000  # characters on each side that are looked at for the ends of a sentence
+# What a capital may follow without being that of a name.
 _OPENING = re.compile(
     r"""(?:^|[.!?:;\u2026\u3002\n\r\u2022*#|>]|[-\u2013\u2014]\s)[\s"'(\[\u201c\u201e\u2018\u00ab\u00bb]*$"""
 )
@@ -77,10 +79,15 @@ class Place:
         held = [
             step.places for step in self.steps if step.kind not in (GAP, BRACKET) and step.places[1] > step.places[0]
         ]
-        return (held[0][0], held[-1][1]) if held else None
+        if not held:
+            return None
+        last = held[-1][1]
+        if not self.steps[-1].is_match and last - held[-1][0] > 1 and _is_mark(self, last - 1):
+            last -= 1  # a footnote's mark behind the last word
+        return held[0][0], last
 
 
-def differences(place: Place) -> list[Difference]:
+def differences(place: Place) -> list[QuoteDifference]:
     """All that differs, in the order of the quotation; empty where only the spelling does."""
     found = list(_edges(place))
     for step in place.steps:
@@ -95,22 +102,22 @@ def differences(place: Place) -> list[Difference]:
     words = sum(item.kind == WORD for item in place.items)
     gaps = sum(item.kind == GAP for item in place.items)
     if gaps and words < WORDS_OF_A_PIECE * (gaps + 1):
-        found.append(Difference("splice", place.quote, "words picked one by one"))
+        found.append(QuoteDifference("splice", place.quote, "words picked one by one"))
     if sum(one.is_edit for one in found) > max(1, words // WORDS_OF_AN_EDIT):
-        found.append(Difference("length", place.quote, ""))
+        found.append(QuoteDifference("length", place.quote, ""))
     return found
 
 
-def _edges(place: Place) -> Iterator[Difference]:
+def _edges(place: Place) -> Iterator[QuoteDifference]:
     """A number without its sign, and a character that is quoted by half."""
     around = place.first_and_last()
     if around is None:
         return
     sources, first, last = place.sources, place.low + around[0], place.low + around[1]
     if has_sign(sources, first):
-        yield Difference("number", place.said(0, 1), sources.written(first - 1, first + 1))
+        yield QuoteDifference("number", place.said(0, 1), sources.written(first - 1, first + 1))
     if sources.is_cut(first) or sources.is_cut(last):
-        yield Difference("words", place.said(0, len(place.items)), sources.written(first, last))
+        yield QuoteDifference("words", place.said(0, len(place.items)), sources.written(first, last))
 
 
 def has_sign(sources: QuoteSources, place: int) -> bool:
@@ -126,49 +133,49 @@ def has_sign(sources: QuoteSources, place: int) -> bool:
 
 def changes_case(quoted: str, written: str, quote: str) -> bool:
     """Whether an abbreviation became a word or a word one: "US" is not "us", where the quotation has both cases."""
-    if len(written) > _ABBREVIATION or len(written) < 2 or len(quoted) != len(written):
+    if written.casefold() not in _ABBREVIATIONS or quoted.casefold() != written.casefold():
         return False
     if written.isupper() and quoted.islower():
         return quote != quote.lower()
     return quoted.isupper() and written.islower() and quote != quote.upper()
 
 
-def _other_case(place: Place, step: Step) -> Iterator[Difference]:
+def _other_case(place: Place, step: Step) -> Iterator[QuoteDifference]:
     quoted, written = place.said(*step.items), place.written(*step.places)
     if quoted != written and changes_case(quoted, written, place.quote):
-        yield Difference("name", quoted, written)
+        yield QuoteDifference("name", quoted, written)
 
 
 # Words that differ
 
 
-def _block(place: Place, step: Step) -> list[Difference]:
+def _block(place: Place, step: Step) -> list[QuoteDifference]:
     """What a stretch of differing words is, word by word."""
     (begin, end), (first, last) = step.items, step.places
     kept = [n for n in range(first, last) if not _is_mark(place, n)]
-    marks = [Difference("mark", "", place.written(n, n + 1)) for n in range(first, last) if n not in kept]
+    marks = [QuoteDifference("mark", "", place.written(n, n + 1)) for n in range(first, last) if n not in kept]
     quoted = list(range(begin, end))
     if not kept and not quoted:
         return marks
     if kept and quoted and _spaced(place, kept, quoted):
-        return [*marks, Difference("spacing", place.said(begin, end), place.written(first, last))]
+        return [*marks, QuoteDifference("spacing", place.said(begin, end), place.written(first, last))]
     if len(kept) > _LONGEST_BLOCK or len(quoted) > _LONGEST_BLOCK:
         return [*marks, _whole(place, step, "words")]
     found = []
     for n, item in _paired(place, kept, quoted):
-        if n is None:
-            found.append(_added(place, item))
-        elif item is None:
-            found.append(_dropped(place, n))
-        else:
+        if n is not None and item is not None:
             found += _changed(place, n, item)
+        elif n is not None:
+            found.append(_dropped(place, n))
+        elif item is not None:
+            found.append(_added(place, item))
     if sum(one.kind == "dropped_word" for one in found) > _MOST_DROPPED:
         found.append(_whole(place, step, "words"))
     return marks + found
 
 
-def _whole(place: Place, step: Step, kind: str) -> Difference:
-    return Difference(kind, short(place.said(*step.items), 200), short(place.written(*step.places), 200))
+def _whole(place: Place, step: Step, kind: str) -> QuoteDifference:
+    return QuoteDifference(kind, short(place.said(*step.items), 200), short(place.written(*step.places), 200))
 
 
 def _is_mark(place: Place, n: int) -> bool:
@@ -220,12 +227,12 @@ def _paired(place: Place, kept: list[int], quoted: list[int]) -> list[tuple[int 
     return best[-1][-1][1]
 
 
-def _changed(place: Place, n: int, item: int) -> list[Difference]:
+def _changed(place: Place, n: int, item: int) -> list[QuoteDifference]:
     """What one word in place of another is."""
     word, quoted = place.word(n), place.items[item].text
     if word == quoted:
         return []
-    return [Difference(_kind_of_change(place, n, item), place.said(item, item + 1), place.written(n, n + 1))]
+    return [QuoteDifference(_kind_of_change(place, n, item), place.said(item, item + 1), place.written(n, n + 1))]
 
 
 def _kind_of_change(place: Place, n: int, item: int) -> str:
@@ -248,7 +255,7 @@ def _kind_of_change(place: Place, n: int, item: int) -> str:
     return "form" if same else "words"
 
 
-def _dropped(place: Place, n: int) -> Difference:
+def _dropped(place: Place, n: int) -> QuoteDifference:
     """A word that the quotation lacks."""
     word, kind = place.word(n), "dropped_word"
     if word_lists.is_number(word):
@@ -264,10 +271,10 @@ def _dropped(place: Place, n: int) -> Difference:
             kind = "limit"
         else:
             kind = "words"
-    return Difference(kind, "", place.written(n, n + 1))
+    return QuoteDifference(kind, "", place.written(n, n + 1))
 
 
-def _added(place: Place, item: int) -> Difference:
+def _added(place: Place, item: int) -> QuoteDifference:
     """A word that the source lacks."""
     word, kind = place.items[item].text, "words"
     if word_lists.is_number(word):
@@ -278,7 +285,7 @@ def _added(place: Place, item: int) -> Difference:
         kind = "added_word"
     elif word in word_lists.limits():
         kind = "limit"
-    return Difference(kind, place.said(item, item + 1), "")
+    return QuoteDifference(kind, place.said(item, item + 1), "")
 
 
 def _is_unit(place: Place, n: int, word: str) -> bool:
@@ -323,12 +330,17 @@ def _accents_only(word: str, quoted: str) -> bool:
     if _UMLAUT in word:
         written_out = word.replace("a" + _UMLAUT, "ae").replace("o" + _UMLAUT, "oe").replace("u" + _UMLAUT, "ue")
         return quoted == written_out
-    bare = "".join(character for character in word if unicodedata.category(character) != "Mn")
-    return bare == quoted and bare.isascii()
+    return _bare(word) == quoted and quoted.isascii()
+
+
+def _bare(word: str) -> str:
+    return "".join(character for character in word if unicodedata.category(character) != "Mn")
 
 
 def _is_typo(place: Place, word: str, quoted: str) -> bool:
     """Whether one word is the other, mistyped: nearly the same letters, and no word that is used anywhere."""
+    if _bare(word) == _bare(quoted):
+        return False  # of accents `_accents_only` has judged
     right, typed = unicodedata.normalize("NFC", word), unicodedata.normalize("NFC", quoted)
     if min(len(right), len(typed)) < 4 or not (right.isalpha() and typed.isalpha()):
         return False
@@ -347,7 +359,7 @@ def _is_known(place: Place, word: str) -> bool:
 # What dots leave out, and brackets replace
 
 
-def _left_out(place: Place, step: Step) -> Iterator[Difference]:
+def _left_out(place: Place, step: Step) -> Iterator[QuoteDifference]:
     """Whether dots leave out what turns the sense, or join the halves of two sentences."""
     first, last = step.places
     if first == last or first == 0:
@@ -356,7 +368,7 @@ def _left_out(place: Place, step: Step) -> Iterator[Difference]:
     written = place.written(first, last)
     unspaced = sum(len(word) == 1 and word.isalpha() and not word.isascii() for word in words)
     if len(words) - unspaced / 2 > MOST_LEFT_OUT:
-        yield Difference("splice", "...", short(written, 200))
+        yield QuoteDifference("splice", "...", short(written, 200))
         return
     starts, ends, low = place.sources.starts, place.sources.ends, place.low
     left = sentence_around(place.text, int(starts[low + first - 1]), int(ends[low + first - 1]), _SENTENCE)[1]
@@ -367,22 +379,22 @@ def _left_out(place: Place, step: Step) -> Iterator[Difference]:
     of_left = sum(starts[low + n] < left for n in range(first, last))
     of_right = sum(starts[low + n] >= right for n in range(first, last))
     if of_left and of_right:
-        yield Difference("splice", "...", short(written, 200))
+        yield QuoteDifference("splice", "...", short(written, 200))
     for begin, end in ((first, first + of_left), (last - of_right, last)):
         part = place.written(begin, end)
         if word_lists.holds_negation(words[begin - first : end - first], part):
-            yield Difference("negation", "...", short(part, 200))
+            yield QuoteDifference("negation", "...", short(part, 200))
 
 
-def _within_a_sentence(place: Place, step: Step, words: list[str], written: str) -> Iterator[Difference]:
+def _within_a_sentence(place: Place, step: Step, words: list[str], written: str) -> Iterator[QuoteDifference]:
     if word_lists.holds_negation(words, written):
-        yield Difference("negation", "...", short(written, 200))
+        yield QuoteDifference("negation", "...", short(written, 200))
     following = place.word(step.places[1])
     if (word_lists.is_number(following) or following in "$\u20ac\u00a3-") and any(map(word_lists.is_number, words)):
-        yield Difference("number", "...", short(written, 200))
+        yield QuoteDifference("number", "...", short(written, 200))
 
 
-def _in_brackets(place: Place, step: Step) -> Iterator[Difference]:
+def _in_brackets(place: Place, step: Step) -> Iterator[QuoteDifference]:
     """Whether what a bracket replaces has another number, negation, limit or name than what is in it."""
     item = place.items[step.items[0]]
     ours = tokens_of(item.text)
@@ -395,10 +407,10 @@ def _in_brackets(place: Place, step: Step) -> Iterator[Difference]:
         ("limit", word_lists.limits().__contains__),
     ):
         if set(filter(holds, inside)) != set(filter(holds, theirs)):
-            yield Difference(kind, f"[{item.text}]", written)
+            yield QuoteDifference(kind, f"[{item.text}]", written)
     if any(word_lists.negated(one, other) for one in inside for other in theirs):
-        yield Difference("negation", f"[{item.text}]", written)
+        yield QuoteDifference("negation", f"[{item.text}]", written)
     names = {place.word(n) for n in range(*step.places) if _is_name(place, n)}
     given = {text for text, start in zip(ours.texts, ours.starts, strict=True) if item.text[start].isupper()}
     if names and given - {"the", "a", "an"} and not names & given:
-        yield Difference("name", f"[{item.text}]", written)
+        yield QuoteDifference("name", f"[{item.text}]", written)

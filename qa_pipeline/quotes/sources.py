@@ -111,13 +111,15 @@ class QuoteSources:
 
     def word(self, place: int) -> str:
         """The folded token at a place."""
-        return self._words[self.ids[place]]
+        word: str = self._words[self.ids[place]]
+        return word
 
     def written(self, begin: int, end: int) -> str:
         """The source's own words from one token to another, end exclusive; both of one document."""
-        return (
-            self.documents[self.document_at(begin)].text[self.starts[begin] : self.ends[end - 1]] if end > begin else ""
-        )
+        if end <= begin:
+            return ""
+        text: str = self.documents[self.document_at(begin)].text
+        return text[self.starts[begin] : self.ends[end - 1]]
 
     def count(self, number: int) -> int:
         """How often a token stands in all sources."""
@@ -152,7 +154,7 @@ class QuoteSources:
         """(num_found,) places where these tokens follow each other in one document, in order; no character is cut."""
         if not len(numbers) or (numbers == UNKNOWN).any():
             return np.array([], dtype=np.int64)
-        rarest = min(range(len(numbers)), key=lambda i: self.count(numbers[i]))
+        rarest = min(range(len(numbers)), key=lambda i: self.count(int(numbers[i])))
         low, high = self.bounds(document)
         places = self._places(int(numbers[rarest])) - rarest
         places = places[(places >= low) & (places + len(numbers) <= high)]
@@ -162,7 +164,7 @@ class QuoteSources:
             places = places[self.ids[places + offset] == number]
         homes = np.searchsorted(self.borders, places, side="right")
         places = places[places + len(numbers) <= self.borders[homes]]
-        return places[~self._cut(places) & ~self._cut(places + len(numbers))]
+        return np.asarray(places[~self._cut(places) & ~self._cut(places + len(numbers))])
 
     def windows(
         self, numbers: np.ndarray, length: int, document: int | None = None, most: int = 3
@@ -185,8 +187,8 @@ class QuoteSources:
             if total > _MOST_PLACES and len(buckets) >= _FEWEST_SEEDS:
                 break
             places = self._places(number)
-            held = np.unique(places[(places >= low) & (places < high)] // length)
-            held = np.union1d(held, held - 1)  # a bucket is two lengths long, so that none is cut at its edge
+            held = _distinct(places[(places >= low) & (places < high)] // length)
+            held = _distinct(np.sort(np.concatenate([held - 1, held])))  # a bucket is two lengths long: none is cut
             buckets.append(held)
             weights.append(np.full(len(held), np.log(1 + len(self.ids) / self.count(number))))
         if not total or not buckets:
@@ -194,10 +196,12 @@ class QuoteSources:
         found, inverse = np.unique(np.concatenate(buckets), return_inverse=True)
         scores = np.bincount(inverse, np.concatenate(weights))
         best = found[np.argsort(-scores, kind="stable")[: 4 * most]]
-        wanted = {number: float(weight[0]) for number, weight in zip(known, weights, strict=False) if len(weight)}
+        wanted = np.zeros(len(self._words))
+        for number in known[: len(weights)]:
+            wanted[number] = np.log(1 + len(self.ids) / self.count(number))
         stretches = self._stretches(best, length, (low, high))
-        held = [sum(wanted.get(number, 0.0) for number in set(self.ids[a:b].tolist())) for a, b in stretches]
-        return [stretches[n] for n in np.argsort(-np.array(held), kind="stable")[:most].tolist()]
+        fits = np.array([wanted[np.unique(self.ids[begin:end])].sum() for begin, end in stretches])
+        return [stretches[n] for n in np.argsort(-fits, kind="stable")[:most].tolist()]
 
     def _stretches(self, buckets: np.ndarray, length: int, bounds: tuple[int, int]) -> list[tuple[int, int]]:
         """The tokens of buckets, with room on both sides, each of one document; none is there twice."""
@@ -215,6 +219,8 @@ class QuoteSources:
 
     def _cut(self, places: np.ndarray) -> np.ndarray:
         """Whether a token and the one before it are of one character of the source, such as a Korean syllable."""
+        if len(self.ids) < 2:
+            return np.zeros(len(places), dtype=bool)
         inside = np.clip(places, 1, max(1, len(self.ids) - 1))
         same = (self.starts[inside] == self.starts[inside - 1]) & ~np.isin(inside, self.borders)
         return np.asarray(same & (places == inside))
@@ -229,6 +235,11 @@ class QuoteSources:
             for key in _keys(document.source):
                 names.setdefault(key, []).append(number)
         return names
+
+
+def _distinct(values: np.ndarray) -> np.ndarray:
+    """Sorted values, each once."""
+    return values[np.append(True, values[1:] != values[:-1])] if len(values) else values
 
 
 def _keys(name: str) -> list[str]:

@@ -19,9 +19,9 @@ _LONGEST = 20_000  # characters; of longer texts the naming is by equality alone
 
 
 def spelling_repairs(quote: str, found: str) -> list[str]:
-    """What makes a quotation and the words that were found more alike, of the repairs of spelling, in their order.
+    r"""What makes a quotation and the words that were found more alike, of the repairs of spelling, in their order.
 
-    >>> spelling_repairs("the \u201cFee\u201d is due", "the 'fee' is\\ndue")
+    >>> spelling_repairs("the \u201cFee\u201d is due", "the 'fee' is\ndue")
     ['quotes', 'white_space', 'case']
     """
     named: list[str] = []
@@ -29,7 +29,11 @@ def spelling_repairs(quote: str, found: str) -> list[str]:
         if quote == found:
             break
         ours, theirs = change(quote), change(found)
-        if (ours, theirs) != (quote, found) and _apart(ours, theirs) < _apart(quote, found):
+        # What case hides is no reason to miss another change; and the other way round.
+        as_seen = str if kind == check.CASE else str.casefold
+        if (ours, theirs) != (quote, found) and _apart(*map(as_seen, (ours, theirs))) < _apart(
+            *map(as_seen, (quote, found))
+        ):
             named.append(kind)
         quote, found = ours, theirs
     return named
@@ -73,14 +77,14 @@ def _hyphenation(text: str) -> str:
 
 
 def _white_space(text: str) -> str:
-    return " ".join(text.split())
+    return "".join(text.split())  # scripts without spaces, and 5kg, may have one or none
 
 
 def _punctuation(text: str) -> str:
     kept = (
         character if character.isalnum() or unicodedata.category(character)[0] in "MS" else " " for character in text
     )
-    return " ".join("".join(kept).split())
+    return "".join("".join(kept).split())
 
 
 _CHANGES: tuple[tuple[str, Callable[[str], str]], ...] = (

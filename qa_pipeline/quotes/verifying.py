@@ -7,8 +7,10 @@ spelling of them), then the stretches that hold most of its words, each laid ove
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any, overload
 
 import numpy as np
@@ -17,7 +19,7 @@ from rapidfuzz.distance import Indel
 from qa_pipeline.errors import ConfigError, DataError
 from qa_pipeline.quotes import check
 from qa_pipeline.quotes.aligning import align
-from qa_pipeline.quotes.check import Difference, NearestPlace, QuoteCheck
+from qa_pipeline.quotes.check import NearestPlace, QuoteCheck, QuoteDifference
 from qa_pipeline.quotes.sense import MOST_LEFT_OUT, Place, changes_case, differences, has_sign
 from qa_pipeline.quotes.sources import QuoteSources, Sources
 from qa_pipeline.quotes.spelling import spelling_repairs
@@ -36,7 +38,7 @@ _SHORTEST_STRETCH = 32
 
 
 @overload
-def verify(
+def verify(  # type: ignore[overload-overlap]  # a text is an iterable of texts too, and is taken as one quotation
     quote: str, sources: Sources | QuoteSources, *, source: str | None = None, min_similarity: float = MIN_SIMILARITY
 ) -> QuoteCheck: ...
 
@@ -58,12 +60,12 @@ def verify(
     source: str | None = None,
     min_similarity: float = MIN_SIMILARITY,
 ) -> QuoteCheck | list[QuoteCheck]:
-    """Says whether quoted words stand in sources: verbatim, after repair, or not.
+    r"""Says whether quoted words stand in sources: verbatim, after repair, or not.
 
     A repair looks past spelling (Unicode forms, quotes, dashes, white space, hyphens at line ends, case, punctuation),
     words that dots leave out, words in brackets, and small edits. It never looks past another number, date, negation,
-    name or unit, a word like "only" or "must", or another word: such a quotation was not found, and `nearest` says where
-    it comes nearest and what differs.
+    name or unit, a word like "only" or "must", or another word: such a quotation is not found, and `nearest` says
+    where it comes nearest and what differs.
 
     Args:
         quote: the quotation; or several, for a list of checks.
@@ -77,10 +79,10 @@ def verify(
         DataError: a quotation is no text or blank, or the sources cannot be read.
 
     Example:
-        >>> text = "The tenant shall not keep dogs. The fee of 25 euros is due\\nin May."
+        >>> text = "The tenant shall not keep dogs. The fee of 25 euros is due\nin May."
         >>> check = verify("the fee ... is due in May", text)
         >>> check.status, check.repair, check.found
-        ('repaired', ('white_space', 'case', 'ellipsis'), 'The fee of 25 euros is due\\nin May')
+        ('repaired', ('white_space', 'case', 'ellipsis'), 'The fee of 25 euros is due\nin May')
         >>> check = verify("The fee of 35 euros is due", text)
         >>> check.status, str(check.nearest.differs[0])
         ('not_found', '"35" for "25" (number)')
@@ -99,6 +101,9 @@ def verify(
     return checks[0] if isinstance(quote, str) else checks
 
 
+_tokens = lru_cache(maxsize=64)(tokens_of)  # one quotation is looked for in several ways
+
+
 @dataclass(frozen=True)
 class _Found:
     """A place, with what differs there.
@@ -115,7 +120,7 @@ class _Found:
     occurrences: int = 1
     exact: bool = False
     repair: tuple[str, ...] = ()
-    differs: tuple[Difference, ...] = ()
+    differs: tuple[QuoteDifference, ...] = ()
 
     def holds(self, least: float) -> bool:
         """Whether it is the quotation's place, and not only near."""
@@ -132,7 +137,7 @@ def _verified(quote: str, sources: QuoteSources, source: str | None, least: floa
             return _as_check(quote, sources, found, note, bool(source) and found.document != home)
         if found is not None and (nearest is None or found.similarity > nearest.similarity):
             nearest = found
-    if len(tokens_of(plain_quote(quote))) > _MOST_WORDS:
+    if len(_tokens(plain_quote(quote))) > _MOST_WORDS:
         note = f"{note}; " * bool(note) + f"more than {_MOST_WORDS:,} words: looked for without small edits"
     place = _as_nearest(sources, nearest, least) if nearest is not None and nearest.similarity >= _NEAR else None
     return QuoteCheck(
@@ -176,7 +181,7 @@ def _as_nearest(sources: QuoteSources, found: _Found, least: float) -> NearestPl
 def _look(quote: str, sources: QuoteSources, document: int | None, least: float) -> _Found | None:
     """The best place in one document, or in all: one that holds the quotation, or else the nearest."""
     text = plain_quote(quote)
-    if not tokens_of(text):
+    if not _tokens(text):
         return _signs_only(quote.strip(), sources, document)
     bare = without_marks_around(text)
     found = _same_words(quote.strip(), text, sources, document)
@@ -207,7 +212,7 @@ def _same_words(quote: str, text: str, sources: QuoteSources, document: int | No
         quote: as given.
         text: the same with HTML's character references as characters.
     """
-    tokens = tokens_of(text)
+    tokens = _tokens(text)
     places = sources.phrase(sources.numbers(tokens.texts), document)[:_MOST_PLACES]
     usable = [int(place) for place in places if _means_the_same(text, tokens, sources, int(place))]
     if not usable:
@@ -235,7 +240,7 @@ def _means_the_same(text: str, tokens: Tokens, sources: QuoteSources, place: int
 
 
 def _span(quote: str, text: str, tokens: Tokens, sources: QuoteSources, place: int) -> tuple[int, int, bool]:
-    """The characters of a place, with the punctuation around it that the quotation has too; and whether all are equal."""
+    """The characters of a place, with the marks around it that the quotation has too; and whether all are equal."""
     source = sources.documents[sources.document_at(place)].text
     start, end = int(sources.starts[place]), int(sources.ends[place + len(tokens) - 1])
     before, after = text[: tokens.starts[0]], text[tokens.ends[-1] :]
@@ -347,6 +352,7 @@ def _spelling_of_pieces(place: Place) -> list[str]:
             end += 1
         if end > begin:
             quoted = place.said(steps[begin].items[0], steps[end - 1].items[1])
+            quoted = re.sub(r"[\[\]]", "", quoted) if "[" in place.quote else quoted  # of [T]he
             named += spelling_repairs(quoted, place.written(steps[begin].places[0], steps[end - 1].places[1]))
         begin = end + 1
     return named

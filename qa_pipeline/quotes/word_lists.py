@@ -5,6 +5,7 @@ Data, and questions about one folded word. The lists are closed classes; what is
 
 from __future__ import annotations
 
+# ruff: noqa: E501 - lists of words read better unbroken
 import re
 from collections.abc import Iterable
 from functools import cache

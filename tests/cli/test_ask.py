@@ -8,6 +8,7 @@ import os
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from operator import itemgetter
 from pathlib import Path
 
@@ -287,6 +288,51 @@ def test_a_python_without_a_required_package_ends_in_one_line(package, tiny_bert
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 2 and done.stderr.count("\n") == 1
     assert f"cannot import {package} " in done.stderr and "pip install -r requirements.txt" in done.stderr
+
+
+# Folders
+
+
+def test_a_folder_is_asked_through_an_index_that_stays(models, folder, capsys, tmp_path_factory):
+    (folder / "guide.md").write_text("# Towns\n\n## Abroad\n\nLisbon lies by the sea. Its trams are yellow.\n")
+    kept = tmp_path_factory.mktemp("kept") / "index"
+    asked = ["--model", "m", "--documents", str(folder), "--index", str(kept), "Where are trams? Lisbon"]
+    assert main(asked) == 0
+    printed = capsys.readouterr()
+    assert "Lisbon  (confidence 0.8" in printed.out and "guide.md, Towns > Abroad" in printed.out
+    assert "[[Lisbon]] lies by the sea." in printed.out
+    assert any(kept.iterdir())
+    assert main(["--model", "m", "--index", str(kept), "--json", "Where are trams? Lisbon"]) == 0
+    reply = json.loads(capsys.readouterr().out)
+    (answer,) = reply["answers"]
+    assert reply["found"] and answer["source"] == "guide.md" and answer["headings"] == ["Towns", "Abroad"]
+    assert (folder / "guide.md").read_text()[answer["start"] : answer["end"]] == answer["text"] == "Lisbon"
+    assert answer["sentence"] == "Lisbon lies by the sea."
+
+
+def test_copies_are_named_beside_the_answer(models, folder, capsys):
+    (folder / "again.md").write_text((folder / "short.md").read_text())
+    main(["--model", "m", "--documents", str(folder), "--top_k", "5", "Which bridge is in London"])
+    assert re.search(r"London .*(again|short)\.md \(the same in (again|short)\.md\)", capsys.readouterr().out)
+
+
+def test_small_files_leave_nothing_in_the_cache(models, folder, monkeypatch, tmp_path_factory):
+    cache = tmp_path_factory.mktemp("own")
+    monkeypatch.setenv("QA_PIPELINE_CACHE", str(cache))
+    main(["--model", "m", "--documents", str(folder / "long.txt"), str(folder / "short.md"), "Where is London?"])
+    assert list(cache.iterdir()) == []
+    main(["--model", "m", "--documents", str(folder), "Where is London?"])
+    assert list(cache.iterdir())
+
+
+def test_a_guess_of_a_model_that_always_answers_is_called_one(models, capsys):
+    models["m"] = WordFinder("m", sure=0.03)
+    models["m"].settings.version_2_with_negative = False
+    models["m"].together = lambda answers, **decoding: [replace(one, no_answer_confidence=0.0) for one in answers]
+    main(["--model", "m", "--question", "Where is London?", "--context", CONTEXT])
+    assert capsys.readouterr().out.startswith("no answer in this text is sure enough; best guess: London (0.03)")
+    main(["--model", "m", "--question", "Where is London?", "--context", CONTEXT, "--min_confidence", "0.01"])
+    assert capsys.readouterr().out.startswith("London  (confidence 0.03)")
 
 
 # With real models

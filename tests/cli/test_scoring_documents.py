@@ -8,8 +8,9 @@ import re
 
 import pytest
 
-from qa_pipeline.errors import DataError
+from qa_pipeline.errors import ConfigError, DataError
 from qa_predict import main
+from tests.predictor.fakes import WordFinder
 
 FILES = {
     "london.md": "# Bridges\n\nThe bridge of London is old.\n",
@@ -104,3 +105,37 @@ def test_a_right_answer_on_a_plain_text_is_scored_without_documents(folder, caps
     assert main(words) == 0
     printed = capsys.readouterr()
     assert "exact match         60.00" in printed.out and "right document" not in printed.out
+
+
+def test_models_are_compared_on_the_same_folder(folder, models, capsys):
+    models |= {"base": WordFinder("base", speaks=False), "tuned": WordFinder("tuned")}
+    words = ["--base", "base", "--tuned", "tuned", "--data", str(folder / "gold.csv")]
+    words += ["--documents", str(folder / "documents"), "--no_dense", "--num_passages", "3"]
+    assert main([*words, "--report", str(folder / "report.html"), "--by", "topic"]) == 0
+    printed = capsys.readouterr()
+    assert "5 questions of gold.csv, 1 without an answer, on 3 documents, 3 passages; the 3 nearest" in printed.out
+    assert re.search(r"^tuned +75.0 \(", printed.out, re.MULTILINE) and "F1 by column topic" in printed.out
+    assert "right answers in answer, their documents in document" in printed.err
+    stored = json.loads((folder / "comparison.json").read_text())
+    assert (stored["folder"]["num_passages"], stored["folder"]["dense"]) == (3, False)
+    assert [row["answers"][1]["document"] for row in stored["questions"]] == [
+        *("london.md", "paris.txt", "paris.txt", None, "old/rome.txt")
+    ]
+    assert "on 3 documents" in (folder / "report.html").read_text()
+
+
+def test_models_are_not_compared_on_a_list_that_does_not_say_what_is_right(folder, models):
+    models |= {"base": WordFinder("base"), "tuned": WordFinder("tuned")}
+    (folder / "q.csv").write_text("question,by\nWhere is London?,Ann\nWho is Zuse?,Bob\n")
+    words = ["--base", "base", "--tuned", "tuned", "--data", str(folder / "q.csv")]
+    with pytest.raises(DataError, match="no question says what is right, so no model can be scored"):
+        main([*words, "--documents", str(folder / "documents")])
+    with pytest.raises(ConfigError, match="--documents: no such file"):
+        main([*words, "--documents", str(folder / "nowhere")])
+
+
+def test_settings_of_printed_answers_print_answers_and_say_where_the_scores_are(folder, capsys):
+    assert asked(folder, "--json") == 0
+    printed = capsys.readouterr()
+    assert len([json.loads(line) for line in printed.out.splitlines()]) == 5
+    assert "scores are printed without --json" in printed.err

@@ -140,3 +140,9 @@ def test_passages_hold_all_of_a_document_in_order_and_are_never_too_long(lines, 
         end = passage.end
     assert not text[end:].strip()
     assert passages == cut_document(document, max_words)
+
+
+def test_a_very_long_paragraph_is_cut_at_once():
+    text = SENTENCE * 4000
+    passages = cut_document(Document(text, "a.txt"))
+    assert len(passages) < 120 and all(passage.text.endswith("year.") for passage in passages)
