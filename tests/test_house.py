@@ -29,7 +29,7 @@ ORDER = [
     {"process", "postprocess", "retrieval"},
     {"predictor"},
     {"run"},
-    {"compare", "generation"},
+    {"compare", "generation", "quotes"},
     {"discovery", "tuning"},
     {"journey", "serve"},
     {"cli"},
@@ -112,10 +112,12 @@ LIGHT = [
     "generation",
     "serve",
     "retrieval",
+    "quotes",
     "cli.main",
     "cli.ask",
     "cli.compare",
     "cli.demo",
+    "cli.verify",
 ]
 
 

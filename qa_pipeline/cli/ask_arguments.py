@@ -26,6 +26,7 @@ Command = Literal["ask", "interactive", "predict", "list", "compare"]
 _ASKING: tuple[Command, ...] = ("ask", "interactive", "list")
 _OF_DATA: tuple[Command, ...] = ("predict", "list", "compare")
 _SCORING: tuple[Command, ...] = ("predict", "compare")
+_ON_DOCUMENTS: tuple[Command, ...] = (*_ASKING, "compare")
 
 
 @dataclass
@@ -49,16 +50,16 @@ class QuestionArguments:
         None,
         "Documents that may hold the answer (.txt .md .html .pdf .docx and more): files, or folders of them. The best "
         "answer of all is given.",
-        commands=_ASKING,
+        commands=_ON_DOCUMENTS,
     )
     index: str | None = setting(
         None,
         "Folder of an index of the documents, as `qa-pipeline index` makes it; where documents are given too, it is "
         "made or brought up to date. None: one in the user's cache, for folders and large files.",
-        commands=_ASKING,
+        commands=_ON_DOCUMENTS,
     )
     dense: bool = setting(
-        True, "Search the documents by meaning beside words; --no_dense: by words alone.", commands=_ASKING
+        True, "Search the documents by meaning beside words; --no_dense: by words alone.", commands=_ON_DOCUMENTS
     )
     num_passages: int | str = setting(
         NUM_PASSAGES,
@@ -66,13 +67,14 @@ class QuestionArguments:
         "takes as long as the documents are.",
         choices=("all",),
         least=1,
-        commands=_ASKING,
+        commands=_ON_DOCUMENTS,
     )
     interactive: bool = setting(False, "Ask as often as you like, one line a question.", commands=("interactive",))
     data: str | None = setting(
         None,
         "A file of questions in any format of run_qa.py, a saved dataset, or a Hub one. With context or documents "
-        "it needs questions only: one a line, or a column.",
+        "it needs questions only: one a line, or a column; with columns of the right answers and of the documents that "
+        "have them, it is scored.",
         commands=_OF_DATA,
     )
     output: str | None = setting(
@@ -105,7 +107,7 @@ class OutputArguments:
     )
     min_confidence: float | None = setting(
         None,
-        "Leave out answers below this confidence, 0 to 1; None: 0, with all 0.05.",
+        "Leave out answers below this confidence, 0 to 1; None: 0, with all as was fitted, else 0.05.",
         least=0,
         most=1,
         commands=_ASKING,
@@ -127,7 +129,7 @@ class DatasetArguments:
     encoding: str | None = setting(
         None,
         "Encoding of documents where it is text or HTML (gbk, cp1251 ...); None: found out.",
-        commands=_ASKING,
+        commands=_ON_DOCUMENTS,
     )
     split: str | None = setting(None, "Split of a folder or Hub dataset.", commands=_OF_DATA)
     dataset_config_name: str | None = setting(None, "Configuration of a Hub dataset.", commands=_OF_DATA)
@@ -139,14 +141,14 @@ class DatasetArguments:
     )
     max_eval_samples: int | None = setting(None, "Ask at most this many questions.", least=1, commands=_OF_DATA)
     answer_normalization: Literal["squad", "multilingual"] | None = setting(
-        None, "How answers are normalised before scoring; None: as the model was trained.", commands=_SCORING
+        None, "How answers are normalised before scoring; None: as the model was trained.", commands=_OF_DATA
     )
     answer_language: str | None = setting(
         None,
         "Language code of the answers (de, zh ...), for multilingual normalisation.",
-        commands=_SCORING,
+        commands=_OF_DATA,
     )
-    seed: int = setting(0, "Seeds the resampling behind the intervals.", least=0, most=4294967295, commands=_SCORING)
+    seed: int = setting(0, "Seeds the resampling behind the intervals.", least=0, most=4294967295, commands=_OF_DATA)
 
 
 @dataclass
@@ -374,6 +376,8 @@ def _check_comparing(values: PredictArguments, resolution: Resolution) -> None:
         report("tuned base", "is required beside base; give one model or more")
     if not values.data:
         report("data", "is required; give labelled questions to compare the models on")
+    if values.document_paths or values.index:
+        _check_texts(values, resolution)
 
 
 def _check_files(values: PredictArguments, resolution: Resolution, command: Command) -> None:

@@ -77,6 +77,27 @@ def join_lines(lines: Iterable[DocumentLine], title: str | None = None) -> Block
     return BlockText(text, title, tuple(_blocks(text, spans)))
 
 
+def join_texts(texts: Iterable[BlockText], title: str | None = None, between: str = "\n\n") -> BlockText:
+    """Texts one after the other as one, blank ones left out."""
+    kept = [each for each in texts if each.text.strip()]
+    blocks: list[DocumentBlock] = []
+    position = 0
+    for each in kept:
+        blocks += (moved_block(block, position) for block in each.blocks)
+        position += len(each.text) + len(between)
+    return BlockText(between.join(each.text for each in kept), title, tuple(blocks))
+
+
+def moved_block(block: DocumentBlock, by: int) -> DocumentBlock:
+    """A block of a text that has come to stand so many characters further on."""
+    return block._replace(
+        start=block.start + by,
+        end=block.end + by,
+        parts=tuple(part + by for part in block.parts),
+        header=None if block.header is None else block.header + by,
+    )
+
+
 def surplus_lines(text: str) -> list[tuple[int, int]]:
     """Line ends that a text does not need: at its beginning and end, and beyond one blank line."""
     begin, end = len(text) - len(text.lstrip("\n")), len(text.rstrip("\n"))

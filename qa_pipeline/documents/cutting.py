@@ -20,6 +20,9 @@ _PARAGRAPH = re.compile(r"[^\n](?:.|\n(?!\s*\n))*")  # runs of lines between bla
 _LINE = re.compile(r"[^\n]+")
 _INSIDE_SENTENCE = re.compile(r"([^\n]{50}[^\n.!?:;]|[^\n.!?:;](?=\r?\n[^\S\n]*[a-zà-öø-ÿа-я]))\r?\n")
 """A line end after a line that is full, or before a small letter, where no sentence ends."""
+_CHUNK = 1500
+"""Characters that are looked at together for sentences, at least; at most twice as many."""
+_CHUNK_END = re.compile(r"[.!?][)\]\"'”’»]*\s+(?=[^\W\d_a-zà-öø-ÿ])|\n\s*|[。！？]")
 _LEADS_IN = (":", "：")
 _MOST_LEAD = 60
 """Words; a header row or a lead-in that has more is not said again."""
@@ -233,13 +236,43 @@ class _Cutter:
             if count_words(self.text[start:end]) <= most and parts:
                 yield start, end
                 continue
-            for first, last in sentence_spans(self._in_sentences(start, end), self.language):
-                yield from _at_most(self.text, start + first, start + last, most)
+            for first, last in self._sentences(start, end):
+                yield from _at_most(self.text, first, last, most)
+
+    def _sentences(self, start: int, end: int) -> Iterator[tuple[int, int]]:
+        """The sentences of a stretch; what the segmenter loses stands between them as one of its own."""
+        text = self._in_sentences(start, end)
+        last = 0
+        for begin, stop in _chunks(text):
+            for first, after in (*sentence_spans(text[begin:stop], self.language), (stop - begin, stop - begin)):
+                gap = trimmed(text, last, begin + first)
+                if gap[0] < gap[1]:
+                    yield start + gap[0], start + gap[1]
+                if text[begin + first : begin + after].strip():
+                    yield start + begin + first, start + begin + after
+                last = begin + after
 
     def _in_sentences(self, start: int, end: int) -> str:
         """A stretch as it is, with a space for each line end that is inside of a sentence."""
         text = self.text[start:end]
-        return text if self.paragraph is _LINE else _INSIDE_SENTENCE.sub(_spaces, text)
+        if self.paragraph is _LINE:
+            return text
+        for match in re.finditer(r"\n\n(?=\S)", text) if self.page_starts else ():
+            if match.start() and self._goes_on(start + match.start(), start + match.end()):
+                text = f"{text[: match.start()]}  {text[match.end() :]}"
+        return _INSIDE_SENTENCE.sub(_spaces, text)
+
+
+def _chunks(text: str) -> Iterator[tuple[int, int]]:
+    """A text in parts that end with a sentence: the time that the segmenter takes grows with the square of a length."""
+    begin = 0
+    while len(text) - begin > 2 * _CHUNK:
+        match = _CHUNK_END.search(text, begin + _CHUNK, begin + 2 * _CHUNK)
+        stop = match.end() if match else text.rfind(" ", begin + _CHUNK, begin + 2 * _CHUNK) + 1
+        stop = stop or begin + 2 * _CHUNK
+        yield begin, stop
+        begin = stop
+    yield begin, len(text)
 
 
 def _spaces(match: re.Match[str]) -> str:

@@ -14,8 +14,7 @@ from qa_pipeline.data import load_examples
 from qa_pipeline.documents.cutting import MAX_WORDS, cut
 from qa_pipeline.documents.files import some, source_documents
 from qa_pipeline.documents.passage import Passage, passage_id
-from qa_pipeline.documents.plain import plain_blocks
-from qa_pipeline.documents.reading import Document
+from qa_pipeline.documents.reading import Document, blocks_of
 from qa_pipeline.errors import DataError
 from qa_pipeline.text.languages import is_other_language, language_name
 from qa_pipeline.text.words import count_words
@@ -125,10 +124,11 @@ def cut_document(document: Document, max_words: int = MAX_WORDS, language: str =
         [('Rules', 'Fees'), ('Rules', 'Hours')]
     """
     text, name, title = document.text, document.source, document.title or ""
-    blocks = plain_blocks(text) if document.blocks is None else document.blocks
     passages = []
     starts = [page.start for page in document.pages]
-    spans = cut(text, blocks, max_words, language, line_is_paragraph=document.line_is_paragraph, page_starts=starts)
+    spans = cut(
+        text, blocks_of(document), max_words, language, line_is_paragraph=document.line_is_paragraph, page_starts=starts
+    )
     for found in spans:
         own, page = text[found.start : found.end], document.page_at(found.start)
         passages.append(

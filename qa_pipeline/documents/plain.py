@@ -140,15 +140,15 @@ def line_lists(text: str, lines: Sequence[WrittenLine]) -> Iterator[DocumentBloc
 
 def _unfenced(lines: Sequence[WrittenLine]) -> list[WrittenLine]:
     """The lines, those between fences without their text."""
-    kept, fence = [], ""
-    for line in lines:
+    kept = list(lines)
+    fence, opened = "", 0
+    for number, line in enumerate(lines):
         match = _FENCE.match(line.text)
-        inside = bool(fence or match)
-        if match and not fence:
-            fence = match[1]
+        if match and not fence and (match[1] == "```" or not number or not lines[number - 1].text.strip()):
+            fence, opened = match[1], number  # tildes below a line underline it
         elif match and match[1] == fence:
+            kept[opened : number + 1] = [each._replace(text="") for each in lines[opened : number + 1]]
             fence = ""
-        kept.append(line._replace(text="") if inside else line)
     return kept
 
 

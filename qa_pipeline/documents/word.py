@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from qa_pipeline.documents.blocks import BlockText, DocumentLine, Role, join_lines
-from qa_pipeline.documents.formats import library, own_title, refuse_folded
+from qa_pipeline.documents.formats import library, own_title
 from qa_pipeline.documents.page_furniture import is_page_number
 from qa_pipeline.documents.table_rows import CELL
 from qa_pipeline.documents.word_styles import W as _W
@@ -42,7 +42,6 @@ def read_docx(content: bytes, name: str) -> BlockText:
                 raise DataError(
                     f"{name}: expected a Word document (.docx), found another zip archive; save it as .docx"
                 )
-            refuse_folded(archive.infolist(), name)
         document = docx.Document(io.BytesIO(content))
         lines = list(_Reader(document.part).lines(document.element.body))
         title = document.core_properties.title

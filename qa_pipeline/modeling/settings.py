@@ -25,6 +25,7 @@ class StoredSettings(QASettings):
 
     Attributes:
         best_f1_threshold, best_exact_threshold: the thresholds tuned on validation; None where none was tuned.
+        all_answers_confidence: from which answers of a set are given; fitted on validation; None where it was not.
         tuned_on: `data.fingerprint` of the examples that temperature and threshold were fitted on; None: on none.
         retrieval_weight: how much the rank of a passage counts when documents are asked, 0 or more; None: none was
             fitted on validation.
@@ -35,6 +36,7 @@ class StoredSettings(QASettings):
 
     best_f1_threshold: float | None = None
     best_exact_threshold: float | None = None
+    all_answers_confidence: float | None = None
     tuned_on: str | None = None
     retrieval_weight: float | None = None
     answer_normalization: str = "squad"
@@ -113,6 +115,8 @@ def _fault(name: str, found: Any, kind: Any) -> str | None:
         return fault
     if isinstance(found, float) and math.isnan(found):
         return f"expected a number, found {found!r}"
+    if name == "all_answers_confidence" and found is not None and not 0 <= found <= 1:
+        return f"expected 0 to 1, found {found!r}"
     if name == "retrieval_weight" and found is not None and not 0 <= found < math.inf:
         return f"expected 0 or more, found {found!r}"
     return None

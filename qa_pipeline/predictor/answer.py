@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from operator import attrgetter
-from typing import TypeVar
 
 import numpy as np
 
-from qa_pipeline.postprocess import NO_SPAN_NULL_ODDS, Prediction, Span
-
-AnySpan = TypeVar("AnySpan")
+from qa_pipeline.postprocess import NO_SPAN_NULL_ODDS, Prediction, Span, answer_set
+from qa_pipeline.postprocess import distinct as distinct  # answers of several texts are kept apart in the same way
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,15 +74,16 @@ class Answer:
     def above(self, confidence: float) -> list[Span]:
         """Every answer of a context that has several: spans of at least this confidence, none overlapping another.
 
-        Of spans that overlap, the best stays. Where "no answer" won, the list is empty. The list is complete if n-best
-        had room for `1 / confidence` spans, since confidences add up to at most 1 (see `spans_needed`).
+        Of spans that overlap, those stay whose confidences add up to most (see `postprocess.answer_set`). Where "no
+        answer" won, the list is empty. The list is complete if n-best had room for `1 / confidence` spans, since
+        confidences add up to at most 1 (see `spans_needed`).
 
         Returns:
             Best first.
         """
         if self.start is None:
             return []
-        return distinct(span for span in self.nbest if span.confidence >= confidence)
+        return answer_set(self.nbest, confidence)
 
 
 def together(
@@ -138,25 +136,6 @@ def _log_total(answer: Answer, temperature: float) -> float:
         return -math.log(answer.no_answer_confidence) if answer.no_answer_confidence > 0 else -math.inf
     best = answer.nbest[0]
     return best.score / temperature - math.log(best.confidence)
-
-
-def distinct(
-    spans: Iterable[AnySpan], place: Callable[[AnySpan], tuple[int, int]] = attrgetter("start", "end")
-) -> list[AnySpan]:
-    """The spans that do not overlap an earlier one.
-
-    Args:
-        spans: best first.
-        place: gives a span's start and end (exclusive).
-    """
-    kept: list[AnySpan] = []
-    taken: list[tuple[int, int]] = []
-    for span in spans:
-        start, end = place(span)
-        if all(end <= first or last <= start for first, last in taken):
-            kept.append(span)
-            taken.append((start, end))
-    return kept
 
 
 def spans_needed(confidence: float, most: int = 1000) -> int:

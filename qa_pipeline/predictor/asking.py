@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from qa_pipeline.arguments.limits import as_python, check_limits, checked_bounds
 from qa_pipeline.errors import ConfigError, DataError
-from qa_pipeline.postprocess import NO_SPAN_NULL_ODDS
+from qa_pipeline.postprocess import LEAST_CONFIDENCE, NO_SPAN_NULL_ODDS, answer_set
 from qa_pipeline.predictor.answer import Answer, spans_needed
 from qa_pipeline.predictor.batches import Progress
 from qa_pipeline.predictor.documents import DocumentAnswer, Reply
@@ -89,7 +89,9 @@ def _wanted(
     overrides: dict[str, Any],
 ) -> _Wanted:
     top_k = checked_bounds(top_k=top_k)["top_k"] or 1
-    least = _checked_number("min_confidence", min_confidence, 0.05 if all_answers else 0.0, most=1)
+    enough = predictor.settings.all_answers_confidence
+    enough = (LEAST_CONFIDENCE if enough is None else enough) if all_answers else 0.0
+    least = _checked_number("min_confidence", min_confidence, enough, most=1)
     stored = predictor.settings.retrieval_weight
     weight = _checked_number("retrieval_weight", weight, RETRIEVAL_WEIGHT if stored is None else stored)
     check_limits(overrides)
@@ -185,14 +187,19 @@ def _reply(
     spoken: list[_Candidate] = []
     guesses: list[_Candidate] = []
     best_of_each: list[_Candidate] = []
+    all_silent = True
     for reading, answer in zip(readings, joint, strict=True):
         placed = [_Candidate(reading, span, *place) for span in answer.nbest if (place := reading.place(span))]
         best_of_each += placed[:1]
         silent = answer.start is None or not placed or -placed[0].span.score > wanted.threshold
+        all_silent &= silent
+        if wanted.all_answers:
+            surest = {(one.start, one.end) for one in answer_set([one.span for one in placed], wanted.least)}
+            placed = [one for one in placed if (one.span.start, one.span.end) in surest]
         (guesses if silent else spoken).extend(placed)
     nothing = joint[0].no_answer_confidence
     found = [_answer(one, sources) for one in _best(spoken, wanted, wanted.top_k)]
-    if not spoken:
+    if all_silent:
         none = DocumentAnswer("", None, None, nothing, "")
         if len(readings) == 1 and not hits:
             document = sources.document(readings[0])

@@ -10,7 +10,7 @@ import hashlib
 import json
 import logging
 import operator
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,6 +22,8 @@ from qa_pipeline.predictor.asking import ask, ask_many
 from qa_pipeline.predictor.batches import BATCH_TOKENS, BATCH_TOKENS_CPU, FoundSpans, Progress, find_spans
 from qa_pipeline.predictor.device import compute_on_one_thread_in_forks, pick_device, pick_dtype, set_precision
 from qa_pipeline.predictor.documents import Reply
+from qa_pipeline.predictor.excerpts import Highlight
+from qa_pipeline.predictor.highlighting import highlight
 from qa_pipeline.predictor.questions import STRETCH, chunks, rounds, stretches
 from qa_pipeline.predictor.sources import NUM_PASSAGES
 from qa_pipeline.preprocess import TOKENIZER_LOCK, Preprocess
@@ -30,6 +32,8 @@ if TYPE_CHECKING:
     import numpy as np
     import torch
 
+    from qa_pipeline.arguments import QASettings
+    from qa_pipeline.documents.passage import Passage
     from qa_pipeline.modeling import StoredSettings
     from qa_pipeline.predictor.documents import Documents
 
@@ -234,7 +238,7 @@ class QAPredictor:
             num_passages: most passages that are read; documents of no more passages, and a single text, are read whole.
                 None: everything is, which takes as long as the documents are.
             all_answers: every answer of at least min_confidence instead.
-            min_confidence: 0 to 1; answers below are left out. None: 0, with all_answers 0.05.
+            min_confidence: 0 to 1; answers below are left out. None: 0, with all_answers as was fitted, else 0.05.
             retrieval_weight: how much the rank of a passage in the search counts, 0 or more. None: as fitted in
                 training, or RETRIEVAL_WEIGHT of `predictor.fusion`.
             overrides: as of `predict`.
@@ -311,6 +315,36 @@ class QAPredictor:
         settings = self._with_limits(self.settings, overrides) if overrides else self.settings
         return together(answers, settings.temperature, settings.version_2_with_negative, shifts)
 
+    def highlight(
+        self,
+        question: str,
+        documents: Documents | Passage,
+        *,
+        max_words: int | None = None,
+        keep: float | None = None,
+        least_score: float | None = None,
+        **options: Any,
+    ) -> Highlight:
+        """What of a text, a passage or documents bears on a question, and the sentences worth handing on.
+
+            >>> found = predictor.highlight("How high is the fee?", Path("rules.pdf"), max_words=60)  # doctest: +SKIP
+            >>> found.spans[0].text, found.spans[0].page, found.context  # doctest: +SKIP
+            ('25 euros', 4, '[...] The fee is 25 euros. [...] Children pay nothing. [...]')
+
+        Args:
+            question: anything but blank.
+            documents: as of `ask`, or a `Passage`.
+            max_words: keep at most so many words.
+            keep: keep at most this share of the words, 0 to 1, and the best sentence in any case; 0.3 without a budget.
+            least_score: keep only sentences of at least this score, 0 to 1.
+            options: num_passages as of `ask`; min_confidence of spans; language, a code (None: found out); dense=False
+                scores without embeddings, which take part where texts are English; and those of `predict`.
+
+        Raises:
+            QuestionError, DataError, ConfigError, ModelError: as `ask`.
+        """
+        return highlight(self, question, documents, max_words=max_words, keep=keep, least_score=least_score, **options)
+
     def predict(
         self,
         examples: Iterable[Mapping[str, Any]],
@@ -357,15 +391,20 @@ class QAPredictor:
         batch_tokens: int | None = None,
         batch_size: int | None = None,
         skip: int = 0,
+        decoder: Callable[[QASettings], Postprocess] = Postprocess,
         **overrides: Any,
     ) -> Iterator[tuple[dict[str, str], Answer]]:
-        """As `predict`, with the row that was answered (its id, question and context) beside each answer."""
+        """As `predict`, with the row that was answered (its id, question and context) beside each answer.
+
+        Args:
+            decoder: makes what decodes the logits, and may look at them, of the settings of this call.
+        """
         bounds = checked_bounds(
             batch_tokens=self.batch_tokens if batch_tokens is None else batch_tokens, batch_size=batch_size
         )
         settings = self._with_limits(self.settings, overrides) if overrides else self.settings
         preprocess = self._preprocess(settings)
-        return self._answered(examples, preprocess, Postprocess(settings), bounds, progress, skip)
+        return self._answered(examples, preprocess, decoder(settings), bounds, progress, skip)
 
     def _answered(
         self,

@@ -5,9 +5,20 @@ texts without keeping anything.
 """
 
 from qa_pipeline.retrieval.embeddings import Embedder
+from qa_pipeline.retrieval.engine import SearchEngineIndex
 from qa_pipeline.retrieval.hits import Hit, PassageIndex
 from qa_pipeline.retrieval.index import Index, IndexReport
 from qa_pipeline.retrieval.opening import open_index
 from qa_pipeline.retrieval.ranking import Ranked, rank_texts
 
-__all__ = ["Embedder", "Hit", "Index", "IndexReport", "PassageIndex", "Ranked", "open_index", "rank_texts"]
+__all__ = [
+    "Embedder",
+    "Hit",
+    "Index",
+    "IndexReport",
+    "PassageIndex",
+    "Ranked",
+    "SearchEngineIndex",
+    "open_index",
+    "rank_texts",
+]

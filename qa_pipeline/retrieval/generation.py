@@ -1,7 +1,7 @@
 """The files of one generation of an index: written once, then only read. Never decides what has changed.
 
     files.json                 the files that were read, see `IndexedFile`
-    names.json                 the names of the documents, in their order
+    names.jsonl                the names of the documents, in their order
     documents.jsonl            the documents with their texts
     passages.jsonl             the passages
     words/, vectors/           what they are found by
@@ -18,7 +18,6 @@ from dataclasses import asdict, dataclass, fields, replace
 from functools import cached_property
 from itertools import accumulate
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -29,7 +28,7 @@ from qa_pipeline.retrieval.embeddings import Embedder
 from qa_pipeline.retrieval.records import Records, RecordWriter
 from qa_pipeline.retrieval.sources import IndexedFile, Sources
 from qa_pipeline.retrieval.vectors import VectorIndex, digest, write_vectors
-from qa_pipeline.retrieval.words import WordIndex
+from qa_pipeline.retrieval.words import WordIndex, read_stems
 from qa_pipeline.text.languages import OTHER_SCRIPT, guess_language, language_of_script
 
 _SAMPLE = 5_000
@@ -39,7 +38,7 @@ _PASSAGE_FIELDS = tuple(field.name for field in fields(Passage))
 
 
 class Generation:
-    """What is read of an index, mapped into memory.
+    """What is read of an index, mapped into memory: an update that removes the files takes nothing from it.
 
     Args:
         folder: of the generation.
@@ -54,6 +53,7 @@ class Generation:
         self.folder = folder
         self._documents = Records(folder, "documents")
         self._passages = Records(folder, "passages")
+        self._names = Records(folder, "names")
         self.words = WordIndex.open(folder / _WORDS, len(self._passages), language)
         self.vectors = VectorIndex(folder / _VECTORS, len(self._passages), embedder) if embedder else None
 
@@ -64,7 +64,7 @@ class Generation:
     @cached_property
     def names(self) -> list[str]:
         """Of all documents."""
-        return list(json.loads((self.folder / "names.json").read_bytes().decode("utf-8", "surrogatepass")))
+        return [self._names[number] for number in range(len(self._names))]
 
     @cached_property
     def files(self) -> list[IndexedFile]:
@@ -163,12 +163,15 @@ def write_generation(
             languages = {code: count for code, count in sorted(found.items(), key=str) if code is not None}
             names += [one.source for one in read]
             files.append(_with_counts(state.file, len(read), len(passages) - before, languages))
-    _write_json(folder / "names.json", names)
-    _write_json(folder / "files.json", [asdict(file) for file in files])
+    with RecordWriter(folder, "names") as records:
+        for name in names:
+            records.append(name)
+    (folder / "files.json").write_text(json.dumps([asdict(file) for file in files]), encoding="ascii")
     written = Records(folder, "passages")
     main_language = language or _language(files, written)
     digests = np.zeros((len(written), 16), dtype=np.uint8)
-    WordIndex.build(_texts(written, digests), main_language).save(folder / _WORDS)
+    stems = read_stems(old.folder / _WORDS) if old is not None and old.words.language == main_language else None
+    WordIndex.build(_texts(written, digests), main_language, stems).save(folder / _WORDS)
     embedder = embedder_for(main_language)
     embedded = None
     if embedder is not None:
@@ -228,7 +231,3 @@ def _texts(passages: Records, digests: np.ndarray) -> Iterator[str]:
 
 def _text(passages: Records, number: int) -> str:
     return Passage(**passages[number]).search_text
-
-
-def _write_json(path: Path, value: Any) -> None:
-    path.write_bytes(json.dumps(value, ensure_ascii=False).encode("utf-8", "surrogatepass"))

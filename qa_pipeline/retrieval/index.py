@@ -14,7 +14,7 @@ import os
 import tempfile
 import time
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import cache
 from pathlib import Path
 
@@ -318,6 +318,9 @@ def _bring_up_to_date(
         known = {file.name: (number, file) for number, file in enumerate(old.files)} if old and same else {}
         sources = look_at(paths, own, known, before.made if before else 0, folder, settings.encoding)
         if before is not None and same and _nothing_new(sources, known):
+            where = None if own else paths
+            if where != before.sources:  # the same files in another place: a later update looks there
+                put_in_force(folder, replace(before, sources=where), sync=False)
             return _report_of(before, notes=sources.all_notes(), seconds=time.perf_counter() - began)
         with _said_where(folder), new_generation(folder) as target:
             written = write_generation(

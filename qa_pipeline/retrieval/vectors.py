@@ -47,16 +47,17 @@ class VectorIndex:
     """
 
     def __init__(self, folder: Path, count: int, embedder: Embedder):
-        self._path = folder / _VECTORS
+        self._folder = folder
         self._digests = np.load(folder / _DIGESTS, mmap_mode="r")
         self._probe = np.load(folder / _PROBE_FILE)
         self._embedder = embedder
-        self._count = count
         self._checked = False
-        self._mapped: Any = None
-        expected = 2 * count * len(self._probe)
-        if len(self._digests) != count or self._path.stat().st_size != expected:
-            raise ValueError(f"{_VECTORS} has {self._path.stat().st_size} bytes, expected {expected}")
+        size, expected = (folder / _VECTORS).stat().st_size, 2 * count * len(self._probe)
+        if len(self._digests) != count or size != expected:
+            raise ValueError(f"{_VECTORS} has {size} bytes, expected {expected}")
+        # Copy on write, as torch takes no array that cannot be written; nothing is ever written into it.
+        shape = (count, len(self._probe))
+        self._bits = np.memmap(folder / _VECTORS, dtype=np.int16, mode="c", shape=shape) if size else np.empty(shape)
 
     def of_question(self, question: str) -> np.ndarray:
         """(dim,) the question's embedding.
@@ -66,7 +67,7 @@ class VectorIndex:
         """
         if not self._checked:
             self.check_model()
-        return np.asarray(self._embedder.embed([question])[0])
+        return np.asarray(self._embedder.embed_many([question])[0])
 
     def cosines(self, question: np.ndarray) -> np.ndarray:
         """(num_texts,) cosines with a question's embedding, right to about 0.003."""
@@ -86,7 +87,7 @@ class VectorIndex:
         """Raises ModelError where the embedder's model is another one than that of the texts."""
         if not _agrees(self._probe, self._embedder):
             raise ModelError(
-                f"{self._embedder.name}: is not the model that embedded the passages of {self._path.parent}: the same "
+                f"{self._embedder.name}: is not the model that embedded the passages of {self._folder}: the same "
                 "name, other weights; make the index anew, or without embeddings (--no_dense)"
             )
         self._checked = True
@@ -99,20 +100,14 @@ class VectorIndex:
 
     def raw(self, rows: list[int]) -> np.ndarray:
         """(len(rows), dim) int16: vectors as they stand in the file."""
-        import torch
-
-        return np.asarray(self._matrix[torch.tensor(rows, dtype=torch.long)].view(torch.int16).numpy())
+        return np.asarray(self._bits[rows])
 
     @property
     def _matrix(self) -> Any:
-        """(num_texts, dim) bfloat16, mapped into memory when it is first needed."""
+        """(num_texts, dim) bfloat16."""
         import torch
 
-        if self._mapped is None:
-            size = self._count * len(self._probe)
-            flat = torch.from_file(str(self._path), shared=False, size=size, dtype=torch.bfloat16)
-            self._mapped = flat.view(self._count, len(self._probe))
-        return self._mapped
+        return torch.from_numpy(self._bits).view(torch.bfloat16)
 
 
 def write_vectors(

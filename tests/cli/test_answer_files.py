@@ -11,7 +11,7 @@ import time
 import numpy as np
 import pytest
 
-from qa_pipeline.cli.answers import metrics_table
+from qa_pipeline.cli.scores import metrics_table
 from qa_pipeline.data import load_examples
 from qa_pipeline.data.example import fingerprint
 from qa_pipeline.errors import ConfigError, DataError, run_script
