@@ -187,17 +187,19 @@ def _reply(
     spoken: list[_Candidate] = []
     guesses: list[_Candidate] = []
     best_of_each: list[_Candidate] = []
+    all_silent = True
     for reading, answer in zip(readings, joint, strict=True):
         placed = [_Candidate(reading, span, *place) for span in answer.nbest if (place := reading.place(span))]
         best_of_each += placed[:1]
         silent = answer.start is None or not placed or -placed[0].span.score > wanted.threshold
+        all_silent &= silent
         if wanted.all_answers:
             surest = {(one.start, one.end) for one in answer_set([one.span for one in placed], wanted.least)}
             placed = [one for one in placed if (one.span.start, one.span.end) in surest]
         (guesses if silent else spoken).extend(placed)
     nothing = joint[0].no_answer_confidence
     found = [_answer(one, sources) for one in _best(spoken, wanted, wanted.top_k)]
-    if not spoken:
+    if all_silent:
         none = DocumentAnswer("", None, None, nothing, "")
         if len(readings) == 1 and not hits:
             document = sources.document(readings[0])
