@@ -45,8 +45,7 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from qa_pipeline.metrics import bootstrap_interval
-from qa_pipeline.retrieval import Embedder, Index
-from qa_pipeline.retrieval import index as index_module
+from qa_pipeline.retrieval import Embedder, Index, updating
 from qa_pipeline.retrieval.index import MAX_WORDS
 from qa_pipeline.retrieval.vectors import VectorIndex
 
@@ -196,7 +195,7 @@ def measure_scale(arguments: argparse.Namespace) -> dict[str, Any]:
         documents, index_folder = folder / "documents", folder / "index"
         questions = write_documents(documents, arguments.passages, arguments.searches, arguments.seed)
         embedder = PartEmbedder(arguments.embed)
-        index_module._embedder = lambda model: embedder  # type: ignore[assignment]
+        updating.shared_embedder = lambda model: embedder  # type: ignore[assignment]
         began = time.perf_counter()
         index = Index.build(documents, index_folder)
         seconds = time.perf_counter() - began

@@ -9,9 +9,18 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from qa_pipeline.cli.ask_arguments import PredictArguments
+from qa_pipeline.console import sets_line
 from qa_pipeline.data import Example
 from qa_pipeline.data.example import fingerprint
-from qa_pipeline.metrics import Resampling, Scores, bootstrap_interval, calibration_error, resampling_of, score_rows
+from qa_pipeline.metrics import (
+    Resampling,
+    Scores,
+    bootstrap_interval,
+    calibration_error,
+    multi_span_scores,
+    resampling_of,
+    score_rows,
+)
 from qa_pipeline.metrics.documents import PLACES, within
 from qa_pipeline.predictor.gold import GoldTable
 from qa_pipeline.predictor.question_files import AnsweredFile, ScoredAnswers
@@ -34,14 +43,14 @@ def print_scores(
 ) -> None:
     """Prints the metrics, and says so where they flatter."""
     settings = predictor.settings
-    scores = score_rows(
-        scored.texts,
-        labelled,
-        arguments.answer_normalization or settings.answer_normalization,
-        language=arguments.answer_language or settings.answer_language,
-    )
+    normalization = arguments.answer_normalization or settings.answer_normalization
+    language = arguments.answer_language or settings.answer_language
+    scores = score_rows(scored.texts, labelled, normalization, language=language)
     ece = float(calibration_error(np.array(scored.confidence), scores.exact).ece) if len(labelled) >= 20 else None
     print(metrics_table(scores, resampling_of(labelled), np.random.default_rng(arguments.seed), ece))
+    if scored.sets:
+        required = [example for example in labelled if example["id"] in scored.sets]
+        print(sets_line(multi_span_scores(scored.sets, required, normalization, language=language).summary()))
     if settings.tuned_on is not None and settings.tuned_on == fingerprint(everything):
         print(
             "note: the model's temperature and no-answer threshold were fitted on this very data, which flatters the "

@@ -14,6 +14,8 @@ from qa_pipeline.wording import in_short
 
 GAP = "[...]"
 """Stands in a pruned context where something of the document was left out."""
+LEAST_OF_BEST = 0.001
+"""A sentence of less than this share of the best one's score fills no budget, unless a least score says otherwise."""
 KEEP = 0.3
 """Share of the words that is kept where the caller names no budget."""
 
@@ -140,7 +142,7 @@ class Budget:
         """(num_sentences,) bool: the best sentences that fit, the best first; what is too long is passed over.
 
         The best sentence is kept though it is more than the share, if it fits `max_words`; where it does not, nothing
-        is.
+        is. What is nothing beside the best sentence fills no budget.
 
         Args:
             scores: (num_sentences,) 0 to 1.
@@ -153,8 +155,8 @@ class Budget:
         if not order or words[order[0]] > most or scores[order[0]] < (self.least_score or 0.0):
             return kept
         kept[order[0]], spent = True, words[order[0]]
+        least = LEAST_OF_BEST * scores[order[0]] if self.least_score is None else self.least_score
         for number in order[1:]:
-            worth = scores[number] >= (self.least_score or 0.0)
-            if worth and spent + words[number] <= min(most, share):
+            if scores[number] >= least and spent + words[number] <= min(most, share):
                 kept[number], spent = True, spent + words[number]
         return kept

@@ -22,11 +22,11 @@ from typing import TYPE_CHECKING, Any
 from filelock import FileLock
 
 from qa_pipeline import artifacts
-from qa_pipeline.data import Example, ids_of, is_labelled
+from qa_pipeline.data import Example, ids_of, is_labelled, needs_all
 from qa_pipeline.data.example import fingerprint
 from qa_pipeline.errors import ConfigError
 from qa_pipeline.metrics.documents import place_of_right
-from qa_pipeline.postprocess import from_json, to_json
+from qa_pipeline.postprocess import LEAST_CONFIDENCE, from_json, to_json
 from qa_pipeline.predictor.answer import Answer
 from qa_pipeline.predictor.answer_files import ENDINGS, AnswerRow, Unanswered, check_target, write_answers
 from qa_pipeline.predictor.documents import as_documents
@@ -65,6 +65,8 @@ class ScoredAnswers:
         confidence: in the order of the questions.
         places: id -> the place, from 1, of the right document among the distinct documents of the answers; None where
             none of them is right. Only of questions that have a document.
+        sets: id -> all answers, of questions that require all of theirs and have a context each.
+        enough: the confidence from which an answer of a set is given.
         places_read: the same among the documents of the passages that were read; empty where everything was read.
     """
 
@@ -72,6 +74,8 @@ class ScoredAnswers:
     confidence: array[float] = field(default_factory=lambda: array("d"))
     places: dict[str, int | None] = field(default_factory=dict)
     places_read: dict[str, int | None] = field(default_factory=dict)
+    sets: dict[str, list[str]] = field(default_factory=dict)
+    enough: float = LEAST_CONFIDENCE
 
     def collect(self, examples: Sequence[Example], answers: Answers) -> Answers:
         """Hands the answers through, one for each example, and keeps what scores need of each."""
@@ -79,6 +83,8 @@ class ScoredAnswers:
             if is_labelled(example):
                 self.texts[example["id"]] = answer.text
                 self.confidence.append(answer.confidence)
+                if needs_all(example):
+                    self.sets[example["id"]] = [span.text for span in answer.above(self.enough)]
             yield answer
 
     def collect_replies(
@@ -220,6 +226,8 @@ def check_output(path: str | None) -> None:
 def _answer_data(predictor: QAPredictor, data: DataQuestions, path: str | None) -> AnsweredFile:
     """Answers questions that have a context each, on that."""
     examples, scored = data.examples, ScoredAnswers()
+    if (fitted := predictor.settings.all_answers_confidence) is not None:
+        scored.enough = fitted
     begin = time.perf_counter()
     with _open_journal(path) as journal:
         if journal is None or path is None:

@@ -7,9 +7,10 @@ texts without keeping anything.
 from qa_pipeline.retrieval.embeddings import Embedder
 from qa_pipeline.retrieval.engine import SearchEngineIndex
 from qa_pipeline.retrieval.hits import Hit, PassageIndex
-from qa_pipeline.retrieval.index import Index, IndexReport
+from qa_pipeline.retrieval.index import Index
 from qa_pipeline.retrieval.opening import open_index
 from qa_pipeline.retrieval.ranking import Ranked, rank_texts
+from qa_pipeline.retrieval.updating import IndexReport
 
 __all__ = [
     "Embedder",

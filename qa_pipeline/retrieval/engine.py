@@ -28,9 +28,10 @@ from qa_pipeline.documents.reading import Document, Page
 from qa_pipeline.errors import ConfigError, DataError
 from qa_pipeline.retrieval.embeddings import Embedder
 from qa_pipeline.retrieval.hits import Hit
-from qa_pipeline.retrieval.index import EMBEDDED_LANGUAGES, MAX_WORDS, IndexReport, Sourced
+from qa_pipeline.retrieval.index import MAX_WORDS, Sourced
 from qa_pipeline.retrieval.ranking import fuse
 from qa_pipeline.retrieval.sources import IndexedFile, SourceState, look_at, split_sources
+from qa_pipeline.retrieval.updating import EMBEDDED_LANGUAGES, IndexReport
 from qa_pipeline.text.languages import language_name
 from qa_pipeline.wording import error_in_short
 

@@ -12,9 +12,10 @@ import os
 from pathlib import Path
 
 from qa_pipeline.artifacts import cache_folder
-from qa_pipeline.retrieval.index import Index, IndexReport, Sourced
+from qa_pipeline.retrieval.index import Index, Sourced
 from qa_pipeline.retrieval.layout import MANIFEST
 from qa_pipeline.retrieval.sources import split_sources
+from qa_pipeline.retrieval.updating import IndexReport
 from qa_pipeline.text.languages import language_name
 from qa_pipeline.wording import counted
 

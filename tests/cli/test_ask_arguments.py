@@ -281,13 +281,3 @@ def test_old_names_of_flags_and_keys_are_understood(tmp_path):
     assert arguments.document_paths == [str(tmp_path)] and arguments.all
     assert parse([*ASK, "--all_answers"]).all and parse([*ASK, "--all"]).all and not parse(ASK).all
     assert not parse([*ASK, "--no_dense"]).dense
-
-
-def test_the_number_of_passages_is_a_number_or_all():
-    words = ["--model", "m", "--question", "Where?", "--context", "Here."]
-    assert [parse([*words, "--num_passages", given]).num_passages for given in ("3", "all")] == [3, "all"]
-    assert parse([*words, "--num_passages", "all"]).most_passages is None
-    with pytest.raises(ConfigError, match='--num_passages: expected a whole number or all, found "few"'):
-        parse([*words, "--num_passages", "few"])
-    with pytest.raises(ConfigError, match="num_passages.*at least 1|num_passages.*1 or more"):
-        parse([*words, "--num_passages", "0"])

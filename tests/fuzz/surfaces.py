@@ -21,12 +21,14 @@ from qa_pipeline.data import load_examples
 from qa_pipeline.data.mapping.field_mapping import read_mapping
 from qa_pipeline.documents.markdown import read_markdown
 from qa_pipeline.documents.passages import cut_document
-from qa_pipeline.documents.reading import read_document
+from qa_pipeline.documents.reading import Document, read_document
 from qa_pipeline.errors import QAError
 from qa_pipeline.generation.arguments import parse_generation_arguments
 from qa_pipeline.generation.backends.chat_api import ChatReply, Fault, read_answer
 from qa_pipeline.generation.questions.llm.parsing import ParseError, read_items
 from qa_pipeline.generation.questions.llm.prompts import SCHEMAS
+from qa_pipeline.predictor.gold import gold_of
+from qa_pipeline.predictor.question_files import ReadDocuments
 from qa_pipeline.predictor.question_lists import read_questions
 from qa_pipeline.text.words import count_words
 from tests.data.made import check_invariant
@@ -76,6 +78,10 @@ def read_list(path: Path) -> bool:
     except QAError:
         return False
     assert questions.rows and all(row["question"].strip() and isinstance(row["id"], str) for row in questions.rows)
+    with suppress(QAError):
+        gold = gold_of(questions, ReadDocuments([Document("It opens at nine. Fee: 25 euros.", "fees/opening.md")]))
+        scored = {row.id for row in gold.rows}
+        assert {fault.id for fault in gold.faults} <= scored <= {row["id"] for row in questions.rows}
     return True
 
 
@@ -183,6 +189,11 @@ def _list_seeds() -> list[tuple[str, bytes]]:
         ("q.txt", "\n".join(questions).encode()),
         ("q.md", ("# Questions\n\n" + "\n".join(questions)).encode()),
         ("q.csv", ("question\n" + "\n".join(questions)).encode()),
+        ("gold.csv", b'id,question,answer,document\n1,When?,"[""nine"", ""9""]",opening\n2,Fee?,25 euros,x.md; y\n'),
+        (
+            "gold.json",
+            json.dumps([{**row, "answers": {"text": ["nine"]}, "file": ["opening.md"]} for row in rows]).encode(),
+        ),
         ("ids.csv", ("id,question\n" + "\n".join(f'{i},"{text}"' for i, text in enumerate(questions))).encode()),
         ("q.tsv", ("id\tquestion\n" + "\n".join(f"{i}\t{text}" for i, text in enumerate(questions))).encode()),
         ("q.jsonl", "\n".join(map(json.dumps, rows)).encode()),

@@ -15,7 +15,7 @@ import pytest
 import qa_pipeline
 from qa_pipeline.documents.reading import Document
 from qa_pipeline.errors import ConfigError, DataError, ModelError
-from qa_pipeline.retrieval import Index, PassageIndex, index, open_index, vectors
+from qa_pipeline.retrieval import Index, PassageIndex, index, open_index, updating, vectors
 from qa_pipeline.retrieval.embeddings import Embedder
 from qa_pipeline.retrieval.layout import LOCK, MANIFEST
 
@@ -30,7 +30,7 @@ TEXTS = {
 @pytest.fixture(autouse=True)
 def one_embedder(embedder, monkeypatch):
     """The model of the session, whose vectors are computed anew for each test that counts them."""
-    monkeypatch.setattr(index, "_embedder", lambda model: embedder if model is None else Embedder(model))
+    monkeypatch.setattr(updating, "shared_embedder", lambda model: embedder if model is None else Embedder(model))
 
 
 @pytest.fixture
@@ -299,7 +299,7 @@ def test_documents_that_are_given_themselves_are_updated_by_their_text(tmp_path)
 def test_an_update_that_fails_leaves_the_old_index(built, documents, monkeypatch):
     before = contents(built)
     (documents / "new.txt").write_text("Kayaks.")
-    monkeypatch.setattr(index, "put_in_force", lambda *_, **__: (_ for _ in ()).throw(KeyboardInterrupt))
+    monkeypatch.setattr(updating, "put_in_force", lambda *_, **__: (_ for _ in ()).throw(KeyboardInterrupt))
     with pytest.raises(KeyboardInterrupt):
         built.update()
     assert len(generations(built.folder)) == 1
@@ -309,7 +309,7 @@ def test_an_update_that_fails_leaves_the_old_index(built, documents, monkeypatch
 def test_a_full_disk_is_said_in_words(built, documents, monkeypatch):
     (documents / "new.txt").write_text("Kayaks.")
     full = OSError(28, "No space left on device")
-    monkeypatch.setattr(index, "write_generation", lambda *_, **__: (_ for _ in ()).throw(full))
+    monkeypatch.setattr(updating, "write_generation", lambda *_, **__: (_ for _ in ()).throw(full))
     with pytest.raises(DataError, match="cannot be written: No space left on device"):
         built.update()
 
@@ -317,8 +317,8 @@ def test_a_full_disk_is_said_in_words(built, documents, monkeypatch):
 def test_a_killed_update_leaves_the_old_index_and_its_rest_is_swept(built, documents):
     (documents / "new.txt").write_text("Kayaks are free.")
     code = (
-        "import os, sys; from qa_pipeline.retrieval import Index, index; "
-        "index.put_in_force = lambda *_, **__: os.kill(os.getpid(), 9); Index.open(sys.argv[1]).update()"
+        "import os, sys; from qa_pipeline.retrieval import Index, updating; "
+        "updating.put_in_force = lambda *_, **__: os.kill(os.getpid(), 9); Index.open(sys.argv[1]).update()"
     )
     done = subprocess.run([sys.executable, "-c", code, str(built.folder)], cwd=ROOT, check=False)
     assert done.returncode == -9 and len(generations(built.folder)) == 2
