@@ -1,9 +1,10 @@
-"""The reader that `cloze_worth.py` trains: the package weights with a fresh head, all weights trained."""
+"""The reader that `cloze_worth.py` and `documents_worth.py` train: all weights of a small model, a batch at a time."""
 
 from __future__ import annotations
 
 import tempfile
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,22 +22,23 @@ class Passes:
 
 
 class Reader:
-    """The package weights with a fresh head: trains on examples, answers questions.
+    """A small model that trains on examples and answers questions; by default the package weights with a fresh head.
 
     Args:
         max_answer_length: longest answer that is decoded, in tokens.
         learning_rate: its peak; a tenth of the steps warm up.
         seed: of the head and of the order of the examples.
+        model: the weights that it starts from: a folder, or `package:MODULE/FOLDER`. An adapter is merged.
     """
 
-    def __init__(self, *, max_answer_length: int, learning_rate: float, seed: int):
+    def __init__(self, *, max_answer_length: int, learning_rate: float, seed: int, model: str = MODEL):
         from qa_pipeline import modeling
         from qa_pipeline.arguments import LoRAArguments, ModelArguments, QASettings
         from qa_pipeline.postprocess import Postprocess
         from qa_pipeline.preprocess import Preprocess
 
         self.seed, self.learning_rate = seed, learning_rate
-        settings = ModelArguments(model_name_or_path=MODEL, attention_dropout=0.0, hidden_dropout=0.0)
+        settings = ModelArguments(model_name_or_path=model, attention_dropout=0.0, hidden_dropout=0.0)
         self.tokenizer = modeling.load_tokenizer(settings)
         self.model = modeling.load_model(settings, LoRAArguments(use_lora=False), seed=seed)
         self.preprocess = Preprocess(self.tokenizer)
@@ -69,6 +71,11 @@ class Reader:
             )
             is_extra = (order >= len(examples))[windows.example_index]
             Process(self.model, self.tokenizer, args, train_windows=windows, extra=is_extra).train()
+
+    def save(self, folder: Path) -> None:
+        """Writes a folder that another reader can start from."""
+        self.model.save_pretrained(folder)
+        self.tokenizer.save_pretrained(folder)
 
     def predictions(self, examples: list[Any]) -> list[Any]:
         """The prediction for each example, in their order."""

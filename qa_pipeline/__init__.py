@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from qa_pipeline.predictor.question_files import answer_file
     from qa_pipeline.preprocess import Preprocess
     from qa_pipeline.process import Process
+    from qa_pipeline.quotes import QuoteCheck, verify
     from qa_pipeline.run.run import run_qa
 
 __version__ = "0.1.0"
@@ -57,9 +58,11 @@ _HOMES = {
     "Process": "process",
     "QAPredictor": "predictor",
     "QuestionAnsweringPipeline": "predictor",
+    "QuoteCheck": "quotes",
     "answer_file": "predictor.question_files",
     "pipeline": "predictor",
     "run_qa": "run.run",
+    "verify": "quotes",
 }
 
 __all__ = [
@@ -79,6 +82,7 @@ __all__ = [
     "QAError",
     "QAPredictor",
     "QuestionAnsweringPipeline",
+    "QuoteCheck",
     "TrainingArguments",
     "answer_file",
     "generate",
@@ -86,6 +90,7 @@ __all__ = [
     "parse_arguments",
     "pipeline",
     "run_qa",
+    "verify",
 ]
 
 

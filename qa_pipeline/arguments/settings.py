@@ -151,7 +151,8 @@ def make_setting(name: str, annotation: Any, default: Any = None, metadata: Mapp
         kinds = (str,)
     for kind in kinds:
         if get_origin(kind) is Literal and all(isinstance(choice, str) for choice in get_args(kind)):
-            choices, kinds = get_args(kind), (str,)
+            # A number stays one beside the words that may stand in its place.
+            choices, kinds = get_args(kind), (*(other for other in kinds if other in (int, float)), str)
     bare = True if bool in kinds else metadata.get("const")
     declared = {key: metadata[key] for key in ("help", "range", "requires", "commands") if key in metadata}
     return Setting(name, kinds, types.NoneType in alternatives, default, choices, bare, **declared)
@@ -286,7 +287,9 @@ def _as_list(kind: Any, value: Any) -> Any:
 
 def _expected(setting: Setting) -> str:
     if setting.choices:
-        text = "one of " + ", ".join(setting.choices)
+        numbers = [f"{_name(kind)} or " for kind in setting.kinds if kind in (int, float)]
+        text = "".join(numbers) + ("one of " if not numbers or len(setting.choices) > 1 else "")
+        text += ", ".join(setting.choices)
     else:
         text = " or ".join(dict.fromkeys(_name(kind) for kind in setting.kinds)) or "nothing"
     return text + (" or null" if setting.optional else "")

@@ -10,20 +10,19 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from qa_pipeline.cli import loading
 from qa_pipeline.cli.ask_arguments import PredictArguments
-from qa_pipeline.data import DataReport, Example, is_labelled
-from qa_pipeline.data.example import fingerprint
+from qa_pipeline.cli.scores import print_gold_scores, print_scores
+from qa_pipeline.data import DataReport, is_labelled
+from qa_pipeline.documents.reading import Document
 from qa_pipeline.errors import ConfigError
-from qa_pipeline.metrics import Resampling, Scores, bootstrap_interval, calibration_error, resampling_of, score_rows
-from qa_pipeline.predictor.question_files import ScoredAnswers, answer_file, check_output
+from qa_pipeline.predictor.gold import GoldTable, gold_of
+from qa_pipeline.predictor.question_files import answer_file, check_output, library_of
 from qa_pipeline.predictor.question_lists import DataQuestions, QuestionList, read_data, read_questions
 from qa_pipeline.wording import counted, plain
 
 if TYPE_CHECKING:
-    from qa_pipeline.predictor import QAPredictor
+    from qa_pipeline.retrieval.hits import PassageIndex
 
 
 def answer_data(arguments: PredictArguments) -> int:
@@ -51,6 +50,49 @@ def answer_data(arguments: PredictArguments) -> int:
 def answer_list(arguments: PredictArguments) -> int:
     """Asks the questions of data on documents, or on one text; writes the answers where asked, else prints them."""
     check_output(arguments.output)
+    questions = read_question_list(arguments)
+    documents = loading.open_documents(arguments)
+    gold = read_gold(questions, documents)
+    predictor = loading.load_predictor(str(arguments.model), arguments)
+    if arguments.output is None and (not gold.rows or _asks_for_answers(arguments)):
+        from qa_pipeline.cli.ask import print_replies  # here: `ask` knows this module
+
+        print_replies(predictor, [row["question"] for row in questions.rows], documents, arguments)
+        if gold.rows:
+            print("note: scores are printed without --json, --top_k, --all and --min_confidence", file=sys.stderr)
+        return say_left_out(questions)
+    asking = {"num_passages": arguments.most_passages}
+    done = answer_file(predictor, questions, arguments.output, documents=documents, asking=asking, gold=gold)
+    for file in done.files:
+        print(f"written: {file}")
+    count = len(documents) if isinstance(documents, list) else len(documents.names())
+    print(f"{counted(done.computed, 'question')} on {counted(count, 'text')} in {done.seconds:.1f} s")
+    if gold.rows:
+        print_gold_scores(predictor, done, arguments)
+    if arguments.output is None:
+        print("--output FILE.csv writes the answers", file=sys.stderr)
+    return say_left_out(questions)
+
+
+def _asks_for_answers(arguments: PredictArguments) -> bool:
+    """Whether the settings say how answers are to be printed."""
+    return arguments.json or arguments.all or arguments.top_k > 1 or arguments.min_confidence is not None
+
+
+def read_gold(questions: QuestionList, documents: Sequence[Document] | PassageIndex) -> GoldTable:
+    """What the rows say is right; says on stderr where it was read, and what can be no answer of any model."""
+    gold = gold_of(questions, library_of(documents))
+    if questions.gold is not None and gold.rows:
+        where = f"right answers in {', '.join(questions.gold.answers)}"
+        where += f", their documents in {questions.gold.document}" if gold.with_document else ""
+        print(plain(f"{questions.source}: {where}"), file=sys.stderr)
+    for note in gold.notes:
+        print(plain(f"{questions.source}: {note}"), file=sys.stderr)
+    return gold
+
+
+def read_question_list(arguments: PredictArguments) -> QuestionList:
+    """Questions that are asked on documents; says on stderr where they were found."""
     questions = read_questions(
         str(arguments.data),
         field_mapping=arguments.field_mapping,
@@ -61,21 +103,10 @@ def answer_list(arguments: PredictArguments) -> int:
     if questions.column is not None:
         unused = "; its contexts are left aside, since others were given" if questions.has_contexts else ""
         print(plain(f"{arguments.data}: questions are in the field {questions.column}{unused}"), file=sys.stderr)
-    documents = loading.read_contexts(arguments)
-    predictor = loading.load_predictor(str(arguments.model), arguments)
-    if arguments.output is None:
-        from qa_pipeline.cli.ask import print_replies  # here: `ask` knows this module
-
-        print_replies(predictor, [row["question"] for row in questions.rows], documents, arguments)
-        return _say_left_out(questions)
-    done = answer_file(predictor, questions, arguments.output, documents=documents)
-    for file in done.files:
-        print(f"written: {file}")
-    print(f"{counted(done.computed, 'question')} on {counted(len(documents), 'text')} in {done.seconds:.1f} s")
-    return _say_left_out(questions)
+    return questions
 
 
-def _say_left_out(questions: QuestionList) -> int:
+def say_left_out(questions: QuestionList) -> int:
     """Names the rows that were not answered, and those that have another id now; the exit code tells of the former."""
     for line in questions.renamed:
         print(line, file=sys.stderr)
@@ -126,47 +157,3 @@ def _say_how_read(report: DataReport, arguments: PredictArguments) -> None:
             sep="\n",
             file=sys.stderr,
         )
-
-
-def print_scores(
-    predictor: QAPredictor,
-    labelled: Sequence[Example],
-    everything: Sequence[Example],
-    scored: ScoredAnswers,
-    arguments: PredictArguments,
-) -> None:
-    """Prints the metrics, and says so where they flatter."""
-    settings = predictor.settings
-    scores = score_rows(
-        scored.texts,
-        labelled,
-        arguments.answer_normalization or settings.answer_normalization,
-        language=arguments.answer_language or settings.answer_language,
-    )
-    ece = float(calibration_error(np.array(scored.confidence), scores.exact).ece) if len(labelled) >= 20 else None
-    print(metrics_table(scores, resampling_of(labelled), np.random.default_rng(arguments.seed), ece))
-    if settings.tuned_on is not None and settings.tuned_on == fingerprint(everything):
-        print(
-            "note: the model's temperature and no-answer threshold were fitted on this very data, which flatters the "
-            "scores; --temperature 1 --null_score_diff_threshold 0 leaves them out"
-        )
-
-
-def metrics_table(scores: Scores, drawn: Resampling, rng: np.random.Generator, ece: float | None) -> str:
-    """Exact match and F1 in percent with 95% bootstrap intervals, and by kind where both kinds are there."""
-    lines = []
-    for title, values in (("exact match", scores.exact), ("F1", scores.f1)):
-        low, high = bootstrap_interval(100 * values, rng, clusters=drawn.clusters)
-        lines.append(
-            f"{title:<14}{100 * values.mean():>7.2f}   95% interval {low:.1f} to {high:.1f}, over {drawn.unit}s"
-        )
-    summary = scores.summary()
-    if 0 < summary.get("NoAns_total", 0) < len(scores):
-        for kind, words in (("HasAns", "with an answer"), ("NoAns", "without")):
-            lines.append(
-                f"{'':<14}{summary[f'{kind}_total']:>7,} {words}: exact match {summary[f'{kind}_exact']:.2f}, "
-                f"F1 {summary[f'{kind}_f1']:.2f}"
-            )
-    if ece is not None:
-        lines.append(f"{'ECE':<14}{ece:>7.3f}   of the confidences, as probabilities of an exact match")
-    return "\n".join(lines)

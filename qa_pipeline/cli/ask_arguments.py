@@ -13,7 +13,9 @@ from qa_pipeline.arguments.legacy import renamed
 from qa_pipeline.arguments.limits import LIMITS, QASettings
 from qa_pipeline.arguments.resolver import Resolution
 from qa_pipeline.arguments.settings import optional, setting, settings_of
+from qa_pipeline.cli.ask_words import as_flags, is_whole
 from qa_pipeline.predictor.answer_files import ENDINGS
+from qa_pipeline.predictor.sources import NUM_PASSAGES
 from qa_pipeline.text.encoding import encoding_fault
 
 ASK, COMPARE, BOTH = "qa-pipeline ask", "qa-pipeline compare", "python qa_predict.py"
@@ -24,6 +26,7 @@ Command = Literal["ask", "interactive", "predict", "list", "compare"]
 _ASKING: tuple[Command, ...] = ("ask", "interactive", "list")
 _OF_DATA: tuple[Command, ...] = ("predict", "list", "compare")
 _SCORING: tuple[Command, ...] = ("predict", "compare")
+_ON_DOCUMENTS: tuple[Command, ...] = (*_ASKING, "compare")
 
 
 @dataclass
@@ -39,21 +42,39 @@ class QuestionArguments:
     )
     question: list[str] | str | None = setting(
         None,
-        "A question on context or context_file, or several; the flag may be repeated.",
+        "A question on context or documents, or several; the flag may be repeated, or left out before a question.",
         commands=("ask",),
     )
     context: str | None = setting(None, "The text that holds the answer.", commands=_ASKING)
-    context_file: list[str] | str | None = setting(
+    documents: list[str] | str | None = setting(
         None,
-        "Documents that may hold the answer (.txt .md .html .pdf .docx): files, or folders of them. The best answer of "
-        "all is given.",
-        commands=_ASKING,
+        "Documents that may hold the answer (.txt .md .html .pdf .docx and more): files, or folders of them. The best "
+        "answer of all is given.",
+        commands=_ON_DOCUMENTS,
+    )
+    index: str | None = setting(
+        None,
+        "Folder of an index of the documents, as `qa-pipeline index` makes it; where documents are given too, it is "
+        "made or brought up to date. None: one in the user's cache, for folders and large files.",
+        commands=_ON_DOCUMENTS,
+    )
+    dense: bool = setting(
+        True, "Search the documents by meaning beside words; --no_dense: by words alone.", commands=_ON_DOCUMENTS
+    )
+    num_passages: int | str = setting(
+        NUM_PASSAGES,
+        "How many passages of the documents are read for a question, those nearest to it; all: everything is, which "
+        "takes as long as the documents are.",
+        choices=("all",),
+        least=1,
+        commands=_ON_DOCUMENTS,
     )
     interactive: bool = setting(False, "Ask as often as you like, one line a question.", commands=("interactive",))
     data: str | None = setting(
         None,
-        "A file of questions in any format of run_qa.py, a saved dataset, or a Hub one. With context or context_file "
-        "it needs questions only: one a line, or a column.",
+        "A file of questions in any format of run_qa.py, a saved dataset, or a Hub one. With context or documents "
+        "it needs questions only: one a line, or a column; with columns of the right answers and of the documents that "
+        "have them, it is scored.",
         commands=_OF_DATA,
     )
     output: str | None = setting(
@@ -81,12 +102,12 @@ class OutputArguments:
     _argument_group_name: ClassVar[str] = "what is shown"
 
     top_k: int = setting(1, "How many answers to each question.", least=1, commands=_ASKING)
-    all_answers: bool = setting(
+    all: bool = setting(
         False, "Every answer of at least min_confidence, none overlapping a better one.", commands=_ASKING
     )
     min_confidence: float | None = setting(
         None,
-        "Leave out answers below this confidence, 0 to 1; None: 0, with all_answers 0.05.",
+        "Leave out answers below this confidence, 0 to 1; None: 0, with all as was fitted, else 0.05.",
         least=0,
         most=1,
         commands=_ASKING,
@@ -107,8 +128,8 @@ class DatasetArguments:
     )
     encoding: str | None = setting(
         None,
-        "Encoding of context_file where it is text or HTML (gbk, cp1251 ...); None: found out.",
-        commands=_ASKING,
+        "Encoding of documents where it is text or HTML (gbk, cp1251 ...); None: found out.",
+        commands=_ON_DOCUMENTS,
     )
     split: str | None = setting(None, "Split of a folder or Hub dataset.", commands=_OF_DATA)
     dataset_config_name: str | None = setting(None, "Configuration of a Hub dataset.", commands=_OF_DATA)
@@ -120,14 +141,14 @@ class DatasetArguments:
     )
     max_eval_samples: int | None = setting(None, "Ask at most this many questions.", least=1, commands=_OF_DATA)
     answer_normalization: Literal["squad", "multilingual"] | None = setting(
-        None, "How answers are normalised before scoring; None: as the model was trained.", commands=_SCORING
+        None, "How answers are normalised before scoring; None: as the model was trained.", commands=_OF_DATA
     )
     answer_language: str | None = setting(
         None,
         "Language code of the answers (de, zh ...), for multilingual normalisation.",
-        commands=_SCORING,
+        commands=_OF_DATA,
     )
-    seed: int = setting(0, "Seeds the resampling behind the intervals.", least=0, most=4294967295, commands=_SCORING)
+    seed: int = setting(0, "Seeds the resampling behind the intervals.", least=0, most=4294967295, commands=_OF_DATA)
 
 
 @dataclass
@@ -172,7 +193,7 @@ class PredictArguments(LoadArguments, DatasetArguments, OutputArguments, Questio
         if self.base or self.tuned:
             return "compare"
         if self.data:
-            return "list" if self.context is not None or self.context_files else "predict"
+            return "list" if self.context is not None or self.document_paths or self.index else "predict"
         return "interactive" if self.interactive else "ask"
 
     @property
@@ -181,9 +202,14 @@ class PredictArguments(LoadArguments, DatasetArguments, OutputArguments, Questio
         return _listed(self.question)
 
     @property
-    def context_files(self) -> list[str]:
+    def document_paths(self) -> list[str]:
         """Files and folders to ask."""
-        return _listed(self.context_file)
+        return _listed(self.documents)
+
+    @property
+    def most_passages(self) -> int | None:
+        """How many passages are read for a question; None: everything is."""
+        return None if self.num_passages == "all" else int(self.num_passages)
 
     @property
     def tuned_models(self) -> list[str]:
@@ -202,6 +228,7 @@ def _listed(value: list[str] | str | None) -> list[str]:
 
 OLD_NAMES = renamed(str, model_name_or_path="model", test_file="data", base_model_name_or_path="base_model")
 OLD_NAMES |= renamed(int, max_predict_samples="max_eval_samples")
+OLD_NAMES |= renamed(list[str] | str, context_file="documents") | renamed(bool, all_answers="all")
 
 _COMMANDS: dict[str, tuple[Command, ...]] = {
     ASK: ("ask", "interactive", "predict", "list"),
@@ -214,7 +241,7 @@ _DESCRIPTIONS = {
     BOTH: "Asks a question-answering model, or compares models. ",
 }
 _EXAMPLES = {
-    "ask": '--model runs/m --question "How long?" --context_file policy.pdf',
+    "ask": '--model runs/m --documents policies "How long?"',
     "predict": "--model runs/m --data test.json --output preds.json",
     "compare": "--base BASE --tuned runs/m --data test.json --report report.html",
 }
@@ -235,6 +262,8 @@ def parse(argv: list[str], program: str = BOTH) -> PredictArguments:
     if "-h" in argv or "--help" in argv:
         print(_help(program), end="")
         raise SystemExit(0)
+    if program != COMPARE:
+        argv = as_flags(argv, settings_of(*GROUPS))
     resolution = Resolution.read(argv, GROUPS, old=OLD_NAMES)
     _gather_repeated(resolution, argv)
     check(resolution, program)
@@ -251,14 +280,14 @@ def _help(program: str) -> str:
     examples = [f"{program} {_EXAMPLES[command]}" for command in commands if command in _EXAMPLES]
     return help_text(
         GROUPS,
-        usage=f"{program} {KEYS}",
+        usage=f"{program} {KEYS}" + ' ["QUESTION" ...]' * (program != COMPARE),
         description=_DESCRIPTIONS[program] + PRECEDENCE,
         epilog="Examples: " + "; ".join(examples),
         without=others,
     )
 
 
-_REPEATABLE = ("question", "context_file", "tuned")
+_REPEATABLE = ("question", "documents", "tuned")
 
 
 def _gather_repeated(resolution: Resolution, argv: list[str]) -> None:
@@ -267,15 +296,10 @@ def _gather_repeated(resolution: Resolution, argv: list[str]) -> None:
         one = resolution.given.get(name)
         if one is not None and one.value is not None and one.place == COMMAND_LINE:
             groups = _all_given(argv, name)
-            if name == "question" and any(len(words) > 1 and not all(map(_is_whole, words)) for words in groups):
+            if name == "question" and any(len(words) > 1 and not all(map(is_whole, words)) for words in groups):
                 resolution.report("question", "several words without quotes; put each question in quotes")
             words = [word for words in groups for word in words]
             resolution.given[name], resolution.values[name] = dataclasses.replace(one, value=words), words
-
-
-def _is_whole(words: str) -> bool:
-    """Whether what a shell gave as one looks like a question, and not like one word of an unquoted one."""
-    return " " in words.strip() or words.rstrip().endswith(("?", "\uff1f", "\u061f"))
 
 
 def _all_given(argv: list[str], name: str) -> list[list[str]]:
@@ -352,12 +376,14 @@ def _check_comparing(values: PredictArguments, resolution: Resolution) -> None:
         report("tuned base", "is required beside base; give one model or more")
     if not values.data:
         report("data", "is required; give labelled questions to compare the models on")
+    if values.document_paths or values.index:
+        _check_texts(values, resolution)
 
 
 def _check_files(values: PredictArguments, resolution: Resolution, command: Command) -> None:
     report = resolution.report_at
     if command == "list" and values.output:
-        for name in ("top_k", "all_answers", "min_confidence", "json"):
+        for name in ("top_k", "all", "min_confidence", "json"):
             if resolution.asked(name):
                 report(name, "is for the terminal and has no meaning beside output; leave one of them out")
     if values.output and not os.path.isdir(values.output) and not values.output.lower().endswith(ENDINGS):
@@ -378,15 +404,25 @@ def _check_asking(values: PredictArguments, resolution: Resolution, command: Com
         report("question", "is blank")
     if values.encoding is not None and (fault := encoding_fault(values.encoding)):
         report("encoding", fault)
-    if values.context is None and not values.context_files:
-        report("context context_file", "is required; give a text, or documents as context_file")
-    if values.context is not None and values.context_files:
-        report("context_file context", "context is given too; keep one")
-    if values.context is not None and not values.context.strip():
-        report("context", "is blank")
-    for path in values.context_files:
+    _check_texts(values, resolution)
+
+
+def _check_texts(values: PredictArguments, resolution: Resolution) -> None:
+    """Reports what is wrong with where the answer is looked for."""
+    report = resolution.report_at
+    if values.context is None and not values.document_paths and not values.index:
+        report("context documents index", "is required; give a text, or documents")
+    if values.context is not None:
+        for name in ("documents", "index"):
+            if getattr(values, name):
+                report(f"{name} context", "context is given too; keep one")
+        if not values.context.strip():
+            report("context", "is blank")
+    for path in values.document_paths:
         if not os.path.exists(path):
-            report("context_file", f"no such file: {found(path)} (relative paths start at {os.getcwd()})")
+            report("documents", f"no such file: {found(path)} (relative paths start at {os.getcwd()})")
+    if values.index and not values.document_paths and not os.path.exists(values.index):
+        report("index", f"no such folder: {found(values.index)}; give the documents too, and it is made")
 
 
 def _same(one: str, other: str) -> bool:

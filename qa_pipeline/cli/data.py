@@ -12,7 +12,9 @@ from qa_pipeline import artifacts
 from qa_pipeline.data import DataReport, Example, load_examples, measure_lengths, write_squad
 from qa_pipeline.data.schema import violations
 from qa_pipeline.data.verification import POLICIES
-from qa_pipeline.documents.reading import list_files, read_documents
+from qa_pipeline.documents.cutting import MAX_WORDS
+from qa_pipeline.documents.passages import cut_document
+from qa_pipeline.documents.reading import Document, list_files, read_documents
 from qa_pipeline.errors import ConfigError, DataError
 from qa_pipeline.text.encoding import encoding_fault
 from qa_pipeline.wording import plain
@@ -71,7 +73,7 @@ def convert(argv: list[str]) -> int:
 
 
 def text(argv: list[str]) -> int:
-    """Prints the texts of documents, page by page where there are pages; warnings go to stderr.
+    """Prints the texts of documents, page by page where there are pages, or their passages; warnings go to stderr.
 
     Raises:
         ConfigError: the encoding is not known.
@@ -80,7 +82,20 @@ def text(argv: list[str]) -> int:
     parser = argparse.ArgumentParser(
         prog="qa-pipeline text", description="Prints what is read of documents, which is what answers point into."
     )
-    parser.add_argument("documents", metavar="FILE", nargs="+", help="files (.txt .md .html .pdf .docx), or folders")
+    parser.add_argument(
+        "documents",
+        metavar="FILE",
+        nargs="+",
+        help="files (.txt .md .html .pdf .docx .pptx .xlsx .epub .eml), or folders",
+    )
+    parser.add_argument(
+        "--passages",
+        action="store_true",
+        help="print what is searched and asked: each with page, characters and headings",
+    )
+    parser.add_argument(
+        "--max_words", type=_count, default=MAX_WORDS, metavar="N", help="of a passage (default: %(default)s)"
+    )
     parser.add_argument("--encoding", metavar="E", help="of text and HTML (gbk, cp1251 ...); found out when absent")
     arguments = parser.parse_args(argv)
     if arguments.encoding is not None and (fault := encoding_fault(arguments.encoding)):
@@ -90,12 +105,28 @@ def text(argv: list[str]) -> int:
     several = len(list_files(arguments.documents).files) > 1
     begin = ""
     for document in read_documents(arguments.documents, skip_bad=True, encoding=arguments.encoding):
-        pages = [f"--- page {page.number} ---\n{document.text[page.start : page.end]}" for page in document.pages]
-        whole = "\n\n".join(page.strip("\n") for page in pages) if pages else document.text.strip("\r\n")
+        whole = _passages(document, arguments.max_words) if arguments.passages else _pages(document)
         whole = plain(whole.replace("\r\n", "\n").replace("\r", "\n"))
         print(f"{begin}=== {plain(document.source)} ===\n{whole}" if several else whole)
         begin = "\n"
     return 0
+
+
+def _pages(document: Document) -> str:
+    pages = [f"--- page {page.number} ---\n{document.text[page.start : page.end]}" for page in document.pages]
+    return "\n\n".join(page.strip("\n") for page in pages) if pages else document.text.strip("\r\n")
+
+
+def _passages(document: Document, max_words: int) -> str:
+    parts = []
+    for passage in cut_document(document, max_words):
+        page = f"page {passage.page}, " if passage.page is not None else ""
+        path = "".join(
+            f", {heading}" if not place else f" > {heading}" for place, heading in enumerate(passage.headings)
+        )
+        lead = f"[{passage.lead}]\n" if passage.lead else ""
+        parts.append(f"--- {page}characters {passage.start}-{passage.end}{path} ---\n{lead}{passage.text}")
+    return "\n\n".join(parts)
 
 
 def _load(arguments: argparse.Namespace, max_bad_fraction: float) -> tuple[list[Example], DataReport]:

@@ -31,13 +31,18 @@ COMMANDS = {
     "generate": Command("qa_pipeline.cli.generate", "generate_command", "make training data of documents or a prompt"),
     "merge": Command("qa_pipeline.cli.generate", "merge_command", "join the shards of a generation"),
     "train": Command("qa_pipeline.cli.train", "main", "train and measure a model (run_qa.py)"),
+    "index": Command("qa_pipeline.cli.index", "main", "make passages of documents searchable, and search them"),
     "ask": Command("qa_pipeline.cli.ask", "main", "ask a model about documents, or answer a file (qa_predict.py)"),
+    "highlight": Command(
+        "qa_pipeline.cli.highlight", "main", "mark the evidence for a question, and prune its context"
+    ),
+    "verify": Command("qa_pipeline.cli.verify", "main", "verify that quoted words stand in documents"),
     "compare": Command("qa_pipeline.cli.compare", "main", "compare base and tuned models, with a report"),
     "tune": Command("qa_pipeline.cli.tune", "main", "choose hyper-parameters on validation questions"),
     "prompt2model": Command("qa_pipeline.cli.prompt2model", "main", "make a model of a prompt and documents, in one"),
     "demo": Command("qa_pipeline.cli.demo", "main", "open a page to try a model"),
 }
-_LOGGED = ("generate", "merge", "check", "convert", "text")
+_LOGGED = ("generate", "merge", "check", "convert", "text", "index")
 """Commands that show what the package logs, as plain lines; the others set up their own."""
 
 

@@ -4,6 +4,7 @@ models -> compare -> Comparison (pure data) -> comparison_table, report_html, co
 """
 
 from qa_pipeline.compare.comparison import compare
+from qa_pipeline.compare.folder import compare_on_documents
 from qa_pipeline.compare.measuring import ModelUnderTest
 from qa_pipeline.compare.report import report_html
 from qa_pipeline.compare.results import Comparison
@@ -16,6 +17,7 @@ __all__ = [
     "ModelUnderTest",
     "Verdict",
     "compare",
+    "compare_on_documents",
     "comparison_from_json",
     "comparison_table",
     "comparison_to_json",

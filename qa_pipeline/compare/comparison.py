@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from itertools import combinations, pairwise
 from pathlib import PurePath
@@ -73,21 +73,30 @@ def compare(
         ModelError: a model did not answer every question once.
     """
     models, examples = list(models), list(examples)
-    _check(models, examples)
+    check_models(models)
+    _check(examples)
     columns = [_columns(example) for example in examples]
-    _check_columns(by, columns)
-    names = _labels(models, labels)
-    normalization = normalization or _common(models, "answer_normalization", "squad")
-    language = language or _common(models, "answer_language", None)
+    check_columns(by, columns)
+    names = labels_of(models, labels)
+    normalization = normalization or agreed(models, "answer_normalization", "squad")
+    language = language or agreed(models, "answer_language", None)
     data = fingerprint(examples)
     fitted_on = {data} | ({fingerprint(drawn_from)} if drawn_from is not None else set())
     rng = np.random.default_rng(seed)
     resampling = resampling_of(examples, resample)
     drawing = (rng, bootstrap_samples, resampling.clusters)
 
-    milliseconds = latencies(models, examples, latency_questions)
+    def ask_one(place: int, row: int) -> Any:
+        return models[place].ask(examples[row]["question"], examples[row]["context"])
+
+    milliseconds = latencies(ask_one, len(models), len(examples), latency_questions)
     fitted_here = [getattr(model.settings, "tuned_on", None) in fitted_on for model in models]
-    answers, seconds = _ask_all(models, names, examples, [UNTUNED if here else {} for here in fitted_here], progress)
+
+    def ask(place: int, begin: int, end: int) -> list[Any]:
+        decoding = UNTUNED if fitted_here[place] else {}
+        return list(models[place].predict(examples[begin:end], progress=progress, **decoding))
+
+    answers, seconds = ask_in_turns(names, [example["id"] for example in examples], ask)
     asked = [
         Asked(
             model,
@@ -116,7 +125,7 @@ def compare(
         latency_questions=len(milliseconds[0]),
         models=[measure(one, *drawing) for one in asked],
         pairs=[versus(asked, later, earlier, *drawing) for earlier, later in combinations(range(len(models)), 2)],
-        breakdowns=_breakdowns([one.scores for one in asked], examples, normalization, language, columns, by),
+        breakdowns=breakdowns_of([one.scores for one in asked], examples, normalization, language, columns, by),
         questions=_questions(examples, asked, places, columns),
         contexts=list(places),
         resampled=resampling.unit,
@@ -124,9 +133,13 @@ def compare(
     )
 
 
-def _check(models: Sequence[ModelUnderTest], examples: Sequence[Example]) -> None:
+def check_models(models: Sequence[ModelUnderTest]) -> None:
+    """Raises ConfigError where there are fewer than two."""
     if len(models) < 2:
         raise ConfigError("compare", f"expected two or more models, found {len(models)}; give a base and a tuned one")
+
+
+def _check(examples: Sequence[Example]) -> None:
     if not examples:
         raise DataError("there are no questions to compare models on")
     if not any(example["answers"]["text"] for example in examples):
@@ -136,7 +149,12 @@ def _check(models: Sequence[ModelUnderTest], examples: Sequence[Example]) -> Non
         )
 
 
-def _labels(models: Sequence[ModelUnderTest], labels: Sequence[str] | None) -> list[str]:
+def labels_of(models: Sequence[ModelUnderTest], labels: Sequence[str] | None) -> list[str]:
+    """What the models are called: as given, else by the end of their names that tells them apart.
+
+    Raises:
+        ConfigError: labels that are not one for each and distinct.
+    """
     if labels is not None:
         if len(labels) != len(models) or len(set(labels)) != len(labels) or not all(labels):
             raise ConfigError("compare", f"expected {len(models)} different labels, found {list(labels)}")
@@ -159,36 +177,39 @@ def _last(path: Sequence[str], depth: int) -> str:
     return "/".join(path[-depth:])
 
 
-def _common(models: Sequence[ModelUnderTest], setting: str, default: Any) -> Any:
+def agreed(models: Sequence[ModelUnderTest], setting: str, default: Any) -> Any:
     """A setting that the models agree on, else its default."""
     found = {getattr(model.settings, setting, default) for model in models}
     return found.pop() if len(found) == 1 else default
 
 
-def _ask_all(
-    models: Sequence[ModelUnderTest],
-    labels: Sequence[str],
-    examples: Sequence[Example],
-    decoding: Sequence[Mapping[str, float]],
-    progress: bool | None,
+def ask_in_turns(
+    labels: Sequence[str], ids: Sequence[str], ask: Callable[[int, int, int], list[Any]]
 ) -> tuple[list[list[Any]], list[float]]:
     """Every model's answers, and the seconds that it took for them.
 
     The models take turns on large blocks of the questions, so that whatever else the machine does falls on all of them.
+
+    Args:
+        labels: of the models.
+        ids: of the questions.
+        ask: gives the answers of a model, by its place, to the questions from one place to another, exclusive.
+
+    Raises:
+        ModelError: a model did not answer every question once.
     """
-    answers: list[list[Any]] = [[] for _ in models]
-    seconds = [0.0] * len(models)
-    blocks = min(_MOST_TURNS, max(1, len(examples) // _BLOCK))
-    edges = [len(examples) * i // blocks for i in range(blocks + 1)]
+    answers: list[list[Any]] = [[] for _ in labels]
+    seconds = [0.0] * len(labels)
+    blocks = min(_MOST_TURNS, max(1, len(ids) // _BLOCK))
+    edges = [len(ids) * i // blocks for i in range(blocks + 1)]
     for begin, end in pairwise(edges):
-        block = examples[begin:end]
-        for place, model in enumerate(models):
+        for place, label in enumerate(labels):
             start = time.perf_counter()
-            found = list(model.predict(block, progress=progress, **decoding[place]))
+            found = ask(place, begin, end)
             seconds[place] += time.perf_counter() - start
-            if [answer.id for answer in found] != [example["id"] for example in block]:
+            if [answer.id for answer in found] != [*ids[begin:end]]:
                 raise ModelError(
-                    f"{labels[place]}: expected one answer to each of {len(block)} questions in their order, found "
+                    f"{label}: expected one answer to each of {end - begin} questions in their order, found "
                     f"{len(found)} answers or other ids"
                 )
             answers[place] += found
@@ -201,27 +222,39 @@ def _columns(example: Example) -> dict[str, Any]:
     return {name: value for name, value in kept.items() if value is None or isinstance(value, str | int | float)}
 
 
-def _check_columns(by: Sequence[str], columns: Sequence[Mapping[str, Any]]) -> None:
+def check_columns(by: Sequence[str], columns: Sequence[Mapping[str, Any]]) -> None:
+    """Raises ConfigError where no question has a column by which scores are to be broken down."""
     known = list(dict.fromkeys(name for row in columns for name in row))
     if missing := [name for name in by if name not in known]:
         has = f"it has {', '.join(map(repr, known))}" if known else "it has none beside those that make the questions"
         raise ConfigError("compare", [f"by: the data has no column {name!r}; {has}" for name in missing])
 
 
-def _breakdowns(
+def breakdowns_of(
     scores: Sequence[Scores],
     examples: Sequence[Example],
     normalization: str,
     language: str | None,
     columns: Sequence[Mapping[str, Any]],
     by: Sequence[str],
+    by_context: bool = True,
 ) -> dict[str, dict[str, dict[str, Any]]]:
-    """Breakdown -> group -> total and the models' scores; context length and columns are added to the metrics' own."""
+    """Breakdown -> group -> total and the models' scores; columns and context length are added to the metrics' own.
+
+    Args:
+        scores: of each model.
+        examples: what they are of.
+        normalization, language: as of the scores.
+        columns: of the data, for each question.
+        by: those by which scores are broken down.
+        by_context: False where questions have no context of their own.
+    """
     own = {f"{COLUMN}{name}": _values([row.get(name) for row in columns]) for name in by}
     each = []
     for scored in scores:
         found = breakdowns(scored, examples, normalization=normalization, language=language)
-        found["context_length"] = _context_groups(scored, examples)
+        if by_context:
+            found["context_length"] = _context_groups(scored, examples)
         each.append({**found, **{name: grouped(scored, values) for name, values in own.items()}})
     return {
         name: {

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
 
 from qa_pipeline.compare.results import Difference, ModelResult, Score, Versus
-from qa_pipeline.data.example import Example
 from qa_pipeline.metrics import Scores, bootstrap_interval
 from qa_pipeline.metrics.intervals import calibration_error, paired_bootstrap, risk_coverage
 
@@ -109,8 +108,8 @@ def measure(asked: Asked, rng: np.random.Generator, samples: int, clusters: np.n
     return ModelResult(
         label=asked.label,
         name=str(model.name),
-        exact_match=_score(scores.exact, rng, samples, clusters),
-        f1=_score(scores.f1, rng, samples, clusters),
+        exact_match=score_of(scores.exact, rng, samples, clusters),
+        f1=score_of(scores.f1, rng, samples, clusters),
         kinds=kinds,
         answered=int(scores.answered.sum()),
         temperature=decoding["temperature"],
@@ -132,7 +131,8 @@ def measure(asked: Asked, rng: np.random.Generator, samples: int, clusters: np.n
     )
 
 
-def _score(values: np.ndarray, rng: np.random.Generator, samples: int, clusters: np.ndarray | None) -> Score:
+def score_of(values: np.ndarray, rng: np.random.Generator, samples: int, clusters: np.ndarray | None) -> Score:
+    """The mean of (num_questions,) values from 0 to 1 in percent, with its interval; the rest as in `measure`."""
     low, high = bootstrap_interval(100.0 * values, rng, samples, clusters=clusters)
     return Score(100.0 * float(values.mean()), low, high)
 
@@ -146,17 +146,13 @@ def versus(
     clusters: np.ndarray | None,
 ) -> Versus:
     """How `asked[model]` differs from `asked[against]`; rng, samples and clusters as in `measure`."""
-
-    def difference(before: np.ndarray, after: np.ndarray) -> Difference:
-        found = paired_bootstrap(100.0 * before, 100.0 * after, rng, samples, clusters=clusters)
-        return Difference(float(found.difference), float(found.low), float(found.high), float(found.p_value))
-
     new, old = asked[model].scores, asked[against].scores
+    drawing = (rng, samples, clusters)
     return Versus(
         model=model,
         against=against,
-        exact_match=difference(old.exact, new.exact),
-        f1=difference(old.f1, new.f1),
+        exact_match=difference_of(old.exact, new.exact, *drawing),
+        f1=difference_of(old.f1, new.f1, *drawing),
         wins=int((new.f1 > old.f1).sum()),
         losses=int((new.f1 < old.f1).sum()),
         ties=int((new.f1 == old.f1).sum()),
@@ -164,23 +160,35 @@ def versus(
     )
 
 
-def latencies(models: Sequence[ModelUnderTest], examples: Sequence[Example], count: int) -> list[list[float]]:
+def difference_of(
+    before: np.ndarray, after: np.ndarray, rng: np.random.Generator, samples: int, clusters: np.ndarray | None
+) -> Difference:
+    """How far the mean of `after` is above that of `before`, each from 0 to 1, in points; the rest as in `measure`."""
+    found = paired_bootstrap(100.0 * before, 100.0 * after, rng, samples, clusters=clusters)
+    return Difference(float(found.difference), float(found.low), float(found.high), float(found.p_value))
+
+
+def latencies(ask: Callable[[int, int], Any], num_models: int, num_questions: int, count: int) -> list[list[float]]:
     """Milliseconds of single questions, as many for each model.
 
     The models take turns on every question, so that whatever else the machine does falls on all of them alike.
+
+    Args:
+        ask: asks a model, by its place, one question, by its place.
+        num_models, num_questions: how many there are.
+        count: how many of the questions are asked, from all over.
     """
-    chosen = np.unique(np.linspace(0, len(examples) - 1, min(max(count, 0), len(examples))).astype(int))
-    rows = [examples[i] for i in chosen]
-    times: list[list[float]] = [[] for _ in models]
+    rows = np.unique(np.linspace(0, num_questions - 1, min(max(count, 0), num_questions)).astype(int)).tolist()
+    times: list[list[float]] = [[] for _ in range(num_models)]
     if rows:
-        for model in models:
+        for model in range(num_models):
             for row in rows[:_WARM_UP]:
-                model.ask(row["question"], row["context"])
+                ask(model, row)
     deadline = time.perf_counter() + _LATENCY_SECONDS
     for row in rows:
-        for model, found in zip(models, times, strict=True):
+        for model, found in enumerate(times):
             begin = time.perf_counter()
-            model.ask(row["question"], row["context"])
+            ask(model, row)
             found.append(1000 * (time.perf_counter() - begin))
         if time.perf_counter() > deadline:
             break

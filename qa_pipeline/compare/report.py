@@ -17,10 +17,10 @@ from html import escape
 from typing import Any
 
 from qa_pipeline.compare import charts, drawing, page
-from qa_pipeline.compare.results import Comparison, Difference, Score
+from qa_pipeline.compare.results import Comparison, Difference, Given, Question, Score
 from qa_pipeline.compare.table import KINDS, TITLES, parameters_words
-from qa_pipeline.compare.verdict import named, p_words, verdict
-from qa_pipeline.wording import plain
+from qa_pipeline.compare.verdict import named, p_words, read_words, verdict
+from qa_pipeline.wording import counted, plain
 
 _NOT_IN_A_SCRIPT = re.compile("[<>&\u2028\u2029\ud800-\udfff]")
 
@@ -59,7 +59,11 @@ def report_html(comparison: Comparison) -> str:
 def _without_control(comparison: Comparison) -> Comparison:
     """The same with names that turn no words around, whatever files and models are called."""
     models = [replace(model, label=plain(model.label), name=plain(model.name)) for model in comparison.models]
-    return replace(comparison, models=models, source=plain(comparison.source))
+    places = [
+        replace(place, document=plain(place.document), headings=tuple(map(plain, place.headings)))
+        for place in comparison.places
+    ]
+    return replace(comparison, models=models, source=plain(comparison.source), places=places)
 
 
 def page_data(comparison: Comparison) -> dict[str, Any]:
@@ -67,7 +71,10 @@ def page_data(comparison: Comparison) -> dict[str, Any]:
 
     `questions` are lists to keep the page small: ids, question, context, [[start, end] of each reference answer], for
     each model [start, end, confidence, exact, f1], where start and end are null for no answer, and {column: value}.
+    Of questions on a folder each answer has its context and the place of the right document behind that, each question
+    the texts of its reference answers and the names of its documents; `places` says where each context stands.
     """
+    of_folder = comparison.folder is not None
     wide = [[i for i, c in enumerate(text) if ord(c) > 0xFFFF] for text in comparison.contexts]
 
     def units(context: int, position: int) -> int:
@@ -76,7 +83,14 @@ def page_data(comparison: Comparison) -> dict[str, Any]:
     def span(context: int, start: int | None, end: int | None) -> list[int | None]:
         return [None, None] if start is None or end is None else [units(context, start), units(context, end)]
 
+    def answer(row: Question, given: Given) -> list[Any]:
+        context = row.context if given.context is None else given.context
+        seen = [*span(context, given.start, given.end), round(given.confidence, 4), round(given.exact)]
+        place = [given.context, given.document_place] if of_folder else []
+        return [*seen, round(given.f1, 4), *place]
+
     return {
+        **({"places": [[p.document, p.page, list(p.headings)] for p in comparison.places]} if of_folder else {}),
         "labels": [model.label for model in comparison.models],
         "contexts": comparison.contexts,
         "questions": [
@@ -84,12 +98,10 @@ def page_data(comparison: Comparison) -> dict[str, Any]:
                 ", ".join([row.id, *row.merged_ids]),
                 row.question,
                 row.context,
-                [span(row.context, start, start + len(text)) for text, start in row.gold],
-                [
-                    [*span(row.context, a.start, a.end), round(a.confidence, 4), round(a.exact), round(a.f1, 4)]
-                    for a in row.answers
-                ],
+                [span(row.context, start, start + len(text)) for text, start in row.gold if start is not None],
+                [answer(row, given) for given in row.answers],
                 row.columns,
+                *([[text for text, _ in row.gold], [*map(plain, row.documents)]] if of_folder else []),
             ]
             for row in comparison.questions
         ],
@@ -117,7 +129,8 @@ def _about(comparison: Comparison) -> str:
     source = f" of {comparison.source}" if comparison.source else ""
     day = datetime.fromisoformat(comparison.created)
     date = f"{day.day} {day:%B %Y}".replace(" ", "\N{NO-BREAK SPACE}")
-    return f"{comparison.num_questions:,} questions{source}, {date}"
+    on = f" on {counted(comparison.folder.documents, 'document')}" if comparison.folder is not None else ""
+    return f"{comparison.num_questions:,} questions{source}{on}, {date}"
 
 
 def _figure(comparison: Comparison, place: int) -> str:
@@ -125,9 +138,14 @@ def _figure(comparison: Comparison, place: int) -> str:
     full = f' title="{escape(model.name)}"' if model.name != model.label else ""
     return (
         f'<div class="figure m{place % drawing.COLOURS}"><h3{full}>{drawing.key(place)}{escape(model.label)}</h3>'
-        f"<dl><div><dt>exactly right</dt><dd>{model.exact_match.value:.1f}<small>%</small></dd></div>"
-        f"<div><dt>F1</dt><dd>{model.f1.value:.1f}<small>%</small></dd></div></dl></div>"
+        f"<dl>{_share('exactly right', model.exact_match)}{_share('F1', model.f1)}"
+        + "".join(_share("right document", score) for score in [*model.right_document.values()][:1])
+        + "</dl></div>"
     )
+
+
+def _share(name: str, score: Score) -> str:
+    return f"<div><dt>{name}</dt><dd>{score.value:.1f}<small>%</small></dd></div>"
 
 
 def _legend(comparison: Comparison) -> str:
@@ -176,7 +194,36 @@ def _scores(comparison: Comparison) -> str:
             for name, p in zip(names, pairs, strict=True)
         ],
     )
-    return page.panels(means) + page.panels(differences) + page.folded(scores + by_pair)
+    return page.panels(means) + page.panels(differences) + page.folded(scores + by_pair) + _documents(comparison)
+
+
+def _documents(comparison: Comparison) -> str:
+    """Whether the right document was found, by the models and by the search; nothing where there are no documents."""
+    folder, models = comparison.folder, comparison.models
+    if folder is None or not folder.scored_on:
+        return ""
+    labels = [model.label for model in models]
+    panels = []
+    for most, title in (("1", "Right document first"), ("3", "Right document among three")):
+        scores = [model.right_document[most] for model in models]
+        alone = f"The search alone: {_interval(folder.search[most])}." if folder.search else ""
+        panels.append(page.panel(title, charts.scores_chart(labels, scores, "of the questions, %"), alone))
+    rows = [[model.label, *map(_interval, model.right_document.values())] for model in models]
+    if folder.search:
+        rows.append(["the search alone", *map(_interval, folder.search.values())])
+    pairs = [
+        [
+            f"{labels[pair.model]} \N{MINUS SIGN} {labels[pair.against]}",
+            *(cell for found in pair.right_document.values() for cell in _difference(found)),
+        ]
+        for pair in comparison.pairs
+    ]
+    tables = page.table(["", "first", "among three"], rows) + page.table(["", "first", "", "among three", ""], pairs)
+    lead = (
+        f"Of the {counted(folder.scored_on, 'question')} that name the document of their answer: is it the first of "
+        "the documents that the answers are from, or one of the first three?"
+    )
+    return f'<h3 class="part">Documents</h3><p class="lead">{lead}</p>{page.panels(panels)}{page.folded(tables)}'
 
 
 def _breakdowns(comparison: Comparison) -> str:
@@ -263,8 +310,18 @@ def _method(comparison: Comparison) -> str:
         "differences are drawn in pairs and their p-values are two-sided. "
         f"Answers are compared with the “{escape(comparison.normalization)}” normalisation and against the best "
         "reference answer. Confidence is read as the chance of an exact match, in bins of equal numbers of "
-        f"answers.{timed} Data fingerprint <code>{escape(comparison.fingerprint)}</code>.</p>"
+        f"answers.{timed}{_how_found(comparison)} Data fingerprint <code>{escape(comparison.fingerprint)}</code>.</p>"
         f'<ul class="plain">{names}</ul>'
+    )
+
+
+def _how_found(comparison: Comparison) -> str:
+    if comparison.folder is None:
+        return ""
+    return (
+        f" All models were asked on the same documents: {escape(read_words(comparison.folder))}. A document counts "
+        "once, however many answers are from it, and a copy of the right one is right; “no answer” takes a place as "
+        "a document does."
     )
 
 

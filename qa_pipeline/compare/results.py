@@ -44,6 +44,7 @@ class Versus:
         model, against: places in `Comparison.models`; differences are model less against.
         wins, losses, ties: questions on which `model` has the higher, the lower, the same F1.
         changed: questions that the two answer with different text.
+        right_document: of questions on a folder: "1" and "3" -> the difference in right document@1 and @3.
     """
 
     model: int
@@ -54,6 +55,7 @@ class Versus:
     losses: int
     ties: int
     changed: int
+    right_document: dict[str, Difference] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -78,6 +80,7 @@ class ModelResult:
         latency_p50_ms, latency_p95_ms: of single questions asked one by one; None where none was timed.
         notes: sentences that a reader must know to judge the numbers.
         head_untrained: the question-answering head was never trained.
+        right_document: of questions on a folder: "1" and "3" -> right document@1 and @3, see `metrics.documents`.
     """
 
     label: str
@@ -102,6 +105,7 @@ class ModelResult:
     latency_p95_ms: float | None
     notes: list[str] = field(default_factory=list)
     head_untrained: bool = False
+    right_document: dict[str, Score] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +114,12 @@ class Given:
 
     Attributes:
         exact, f1: 0 to 1.
+        context: of questions on a folder: place in `Comparison.contexts` of what the answer stands in; None for no
+            answer, and where all answers stand in the context of the question.
+        document: of questions on a folder: the name of the answer's document.
+        page: the page on which the answer begins, where there are pages.
+        document_place: the place, from 1, of the right document among those of the model's answers; None where none is
+            right or that is not known.
     """
 
     text: str
@@ -118,6 +128,10 @@ class Given:
     confidence: float
     exact: float
     f1: float
+    context: int | None = None
+    document: str | None = None
+    page: int | None = None
+    document_place: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,18 +140,56 @@ class Question:
 
     Attributes:
         context: place in `Comparison.contexts`.
-        gold: distinct reference answers as (text, start); empty where the text has no answer.
+        gold: distinct reference answers as (text, start); empty where the text has no answer. Of questions on a folder
+            the start is None where the context does not show the answer.
         merged_ids: of rows that ask the same and gave this question further references.
         columns: what else the data says of the question: its column -> text, number, truth or None.
+        documents: of questions on a folder: the names of the right documents.
     """
 
     id: str
     question: str
     context: int
-    gold: list[tuple[str, int]]
+    gold: list[tuple[str, int | None]]
     answers: list[Given]
     merged_ids: list[str] = field(default_factory=list)
     columns: dict[str, str | float | bool | None] = field(default_factory=dict)
+    documents: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class ContextPlace:
+    """Where a context stands in a document: from which character on, on which page, under which headings."""
+
+    document: str
+    start: int
+    page: int | None = None
+    headings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Folder:
+    """The documents that all models were asked on, and how what they read of them was found.
+
+    Attributes:
+        documents: how many.
+        passages: how many they were cut into; None where documents were read whole.
+        num_passages: how many were read for a question; None where all were.
+        dense: they were found by meaning beside words; None where nothing was searched, or it is not known.
+        scored_on: questions with an answer whose right document is known.
+        search: "1" and "3" -> right document@1 and @3 of the search alone, before any model read.
+        unread: questions of `scored_on` of whose right document nothing was read; no model can answer them rightly.
+        faults: right answers that their document does not have: id, answer, documents and reason.
+    """
+
+    documents: int
+    passages: int | None
+    num_passages: int | None
+    dense: bool | None
+    scored_on: int
+    search: dict[str, Score] = field(default_factory=dict)
+    unread: int = 0
+    faults: list[dict[str, Any]] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -157,6 +209,8 @@ class Comparison:
         contexts: every context once.
         resampled: what the bootstrap drew: "document", "context" or "question".
         num_documents: titles, where the data has them, else contexts; None for a comparison that did not count them.
+        folder: what the models were asked on, where the questions are not about a context each.
+        places: where each of the contexts stands in a document of the folder.
     """
 
     source: str
@@ -173,6 +227,8 @@ class Comparison:
     contexts: list[str]
     resampled: str = "question"
     num_documents: int | None = None
+    folder: Folder | None = None
+    places: list[ContextPlace] = field(default_factory=list)
 
     @property
     def num_resampled(self) -> int:

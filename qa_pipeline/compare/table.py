@@ -6,7 +6,7 @@ import textwrap
 from collections.abc import Sequence
 
 from qa_pipeline.compare.results import COLUMN, Comparison, Difference, Score
-from qa_pipeline.compare.verdict import p_words, verdict
+from qa_pipeline.compare.verdict import p_words, read_words, verdict
 
 _WIDTH = 100
 _LABEL = 32  # characters; longer labels keep their end, which tells models of one run apart
@@ -40,6 +40,8 @@ def comparison_table(comparison: Comparison) -> str:
         ],
     )
     lines += ["", *_grid(["difference", "exact match", "F1"], _differences(comparison, labels))]
+    if comparison.folder is not None and comparison.folder.scored_on:
+        lines += ["", *_grid(["right document", "first", "among three"], _documents(comparison, labels))]
     lines += ["", *_grid(["question by question", "won", "lost", "tied", "changed"], _outcomes(comparison, labels))]
     header = ["", "ECE", "AURC", "temperature", "threshold", "parameters", "MB", "questions/s", "p50 ms", "p95 ms"]
     lines += ["", *_grid(header, [_costs(comparison, place, label) for place, label in enumerate(labels)])]
@@ -63,10 +65,27 @@ def _about(comparison: Comparison) -> str:
     source = f" of {comparison.source}" if comparison.source else ""
     silent = comparison.num_unanswerable
     unanswerable = f", {silent:,} without an answer" if silent else ""
+    folder = comparison.folder
+    on = f"{len(comparison.contexts):,} contexts{unanswerable}" if folder is None else f"on {read_words(folder)}"
     return (
-        f"{comparison.num_questions:,} questions{source}, {len(comparison.contexts):,} contexts{unanswerable}\n"
+        f"{comparison.num_questions:,} questions{source}{unanswerable if folder else ''}, {on}\n"
         f"in brackets 95% bootstrap intervals over {comparison.num_resampled:,} {comparison.resampled}s"
     )
+
+
+def _documents(comparison: Comparison, labels: Sequence[str]) -> list[list[str]]:
+    """Right document@1 and @3 of the models, of the search alone, and how models differ."""
+    rows = [
+        [label, *map(_score, model.right_document.values())]
+        for label, model in zip(labels, comparison.models, strict=True)
+    ]
+    if comparison.folder is not None and comparison.folder.search:
+        rows.append(["(the search alone)", *map(_score, comparison.folder.search.values())])
+    rows += [
+        [f"{labels[pair.model]} - {labels[pair.against]}", *map(_difference, pair.right_document.values())]
+        for pair in comparison.pairs
+    ]
+    return rows
 
 
 def _differences(comparison: Comparison, labels: Sequence[str]) -> list[list[str]]:

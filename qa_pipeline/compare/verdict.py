@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from qa_pipeline.compare.results import Comparison, Difference, ModelResult, Versus
+from qa_pipeline.compare.results import Comparison, Difference, Folder, ModelResult, Versus
 from qa_pipeline.metrics.intervals import FEWEST
 from qa_pipeline.wording import counted
 
@@ -52,7 +52,7 @@ def verdict(comparison: Comparison) -> Verdict:
     headline = _headline_of_two(pairs[0]) if len(pairs) == 1 else _headline_of_many(comparison)
     headline = named(headline, lambda place: _mention(place) + _UNTRAINED * comparison.models[place].head_untrained)
     details = [_numbers(comparison, pair) for pair in pairs]
-    details += [*_confidence(comparison), *_speed(comparison)]
+    details += [*_documents(comparison), *_confidence(comparison), *_speed(comparison)]
     return Verdict(headline, details, _cautions(comparison))
 
 
@@ -65,6 +65,21 @@ def points(value: float) -> str:
     """Percentage points without a sign: 18.7 points, 1 point."""
     text = f"{abs(value):.1f}".removesuffix(".0")
     return f"{text} point" + ("" if text == "1" else "s")
+
+
+def read_words(folder: Folder) -> str:
+    """What was asked and how it was found, in words.
+
+    >>> read_words(Folder(documents=15, passages=320, num_passages=8, dense=True, scored_on=55))
+    '15 documents, 320 passages; the 8 nearest to a question, by words and meaning, are read'
+    """
+    size = counted(folder.documents, "document")
+    if folder.passages is not None:
+        size += f", {counted(folder.passages, 'passage')}"
+    if folder.num_passages is None:
+        return f"{size}; all is read for each question"
+    ways = {True: ", by words and meaning,", False: ", by words alone,", None: ""}
+    return f"{size}; the {folder.num_passages:,} nearest to a question{ways[folder.dense]} are read"
 
 
 def _headline_of_two(pair: Versus) -> str:
@@ -115,6 +130,21 @@ def _numbers(comparison: Comparison, pair: Versus) -> str:
     )
 
 
+def _documents(comparison: Comparison) -> list[str]:
+    """How often the right document came first, by each model and by the search alone."""
+    folder = comparison.folder
+    if folder is None or not folder.scored_on:
+        return []
+    shares = [
+        f"{_mention(place)} in {model.right_document['1'].value:.1f}%" for place, model in enumerate(comparison.models)
+    ]
+    named = counted(folder.scored_on, "question")
+    sentence = f"Of the {named} that name the document of their answer, it comes first: {', '.join(shares)}"
+    if folder.search:
+        sentence += f"; by the search alone in {folder.search['1'].value:.1f}%"
+    return [f"{sentence}."]
+
+
 def _difference(found: Difference) -> str:
     interval = f"95% interval {found.low:+.1f} to {found.high:+.1f}, {p_words(found.p_value)}"
     if found.direction:
@@ -163,7 +193,7 @@ def _cautions(comparison: Comparison) -> list[str]:
             f"This is measured on only {counted(comparison.num_questions, 'question')}: a difference must be large to "
             "show, and intervals are rough."
         )
-    found += _reach(comparison)
+    found += [*_limits_of_folder(comparison), *_reach(comparison)]
     if len(comparison.models) > 2:
         found.append(
             f"With {len(comparison.pairs)} pairs compared, one in twenty would differ beyond 95% by chance alone; the "
@@ -172,13 +202,40 @@ def _cautions(comparison: Comparison) -> list[str]:
     return found
 
 
+def _limits_of_folder(comparison: Comparison) -> list[str]:
+    """What no model could do better: answers that are not there, and documents of which nothing was read."""
+    folder, found = comparison.folder, list[str]()
+    if folder is None:
+        return found
+    if folder.faults:
+        answers = "1 right answer is" if len(folder.faults) == 1 else f"{len(folder.faults):,} right answers are"
+        shown = ", ".join(fault["id"] for fault in folder.faults[:_MOST_FAULTS])
+        more = ", ..." if len(folder.faults) > _MOST_FAULTS else ""
+        found.append(
+            f"{answers} not in the document that the data names, so that no model can give them: {shown}{more}. Mend "
+            "the data before you compare such scores with others."
+        )
+    if folder.unread:
+        found.append(
+            f"For {counted(folder.unread, 'question')} nothing of the right document was read, since the search did "
+            "not find it: more passages for a question, or another search, may help all models."
+        )
+    return found
+
+
+_MOST_FAULTS = 5
+
+
 def _reach(comparison: Comparison) -> list[str]:
     """What the intervals do not speak of: units above the one that was drawn count as given."""
     texts, documents = len(comparison.contexts), comparison.num_documents or len(comparison.contexts)
-    if comparison.resampled == "question" and texts < comparison.num_questions:
+    noun = "text"
+    if comparison.folder is not None:  # its contexts are what is shown, and no units
+        texts, noun = len({tuple(row.documents) for row in comparison.questions if row.documents}), "document"
+    if comparison.resampled == "question" and 0 < texts < comparison.num_questions:
         return [
-            f"The questions are about only {counted(texts, 'text')}: the intervals say what more questions about the "
-            "same texts would give, not what other texts would."
+            f"The questions are about only {counted(texts, noun)}: the intervals say what more questions about the "
+            f"same {noun}s would give, not what other {noun}s would."
         ]
     if comparison.resampled == "context" and documents < texts:
         return [

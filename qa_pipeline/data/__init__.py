@@ -7,7 +7,7 @@ counts its offsets and says "no answer": `offsets`, `marks`) and `verification` 
 """
 
 from qa_pipeline.data.alignment import Aligned, Unaligned, align_answer
-from qa_pipeline.data.example import Answers, Example, ids_of, is_labelled, split_by_document
+from qa_pipeline.data.example import Answers, Example, ids_of, is_labelled, needs_all, split_by_document
 from qa_pipeline.data.lengths import LengthReport, measure_lengths
 from qa_pipeline.data.loading import load_examples, to_squad, write_squad
 from qa_pipeline.data.report import DataReport
@@ -25,6 +25,7 @@ __all__ = [
     "is_labelled",
     "load_examples",
     "measure_lengths",
+    "needs_all",
     "split_by_document",
     "to_squad",
     "validate",

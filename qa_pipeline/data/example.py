@@ -3,6 +3,9 @@
 A reader gives a `RawRow` (a dict as the file has it) or a `BadRow`; a field mapping turns a `RawRow` into a
 `LooseExample` or a `BadRow`; verification makes an `Example` of it.
 
+Where the answers of a row are a set, every one of them required, its `metadata["all_answers"]` is true. Answers of
+other rows are references, each of them right alone.
+
 Invariant past `qa_pipeline.data`: `context[start:start + len(text)] == text` for every answer, ids are unique,
 impossible rows have no answers and answers are never empty. Nobody checks again.
 """
@@ -11,7 +14,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NotRequired, Protocol, TypedDict
 
@@ -103,6 +106,10 @@ class LooseExample:
     noticed: tuple[str, ...] = ()
 
 
+ALL_ANSWERS = "all_answers"
+"""Key of `metadata` that is true where the answers are a set, every one of them required."""
+
+
 class Answers(TypedDict):
     """Parallel lists: the answer texts and where they start in the context (characters)."""
 
@@ -140,6 +147,16 @@ def ids_of(example: Example) -> list[str]:
 def is_labelled(example: Example) -> bool:
     """Whether it has an answer, or is known to have none; of data for prediction some, or all, are neither."""
     return bool(example["answers"]["text"] or example["is_impossible"])
+
+
+def needs_all(example: Mapping[str, Any]) -> bool:
+    """Whether its answers are a set, every one of them required; else each of them is right alone.
+
+    >>> needs_all({"metadata": {"all_answers": True}}), needs_all({"metadata": {"language": "de"}}), needs_all({})
+    (True, False, False)
+    """
+    metadata = example.get("metadata")
+    return isinstance(metadata, Mapping) and metadata.get(ALL_ANSWERS) is True
 
 
 def fingerprint(examples: Sequence[Example]) -> str:

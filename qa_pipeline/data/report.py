@@ -85,6 +85,7 @@ class DataReport:
         offsets: how the source counts its answer offsets and how well that fits, or None where it gives none.
         encoding: how the text was decoded where it is not UTF-8, or None.
         answerable: kept rows with answers.
+        all_required: kept rows whose answers are a set, every one of them required.
         unanswerable: kept rows known to have no answer.
         unlabelled: kept rows without answers, for prediction.
         answers_kept: references of the kept rows.
@@ -111,6 +112,7 @@ class DataReport:
     rows_kept: int = 0
     rows_repaired: int = 0
     answerable: int = 0
+    all_required: int = 0
     unanswerable: int = 0
     unlabelled: int = 0
     answers_kept: int = 0
@@ -205,8 +207,14 @@ class DataReport:
     def _facts(self) -> tuple[tuple[str, str | None], ...]:
         mapping = self.field_mapping or {}
         found = mapping.keys() & {"offset_unit", "offset_base", "inclusive_end"}
+        required = f"all required in {self.all_required:,} rows" if self.all_required else None
         paste = f"--field_mapping '{json.dumps(mapping, ensure_ascii=False)}'" if found else None
-        return ("answer offsets", self.offsets), ("to read it so again", paste), ("encoding", self.encoding)
+        return (
+            ("answers", required),
+            ("answer offsets", self.offsets),
+            ("to read it so again", paste),
+            ("encoding", self.encoding),
+        )
 
 
 def _line(name: str, count: int, note: str = "") -> str:

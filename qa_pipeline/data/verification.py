@@ -13,7 +13,7 @@ from typing import NamedTuple
 from qa_pipeline.data import alignment
 from qa_pipeline.data.alignment import Aligned, align_answer
 from qa_pipeline.data.conventions import Conventions, Merge, keep_answers
-from qa_pipeline.data.example import BadRow, Example, LooseAnswer, LooseExample
+from qa_pipeline.data.example import BadRow, Example, LooseAnswer, LooseExample, needs_all
 from qa_pipeline.data.marks import Mark, is_missing, mark_of
 from qa_pipeline.data.report import MEANINGS, DataReport
 from qa_pipeline.errors import DataError
@@ -203,7 +203,12 @@ class Verifier:
         reason = "answerable_and_not" if bool(texts) != bool(known) else "more_references" if new else "same_answers"
         other = "an earlier row with this id" if row.id == first["id"] else first["id"]
         report.count(report.merged, reason, where, f"asks what {other} asks of the same context")
-        if known and new and not {text.casefold() for text, _ in known} & {text.casefold() for text in texts}:
+        if (
+            known
+            and new
+            and not needs_all(first)
+            and not {text.casefold() for text, _ in known} & {text.casefold() for text in texts}
+        ):
             detail = f"answer {_quoted(texts[0])} beside {_quoted(known[0][0])} of {first['id']}"
             report.count(report.noticed, "contradictory_answers", where, detail)
         if new and not known:
@@ -362,6 +367,7 @@ class Verifier:
         references = len(example["answers"]["text"])
         report.answers_kept += references
         report.answerable += references > 0
+        report.all_required += needs_all(example)
         report.unanswerable += example["is_impossible"]
         report.unlabelled += not references and not example["is_impossible"]
         if example["context"] in self._contexts_with_html or _has_html(example["question"]):

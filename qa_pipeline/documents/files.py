@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from qa_pipeline.data.readers.rawfile import missing_file, reading
 from qa_pipeline.documents.reading import SUFFIXES, Document, list_files, read_document
@@ -43,36 +43,91 @@ def source_documents(
     Raises:
         DataError: a file that is named is not there or is JSON, or no file can be read.
     """
+    files, others = source_files(sources, leave)
+    bad: list[str] = []
+    guessed: dict[str, list[str]] = {}
+    titles: set[str] = set()
+    for file in files:
+        try:
+            documents = read_source(file, notes, guessed, encoding)
+        except DataError as error:
+            if len(files) == 1:
+                raise
+            bad.append(left_out(file, error))
+            continue
+        if not file.is_jsonl:
+            documents = [_with_own_title(document, titles) for document in documents]
+        yield from documents
+    if len(bad) == len(files):
+        raise none_readable(len(files), bad)
+    notes += notes_on_files(bad, others, guessed)
+
+
+class SourceFile(NamedTuple):
+    """A file that documents are read from, and what its documents are called by: see `source_documents`."""
+
+    path: Path
+    name: str
+
+    @property
+    def is_jsonl(self) -> bool:
+        """Whether each of its lines is a document."""
+        return _is_jsonl(self.path)
+
+
+def source_files(sources: Sequence[str], leave: str | None = None) -> tuple[list[SourceFile], list[str]]:
+    """The files of `sources` that are read, JSONL files last; and the names of those of folders that are not.
+
+    Raises:
+        DataError: a file that is named is not there or is JSON, or a folder holds no document.
+    """
     refuse_missing(sources)
     _refuse_json(sources)
     if any(_inside(Path(source), leave) for source in sources):
         leave = None  # the documents lie in it, and not the other way round
     listing = list_files(sources, SUFFIXES | JSONL_SUFFIXES)
-    files = [(path, named) for path, named in listing.files if named or not _inside(path, leave)]
+    paths = [path for path, named in listing.files if named or not _inside(path, leave)]
     others = [path for path in listing.others if not _inside(path, leave)]
-    folders = [Path(source) for source in sources if Path(source).is_dir()]
-    names = _names([path for path, _ in files] + others, folders)
-    bad: list[str] = []
-    guessed: dict[str, list[str]] = {}
-    titles: set[str] = set()
-    for path, _ in sorted(files, key=lambda file: _is_jsonl(file[0])):
-        try:
-            if _is_jsonl(path):
-                documents = _rows(path, names[path], notes, guessed, encoding)
-            else:
-                documents = [_whole(path, names[path], guessed, titles, encoding)]
-        except DataError as error:
-            if len(files) == 1:
-                raise
-            bad.append(f"{names[path]} ({str(error).removeprefix(f'{path}: ')})")
-            continue
-        yield from map(_with_whole_characters, documents)
-    if len(bad) == len(files):
-        raise DataError(f"none of {len(files):,} documents can be read: {some(bad) or 'there is none'}")
-    notes += _notes_on_files(bad, [names[path] for path in others], guessed)
+    names = _names(paths + others, [Path(source) for source in sources if Path(source).is_dir()])
+    ordered = sorted(paths, key=_is_jsonl)
+    return [SourceFile(path, names[path]) for path in ordered], [names[path] for path in others]
 
 
-def _notes_on_files(bad: list[str], others: list[str], guessed: dict[str, list[str]]) -> Iterator[str]:
+def read_source(
+    file: SourceFile, notes: list[str], guessed: dict[str, list[str]], encoding: str | None = None
+) -> list[Document]:
+    """The documents of one file: one, or of a JSONL file one for each row that has a text.
+
+    Args:
+        file: as `source_files` gives it.
+        notes: takes what was left out of a JSONL file.
+        guessed: takes the file's name under an encoding that was guessed.
+        encoding: of text, HTML and JSONL; None: found out.
+
+    Raises:
+        DataError: it cannot be read.
+    """
+    if file.is_jsonl:
+        documents = _rows(file.path, file.name, notes, guessed, encoding)
+    else:
+        document = read_document(file.path, encoding=encoding)
+        if document.guessed:
+            guessed.setdefault(str(document.encoding), []).append(file.name)
+        documents = [replace(document, source=file.name, title=document.title or file.path.stem)]
+    return [_with_whole_characters(document) for document in documents]
+
+
+def left_out(file: SourceFile, error: DataError) -> str:
+    """The name of a file that cannot be read, and why."""
+    return f"{file.name} ({str(error).removeprefix(f'{file.path}: ')})"
+
+
+def none_readable(count: int, bad: list[str]) -> DataError:
+    """The error of sources of which no file can be read."""
+    return DataError(f"none of {count:,} documents can be read: {some(bad) or 'there is none'}")
+
+
+def notes_on_files(bad: list[str], others: list[str], guessed: dict[str, list[str]]) -> Iterator[str]:
     """What to say of files that could not be read, were not tried, or are in an encoding that was guessed."""
     if bad:
         yield f"{counted(len(bad), 'file')} left out: {some(bad)}"
@@ -161,19 +216,16 @@ def _short_name(path: Path, folders: Sequence[Path]) -> str:
     return path.name
 
 
-def _whole(path: Path, name: str, guessed: dict[str, list[str]], titles: set[str], encoding: str | None) -> Document:
-    """A document, whatever its format.
+def _with_own_title(document: Document, titles: set[str]) -> Document:
+    """With a title that none of `titles` is, which takes it.
 
-    Its title is its own: rows of one title are taken to be of one document, and templates leave their title in many.
+    Rows of one title are taken to be of one document, and templates leave their title in many.
     """
-    document = read_document(path, encoding=encoding)
-    if document.guessed:
-        guessed.setdefault(str(document.encoding), []).append(name)
-    title = document.title or path.stem
+    title = document.title or ""
     if title in titles:
-        title = f"{title} ({name})"
+        title = f"{title} ({document.source})"
     titles.add(title)
-    return replace(document, source=name, title=title)
+    return replace(document, title=title)
 
 
 def _rows(

@@ -1,14 +1,14 @@
-"""What the formats of documents share, and the text of Markdown."""
+"""What the readers of all formats share: the message for a missing package, titles, and archives that are too large."""
 
 from __future__ import annotations
 
 import re
+import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 from qa_pipeline.errors import DataError
-from qa_pipeline.yaml_reader import YAMLFault, read_yaml
 
 _PLACEHOLDER = re.compile(
     r"\W*(?:anonymous|untitled|unspecified|unknown|unnamed|none|null|no title|title|document|new document|"
@@ -17,7 +17,6 @@ _PLACEHOLDER = re.compile(
 )
 _BY_PROGRAM = re.compile(r"microsoft (?:word|powerpoint|excel) - ", re.IGNORECASE)
 _LONGEST_TITLE = 300
-_LONGEST_FRONT_MATTER = 100_000
 
 
 @contextmanager
@@ -38,20 +37,20 @@ def own_title(title: Any) -> str | None:
     return None if _PLACEHOLDER.fullmatch(title) else title
 
 
-_FRONT_MATTER = re.compile(r"---[ \t]*\r?\n(.*?\r?\n)(?:---|\.\.\.)[ \t]*(?:\r?\n|\Z)", re.S)
+_MOST_XML, _MOST = 100 * 2**20, 2**30
+"""Bytes of an unpacked document: of its texts, which take ten times as much when they are read, and of all of it."""
+_MOST_FOLDED = 200
+"""Unpacked size by packed size: of real documents it is below 50."""
+_TEXTS = (".xml", ".rels", ".html", ".xhtml", ".htm", ".opf", ".ncx")
 
 
-def read_markdown(text: str) -> tuple[str, str | None]:
-    """The text without front matter (the YAML that site generators put first), and the title that it names.
-
-    A rule at the beginning that no YAML mapping follows is text.
-    """
-    match = _FRONT_MATTER.match(text)
-    try:
-        fields = read_yaml(match[1]) if match and len(match[1]) <= _LONGEST_FRONT_MATTER else None
-    except YAMLFault:
-        fields = None
-    if match is None or not isinstance(fields, dict):
-        return text, None
-    title = fields.get("title")
-    return text[match.end() :], title.strip() or None if isinstance(title, str) else None
+def refuse_folded(entries: list[zipfile.ZipInfo], name: str) -> None:
+    """Raises DataError for an archive that would fill the memory."""
+    texts = [entry for entry in entries if entry.filename.lower().endswith(_TEXTS)]
+    total, packed = sum(entry.file_size for entry in texts), sum(entry.compress_size for entry in texts)
+    everything = sum(entry.file_size for entry in entries)
+    if total > _MOST_XML or everything > _MOST or total > max(10 * 2**20, _MOST_FOLDED * packed):
+        raise DataError(
+            f"{name}: unfolds to {max(total, everything) / 2**20:,.0f} MiB, more than a document does; if it is one, "
+            "save it as text (.txt) or in parts"
+        )

@@ -4,9 +4,21 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import dataclass, field
+from itertools import accumulate
 from typing import Any
 
+from qa_pipeline.documents.blocks import (
+    BlockText,
+    DocumentBlock,
+    heading_block,
+    list_block,
+    surplus_lines,
+    table_block,
+    without,
+)
 from qa_pipeline.documents.formats import library, own_title
+from qa_pipeline.documents.plain import in_order
 from qa_pipeline.documents.table_rows import CELL
 
 _SILENT = {
@@ -27,11 +39,13 @@ _BLOCKS = {
     *("li", "main", "ol", "p", "pre", "section", "summary", "table", "tbody", "tfoot", "thead", "tr", "ul"),
     *("button", "dialog", "legend", "menu", "optgroup", "option", "select", "textarea"),
 }
+_HEADINGS = {"h1": 1, "h2": 2, "h3": 3, "h4": 4, "h5": 5, "h6": 6}
+_LISTS = {"ul", "ol"}
 _PARAGRAPHS = {"p", "h1", "h2", "h3", "h4", "h5", "h6", "table", "ul", "ol", "dl", "pre", "blockquote", "section"}
 
 
-def read_html(markup: str, name: str) -> tuple[str, str | None]:
-    """What a reader of the page can read, and its title.
+def read_html(markup: str, name: str) -> BlockText:
+    """What a reader of the page can read, its title, and the headings, tables and lists.
 
     A line for each block, an empty one between paragraphs; white space as a browser shows it. What is closed or hidden
     is read, because a reader can open it: answers behind questions, tabs, menus of choices. Left out: scripts, styles,
@@ -45,11 +59,14 @@ def read_html(markup: str, name: str) -> tuple[str, str | None]:
     # A declaration of the encoding would be in the way: the text is decoded already.
     soup = BeautifulSoup(re.sub(r"^\s*<\?xml[^>]*\?>", "", markup.lstrip("\ufeff")), "lxml")
     title = own_title(soup.title.get_text()) if soup.title else None
-    return _shown(soup, _is_silent) or _shown(soup, _is_no_text), title
+    text, blocks = _shown(soup, _is_silent)
+    if not text:
+        text, blocks = _shown(soup, _is_no_text)
+    return BlockText(text, title, blocks)
 
 
-def _shown(soup: Any, is_silent: Callable[[Any, bool], bool]) -> str:
-    """The text of a page without the elements that are silent."""
+def _shown(soup: Any, is_silent: Callable[[Any, bool], bool]) -> tuple[str, tuple[DocumentBlock, ...]]:
+    """The text of a page without the elements that are silent, and its blocks."""
     writer = _Writer()
     # With a stack of our own: pages nest deeper than Python's. "framed": a header or footer around it is read.
     stack: list[tuple[Any, bool, bool]] = [(soup, False, False)]
@@ -65,7 +82,7 @@ def _shown(soup: Any, is_silent: Callable[[Any, bool], bool]) -> str:
             if type(node).__name__ == "NavigableString":  # not a comment, a doctype or CDATA
                 writer.write(str(node))
         elif not is_silent(node, framed):
-            writer.open(tag)
+            writer.open(tag, node)
             children = list(node.contents)
             if tag in _BETWEEN:
                 children = [child for child in children if child.name]
@@ -73,7 +90,7 @@ def _shown(soup: Any, is_silent: Callable[[Any, bool], bool]) -> str:
             stack.append((node, True, framed))
             framed = framed or _is_frame(node)
             stack.extend((child, False, framed) for child in reversed(children))
-    return writer.text()
+    return writer.content()
 
 
 def _is_no_text(node: Any, framed: bool) -> bool:
@@ -112,6 +129,18 @@ def _is_frame(node: Any) -> bool:
     return node.name in _FRAME or str(node.get("role", "")).lower() in _FRAME_ROLES
 
 
+@dataclass
+class _Element:
+    """A heading, a table or a list: where in the parts of the text it begins and ends, and its rows or items begin."""
+
+    tag: str
+    begin: int
+    end: int = 0
+    parts: list[int] = field(default_factory=list)
+    headers: int = 0
+    is_layout: bool = False
+
+
 class _Writer:
     """Gathers text into lines as a browser lays it out."""
 
@@ -121,8 +150,11 @@ class _Writer:
         self.space = False  # a space is due before the next text
         self.preformatted = 0
         self.rows: list[list[int]] = []  # of the open rows: where in `parts` each cell began
+        self.elements: list[_Element] = []  # headings, tables and lists, in the order in which they begin
+        self.opened: list[_Element] = []  # those that are open
 
-    def open(self, tag: str) -> None:
+    def open(self, tag: str, node: Any) -> None:
+        self._begin(tag, node)
         if tag == "br":
             self.parts.append("\n")
             self.space = False
@@ -136,9 +168,31 @@ class _Writer:
 
     def close(self, tag: str) -> None:
         self._block(tag)
+        if self.opened and self.opened[-1].tag == tag:
+            self.opened.pop().end = len(self.parts)
         self.preformatted -= tag == "pre"
         if tag == "tr":
             self.rows.pop()
+
+    def _begin(self, tag: str, node: Any) -> None:
+        """Remembers where headings, tables, lists, and their rows and items begin."""
+        inner = self.opened[-1] if self.opened else None
+        place = len(self.parts)
+        if tag in _HEADINGS or tag == "table" or tag in _LISTS:
+            for each in self.opened:
+                # What holds a heading or a table is the layout of the page; lists in lists are items.
+                each.is_layout |= tag in _HEADINGS or tag == "table"
+            element = _Element(tag, place)
+            self.opened.append(element)
+            self.elements.append(element)
+        elif tag == "tr" and inner and inner.tag == "table":
+            inner.parts.append(place)
+            cells = node.find_all(["th", "td"], limit=100)
+            inner.headers += (
+                bool(cells) and all(cell.name == "th" for cell in cells) and inner.headers + 1 == len(inner.parts)
+            )
+        elif tag == "li" and inner and inner.tag in _LISTS:
+            inner.parts.append(place)
 
     def _cell(self, cells: list[int]) -> None:
         """Goes on in the same line after a cell that has one line; other cells are the page's layout, not data."""
@@ -175,6 +229,35 @@ class _Writer:
             self.space, shown = True, shown[:-1]
         self.parts.append(shown)
 
-    def text(self) -> str:
-        lines = "\n".join(line.rstrip(" \t") for line in "".join(self.parts).split("\n"))
-        return re.sub(r"\n{3,}", "\n\n", lines).strip("\n")
+    def content(self) -> tuple[str, tuple[DocumentBlock, ...]]:
+        """The text, and its blocks: those that are not the layout of the page."""
+        raw = "".join(self.parts)
+        begins = list(accumulate(map(len, self.parts), initial=0))
+        lines = [(match.start() + len(match[0].rstrip(" \t")), match.end()) for match in re.finditer(r"[^\n]+", raw)]
+        stripped, first = without(raw, [(start, end) for start, end in lines if start < end])
+        text, second = without(stripped, surplus_lines(stripped))
+        blocks = []
+        for element in self.elements:
+            places = [second(first(begins[place])) for place in (element.begin, *element.parts, element.end)]
+            block = None if element.is_layout and element.tag not in _HEADINGS else _block(text, element, places)
+            if block is not None:
+                blocks.append(block)
+        return text, in_order(blocks)
+
+
+def _block(text: str, element: _Element, places: list[int]) -> DocumentBlock | None:
+    """An element as a block.
+
+    Args:
+        text: of the page.
+        element: which one.
+        places: where it begins, where each of its rows or items begins, and where it ends.
+    """
+    start, *parts, end = places
+    if element.tag in _HEADINGS:
+        return heading_block(text, start, end, _HEADINGS[element.tag])
+    if element.tag in _LISTS:
+        return list_block(text, start, end, parts)
+    if CELL not in text[start:end]:
+        return None
+    return table_block(text, list(zip(parts, [*parts[1:], end], strict=True)), element.headers or None)

@@ -6,24 +6,19 @@ Passages are slices of their document, in its order; the same text is never ther
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from qa_pipeline.data import load_examples
+from qa_pipeline.documents.cutting import MAX_WORDS, cut
 from qa_pipeline.documents.files import some, source_documents
 from qa_pipeline.documents.passage import Passage, passage_id
-from qa_pipeline.documents.reading import Document
+from qa_pipeline.documents.reading import Document, blocks_of
 from qa_pipeline.errors import DataError
 from qa_pipeline.text.languages import is_other_language, language_name
-from qa_pipeline.text.words import count_words, sentence_spans
+from qa_pipeline.text.words import count_words
 from qa_pipeline.wording import counted
-
-MAX_WORDS = 400
-
-_PARAGRAPH = re.compile(r"[^\n](?:.|\n(?!\s*\n))*")  # runs of lines between blank ones
-_HEADING = re.compile(r"\s{0,3}(?:#{1,6}\s+|={3,}|-{3,}).*")
 
 
 @dataclass
@@ -111,7 +106,7 @@ def read_passages(
 
 
 def cut_document(document: Document, max_words: int = MAX_WORDS, language: str = "en") -> list[Passage]:
-    """Cuts a document into passages, in its order.
+    r"""Cuts a document into passages, in its order.
 
     Args:
         document: as `read_document` gives it.
@@ -119,41 +114,38 @@ def cut_document(document: Document, max_words: int = MAX_WORDS, language: str =
         language: code, for cutting sentences.
 
     Returns:
-        Passages with `text == document.text[start:end]`, not overlapping.
+        Passages with `text == document.text[start:end]`, not overlapping, that hold all of the text. Each begins at a
+        heading, or goes on below it; see `cutting.cut`. Two of the same text have the same id.
+
+    Example:
+        >>> from qa_pipeline.documents.reading import Document
+        >>> rules = "# Rules\n\n## Fees\n\n" + "Boats pay. " * 40 + "\n\n## Hours\n\n" + "Open at nine. " * 40
+        >>> [passage.headings for passage in cut_document(Document(rules, "rules.md"))]
+        [('Rules', 'Fees'), ('Rules', 'Hours')]
     """
-    name, title = document.source, document.title or ""
+    text, name, title = document.text, document.source, document.title or ""
     passages = []
-    for start, end in cut(document.text, max_words, language):
-        text, metadata = document.text[start:end], {"document_start": start}
-        page = document.page_at(start)
-        passages.append(Passage(passage_id(name, text), name, text, title, metadata, start, end, page))
+    starts = [page.start for page in document.pages]
+    spans = cut(
+        text, blocks_of(document), max_words, language, line_is_paragraph=document.line_is_paragraph, page_starts=starts
+    )
+    for found in spans:
+        own, page = text[found.start : found.end], document.page_at(found.start)
+        passages.append(
+            Passage(
+                id=passage_id(name, own),
+                document=name,
+                text=own,
+                title=title,
+                metadata={"document_start": found.start},
+                start=found.start,
+                end=found.end,
+                page=page,
+                headings=found.headings,
+                lead=text[slice(*found.lead)] if found.lead else "",
+            )
+        )
     return passages
-
-
-def cut(text: str, max_words: int, language: str = "en") -> list[tuple[int, int]]:
-    """Cuts a document into passages of up to `max_words` words.
-
-    Paragraphs are joined while they fit and begin anew at a heading; a paragraph that is too long is cut between
-    sentences, a sentence that is too long between words.
-
-    Returns:
-        (start, end) characters, end exclusive, in order, not overlapping, without spaces around them.
-    """
-    spans: list[tuple[int, int]] = []
-    open_words = 0
-    for start, end in _paragraphs(text):
-        size = count_words(text[start:end])
-        heading = bool(_HEADING.match(text[start:end]))
-        if spans and open_words and not heading and open_words + size <= max_words:
-            spans[-1] = (spans[-1][0], end)
-            open_words += size
-        elif size <= max_words:
-            spans.append((start, end))
-            open_words = size
-        else:
-            spans += _pieces(text, start, end, max_words, language)
-            open_words = 0  # nothing is joined to a cut paragraph
-    return spans
 
 
 def choose_subset(passages: Sequence[Passage], count: int | None, seed: int) -> list[Passage]:
@@ -181,49 +173,6 @@ def choose_shard(passages: Sequence[Passage], number: int, of: int) -> list[Pass
 def rank(seed: int, name: str) -> str:
     """A stable random key: the same for a seed and a name, whatever else there is."""
     return hashlib.sha256(f"{seed}\0{name}".encode("utf-8", "surrogatepass")).hexdigest()
-
-
-def _paragraphs(text: str) -> Iterator[tuple[int, int]]:
-    for match in _PARAGRAPH.finditer(text):
-        core = match[0].strip()
-        if core:
-            start = match.start() + match[0].index(core)
-            yield start, start + len(core)
-
-
-def _pieces(text: str, start: int, end: int, max_words: int, language: str) -> list[tuple[int, int]]:
-    """One long paragraph, cut between sentences (or words)."""
-    pieces: list[tuple[int, int]] = []
-    size = 0
-    for begin, stop in sentence_spans(text[start:end], language):
-        for first, last in _at_most(text, start + begin, start + stop, max_words):
-            count = count_words(text[first:last])
-            if pieces and size + count <= max_words:
-                pieces[-1] = (pieces[-1][0], last)
-                size += count
-            else:
-                pieces.append((first, last))
-                size = count
-    return pieces
-
-
-def _at_most(text: str, start: int, end: int, max_words: int) -> Iterator[tuple[int, int]]:
-    """A sentence, cut where it has more words than a passage may have."""
-    if count_words(text[start:end]) <= max_words:
-        yield start, end
-        return
-    begin = last = None
-    size = 0
-    # Scripts without spaces are one long "word" here, which is cut by characters: two of them count as a word.
-    for match in re.finditer(rf"\S{{1,{2 * max_words}}}", text[start:end]):
-        count = count_words(match[0])
-        if begin is not None and last is not None and size + count > max_words:
-            yield start + begin, start + last
-            begin, size = None, 0
-        begin = match.start() if begin is None else begin
-        last, size = match.end(), size + count
-    if begin is not None and last is not None:
-        yield start + begin, start + last
 
 
 def _from_documents(

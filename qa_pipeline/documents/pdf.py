@@ -6,17 +6,20 @@ import io
 import logging
 import re
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 from qa_pipeline.documents.formats import library, own_title
 from qa_pipeline.documents.page_furniture import without_furniture
+from qa_pipeline.documents.pdf_headings import OutlineEntry, RunCollector, StyledLine, read_outline
 from qa_pipeline.documents.table_rows import with_rows
 from qa_pipeline.errors import DataError
 from qa_pipeline.wording import error_in_short
 
 logger = logging.getLogger(__name__)
 
-_LIGATURES = str.maketrans({"ﬀ": "ff", "ﬁ": "fi", "ﬂ": "fl", "ﬃ": "ffi", "ﬄ": "ffl", "ﬅ": "st", "ﬆ": "st", "\0": " "})
+_LIGATURES = str.maketrans(
+    {"ﬀ": "ff", "ﬁ": "fi", "ﬂ": "fl", "ﬃ": "ffi", "ﬄ": "ffl", "ﬅ": "st", "ﬆ": "st", "\0": " ", "\x7f": "•"}
+)
 _LEFTWARD = re.compile("[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufeff]")
 _SHORT = 40
 """A line that may be a cell of a table."""
@@ -36,8 +39,17 @@ _PARTS = {
 """First halves of compounds that are written with a hyphen."""
 
 
-def read_pdf(content: bytes, name: str) -> tuple[list[str], str | None]:
-    """The text of each page ("" for a page without), and the title.
+class PdfContent(NamedTuple):
+    """What a PDF holds: the text of each page ("" for a page without), the title, and what tells its headings."""
+
+    pages: list[str]
+    title: str | None
+    styled: list[list[StyledLine]]
+    outline: list[OutlineEntry]
+
+
+def read_pdf(content: bytes, name: str) -> PdfContent:
+    """The text of each page, the title, and what `pdf_headings.pdf_blocks` finds headings by.
 
     Less headers and footers. Tables row by row; what is written in a form's fields and in notes on the page comes after
     the text of its page. A warning names the pages without text where others have some.
@@ -49,7 +61,8 @@ def read_pdf(content: bytes, name: str) -> tuple[list[str], str | None]:
         reader = pypdf.PdfReader(io.BytesIO(content))
         if reader.is_encrypted and not reader.decrypt(""):
             raise DataError(f"{name}: is protected by a password; save it without one, for example with qpdf --decrypt")
-        pages = [_page_text(page) for page in reader.pages]
+        collectors = [RunCollector() for _ in reader.pages]
+        pages = [_page_text(page, collector) for page, collector in zip(reader.pages, collectors, strict=True)]
         title = reader.metadata.title if reader.metadata else None
         written = [list(_written(page)) for page in reader.pages]
     except DataError:
@@ -77,12 +90,12 @@ def read_pdf(content: bytes, name: str) -> tuple[list[str], str | None]:
             "if it is a scan or a picture" if one else "if they are scans or pictures",
             "it" if one else "them",
         )
-    return pages, own_title(title)
+    return PdfContent(pages, own_title(title), [each.finish(_clean) for each in collectors], read_outline(reader))
 
 
-def _page_text(page: Any) -> str:
+def _page_text(page: Any, collector: RunCollector) -> str:
     """One page: ligatures as letters, tables row by row, no trailing space."""
-    text = _clean(page.extract_text())
+    text = _clean(page.extract_text(visitor_text=collector))
     few = sum(len(line) < _SHORT for line in text.split("\n")) < 4
     if few or _LEFTWARD.search(text):  # nothing that may be a table, or a script that layout mode does not order
         return text

@@ -1,23 +1,36 @@
-"""Reads documents (text, Markdown, HTML, PDF, Word) as plain text with known pages. Knows nothing of questions.
+"""Reads documents as plain text with known pages, headings, tables and lists. Knows nothing of questions.
 
-HTML, PDF and Word need beautifulsoup4 and lxml, pypdf, python-docx; importing this needs nothing.
+HTML and EPUB need beautifulsoup4 and lxml, Markdown markdown-it-py, PDF pypdf, Word python-docx, PowerPoint
+python-pptx, Excel openpyxl; importing this needs nothing.
 """
 
 from __future__ import annotations
 
+import io
 import logging
 import os
 import re
+import zipfile
 from bisect import bisect_right
 from collections.abc import Collection, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
 from qa_pipeline.data.readers.rawfile import missing_file, reading
-from qa_pipeline.documents.formats import read_markdown
+from qa_pipeline.documents.blocks import BlockText, DocumentBlock, moved_block
+from qa_pipeline.documents.books import read_epub
+from qa_pipeline.documents.formats import refuse_folded
 from qa_pipeline.documents.html import read_html
-from qa_pipeline.documents.pdf import read_pdf
+from qa_pipeline.documents.mails import read_eml
+from qa_pipeline.documents.markdown import markdown_content
+from qa_pipeline.documents.pdf import PdfContent, read_pdf
+from qa_pipeline.documents.pdf_headings import pdf_blocks
+from qa_pipeline.documents.plain import plain_blocks
+from qa_pipeline.documents.sheets import read_xlsx
+from qa_pipeline.documents.slides import read_pptx
 from qa_pipeline.documents.word import read_docx
 from qa_pipeline.errors import DataError
 from qa_pipeline.text.encoding import decode
@@ -27,8 +40,14 @@ logger = logging.getLogger(__name__)
 MARKDOWN_SUFFIXES = frozenset({".md", ".markdown", ".mdx"})
 TEXT_SUFFIXES = MARKDOWN_SUFFIXES | {".txt", ".text", ".rst", ".adoc", ".asciidoc", ".org", ".textile"}
 HTML_SUFFIXES = frozenset({".html", ".htm", ".xhtml"})
-SUFFIXES = TEXT_SUFFIXES | HTML_SUFFIXES | {".pdf", ".docx"}
-"""What is read in a folder. A file that is named itself may have any name: PDF and Word are known by their content."""
+ARCHIVE_SUFFIXES = frozenset({".docx", ".pptx", ".xlsx", ".epub"})
+MAIL_SUFFIXES = frozenset({".eml"})
+SUFFIXES = TEXT_SUFFIXES | HTML_SUFFIXES | ARCHIVE_SUFFIXES | MAIL_SUFFIXES | {".pdf"}
+"""What is read in a folder. A file that is named itself may have any name: PDF and archives are known by their content.
+"""
+_INSIDE = {"ppt/presentation.xml": ".pptx", "xl/workbook.xml": ".xlsx", "META-INF/container.xml": ".epub"}
+_MOST_NESTED = 3
+"""E-mails in e-mails."""
 
 PAGE_BREAK = "\n\n"
 
@@ -61,6 +80,9 @@ class Document:
         title: as the file itself says, or None.
         encoding: how a text or HTML file was decoded; None for other formats.
         guessed: nothing said that this was the encoding; it may be another one.
+        blocks: its headings, tables and lists in characters of `text`, in their order, as the format says them; None
+            where the format says nothing and the text is to be looked at (`plain.plain_blocks`).
+        line_is_paragraph: every line of `text` is a paragraph; else they stand between blank lines.
     """
 
     text: str
@@ -69,6 +91,8 @@ class Document:
     title: str | None = None
     encoding: str | None = None
     guessed: bool = False
+    blocks: tuple[DocumentBlock, ...] | None = field(default=None, compare=False, repr=False)
+    line_is_paragraph: bool = field(default=False, compare=False, repr=False)
 
     def page_at(self, position: int) -> int | None:
         """The number of the page that has this character of the text; None where there are no pages."""
@@ -88,9 +112,10 @@ def read_document(path: str | Path, *, encoding: str | None = None) -> Document:
 
     PDF: lines as they stand on the page less headers and footers, tables by row, words that a line's end cuts joined,
     values of forms, pages kept. Word: paragraphs and tables in their order, notes and boxes after their paragraph,
-    headers and footers once. HTML: what a reader of the page can open, without scripts, styles and navigation. Cells of
-    a table's row are separated by " | ". Markdown: as it is, less YAML front matter, whose title is the document's.
-    Anything else is text and is taken as it is.
+    headers and footers once. HTML: what a reader of the page can open, without scripts, styles and navigation. EPUB:
+    the chapters in their order. PowerPoint and Excel: slides and sheets as pages. E-mail: subject, sender, date, text,
+    and attachments that are documents. Cells of a table's row are separated by " | ". Markdown: as it is, less YAML
+    front matter, whose title is the document's. Anything else is text and is taken as it is.
 
     Args:
         path: the file. Its content decides where that is possible, then the name's ending.
@@ -190,7 +215,12 @@ def list_files(sources: str | Path | Iterable[str | Path], suffixes: Collection[
     return Listing(list(files.values()), [each for each in others if os.path.realpath(each) not in files])
 
 
-def _read(content: bytes, suffix: str, name: str, encoding: str | None) -> Document:
+def blocks_of(document: Document) -> tuple[DocumentBlock, ...]:
+    """The headings, tables and lists of a document: as its format says them, else as its text looks."""
+    return plain_blocks(document.text) if document.blocks is None else document.blocks
+
+
+def _read(content: bytes, suffix: str, name: str, encoding: str | None, depth: int = 0) -> Document:
     """The document in a file's bytes."""
     if not content.strip():
         raise DataError(f"{name}: is empty")
@@ -198,25 +228,62 @@ def _read(content: bytes, suffix: str, name: str, encoding: str | None) -> Docum
         if content.startswith(magic):
             raise DataError(f"{name}: expected a document, found {what}")
     if content.lstrip()[:5] == b"%PDF-" or suffix == ".pdf":
-        return _paged(*read_pdf(content, name), name)
-    if content.startswith(b"PK") or suffix == ".docx":
-        text, title = read_docx(content, name)
-        return Document(text, name, title=title)
+        return _paged(read_pdf(content, name), name)
+    if content.startswith(b"PK") or suffix in ARCHIVE_SUFFIXES:
+        return _read_archive(content, suffix, name)
+    if suffix in MAIL_SUFFIXES:
+        text, title, blocks = read_eml(content, name, partial(_read_attachment, depth=depth + 1))
+        return Document(text, name, title=title, blocks=blocks)
     is_html = suffix in HTML_SUFFIXES or (
         suffix not in TEXT_SUFFIXES and re.match(rb"\s*(<!doctype html|<html)", content[:1000], re.IGNORECASE)
     )
     text, found, guessed = decode(content, name, is_html=bool(is_html), encoding=encoding)
-    title = None
-    if is_html:
-        text, title = read_html(text, name)
-    elif suffix in MARKDOWN_SUFFIXES:
-        text, title = read_markdown(text)
-    return Document(text, name, title=title, encoding=found, guessed=guessed)
+    if is_html or suffix in MARKDOWN_SUFFIXES:
+        text, title, blocks = read_html(text, name) if is_html else markdown_content(text, name)
+        return Document(text, name, [], title, found, guessed, blocks, line_is_paragraph=bool(is_html))
+    return Document(text, name, encoding=found, guessed=guessed)
 
 
-def _paged(texts: list[str], title: str | None, name: str) -> Document:
+def _read_archive(content: bytes, suffix: str, name: str) -> Document:
+    """The document in a zip archive: what it holds says which format it is, then the name's ending."""
+    names: list[str] = []
+    with suppress(zipfile.BadZipFile), zipfile.ZipFile(io.BytesIO(content)) as archive:
+        names = archive.namelist()
+        refuse_folded(archive.infolist(), name)
+    kind = next((kind for inside, kind in _INSIDE.items() if inside in names), ".docx" if names else suffix)
+    if kind in (".pptx", ".xlsx"):
+        texts, title = read_pptx(content, name) if kind == ".pptx" else read_xlsx(content, name)
+        return _of_pages(texts, title, name)
+    text, title, blocks = read_epub(content, name) if kind == ".epub" else read_docx(content, name)
+    return Document(text, name, title=title, blocks=blocks, line_is_paragraph=True)
+
+
+def _read_attachment(content: bytes, suffix: str, name: str, depth: int) -> BlockText | None:
+    """The text of a file that is attached to an e-mail; None where it is no document, or letters lie in letters."""
+    if suffix not in SUFFIXES or depth > _MOST_NESTED:
+        return None
+    document = _read(content, suffix, name, None, depth)
+    return BlockText(document.text.rstrip(), document.title, blocks_of(document))
+
+
+def _of_pages(texts: list[BlockText], title: str | None, name: str) -> Document:
+    """A document of slides or sheets."""
+    pages: list[Page] = []
+    blocks: list[DocumentBlock] = []
+    position = 0
+    for number, each in enumerate(texts, 1):
+        pages.append(Page(number, position, position + len(each.text)))
+        blocks += (moved_block(block, position) for block in each.blocks)
+        position += len(each.text) + len(PAGE_BREAK)
+    whole = PAGE_BREAK.join(each.text for each in texts)
+    return Document(whole, name, pages, title, blocks=tuple(blocks), line_is_paragraph=True)
+
+
+def _paged(content: PdfContent, name: str) -> Document:
     pages, position = [], 0
-    for number, text in enumerate(texts, 1):
+    for number, text in enumerate(content.pages, 1):
         pages.append(Page(number, position, position + len(text)))
         position += len(text) + len(PAGE_BREAK)
-    return Document(PAGE_BREAK.join(texts), name, pages, title)
+    whole = PAGE_BREAK.join(content.pages)
+    blocks = pdf_blocks(whole, [(page.start, page.end) for page in pages], content.styled, content.outline)
+    return Document(whole, name, pages, content.title, blocks=blocks)

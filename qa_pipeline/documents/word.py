@@ -3,37 +3,36 @@
 from __future__ import annotations
 
 import io
-import re
 import zipfile
 from collections.abc import Iterator
 from typing import Any
 
+from qa_pipeline.documents.blocks import BlockText, DocumentLine, Role, join_lines
 from qa_pipeline.documents.formats import library, own_title
 from qa_pipeline.documents.page_furniture import is_page_number
 from qa_pipeline.documents.table_rows import CELL
+from qa_pipeline.documents.word_styles import W as _W
+from qa_pipeline.documents.word_styles import WordStyles
 from qa_pipeline.errors import DataError
 from qa_pipeline.wording import error_in_short
 
-_W = "{http://schemas.openxmlformats.org/wordprocessingml/2006/main}"
 _FALLBACK = "{http://schemas.openxmlformats.org/markup-compatibility/2006}Fallback"
 _FORMULA_TEXT = "{http://schemas.openxmlformats.org/officeDocument/2006/math}t"
 _CHARACTERS = {f"{_W}tab": "\t", f"{_W}ptab": "\t", f"{_W}br": "\n", f"{_W}cr": "\n", f"{_W}noBreakHyphen": "-"}
 _BOX = f"{_W}txbxContent"
+_BOLD = 11
+"""The level of a paragraph that may be a heading because it is bold."""
 _REFERENCES = {f"{_W}footnoteReference": "footnote", f"{_W}endnoteReference": "endnote"}
 _LEFT_OUT = {*(f"{_W}{name}" for name in ("pPr", "rPr", "del", "moveFrom", "rt")), _FALLBACK}
 
-_MOST_XML, _MOST = 100 * 2**20, 2**30
-"""Bytes of an unpacked document: of its texts, which take ten times as much when they are read, and of all of it."""
-_MOST_FOLDED = 200
-"""Unpacked size by packed size: of real documents it is below 50."""
 
-
-def read_docx(content: bytes, name: str) -> tuple[str, str | None]:
-    """The text and the title.
+def read_docx(content: bytes, name: str) -> BlockText:
+    """The text, the title, and the headings, tables and lists.
 
     Paragraphs and tables in their order, as Word shows them with all changes accepted: with inserted text, links and
     content controls, without deleted text. The text of a box and a footnote or endnote follow the paragraph they belong
-    to. Headers come first and footers last, each once and without page numbers. Comments are left out.
+    to. Headers come first and footers last, each once and without page numbers. Comments are left out. Headings are
+    what styles and outline levels say; where a document has none of them, short paragraphs in bold before others.
     """
     with library(name, "Word", "python-docx"):
         import docx
@@ -43,40 +42,41 @@ def read_docx(content: bytes, name: str) -> tuple[str, str | None]:
                 raise DataError(
                     f"{name}: expected a Word document (.docx), found another zip archive; save it as .docx"
                 )
-            _refuse_folded(archive.infolist(), name)
         document = docx.Document(io.BytesIO(content))
-        lines = _Reader(document.part).lines(document.element.body)
+        lines = list(_Reader(document.part).lines(document.element.body))
         title = document.core_properties.title
     except DataError:
         raise
     except Exception as error:  # as with PDF: BadZipFile, KeyError, XMLSyntaxError ...
         raise DataError(f"{name}: not a readable Word document, it may be damaged ({error_in_short(error)})") from error
-    return re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip("\n"), own_title(title)
+    return join_lines(_with_bold_headings(lines), own_title(title))
 
 
-def _refuse_folded(entries: list[zipfile.ZipInfo], name: str) -> None:
-    """Raises DataError for an archive that would fill the memory."""
-    texts = [entry for entry in entries if entry.filename.endswith((".xml", ".rels"))]
-    total, packed = sum(entry.file_size for entry in texts), sum(entry.compress_size for entry in texts)
-    everything = sum(entry.file_size for entry in entries)
-    if total > _MOST_XML or everything > _MOST or total > max(10 * 2**20, _MOST_FOLDED * packed):
-        raise DataError(
-            f"{name}: unfolds to {max(total, everything) / 2**20:,.0f} MiB, more than a document does; if it is one, "
-            "save it as text (.txt) or in parts"
-        )
+def _with_bold_headings(lines: list[DocumentLine]) -> Iterator[DocumentLine]:
+    """The lines, with bold ones as headings where the document has no others and text follows them."""
+    marked = any(line.role == "heading" and line.level < _BOLD for line in lines)
+    following = [*lines[1:], DocumentLine("")]
+    for line, after in zip(lines, following, strict=True):
+        if line.role == "heading" and line.level == _BOLD and (marked or not after.text or after.role == "heading"):
+            line = line._replace(role="")
+        yield line
 
 
 class _Reader:
     """Reads the parts of one document. Of python-docx only the trees are used: its own walk skips controls."""
 
     def __init__(self, part: Any) -> None:
+        self.styles = WordStyles(None)
         self.notes: dict[tuple[str, str], Any] = {}
         self.frames: dict[str, list[Any]] = {"header": [], "footer": []}
         for relation in part.rels.values():
             kind = relation.reltype.rsplit("/", 1)[-1]
-            if relation.is_external or kind not in ("footnotes", "endnotes", "header", "footer"):
+            if relation.is_external or kind not in ("styles", "footnotes", "endnotes", "header", "footer"):
                 continue
             root = _tree(relation.target_part)
+            if kind == "styles":
+                self.styles = WordStyles(root)
+                continue
             if kind in self.frames:
                 self.frames[kind].append(root)
                 continue
@@ -84,36 +84,51 @@ class _Reader:
                 if note.get(f"{_W}type") in (None, "normal"):  # the others are lines that separate notes from the text
                     self.notes[kind[:-1], str(note.get(f"{_W}id"))] = note
 
-    def lines(self, body: Any) -> list[str]:
+    def lines(self, body: Any) -> Iterator[DocumentLine]:
         """All lines: headers, the body, footers."""
-        return [*self._frame("header"), *self._blocks(body), *self._frame("footer")]
+        yield from self._frame("header")
+        yield from self._blocks(body)
+        yield from self._frame("footer")
 
-    def _frame(self, kind: str) -> list[str]:
+    def _frame(self, kind: str) -> Iterator[DocumentLine]:
         """The lines of all headers or footers: a document has several for its first, left and right pages."""
-        lines = [line for root in self.frames[kind] for line in self._blocks(root)]
-        return list(dict.fromkeys(line for line in lines if line.strip() and not is_page_number(line)))
+        lines = [line.text for root in self.frames[kind] for line in self._blocks(root)]
+        for line in dict.fromkeys(line for line in lines if line.strip() and not is_page_number(line)):
+            yield DocumentLine(line)
 
-    def _blocks(self, parent: Any) -> Iterator[str]:
+    def _blocks(self, parent: Any) -> Iterator[DocumentLine]:
         """A line for each paragraph and each row."""
         for child in parent:
             if child.tag == f"{_W}p":
                 yield from self._paragraph(child)
             elif child.tag == f"{_W}tbl":
-                yield ""
+                yield DocumentLine("")
                 yield from self._rows(child)
-                yield ""
+                yield DocumentLine("")
             elif child.tag in (f"{_W}sdt", f"{_W}sdtContent", f"{_W}customXml", f"{_W}ins", f"{_W}moveTo"):
                 yield from self._blocks(child)
 
-    def _rows(self, table: Any) -> Iterator[str]:
+    def _rows(self, table: Any) -> Iterator[DocumentLine]:
+        role: Role = "header"
         for row in table.iter(f"{_W}tr"):
             if next(row.iterancestors(f"{_W}tbl")) is table:  # rows of a table in a cell come with their cell
+                if row.find(f"{_W}trPr/{_W}tblHeader") is None:
+                    role = "row"  # headers are the first rows alone
                 cells = [cell for cell in row.iter(f"{_W}tc") if next(cell.iterancestors(f"{_W}tr")) is row]
-                line = CELL.join(" ".join(text for text in self._blocks(cell) if text) for cell in cells)
+                line = CELL.join(" ".join(each.text for each in self._blocks(cell) if each.text) for cell in cells)
                 if line.replace(CELL.strip(), "").strip():
-                    yield line
+                    yield DocumentLine(line, role)
 
-    def _paragraph(self, paragraph: Any) -> Iterator[str]:
+    def _role(self, paragraph: Any) -> tuple[Role, int]:
+        """What a paragraph is, and the level of a heading."""
+        level = self.styles.heading_level(paragraph)
+        if level is not None:
+            return "heading", level
+        if self.styles.is_item(paragraph):
+            return "item", 0
+        return ("heading", _BOLD) if self.styles.is_bold(paragraph) else ("", 0)
+
+    def _paragraph(self, paragraph: Any) -> Iterator[DocumentLine]:
         """Its own text, then what is in boxes and notes."""
         parts: list[str] = []
         beside: list[Any] = []
@@ -135,7 +150,7 @@ class _Reader:
                 stack.extend(reversed(node))
         text = "".join(parts).strip()
         if text or not beside:
-            yield text
+            yield DocumentLine(text, *(self._role(paragraph) if text else ("", 0)))
         for each in beside:
             yield from self._blocks(each)
 

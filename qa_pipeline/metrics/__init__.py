@@ -10,6 +10,7 @@ from qa_pipeline.metrics.intervals import (
     resampling_of,
     risk_coverage,
 )
+from qa_pipeline.metrics.multi_span import MultiSpanScores, distinct_texts, exact_hits, multi_span_scores
 from qa_pipeline.metrics.normalization import normalize_answer
 from qa_pipeline.metrics.scores import (
     BestThresholds,
@@ -25,6 +26,7 @@ from qa_pipeline.metrics.scores import (
 __all__ = [
     "BestThresholds",
     "CalibrationCurve",
+    "MultiSpanScores",
     "PairedDifference",
     "Resampling",
     "RiskCoverage",
@@ -32,8 +34,11 @@ __all__ = [
     "best_thresholds",
     "bootstrap_interval",
     "calibration_error",
+    "distinct_texts",
+    "exact_hits",
     "exact_match",
     "f1",
+    "multi_span_scores",
     "normalize_answer",
     "paired_bootstrap",
     "resampling_of",

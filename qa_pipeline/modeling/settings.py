@@ -25,7 +25,10 @@ class StoredSettings(QASettings):
 
     Attributes:
         best_f1_threshold, best_exact_threshold: the thresholds tuned on validation; None where none was tuned.
+        all_answers_confidence: from which answers of a set are given; fitted on validation; None where it was not.
         tuned_on: `data.fingerprint` of the examples that temperature and threshold were fitted on; None: on none.
+        retrieval_weight: how much the rank of a passage counts when documents are asked, 0 or more; None: none was
+            fitted on validation.
         answer_normalization, answer_language: how answers were normalised before they were scored.
         base_model_name_or_path: Hub id, folder or package:MODULE/FOLDER that training began from.
         quantization: keyword arguments of BitsAndBytesConfig under which an adapter was trained; None: not quantised.
@@ -33,7 +36,9 @@ class StoredSettings(QASettings):
 
     best_f1_threshold: float | None = None
     best_exact_threshold: float | None = None
+    all_answers_confidence: float | None = None
     tuned_on: str | None = None
+    retrieval_weight: float | None = None
     answer_normalization: str = "squad"
     answer_language: str | None = None
     base_model_name_or_path: str | None = None
@@ -70,12 +75,8 @@ def read_settings(folder: str | Path) -> StoredSettings | None:
     known = {name: value[name] for name in kinds if name in value}
     problems = []
     for name, found in known.items():
-        if not _fits(found, kinds[name]):
-            problems.append(f"{name}: expected {_words(kinds[name])}, found {found!r}")
-        elif name in LIMITS and (fault := LIMITS[name].out_of_range(found)):
+        if fault := _fault(name, found, kinds[name]):
             problems.append(f"{name}: {fault}")
-        elif isinstance(found, float) and math.isnan(found):
-            problems.append(f"{name}: expected a number, found {found!r}")
     if problems:
         raise ModelError(f"{path}: " + "; ".join(problems))
     return StoredSettings(**known)
@@ -104,6 +105,21 @@ def stored_settings(args: ModelArguments) -> StoredSettings | None:
         _raise_exceptions_for_gated_repo=False,
     )
     return None if file is None else read_settings(Path(file).parent)
+
+
+def _fault(name: str, found: Any, kind: Any) -> str | None:
+    """What is wrong with a value of the file; None where it is fine."""
+    if not _fits(found, kind):
+        return f"expected {_words(kind)}, found {found!r}"
+    if name in LIMITS and (fault := LIMITS[name].out_of_range(found)):
+        return fault
+    if isinstance(found, float) and math.isnan(found):
+        return f"expected a number, found {found!r}"
+    if name == "all_answers_confidence" and found is not None and not 0 <= found <= 1:
+        return f"expected 0 to 1, found {found!r}"
+    if name == "retrieval_weight" and found is not None and not 0 <= found < math.inf:
+        return f"expected 0 or more, found {found!r}"
+    return None
 
 
 def _options(kind: Any) -> list[Any]:

@@ -96,6 +96,16 @@ class Outcomes:
     def __len__(self) -> int:
         return len(self.gap)
 
+    def of(self, rows: np.ndarray) -> Outcomes:
+        """Those of some questions, by their numbers."""
+        best = self.best
+        some = Scores(
+            [best.ids[i] for i in rows], best.exact[rows], best.f1[rows], best.has_answer[rows], best.answered[rows]
+        )
+        return Outcomes(
+            self.gap[rows], self.log_totals[rows], self.temperatures, some, self.silence_exact[rows], self.with_null
+        )
+
     def silent(self, threshold: float | np.ndarray) -> np.ndarray:
         """(num_questions,) whether the answer is withheld, as `Postprocess` decides it."""
         without = np.isneginf(self.gap)
@@ -116,11 +126,8 @@ class Outcomes:
 
     def best_threshold(self, rows: np.ndarray) -> float:
         """The no-answer threshold with the best F1 on some rows."""
-        best = self.best
-        some = Scores(
-            [best.ids[i] for i in rows], best.exact[rows], best.f1[rows], best.has_answer[rows], best.answered[rows]
-        )
-        return best_thresholds(_odds(self.gap[rows]), some, attainable=True).best_f1_thresh
+        some = self.of(rows)
+        return best_thresholds(_odds(some.gap), some.best, attainable=True).best_f1_thresh
 
 
 def outcomes(
@@ -187,14 +194,14 @@ def calibrate(
     if reason is not None:
         return Calibration(None, unfitted_ece, None, reason)
     temperature = fit_temperature(confidence, correct, found.temperatures)
-    folds = _folds(texts, rng)
-    if folds.max() == 0:
+    dealt = folds(texts, rng)
+    if dealt.max() == 0:
         reason = "all questions are about one text: nothing is left to measure it on"
         return Calibration(temperature, unfitted_ece, None, reason)
 
     before, after, right = np.empty(len(found)), np.empty(len(found)), np.empty(len(found))
-    for fold in range(folds.max() + 1):
-        others, held_out = np.flatnonzero(folds != fold), np.flatnonzero(folds == fold)
+    for fold in range(dealt.max() + 1):
+        others, held_out = np.flatnonzero(dealt != fold), np.flatnonzero(dealt == fold)
         if tune:
             others_threshold = found.best_threshold(others)
             correct, confidence = found.correct(others_threshold), found.confidence(others_threshold)
@@ -222,7 +229,7 @@ def _odds(gap: np.ndarray) -> np.ndarray:
     return odds
 
 
-def _folds(texts: Sequence[str], rng: np.random.Generator) -> np.ndarray:
+def folds(texts: Sequence[str], rng: np.random.Generator) -> np.ndarray:
     """(num_questions,) fold of each question: texts in random order, each to the fold with the fewest questions."""
     groups, group, sizes = np.unique(np.array(texts, dtype=object), return_inverse=True, return_counts=True)
     fold_of_group, filled = np.zeros(len(groups), dtype=np.int64), np.zeros(min(FOLDS, len(groups)), dtype=np.int64)

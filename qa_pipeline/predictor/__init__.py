@@ -2,6 +2,7 @@
 
 from qa_pipeline.predictor.answer import Answer
 from qa_pipeline.predictor.documents import DocumentAnswer, Reply
+from qa_pipeline.predictor.excerpts import Excerpt, Highlight
 from qa_pipeline.predictor.pipeline import QuestionAnsweringPipeline, pipeline
 from qa_pipeline.predictor.predictor import QAPredictor
 from qa_pipeline.predictor.questions import QuestionError
@@ -9,6 +10,8 @@ from qa_pipeline.predictor.questions import QuestionError
 __all__ = [
     "Answer",
     "DocumentAnswer",
+    "Excerpt",
+    "Highlight",
     "QAPredictor",
     "QuestionAnsweringPipeline",
     "QuestionError",

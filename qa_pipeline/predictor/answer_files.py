@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import csv
-import dataclasses
 import io
 import json
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,45 +16,90 @@ from qa_pipeline import artifacts
 from qa_pipeline.errors import ConfigError
 
 if TYPE_CHECKING:
-    from qa_pipeline.documents.reading import Document
     from qa_pipeline.predictor.answer import Answer
 
 ENDINGS = (".json", ".jsonl", ".csv", ".tsv")
 COLUMNS = ("id", "question", "answer", "confidence", "no_answer_confidence", "start", "end")
-"""Of a table."""
-PLACE = ("source", "page")
-"""Of a table where documents were asked, after COLUMNS."""
+"""Of a table of questions with a context each."""
 
 _BESIDE = ("nbest", "null_odds", "errors")
 _STILL_WRITING = 60.0
 """Seconds since its last byte after which a temporary file is that of a killed run."""
 
 
-Place = dict[str, Any]
-"""Where an answer was found: {"source": ..., "page": ...}; {} where no documents were asked."""
+@dataclass(frozen=True, slots=True)
+class AnswerRow:
+    """An answer as it is written, in every format.
+
+    Attributes:
+        id: of the question.
+        text: the answer; "" for no answer.
+        null_odds: see `Answer`.
+        no_answer_confidence: of there being no answer.
+        nbest: the best spans as objects, the best first, each with its "confidence"; no answer is not among them.
+        line: of JSON lines.
+        cells: of a table.
+    """
+
+    id: str
+    text: str
+    null_odds: float
+    no_answer_confidence: float
+    nbest: Sequence[Mapping[str, Any]]
+    line: Mapping[str, Any]
+    cells: Sequence[Any]
+
+    @classmethod
+    def of(cls, answer: Answer) -> AnswerRow:
+        """Of an answer to a question that has a context of its own."""
+        sure = [round(number, 6) for number in (answer.confidence, answer.no_answer_confidence)]
+        return cls(
+            id=answer.id,
+            text=answer.text,
+            null_odds=answer.null_odds,
+            no_answer_confidence=answer.no_answer_confidence,
+            nbest=[asdict(span) for span in answer.nbest],
+            line=asdict(answer),
+            cells=[answer.id, answer.question, answer.text, *sure, answer.start, answer.end],
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Unanswered:
+    """A row that was not answered, as it is written.
+
+    Attributes:
+        id: its own, or its number.
+        reason: why it was not.
+        cells: of a table, before the column of errors.
+    """
+
+    id: str
+    reason: str
+    cells: Sequence[Any] = field(default_factory=list)
 
 
 def write_answers(
     path: str,
-    answers: Iterable[tuple[Answer, Place]],
+    answers: Iterable[AnswerRow],
     with_null: bool,
-    left_out: Mapping[str, str] | None = None,
-    of_documents: bool = False,
+    columns: Sequence[str] = COLUMNS,
+    left_out: Sequence[Unanswered] = (),
 ) -> list[Path]:
     """Writes the answers of a file, one after the other.
 
-    JSON lines hold each answer whole; tables (CSV, TSV) have COLUMNS. JSON is what the SQuAD scripts read, id to text,
-    with NAME_nbest.json beside it (spans with their characters and confidences) and, for models that may say that there
-    is no answer, that among the spans (start and end null) and NAME_null_odds.json. Text in a table that a spreadsheet
-    would take for a formula has an apostrophe before it.
+    JSON lines hold each answer whole; tables (CSV, TSV) have the columns. JSON is what the SQuAD scripts read, id to
+    text, with NAME_nbest.json beside it (spans with their characters and confidences) and, for models that may say that
+    there is no answer, that among the spans (start and end null) and NAME_null_odds.json. Text in a table that a
+    spreadsheet would take for a formula has an apostrophe before it.
 
     Args:
         path: ends in one of ENDINGS.
-        answers: in the order of the questions, each with its place.
+        answers: in the order of the questions.
         with_null: whether the model may say that there is no answer.
-        left_out: by id, why a row was not answered. Such rows stand last, with that as their "error"; in JSON their
-            text is "", and NAME_errors.json has the reasons.
-        of_documents: the answers have places, for which a table has columns.
+        columns: names of the cells of a table.
+        left_out: rows that were not answered. They stand last, with the reason as their "error"; in JSON their text is
+            "", and NAME_errors.json has the reasons.
 
     Returns:
         The files. While several take their places, PATH.incomplete lies beside them: after a kill it says that they do
@@ -63,30 +108,30 @@ def write_answers(
     Raises:
         DataError: a file cannot be written.
     """
-    target, errors = Path(path), dict(left_out or {})
+    target = Path(path)
     ending = target.suffix.lower()
     if ending == ".json":
-        return _write_objects(target, answers, with_null, errors)
+        return _write_objects(target, answers, with_null, left_out)
     if ending == ".jsonl":
-        lines = _lines(answers, errors)
+        lines = _lines(answers, left_out)
     else:
-        lines = _table(answers, "\t" if ending == ".tsv" else ",", errors, (*COLUMNS, *PLACE * of_documents))
+        lines = _table(answers, "\t" if ending == ".tsv" else ",", columns, left_out)
     with artifacts.writing(path, resumes=True):
         artifacts.write_bytes(target, (line.encode("utf-8") for line in lines))
     return [target]
 
 
 def _write_objects(
-    target: Path, answers: Iterable[tuple[Answer, Place]], with_null: bool, errors: Mapping[str, str]
+    target: Path, answers: Iterable[AnswerRow], with_null: bool, left_out: Sequence[Unanswered]
 ) -> list[Path]:
     nbest, null_odds, reasons = (_side_file(target, name) for name in _BESIDE)
-    files = [target, nbest, *[null_odds] * with_null, *[reasons] * bool(errors)]
+    files = [target, nbest, *[null_odds] * with_null, *[reasons] * bool(left_out)]
 
     def members() -> Iterator[tuple[str, dict[Path, Any]]]:
-        for answer, _ in answers:
+        for answer in answers:
             yield answer.id, {target: answer.text, nbest: _nbest(answer, with_null), null_odds: answer.null_odds}
-        for name, reason in errors.items():
-            yield name, {target: "", reasons: reason}
+        for row in left_out:
+            yield row.id, {target: "", reasons: row.reason}
 
     mark = _mark(target)
     with artifacts.writing(target, resumes=True):
@@ -131,32 +176,32 @@ def check_target(path: str | None) -> None:
             )
 
 
-def _lines(answers: Iterable[tuple[Answer, Place]], errors: Mapping[str, str]) -> Iterator[str]:
-    for answer, place in answers:
-        yield json.dumps(dataclasses.asdict(answer) | place, ensure_ascii=False) + "\n"
-    for name, reason in errors.items():
-        yield json.dumps({"id": name, "text": None, "error": reason}, ensure_ascii=False) + "\n"
+def _lines(answers: Iterable[AnswerRow], left_out: Sequence[Unanswered]) -> Iterator[str]:
+    for answer in answers:
+        yield json.dumps(answer.line, ensure_ascii=False, default=str) + "\n"
+    for row in left_out:
+        yield json.dumps({"id": row.id, "text": None, "error": row.reason}, ensure_ascii=False) + "\n"
 
 
 def _table(
-    answers: Iterable[tuple[Answer, Place]], delimiter: str, errors: Mapping[str, str], columns: Sequence[str]
+    answers: Iterable[AnswerRow], delimiter: str, columns: Sequence[str], left_out: Sequence[Unanswered]
 ) -> Iterator[str]:
     out = io.StringIO()
     writer = csv.writer(out, delimiter=delimiter, lineterminator="\n")
+    errors = bool(left_out)
 
-    def line(*cells: object) -> str:
+    def line(cells: Sequence[object]) -> str:
         out.seek(0)
         out.truncate()
-        writer.writerow(cells)
+        writer.writerow(["" if value is None else _cell(value) for value in cells])
         return out.getvalue()
 
-    yield line(*columns, *["error"] * bool(errors))
-    for answer, place in answers:
-        sure = [round(number, 6) for number in (answer.confidence, answer.no_answer_confidence)]
-        row = [answer.id, answer.question, answer.text, *sure, answer.start, answer.end, *place.values()]
-        yield line(*("" if value is None else _cell(value) for value in row), *[""] * bool(errors))
-    for name, reason in errors.items():
-        yield line(_cell(name), *[""] * (len(columns) - 1), _cell(reason))
+    yield line([*columns, *["error"] * errors])
+    for answer in answers:
+        yield line([*answer.cells, *[""] * errors])
+    for row in left_out:
+        cells = row.cells or [row.id]
+        yield line([*cells, *[""] * (len(columns) - len(cells)), row.reason])
 
 
 def _cell(value: object) -> object:
@@ -173,19 +218,12 @@ _FORMULA = tuple("=+-@\t\r\n\uff1d\uff0b\uff0d\uff20")  # the last four are wide
 _NUMBER = re.compile(r"[+-]?\d[\d.,\u00a0\u202f ]*%?")
 
 
-def _nbest(answer: Answer, with_null: bool) -> list[dict[str, Any]]:
+def _nbest(answer: AnswerRow, with_null: bool) -> list[Mapping[str, Any]]:
     """The spans, and no answer among them, by confidence."""
-    spans = [dataclasses.asdict(span) for span in answer.nbest]
-    if with_null:
-        nothing = {"text": "", "start": None, "end": None, "score": 0.0, "confidence": answer.no_answer_confidence}
-        spans = sorted([*spans, nothing], key=lambda span: -span["confidence"])
-    return spans
-
-
-def place_of(answer: Answer, document: Document | None) -> Place:
-    """The document, None for no answer in any of several, and the page where it has pages."""
-    page = document.page_at(answer.start) if document is not None and answer.start is not None else None
-    return {"source": document.source if document is not None else None, "page": page}
+    if not with_null:
+        return [*answer.nbest]
+    nothing = {"text": "", "start": None, "end": None, "score": 0.0, "confidence": answer.no_answer_confidence}
+    return sorted([*answer.nbest, nothing], key=lambda span: -span["confidence"])
 
 
 def _side_file(target: Path, name: str) -> Path:

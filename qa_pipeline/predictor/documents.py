@@ -1,34 +1,36 @@
-"""Asks documents: one question or many, all documents as one competition, the answers with their documents and pages.
-
-`QAPredictor.ask` and `ask_many` are the way in. Prints nothing.
-"""
+"""What is said to a question about documents, and what may be asked as documents. Plain data; never sees a model."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from itertools import islice
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from qa_pipeline.arguments.limits import as_python, check_limits, checked_bounds
-from qa_pipeline.errors import ConfigError
-from qa_pipeline.predictor.answer import Answer, distinct, spans_needed
+from qa_pipeline.postprocess import NO_SPAN_NULL_ODDS
 from qa_pipeline.predictor.questions import QuestionError
-from qa_pipeline.wording import in_short
+from qa_pipeline.text.words import sentence_around
 
 if TYPE_CHECKING:
+    from qa_pipeline.documents.passage import Passage
     from qa_pipeline.documents.reading import Document
+    from qa_pipeline.retrieval.hits import Hit, PassageIndex
 
-    Documents = str | PathLike[str] | Document | Iterable[str | PathLike[str] | Document]
-    """Texts, documents that were read, or `Path` objects of files and folders; one of these, or several."""
+    Documents = str | PathLike[str] | Document | PassageIndex | Iterable[str | PathLike[str] | Document]
+    """Texts, documents that were read, or `Path` objects of files and folders; one of these, or several; or an index
+    of documents."""
 
 logger = logging.getLogger(__name__)
 
-ROOM_FOR_DISTINCT = 40
-"""Spans of n-best for each answer that is wanted: most of the best ones overlap the very best."""
+LEAST_SURE = 0.05
+"""Where neither an answer nor "no answer" has this confidence, nothing that was read says anything of the question, or
+the model has learned too little to tell."""
+LEAST_NEAR = 0.25
+"""Cosine of a question and the nearest passage, by the embeddings of the package, under which the documents are about
+something else. A model that always answers answers such questions too, and is often sure of it; see
+benchmarks/asking_worth.py."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,10 @@ class DocumentAnswer:
         confidence: 0 to 1.
         context: the document's text.
         document: where it was found; None for a plain text, and for no answer in any of several documents.
+        passage: the stretch of the document that was read; None where the document was read as a whole.
+        score: how far it is above "no answer", in logits, less what its passage lies behind the best one in the search;
+            0 for no answer.
+        copies: names of other documents that hold the same passage, or are the same text.
     """
 
     text: str
@@ -49,11 +55,26 @@ class DocumentAnswer:
     confidence: float
     context: str
     document: Document | None = None
+    passage: Passage | None = None
+    score: float = 0.0
+    copies: tuple[str, ...] = ()
 
     @property
     def page(self) -> int | None:
         """The page on which the answer begins, where the document has pages."""
         return self.document.page_at(self.start) if self.document and self.start is not None else None
+
+    @property
+    def sentence(self) -> str | None:
+        """The sentence around the answer, or the sentences; None for no answer."""
+        if self.start is None or self.end is None:
+            return None
+        return self.context[slice(*sentence_around(self.context, self.start, self.end))]
+
+    @property
+    def headings(self) -> tuple[str, ...]:
+        """The headings that the answer stands under, the outermost first; empty where none is known."""
+        return self.passage.headings if self.passage is not None else ()
 
 
 @dataclass(frozen=True)
@@ -65,11 +86,37 @@ class Reply:
         answers: best first, "no answer" before them where it won everywhere; empty where none has the confidence that
             was asked for.
         no_answer_confidence: of there being no answer in any of the texts, 0 to 1; 0 for a model that always answers.
+        null_odds: how far "no answer" is above the best span of all, in logits.
+        hits: the passages that were read, in the order of the search; empty where everything was read.
+        id: the question's own, or its number among many from 0.
+        near: the highest cosine of the question and a passage that was read; None where meaning took no part.
+        documents: names of the documents that were read, that with the likeliest span first, its copies after it;
+            whether or not the answer is "no answer". Plain texts have the name "".
     """
 
     question: str
     answers: list[DocumentAnswer]
     no_answer_confidence: float = 0.0
+    null_odds: float = NO_SPAN_NULL_ODDS
+    hits: list[Hit] = field(default_factory=list)
+    id: str = "0"
+    near: float | None = None
+    documents: list[str] = field(default_factory=list)
+
+    @property
+    def sure(self) -> bool:
+        """Whether an answer, or "no answer", has a confidence of LEAST_SURE or more."""
+        return max(self.confidence, self.no_answer_confidence) >= LEAST_SURE
+
+    @property
+    def found(self) -> bool:
+        """Whether there is an answer: words of a text, likelier than "no answer", and of LEAST_SURE or more.
+
+        A model that always answers has no other way to say "not found"; so of its answers the nearest passage must be
+        near the question too (LEAST_NEAR), where that is known. Where nothing is found, `answers` are guesses at best.
+        """
+        far = self.no_answer_confidence == 0 and self.near is not None and self.near < LEAST_NEAR
+        return bool(self.answers) and not self.none_likelier and self.confidence >= LEAST_SURE and not far
 
     @property
     def none_likelier(self) -> bool:
@@ -143,82 +190,3 @@ def _names_file(text: str) -> bool:
 
 
 _EXPECTED = "a text, a Document, or a pathlib.Path of a file or folder"
-
-
-def ask(
-    predictor: Any,
-    question: str,
-    documents: Documents,
-    *,
-    top_k: int = 1,
-    all_answers: bool = False,
-    min_confidence: float | None = None,
-    **overrides: Any,
-) -> Reply:
-    """Asks every document and ranks the answers of all by confidence; see `QAPredictor.ask`."""
-    top_k = checked_bounds(top_k=top_k)["top_k"] or 1
-    least = _checked_share(min_confidence, 0.05 if all_answers else 0.0)
-    check_limits(overrides)
-    given = as_documents(documents)
-    # Every span of this confidence has a place in n-best of this size: confidences add up to 1 at most.
-    needed = spans_needed(least) if all_answers else min(ROOM_FOR_DISTINCT * top_k, 1000) if top_k > 1 else 1
-    kept = overrides.get("n_best_size") or predictor.settings.n_best_size
-    rows = ({"question": question, "context": document.text} for document in given)
-    replies = list(predictor.predict(rows, **overrides | {"n_best_size": max(needed, kept)}))
-    spoken: list[DocumentAnswer] = []
-    silent: list[DocumentAnswer] = []
-    runners_up: list[DocumentAnswer] = []
-    answers = predictor.together(replies, **overrides)
-    for document, answer in zip(given, answers, strict=True):
-        place = document if document.source else None
-        best = answer.above(least) if all_answers else distinct(answer.nbest)[:top_k]
-        spans = [
-            DocumentAnswer(span.text, span.start, span.end, span.confidence, document.text, place) for span in best
-        ]
-        if answer.start is None:
-            silent.append(DocumentAnswer("", None, None, answer.confidence, document.text, place))
-            runners_up += spans
-        else:
-            spoken += spans
-    most = len(spoken) if all_answers else top_k
-    if len(silent) == len(given):
-        none = silent[0] if len(given) == 1 else replace(silent[0], context="", document=None)
-        return Reply(question, [none, *_ranked(runners_up, least)[: top_k - 1]], none.confidence)
-    return Reply(question, _ranked(spoken, least)[:most], answers[0].no_answer_confidence)
-
-
-def ask_many(
-    predictor: Any, questions: Iterable[str | Mapping[str, Any]], documents: Documents, *, skip: int = 0
-) -> Iterator[tuple[Answer, Document | None]]:
-    """Asks every document every question, many at a time; see `QAPredictor.ask_many`."""
-    given = as_documents(documents)
-    return _best_of_each(predictor, questions, given, skip)
-
-
-def _best_of_each(
-    predictor: Any, questions: Iterable[str | Mapping[str, Any]], documents: Sequence[Document], skip: int
-) -> Iterator[tuple[Answer, Document | None]]:
-    rows = (
-        {"id": number, **({"question": row} if isinstance(row, str) else row), "context": document.text}
-        for number, row in enumerate(questions)
-        for document in documents
-    )
-    replies = predictor.predict(rows, skip=skip * len(documents))
-    while given := list(islice(replies, len(documents))):
-        answers = predictor.together(given)
-        spoken = [place for place, answer in enumerate(answers) if answer.start is not None]
-        place = max(spoken or range(len(answers)), key=lambda place: (answers[place].confidence, -place))
-        yield answers[place], documents[place] if spoken or len(documents) == 1 else None
-
-
-def _checked_share(value: Any, default: float) -> float:
-    value = default if value is None else as_python(value)
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
-        raise ConfigError(
-            "settings of the predictor", f"min_confidence must be a number, from 0 to 1, found {in_short(value)}"
-        )
-    return float(value)
-
-
-def _ranked(answers: Iterable[DocumentAnswer], least: float) -> list[DocumentAnswer]:
-    return sorted((answer for answer in answers if answer.confidence >= least), key=lambda answer: -answer.confidence)

@@ -10,7 +10,7 @@ import hashlib
 import json
 import logging
 import operator
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,16 +18,22 @@ from typing import TYPE_CHECKING, Any
 from qa_pipeline.arguments.limits import WINDOW_LIMITS, check_limits, checked_bounds, with_limits
 from qa_pipeline.postprocess import Postprocess
 from qa_pipeline.predictor.answer import Answer, together
+from qa_pipeline.predictor.asking import ask, ask_many
 from qa_pipeline.predictor.batches import BATCH_TOKENS, BATCH_TOKENS_CPU, FoundSpans, Progress, find_spans
 from qa_pipeline.predictor.device import compute_on_one_thread_in_forks, pick_device, pick_dtype, set_precision
-from qa_pipeline.predictor.documents import Reply, ask, ask_many
+from qa_pipeline.predictor.documents import Reply
+from qa_pipeline.predictor.excerpts import Highlight
+from qa_pipeline.predictor.highlighting import highlight
 from qa_pipeline.predictor.questions import STRETCH, chunks, rounds, stretches
+from qa_pipeline.predictor.sources import NUM_PASSAGES
 from qa_pipeline.preprocess import TOKENIZER_LOCK, Preprocess
 
 if TYPE_CHECKING:
+    import numpy as np
     import torch
 
-    from qa_pipeline.documents.reading import Document
+    from qa_pipeline.arguments import QASettings
+    from qa_pipeline.documents.passage import Passage
     from qa_pipeline.modeling import StoredSettings
     from qa_pipeline.predictor.documents import Documents
 
@@ -203,34 +209,43 @@ class QAPredictor:
         documents: Documents,
         *,
         top_k: int = 1,
+        num_passages: int | None = NUM_PASSAGES,
         all_answers: bool = False,
         min_confidence: float | None = None,
+        retrieval_weight: float | None = None,
         **overrides: Any,
     ) -> Reply:
         """The answers of one text or of several documents to one question, best first, each with its place.
 
-        All documents are one competition: a confidence is a probability among all spans of all documents, and "no
-        answer". "No answer" comes first where it won in every document, and with top_k above 1 the best spans follow;
-        where it won in some only, those are left out.
+        Of many documents the passages nearest to the question are read. All that is read is one competition: a
+        confidence is a probability among all spans of all passages, and "no answer", where spans of a passage that the
+        search found later count for less. "No answer" comes first where it won everywhere, and with top_k above 1 the
+        best spans follow; where it won in some passages only, those are left out. Copies are read once.
 
             >>> reply = predictor.ask("How high is the fee?", Path("handbook.pdf"), top_k=2)  # doctest: +SKIP
             >>> for answer in reply.answers:  # doctest: +SKIP
-            ...     print(answer.text, answer.confidence, answer.document.source, answer.page)
-            25 euros 0.91 handbook.pdf 4
-            30 euros 0.02 handbook.pdf 9
+            ...     print(answer.text, answer.confidence, answer.document.source, answer.page, answer.headings)
+            25 euros 0.91 handbook.pdf 4 ('Fees', 'Late return')
+            30 euros 0.02 handbook.pdf 9 ('Lost cards',)
 
         Args:
             question: anything but blank.
             documents: what is asked, or several of these: a `str` is a text itself, never the name of a file; a
                 `Document` of `qa_pipeline.documents`; a `pathlib.Path` is a file, or a folder whose documents are all
-                read (.txt .md .html .pdf .docx; what cannot be read in a folder is left out with a warning).
+                read (what cannot be read in a folder is left out with a warning). Or an index of documents, see
+                `qa_pipeline.retrieval`: many questions to the same folder are answered much sooner with one.
             top_k: most answers, none overlapping a better one; not with all_answers.
+            num_passages: most passages that are read; documents of no more passages, and a single text, are read whole.
+                None: everything is, which takes as long as the documents are.
             all_answers: every answer of at least min_confidence instead.
-            min_confidence: 0 to 1; answers below are left out. None: 0, with all_answers 0.05.
+            min_confidence: 0 to 1; answers below are left out. None: 0, with all_answers as was fitted, else 0.05.
+            retrieval_weight: how much the rank of a passage in the search counts, 0 or more. None: as fitted in
+                training, or RETRIEVAL_WEIGHT of `predictor.fusion`.
             overrides: as of `predict`.
 
         Returns:
-            Its `text`, `start`, `end` and `confidence` are those of the best answer, `answers` are all.
+            Its `text`, `start`, `end` and `confidence` are those of the best answer, `answers` are all; `found` says
+            whether the first is more than a guess.
 
         Raises:
             QuestionError: a text is blank, or there is nothing to ask.
@@ -242,59 +257,93 @@ class QAPredictor:
             question,
             documents,
             top_k=top_k,
+            num_passages=num_passages,
             all_answers=all_answers,
             min_confidence=min_confidence,
+            retrieval_weight=retrieval_weight,
             **overrides,
         )
 
     def ask_many(
-        self, questions: Iterable[str | Mapping[str, Any]], documents: Documents, *, skip: int = 0
-    ) -> Iterator[tuple[Answer, Document | None]]:
-        """The best answer to each of many questions on the same documents, computed many at a time.
+        self,
+        questions: Iterable[str | Mapping[str, Any]],
+        documents: Documents,
+        *,
+        top_k: int = 5,
+        num_passages: int | None = NUM_PASSAGES,
+        retrieval_weight: float | None = None,
+        skip: int = 0,
+    ) -> Iterator[Reply]:
+        """The answers to each of many questions on the same documents, computed many at a time.
 
         Args:
             questions: texts, or rows with "id" and "question".
             documents: as of `ask`; they are read at once.
+            top_k: most answers to each.
+            num_passages, retrieval_weight: as of `ask`.
             skip: leave out the answers to so many questions at the front, see `predict`.
 
         Returns:
-            Each answer, with the confidences of all documents together, and the document that it is from; None for no
-            answer in any of several.
+            A reply to each question, in their order, with the question's id.
 
         Raises:
             QuestionError, DataError, ConfigError, ModelError: as `ask`.
         """
-        return ask_many(self, questions, documents, skip=skip)
+        return ask_many(
+            self,
+            questions,
+            documents,
+            top_k=top_k,
+            num_passages=num_passages,
+            retrieval_weight=retrieval_weight,
+            skip=skip,
+        )
 
-    def ask_documents(self, question: str, contexts: Iterable[str], **overrides: Any) -> list[Answer]:
-        """The answers that several contexts give to one question, to be ranked by confidence.
+    def together(
+        self, answers: Sequence[Answer], shifts: Sequence[float] | np.ndarray | None = None, **overrides: Any
+    ) -> list[Answer]:
+        """Answers of `predict` to one question from several contexts, with the confidences of one competition.
 
-        All contexts are one competition: a span's confidence is its probability among all spans of all contexts, and
-        `no_answer_confidence` is that of there being no answer in any of them.
-
-        Args:
-            question: anything but blank.
-            contexts: of any length, at least one.
-            overrides: as of `predict`.
-
-        Returns:
-            One for each context, in their order; `max(answers, key=lambda answer: answer.score)` is the best.
-
-        Raises:
-            QuestionError, ConfigError, ModelError: as `predict`.
-        """
-        rows = ({"question": question, "context": context} for context in contexts)
-        return self.together(list(self.predict(rows, **overrides)), **overrides)
-
-    def together(self, answers: Sequence[Answer], **overrides: Any) -> list[Answer]:
-        """Answers of `predict` to one question from several contexts, with confidences as `ask_documents` gives them.
+        A span's confidence is its probability among all spans of all contexts, and `no_answer_confidence` is that of
+        there being no answer in any of them; `max(answers, key=lambda answer: answer.score)` is then the best.
 
         Args:
             answers: of one question.
+            shifts: one for each answer: logits that are added to the score of each of its spans; None: 0.
             overrides: those that they were asked with.
         """
         settings = self._with_limits(self.settings, overrides) if overrides else self.settings
-        return together(answers, settings.temperature, settings.version_2_with_negative)
+        return together(answers, settings.temperature, settings.version_2_with_negative, shifts)
+
+    def highlight(
+        self,
+        question: str,
+        documents: Documents | Passage,
+        *,
+        max_words: int | None = None,
+        keep: float | None = None,
+        least_score: float | None = None,
+        **options: Any,
+    ) -> Highlight:
+        """What of a text, a passage or documents bears on a question, and the sentences worth handing on.
+
+            >>> found = predictor.highlight("How high is the fee?", Path("rules.pdf"), max_words=60)  # doctest: +SKIP
+            >>> found.spans[0].text, found.spans[0].page, found.context  # doctest: +SKIP
+            ('25 euros', 4, '[...] The fee is 25 euros. [...] Children pay nothing. [...]')
+
+        Args:
+            question: anything but blank.
+            documents: as of `ask`, or a `Passage`.
+            max_words: keep at most so many words.
+            keep: keep at most this share of the words, 0 to 1, and the best sentence in any case; 0.3 without a budget.
+            least_score: keep only sentences of at least this score, 0 to 1.
+            options: num_passages as of `ask`; min_confidence of spans; language, a code (None: found out); dense=False
+                scores without embeddings, which take part where texts are English; and those of `predict`.
+
+        Raises:
+            QuestionError, DataError, ConfigError, ModelError: as `ask`.
+        """
+        return highlight(self, question, documents, max_words=max_words, keep=keep, least_score=least_score, **options)
 
     def predict(
         self,
@@ -342,15 +391,20 @@ class QAPredictor:
         batch_tokens: int | None = None,
         batch_size: int | None = None,
         skip: int = 0,
+        decoder: Callable[[QASettings], Postprocess] = Postprocess,
         **overrides: Any,
     ) -> Iterator[tuple[dict[str, str], Answer]]:
-        """As `predict`, with the row that was answered (its id, question and context) beside each answer."""
+        """As `predict`, with the row that was answered (its id, question and context) beside each answer.
+
+        Args:
+            decoder: makes what decodes the logits, and may look at them, of the settings of this call.
+        """
         bounds = checked_bounds(
             batch_tokens=self.batch_tokens if batch_tokens is None else batch_tokens, batch_size=batch_size
         )
         settings = self._with_limits(self.settings, overrides) if overrides else self.settings
         preprocess = self._preprocess(settings)
-        return self._answered(examples, preprocess, Postprocess(settings), bounds, progress, skip)
+        return self._answered(examples, preprocess, decoder(settings), bounds, progress, skip)
 
     def _answered(
         self,

@@ -1,7 +1,7 @@
-"""Reads the questions that a predictor is asked: of labelled data, or alone, to be asked on documents. No answers.
+"""Reads the questions that a predictor is asked: of labelled data, or alone, to be asked on documents.
 
 Questions that stand alone are lines of a text, or a column of any data. Every row of such a source is a question or is
-named as left out, and keeps its id.
+named as left out, and keeps its id and its other columns. What rows say is right is read here and made out in `gold`.
 """
 
 from __future__ import annotations
@@ -15,10 +15,13 @@ from pathlib import Path
 from typing import Any
 
 from qa_pipeline.data import DataReport, Example, load_examples
-from qa_pipeline.data.example import BadRow, RawRow
-from qa_pipeline.data.mapping.field_mapping import mapping_from_dict, read_mapping
-from qa_pipeline.data.mapping.fields import NAMES, Fields
-from qa_pipeline.data.mapping.values import find
+from qa_pipeline.data.example import BadRow, LooseExample, RawRow
+from qa_pipeline.data.mapping import apply
+from qa_pipeline.data.mapping.field_mapping import FieldMapping, read_mapping
+from qa_pipeline.data.mapping.fields import NAMES, Fields, read_cell
+from qa_pipeline.data.mapping.gold_fields import GoldFields, gold_fields
+from qa_pipeline.data.mapping.values import MISSING, find
+from qa_pipeline.data.marks import is_missing
 from qa_pipeline.data.readers import read_rows
 from qa_pipeline.documents.reading import read_document
 from qa_pipeline.errors import DataError
@@ -49,10 +52,29 @@ class LeftOut:
     Attributes:
         id: its own, or "row-N" where it has none that can be read.
         reason: its place in the source, and what is wrong with it.
+        others: its other columns, as far as they can be read.
     """
 
     id: str
     reason: str
+    others: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Claim:
+    """What a row says is right, as it says it.
+
+    Attributes:
+        id: of the row, as in `QuestionList.rows`.
+        row: with its answers, in no context; or why they cannot be read.
+        documents: the names of documents, as they are written.
+        written: the cell that they stand in.
+    """
+
+    id: str
+    row: LooseExample | BadRow
+    documents: tuple[str, ...] = ()
+    written: str = ""
 
 
 @dataclass
@@ -65,6 +87,10 @@ class QuestionList:
         has_contexts: the source has a field of contexts too.
         left_out: the rows that are no question.
         renamed: what was said of rows that have the id of another one.
+        source: what the list is called in messages.
+        others: the other columns of each row, whatever they are; contexts are left aside.
+        gold: where rows say what is right; None for the lines of a text.
+        claims: what each row says is right; empty where no field says that.
     """
 
     rows: list[dict[str, str]]
@@ -72,6 +98,10 @@ class QuestionList:
     has_contexts: bool = False
     left_out: list[LeftOut] = field(default_factory=list)
     renamed: list[str] = field(default_factory=list)
+    source: str = ""
+    others: list[dict[str, Any]] = field(default_factory=list)
+    gold: GoldFields | None = None
+    claims: list[Claim] = field(default_factory=list)
 
 
 def read_data(
@@ -96,7 +126,7 @@ def read_data(
         if require_answers or reading.get("field_mapping") is not None or not lacks_contexts(source, **where):
             raise
         raise DataError(
-            f"{source}: holds questions without texts; give the documents to ask as --context_file FILE_OR_FOLDER"
+            f"{source}: holds questions without texts; give the documents to ask as --documents FILE_OR_FOLDER"
         ) from error
     return DataQuestions(everything[:max_samples], everything, report)
 
@@ -116,7 +146,8 @@ def read_questions(
 
     Args:
         source: file, folder or Hub dataset.
-        field_mapping: names the question's field ({"question": PATH}), and the id's; None finds them by name.
+        field_mapping: names the fields of the question ({"question": PATH}), of its id, its right answers ("answers")
+            and their document ("document"); those that it does not name are found by name.
         max_samples: read at most this many.
         encoding: of a text; None: found out.
         reading: further arguments of `read_rows`.
@@ -136,8 +167,12 @@ def read_questions(
     everything = list(islice(read_rows(source, **reading).rows, max_samples))
     rows = [row for row in everything if isinstance(row, RawRow)]
     fields = Fields(rows)
-    column, id_path = _columns(fields, field_mapping, source)
-    found = QuestionList([], column, has_contexts=bool(fields.candidates("context")))
+    mapping = None if field_mapping is None else read_mapping(field_mapping, needs_context=False)
+    column, id_path = _columns(fields, mapping, source)
+    gold = gold_fields(fields, column, mapping)
+    contexts = [path for path in fields.candidates("context") if path != gold.document]
+    aside = {column, *contexts}
+    found = QuestionList([], column, has_contexts=bool(contexts), source=source, gold=gold)
     own = [_id_of(row, id_path) for row in everything]
     known, taken = {name for name in own if name}, set[str]()
     for number, (row, name) in enumerate(zip(everything, own, strict=True), 1):
@@ -148,11 +183,15 @@ def read_questions(
         name = name or _new(f"row-{number}", known | taken)
         taken.add(name)
         text = find(row.value, column) if isinstance(row, RawRow) else None
-        if isinstance(text, str) and text.strip():
+        others = {key: value for key, value in row.value.items() if key not in aside} if isinstance(row, RawRow) else {}
+        if isinstance(row, RawRow) and isinstance(text, str) and text.strip():
             found.rows.append({"id": name, "question": text})
+            found.others.append(others)
+            if gold.answers or gold.document is not None:
+                found.claims.append(_claim(name, row, gold))
         else:
             wrong = f"no text as {column}" if isinstance(row, RawRow) else f"{row.reason} ({row.detail})"
-            found.left_out.append(LeftOut(name, f"{row.where}: {wrong}"))
+            found.left_out.append(LeftOut(name, f"{row.where}: {wrong}", others))
     if not found.rows:
         raise DataError(f"{source}: none of {len(everything):,} rows has text in the field {column}")
     return found
@@ -166,12 +205,20 @@ def lacks_contexts(source: str, **reading: Any) -> bool:
         return False
 
 
-def _columns(fields: Fields, field_mapping: Any, source: str) -> tuple[str, str | None]:
+def _claim(name: str, raw: RawRow, gold: GoldFields) -> Claim:
+    """What a row says is right."""
+    row = apply(gold.mapping, raw)
+    cell = find(raw.value, gold.document) if gold.document is not None else None
+    if cell is None or cell is MISSING or cell != cell:  # what pandas writes for nothing is not equal to itself
+        return Claim(name, row)
+    value = read_cell(cell)
+    names = [str(part).strip() for part in (value if isinstance(value, list | tuple) else [value])]
+    return Claim(name, row, tuple(part for part in names if part and not is_missing(part)), str(cell))
+
+
+def _columns(fields: Fields, mapping: FieldMapping | None, source: str) -> tuple[str, str | None]:
     """The fields of the question and of the id."""
-    if field_mapping is not None:
-        # A mapping must name a context, which questions alone do not have.
-        given = {"context": "context", **field_mapping} if isinstance(field_mapping, dict) else None
-        mapping = mapping_from_dict(given, "field_mapping") if given else read_mapping(field_mapping)
+    if mapping is not None:
         present = [path for path in mapping.question if path in fields.values] or [mapping.question[0]]
         if present[0] not in fields.values:
             raise DataError(
@@ -245,7 +292,7 @@ def _of_lines(source: str, lines: list[str], most: int | None) -> QuestionList:
     texts = texts[has_header:][:most]
     if not texts:
         raise DataError(f"{source}: holds no question; expected one a line")
-    return QuestionList([{"id": f"row-{i}", "question": text} for i, text in enumerate(texts, 1)], None)
+    return QuestionList([{"id": f"row-{i}", "question": text} for i, text in enumerate(texts, 1)], None, source=source)
 
 
 def _unquoted(line: str) -> str:

@@ -17,7 +17,8 @@ class Hit:
         passage: the passage.
         score: the higher, the nearer to the question; comparable within one search only.
         words: its BM25 score; 0 where it has no word of the question.
-        meaning: cosine of its embedding with the question's, in [-1, 1]; None where embeddings took no part.
+        meaning: cosine of its embedding with the question's, in [-1, 1]; None where embeddings took no part, or where a
+            search engine did not say it, as of a passage far from the question.
     """
 
     passage: Passage

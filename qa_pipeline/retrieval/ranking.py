@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from typing import Any
@@ -69,15 +69,12 @@ def rank_texts(
 
 def word_scores(query: str, texts: Sequence[str], language: str = "en") -> np.ndarray:
     """(num_texts,) BM25 scores; 0 where a text has no word of the query."""
-    import bm25s
-
-    logging.getLogger("bm25s").setLevel(logging.WARNING)  # its import sets DEBUG
     rows = [terms(text, language) for text in texts]
     vocabulary = {term: number for number, term in enumerate(sorted({term for row in rows for term in row}))}
     known = [vocabulary[term] for term in sorted(set(terms(query, language))) if term in vocabulary]
     if not known:
         return np.zeros(len(texts), dtype=np.float32)
-    bm25 = bm25s.BM25(method="lucene", backend="numpy")
+    bm25 = new_bm25()
     bm25.index(([[vocabulary[term] for term in row] for row in rows], vocabulary), show_progress=False)
     return np.asarray(bm25.get_scores_from_ids(known))
 
@@ -127,21 +124,46 @@ def terms(text: str, language: str = "en") -> list[str]:
     >>> terms("\u7814\u7a76\u6240", "zh")
     ['\u7814\u7a76', '\u7a76\u6240']
     """
-    return list(_terms(text, language.lower().split("-")[0].split("_")[0]))
+    return list(_terms(text, _code(language)))
 
 
 @lru_cache(maxsize=4096)  # the same texts are ranked by one query after the other
 def _terms(text: str, code: str) -> tuple[str, ...]:
-    folded = unicodedata.normalize("NFKC", text).casefold()
+    stemmer, stop_words = _of_language(code)
+    kept = [word for word in split_words(text) if word not in stop_words]
+    return tuple(stemmer.stemWords(kept) if stemmer is not None else kept)
+
+
+def split_words(text: str) -> list[str]:
+    """The words of a text in small letters; of scripts without spaces, pairs of characters. Not yet stems."""
+    if text.isascii():
+        return _WORD.findall(text.lower())
     found: list[str] = []
-    for piece in _UNSPACED.split(folded):
+    for piece in _UNSPACED.split(unicodedata.normalize("NFKC", text).casefold()):
         if _UNSPACED.fullmatch(piece):
             found += [piece[place : place + 2] for place in range(max(1, len(piece) - 1))]
         else:
             found += _WORD.findall(piece)
-    stemmer, stop_words = _of_language(code)
-    kept = [word for word in found if word not in stop_words]
-    return tuple(stemmer.stemWords(kept) if stemmer is not None else kept)
+    return found
+
+
+def stem_function(language: str) -> Callable[[str], str | None]:
+    """What turns a word of `split_words` into its term; None for a stop word."""
+    stemmer, stop_words = _of_language(_code(language))
+    stem = (lambda word: word) if stemmer is None else stemmer.stemWord
+    return lambda word: None if word in stop_words else stem(word)
+
+
+def new_bm25() -> Any:
+    """An empty index of bm25s, as all BM25 scores here are computed."""
+    import bm25s
+
+    logging.getLogger("bm25s").setLevel(logging.WARNING)  # its import sets DEBUG
+    return bm25s.BM25(method="lucene", backend="numpy")
+
+
+def _code(language: str) -> str:
+    return language.lower().split("-")[0].split("_")[0]
 
 
 @cache

@@ -20,14 +20,16 @@ from qa_pipeline.arguments import Arguments
 from qa_pipeline.arguments.limits import decoding_limits
 from qa_pipeline.data import Example, ids_of
 from qa_pipeline.data.example import fingerprint
-from qa_pipeline.metrics import bootstrap_interval, resampling_of, score_rows, squad_metrics
+from qa_pipeline.metrics import bootstrap_interval, calibration_error, resampling_of, score_rows, squad_metrics
 from qa_pipeline.metrics.breakdown import breakdowns
 from qa_pipeline.modeling import StoredSettings
 from qa_pipeline.postprocess import (
     MIN_QUESTIONS,
     NO_SPAN_NULL_ODDS,
     TEMPERATURES,
+    Calibration,
     Candidates,
+    Outcomes,
     Postprocess,
     Prediction,
     calibrate,
@@ -37,6 +39,7 @@ from qa_pipeline.postprocess import (
 from qa_pipeline.preprocess import Preprocess
 from qa_pipeline.preprocess.windows import Windows
 from qa_pipeline.process import Evaluation, Process
+from qa_pipeline.run.answer_sets import confidence_of, fit_confidence, score_sets, wants_several
 from qa_pipeline.run.folder import RunFolder, write_results
 
 logger = logging.getLogger(__name__)
@@ -59,7 +62,7 @@ class Evaluator:
         arguments: Arguments,
         keep_settings: bool = False,
     ):
-        self.keep_settings = keep_settings
+        self.keep_settings, self.tuned_elsewhere = keep_settings, True
         self.examples, self.postprocess, self.data = examples, postprocess, arguments.data
         self.trained = bool(arguments.training.do_train)
         self.scoring = scoring_settings(arguments)
@@ -112,10 +115,12 @@ class Evaluator:
             The best thresholds (v2 only), threshold_reason (where the best one was not taken), temperature, ece and,
             where it could be measured, ece_calibrated.
         """
-        settings = replace(settings) if self.keep_settings else settings
+        if self.keep_settings:
+            settings = replace(settings)
         metrics: dict[str, Any] = {}
         given = self.data.null_score_diff_threshold
         tuned_on = fingerprint(self.examples)
+        self.tuned_elsewhere = settings.tuned_on != tuned_on
         if self.data.version_2_with_negative:
             tuned = tune_threshold(predictions, self.examples, **self.scoring)
             metrics |= tuned
@@ -127,9 +132,7 @@ class Evaluator:
             elif given is None:
                 metrics["threshold_reason"] = self._leave_threshold(settings, tuned["best_f1_thresh"])
         found = outcomes(self.postprocess, self.examples, self.windows, candidates, **self.scoring)
-        texts = [example["context"] for example in self.examples]
-        threshold = self.postprocess.settings.null_score_diff_threshold
-        calibration = calibrate(found, texts, threshold=threshold, tune=given is None, rng=np.random.default_rng(0))
+        calibration = self._calibrate(found, tune=given is None)
         if calibration.temperature is not None:
             settings.temperature, settings.tuned_on = calibration.temperature, tuned_on
         if calibration.reason is not None:
@@ -137,7 +140,24 @@ class Evaluator:
         metrics |= {"temperature": settings.temperature, "ece": calibration.ece}
         if calibration.ece_calibrated is not None:
             metrics["ece_calibrated"] = calibration.ece_calibrated
-        return metrics
+        return metrics | self._fit_sets(predictions, found, settings)
+
+    def _calibrate(self, found: Outcomes, tune: bool) -> Calibration:
+        """Fits the temperature on questions of one answer: several share the confidence, however sure the model is."""
+        rows = np.array([row for row, one in enumerate(self.examples) if not wants_several(one)], dtype=np.int64)
+        threshold = self.postprocess.settings.null_score_diff_threshold
+        if not len(rows):
+            ece = calibration_error(found.confidence(threshold)[:, 0], found.correct(threshold)).ece
+            return Calibration(None, ece, None, "all questions want several answers, which share the confidence")
+        texts = [self.examples[row]["context"] for row in rows]
+        return calibrate(found.of(rows), texts, threshold=threshold, tune=tune, rng=np.random.default_rng(0))
+
+    def _fit_sets(self, predictions: list[Prediction], found: Outcomes, settings: StoredSettings) -> dict[str, Any]:
+        """Scores of questions whose answers are sets; as the model gives them where its confidence is kept."""
+        if self.keep_settings and settings.all_answers_confidence is not None and self.tuned_elsewhere:
+            return score_sets(self.examples, predictions, confidence_of(settings), **self.scoring)
+        least = 1 / self.postprocess.settings.n_best_size
+        return fit_confidence(self.examples, predictions, found, settings, least=least, **self.scoring)
 
     def _leave_threshold(self, settings: StoredSettings, best: float) -> str:
         """Keeps the threshold from following chance; one that an earlier training stored does not outlive this one."""

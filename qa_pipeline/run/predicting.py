@@ -15,12 +15,19 @@ import numpy as np
 
 from qa_pipeline import artifacts, modeling
 from qa_pipeline.arguments.limits import WINDOW_LIMITS, decoding_limits
-from qa_pipeline.data import Example, is_labelled
+from qa_pipeline.data import Example, is_labelled, needs_all
 from qa_pipeline.data.example import fingerprint
 from qa_pipeline.metrics import calibration_error, score_rows
-from qa_pipeline.postprocess import Postprocess, Prediction, from_json, outcomes, to_json
+from qa_pipeline.postprocess import (
+    Postprocess,
+    Prediction,
+    from_json,
+    outcomes,
+    to_json,
+)
 from qa_pipeline.preprocess import Preprocess
 from qa_pipeline.process import Process
+from qa_pipeline.run.answer_sets import confidence_of, score_sets
 from qa_pipeline.run.evaluating import evaluation_of, from_main_process, write_predictions
 from qa_pipeline.run.folder import RunFolder, write_results
 from qa_pipeline.run.splits import Split
@@ -130,12 +137,15 @@ def _identity(process: Process, task: Task) -> dict[str, Any]:
 def _write(folder: RunFolder, task: Task, journal: artifacts.Journal) -> dict[str, Any]:
     """Writes the predictions of the journal; returns the scores of the questions whose answers the file has."""
     test, texts, plain, stated = task.test, dict[str, str](), array("d"), array("d")
+    sets: list[Prediction] = []
 
     def predictions() -> Iterator[tuple[Example, Prediction]]:
         for example, value in zip(test.examples, journal, strict=True):
             found = from_json(Prediction, value)
             if is_labelled(example):
                 texts[found.id] = found.text
+                if needs_all(example):
+                    sets.append(found)
                 plain.append(value["plain"])
                 stated.append(found.confidence)
             yield example, found
@@ -147,6 +157,8 @@ def _write(folder: RunFolder, task: Task, journal: artifacts.Journal) -> dict[st
     labelled = [example for example in test.examples if is_labelled(example)]
     scores = score_rows(texts, labelled, **task.scoring)
     metrics: dict[str, Any] = {f"predict_{name}": value for name, value in scores.summary().items()}
+    in_sets = score_sets(labelled, sets, confidence_of(task.postprocess.settings), **task.scoring)
+    metrics |= {f"predict_{name}": value for name, value in in_sets.items()}
     if len(labelled) < len(test.examples):
         metrics["predict_unlabelled"] = len(test.examples) - len(labelled)
     metrics["predict_ece"] = calibration_error(np.array(plain), scores.exact).ece

@@ -29,6 +29,7 @@ from qa_pipeline.run.publishing import hub_commits, model_card, push_run
 from qa_pipeline.run.splits import Split, load_splits, report_data
 from qa_pipeline.run.stored import decoding_settings, limits_of, make_postprocess, settle
 from qa_pipeline.run.warm_start import WarmStart, plan_warm_start, ready
+from qa_pipeline.run.weighing import weigh_search
 
 if TYPE_CHECKING:
     from transformers import TrainerCallback
@@ -116,6 +117,7 @@ def _run(arguments: Arguments, folder: RunFolder, callbacks: Sequence[TrainerCal
     settings = decoding_settings(arguments, stored)
     if validation is not None:
         results |= evaluate(folder, process, validation, settings)
+        weigh_search(folder, process, tokenizer, settings, validation)
     model_files: list[Path] = []
     if args.do_train:
         model_files = save(folder, process, tokenizer, settings, arguments, train_windows)

@@ -19,6 +19,7 @@ from qa_pipeline.arguments.settings import split_names
 from qa_pipeline.data import DataReport, Example, is_labelled, load_examples, measure_lengths, split_by_document
 from qa_pipeline.data.report import FIRST_IDS
 from qa_pipeline.errors import ConfigError, DataError
+from qa_pipeline.run.answer_sets import note_on_sets
 from qa_pipeline.text.folding import fold_case
 
 logger = logging.getLogger(__name__)
@@ -65,6 +66,8 @@ def load_splits(arguments: Arguments) -> dict[str, Split]:
             settle_unanswerable(name, split, data.version_2_with_negative)
         if name == "train":
             warn_of_few(split)
+            if (said := note_on_sets(split.examples, data)) is not None:
+                split.warn(said)
     warn_of_overlap(splits)
     warn_of_unlabelled(splits)
     return splits

@@ -96,6 +96,9 @@ def decoding_settings(arguments: Arguments, stored: StoredSettings | None) -> St
         **{key: getattr(data, key) for key in STORED_WITH_MODEL},
         null_score_diff_threshold=threshold,
         temperature=stored.temperature if stored is not None and not arguments.training.do_train else 1.0,
+        all_answers_confidence=(
+            stored.all_answers_confidence if stored is not None and not arguments.training.do_train else None
+        ),
         tuned_on=stored.tuned_on if stored is not None else None,
         base_model_name_or_path=arguments.model.model_name_or_path,
     )

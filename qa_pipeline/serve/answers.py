@@ -156,10 +156,11 @@ def _not_found(finding: Finding) -> str:
 
 
 def _place(answer: DocumentAnswer) -> str:
-    """The document and its page, as HTML; "" for a text without a name."""
+    """The document, its page and the headings that the answer stands under, as HTML; "" for a text without a name."""
     name = f'<bdi class="file">{shown(answer.document.source)}</bdi>' if answer.document else ""
     page = f'<span class="page">page {answer.page}</span>' if answer.page is not None else ""
-    return ", ".join(filter(None, (name, page)))
+    headings = f'<bdi class="headings">{shown(" > ".join(answer.headings))}</bdi>' if answer.headings else ""
+    return ", ".join(filter(None, (name, page, headings)))
 
 
 def _passage(answer: DocumentAnswer, place: int, *, hidden: bool) -> str:

@@ -5,6 +5,7 @@ Whatever a visitor may get wrong ends in a DataError whose words are for him.
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -12,7 +13,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict
 
-from qa_pipeline.documents.reading import SUFFIXES, Document, read_document, read_documents
+from qa_pipeline.documents.reading import SUFFIXES, Document, read_document
 from qa_pipeline.errors import DataError
 from qa_pipeline.predictor.documents import DocumentAnswer, Reply
 from qa_pipeline.text.words import normalised
@@ -20,6 +21,9 @@ from qa_pipeline.wording import in_short
 
 if TYPE_CHECKING:
     from qa_pipeline.predictor import QAPredictor
+    from qa_pipeline.retrieval.index import Index
+
+logger = logging.getLogger(__name__)
 
 MOST_QUESTION = 1_000
 """Characters of a question."""
@@ -57,13 +61,13 @@ class Finding:
     seconds: float
 
 
-def ask_models(models: Sequence[QAPredictor], question: Any, documents: Sequence[Document]) -> list[Finding]:
+def ask_models(models: Sequence[QAPredictor], question: Any, documents: Sequence[Document] | Index) -> list[Finding]:
     """Asks every model the same.
 
     Args:
         models: at least one.
         question: as typed.
-        documents: at least one.
+        documents: at least one, or an index of them.
 
     Returns:
         One finding for each model, in their order.
@@ -76,17 +80,17 @@ def ask_models(models: Sequence[QAPredictor], question: Any, documents: Sequence
     return [_ask(model, question, documents) for model in models]
 
 
-def _ask(model: QAPredictor, question: str, documents: Sequence[Document]) -> Finding:
+def _ask(model: QAPredictor, question: str, documents: Sequence[Document] | Index) -> Finding:
     begin = time.perf_counter()
     reply = model.ask(question, documents, top_k=_ASKED_FOR)
     seconds = time.perf_counter() - begin
     answers = each_text_once(reply.spans)[:MOST_ANSWERS]
-    found = not reply.none_likelier and bool(answers)
+    stays = not reply.none_likelier  # the best answer, however unlikely it is
     return Finding(
         model=model.name,
         reply=reply,
-        answers=[one for place, one in enumerate(answers) if one.confidence >= LEAST or (found and not place)],
-        found=found,
+        answers=[one for place, one in enumerate(answers) if one.confidence >= LEAST or (stays and not place)],
+        found=reply.found,
         untrained=model.head_untrained,
         seconds=seconds,
     )
@@ -151,17 +155,18 @@ def file_documents(files: Sequence[Path], names: Sequence[str]) -> list[Document
     return documents
 
 
-def folder_documents(folder: str | Path) -> list[Document]:
-    """The documents of a folder, each named by its path in it; what cannot be read is left out with a warning.
+def folder_index(folder: str | Path) -> Index:
+    """The documents of a folder, or one file, as an index in the user's cache; what cannot be read is left out.
 
     Raises:
         DataError: there is no such folder, or no document in it that can be read.
     """
-    root = Path(folder)
-    documents = list(read_documents(root, skip_bad=True))
-    if not root.is_dir():
-        return [replace(document, source=root.name) for document in documents]
-    return [replace(one, source=Path(one.source).relative_to(root).as_posix()) for one in documents]
+    from qa_pipeline.retrieval.opening import open_index
+
+    index = open_index(folder)
+    for note in index.report.notes:
+        logger.warning("%s", note)
+    return index
 
 
 def _read(path: Path, name: str) -> Document:
@@ -191,7 +196,7 @@ def _check_length(characters: int, said: str) -> None:
     if characters > MOST_TEXT:
         raise DataError(
             f"{said} {characters:,} characters; {MOST_TEXT:,} are the most on this page. `qa-pipeline ask "
-            "--context_file` and `qa-pipeline demo --documents` have no such limit."
+            "--documents` and `qa-pipeline demo --documents` have no such limit."
         )
 
 
@@ -207,6 +212,7 @@ class FoundAnswer(TypedDict):
     end: int
     document: str | None
     page: int | None
+    headings: list[str]
 
 
 class ModelFinding(TypedDict):
@@ -220,6 +226,7 @@ class ModelFinding(TypedDict):
     end: int | None
     document: str | None
     page: int | None
+    headings: list[str]
     no_answer_confidence: float
     runner_ups: list[FoundAnswer]
 
@@ -252,6 +259,7 @@ def model_finding(finding: Finding) -> ModelFinding:
         "end": best["end"] if best else None,
         "document": best["document"] if best else None,
         "page": best["page"] if best else None,
+        "headings": best["headings"] if best else [],
         "no_answer_confidence": none,
         "runner_ups": answers[1:] if best else answers,
     }
@@ -265,4 +273,5 @@ def _found_answer(answer: DocumentAnswer) -> FoundAnswer:
         "end": answer.end or 0,
         "document": answer.document.source if answer.document else None,
         "page": answer.page,
+        "headings": list(answer.headings),
     }

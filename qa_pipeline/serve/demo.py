@@ -26,7 +26,7 @@ from qa_pipeline.serve.asking import (
     ask_models,
     checked_question,
     file_documents,
-    folder_documents,
+    folder_index,
     reply_of,
     text_document,
 )
@@ -36,6 +36,7 @@ from qa_pipeline.wording import error_in_short, in_short
 if TYPE_CHECKING:
     from qa_pipeline.documents.reading import Document
     from qa_pipeline.predictor import QAPredictor
+    from qa_pipeline.retrieval.index import Index
 
 logger = logging.getLogger(__name__)
 
@@ -72,7 +73,7 @@ def build_demo(
     Args:
         model: a run folder, an output folder of prompt2model, a Hub id, package:MODULE/FOLDER; or one that is loaded.
         base: a model to show beside it, the same; its head may never have been trained.
-        documents: a folder whose documents can be asked as a whole; they are read once, now.
+        documents: a folder whose documents can be asked as a whole; they are indexed once, now.
         examples: a file of labelled questions to try; None takes some of the test split of the model's own run.
 
     Returns:
@@ -84,7 +85,7 @@ def build_demo(
         DataError: the documents or the examples cannot be read.
     """
     load_gradio()
-    folder = [] if documents is None else folder_documents(documents)
+    folder = None if documents is None else folder_index(documents)
     questions = find_questions(model_folder(model if isinstance(model, str) else model.name), examples)
     models = [_loaded(model)] + ([] if base is None else [_loaded(base, allow_new_head=True)])
     return _Page(models, folder, questions).build()
@@ -120,11 +121,11 @@ class _Page:
 
     Args:
         models: the model, and perhaps a base model.
-        folder: documents of --documents.
+        folder: an index of --documents.
         questions: some to try.
     """
 
-    def __init__(self, models: Sequence[QAPredictor], folder: list[Document], questions: QuestionsToTry | None):
+    def __init__(self, models: Sequence[QAPredictor], folder: Index | None, questions: QuestionsToTry | None):
         self._gradio = load_gradio()
         self.models, self.folder = list(models), folder
         self.questions = questions if questions and questions.rows else None
@@ -171,8 +172,8 @@ class _Page:
             return "", TEXT, ""
         return rows[number]["question"], TEXT, rows[number]["context"]
 
-    def _documents(self, where: Any, text: Any, files: Any) -> list[Document]:
-        if where == FOLDER and self.folder:
+    def _documents(self, where: Any, text: Any, files: Any) -> list[Document] | Index:
+        if where == FOLDER and self.folder is not None:
             return self.folder
         if where == FILES:
             paths = [self._uploaded(file) for file in files or []]
@@ -244,7 +245,7 @@ class _Page:
             label="Question", placeholder="How long is my data kept?", elem_id="question", autofocus=True, max_lines=4
         )
         places = [("A text", TEXT), ("Files", FILES)]
-        if self.folder:
+        if self.folder is not None:
             places.insert(0, ("These documents", FOLDER))
         first = places[0][1]
         where = gradio.Radio(
@@ -253,7 +254,8 @@ class _Page:
             label="Where to look",
             elem_id="where",
         )
-        folder = gradio.HTML(documents_html(self.folder), visible=first == FOLDER, apply_default_css=False)
+        listed = [] if self.folder is None else list(map(self.folder.document, self.folder.names()))
+        folder = gradio.HTML(documents_html(listed), visible=first == FOLDER, apply_default_css=False)
         text = gradio.Textbox(
             label="Text",
             info=f"Paste what may hold the answer, up to {MOST_TEXT:,} characters.",

@@ -6,6 +6,12 @@ from qa_pipeline.cli import loading
 from tests.predictor.fakes import WordFinder
 
 
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path_factory, monkeypatch):
+    """Indexes of documents go to a folder of the test, and not to the user's cache."""
+    monkeypatch.setenv("QA_PIPELINE_CACHE", str(tmp_path_factory.mktemp("cache")))
+
+
 @pytest.fixture
 def models(monkeypatch) -> dict[str, WordFinder]:
     """Models by name, instead of those of files."""

@@ -11,7 +11,7 @@ import time
 import numpy as np
 import pytest
 
-from qa_pipeline.cli.answers import metrics_table
+from qa_pipeline.cli.scores import metrics_table
 from qa_pipeline.data import load_examples
 from qa_pipeline.data.example import fingerprint
 from qa_pipeline.errors import ConfigError, DataError, run_script
@@ -211,3 +211,17 @@ def test_an_empty_context_has_the_empty_answer_under_its_id_and_the_rest_is_answ
         ("q2", "Where is London?"),
         ("q5", "Where is London?"),
     ]
+
+
+def test_questions_that_require_all_answers_are_scored_as_sets(models, tmp_path, capsys):
+    rows = [
+        {"id": "1", "context": CONTEXT, "question": "What about London?", "answers": ["London"], "set": True},
+        {"id": "2", "context": CONTEXT, "question": "What about engines?", "answers": ["engines"], "set": False},
+    ]
+    path = tmp_path / "sets.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    mapping = {"context": "context", "question": "question", "answers": "answers", "id": "id", "all_answers": "set"}
+    main(["--model", "m", "--data", str(path), "--field_mapping", json.dumps(mapping)])
+    assert "all answers of 1 question: exact F1 100.00, partial F1 100.00" in capsys.readouterr().out
+    main(["--model", "m", "--data", str(path), "--field_mapping", json.dumps(mapping | {"all_answers": False})])
+    assert "all answers" not in capsys.readouterr().out

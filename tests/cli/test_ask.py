@@ -8,6 +8,7 @@ import os
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from operator import itemgetter
 from pathlib import Path
 
@@ -15,7 +16,7 @@ import pytest
 
 from qa_pipeline import QAPredictor
 from qa_pipeline.cli import ask, compare, loading
-from qa_pipeline.cli.ask import shown
+from qa_pipeline.cli.replies import shown
 from qa_pipeline.documents.reading import Document
 from qa_pipeline.errors import ConfigError, ModelError, run_script
 from qa_pipeline.predictor.answer import distinct
@@ -49,7 +50,7 @@ def test_a_model_that_is_sure_of_nothing_is_named_once(models, monkeypatch, caps
     asked = ["--model", "m", "--question", "Where is London?", "And London?", "--context", CONTEXT]
     main(asked)
     assert not capsys.readouterr().err
-    monkeypatch.setattr(ask, "LEAST_SURE", 0.9)  # the answers have 0.84
+    monkeypatch.setattr("qa_pipeline.predictor.documents.LEAST_SURE", 0.9)  # the answers have 0.84
     main(asked)
     assert capsys.readouterr().err.count("note: no answer has a confidence of 0.05 or more") == 1
     main([*asked, "--min_confidence", "0.1"])
@@ -120,7 +121,7 @@ def test_json_has_places_in_the_documents_own_text(models, folder, capsys):
     main(["--model", "m", "--question", "Where is London?", "--context_file", str(path), "--json"])
     reply = json.loads(capsys.readouterr().out)
     (answer,) = reply["answers"]
-    assert reply["question"] == "Where is London?" and answer["source"] == str(path)
+    assert reply["question"] == "Where is London?" and answer["source"] == "short.md"
     assert path.read_text()[answer["start"] : answer["end"]] == answer["text"] == "London"
     assert answer["sentence"] == "The bridge of London is old."
 
@@ -190,8 +191,8 @@ def test_questions_are_asked_line_by_line(models, folder, capsys, monkeypatch):
         *("? Where is London?", "? Do crash", "? And Paris?")
     ]
     assert [line for line in printed.out.split("\n") if "confidence" in line] == [
-        f"London  (confidence 0.88)  {folder / 'short.md'}",
-        f"Paris  (confidence 0.89)  {folder / 'none.html'}",
+        "London  (confidence 0.88)  short.md",
+        "Paris  (confidence 0.89)  none.html",
     ]
     assert printed.err == "ModelError: cannot compute this\n" and code == 2
     assert len(models["m"].decoded_with) == 3
@@ -287,6 +288,51 @@ def test_a_python_without_a_required_package_ends_in_one_line(package, tiny_bert
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 2 and done.stderr.count("\n") == 1
     assert f"cannot import {package} " in done.stderr and "pip install -r requirements.txt" in done.stderr
+
+
+# Folders
+
+
+def test_a_folder_is_asked_through_an_index_that_stays(models, folder, capsys, tmp_path_factory):
+    (folder / "guide.md").write_text("# Towns\n\n## Abroad\n\nLisbon lies by the sea. Its trams are yellow.\n")
+    kept = tmp_path_factory.mktemp("kept") / "index"
+    asked = ["--model", "m", "--documents", str(folder), "--index", str(kept), "Where are trams? Lisbon"]
+    assert main(asked) == 0
+    printed = capsys.readouterr()
+    assert "Lisbon  (confidence 0.8" in printed.out and "guide.md, Towns > Abroad" in printed.out
+    assert "[[Lisbon]] lies by the sea." in printed.out
+    assert any(kept.iterdir())
+    assert main(["--model", "m", "--index", str(kept), "--json", "Where are trams? Lisbon"]) == 0
+    reply = json.loads(capsys.readouterr().out)
+    (answer,) = reply["answers"]
+    assert reply["found"] and answer["source"] == "guide.md" and answer["headings"] == ["Towns", "Abroad"]
+    assert (folder / "guide.md").read_text()[answer["start"] : answer["end"]] == answer["text"] == "Lisbon"
+    assert answer["sentence"] == "Lisbon lies by the sea."
+
+
+def test_copies_are_named_beside_the_answer(models, folder, capsys):
+    (folder / "again.md").write_text((folder / "short.md").read_text())
+    main(["--model", "m", "--documents", str(folder), "--top_k", "5", "Which bridge is in London"])
+    assert re.search(r"London .*(again|short)\.md \(the same in (again|short)\.md\)", capsys.readouterr().out)
+
+
+def test_small_files_leave_nothing_in_the_cache(models, folder, monkeypatch, tmp_path_factory):
+    cache = tmp_path_factory.mktemp("own")
+    monkeypatch.setenv("QA_PIPELINE_CACHE", str(cache))
+    main(["--model", "m", "--documents", str(folder / "long.txt"), str(folder / "short.md"), "Where is London?"])
+    assert list(cache.iterdir()) == []
+    main(["--model", "m", "--documents", str(folder), "Where is London?"])
+    assert list(cache.iterdir())
+
+
+def test_a_guess_of_a_model_that_always_answers_is_called_one(models, capsys):
+    models["m"] = WordFinder("m", sure=0.03)
+    models["m"].settings.version_2_with_negative = False
+    models["m"].together = lambda answers, **decoding: [replace(one, no_answer_confidence=0.0) for one in answers]
+    main(["--model", "m", "--question", "Where is London?", "--context", CONTEXT])
+    assert capsys.readouterr().out.startswith("no answer in this text is sure enough; best guess: London (0.03)")
+    main(["--model", "m", "--question", "Where is London?", "--context", CONTEXT, "--min_confidence", "0.01"])
+    assert capsys.readouterr().out.startswith("London  (confidence 0.03)")
 
 
 # With real models

@@ -50,8 +50,8 @@ def test_one_value_or_several_are_both_lists(tmp_path):
     (tmp_path / "b.txt").write_text("x")
     files = [str(tmp_path / name) for name in ("a.txt", "b.txt")]
     asked = ["--model", "m", "--question", "Where?", "--context_file"]
-    assert parse([*asked, files[0]]).context_files == files[:1]
-    assert parse([*asked, *files]).context_files == files
+    assert parse([*asked, files[0]]).document_paths == files[:1]
+    assert parse([*asked, *files]).document_paths == files
     assert parse(["--base", "b", "--tuned", "t", "--data", "d"]).tuned_models == ["t"]
 
 
@@ -91,7 +91,7 @@ def test_every_problem_is_reported_at_once(tmp_path):
         "min_confidence: expected at least 0 and at most 1, found 2",
         'one of auto, float32, bfloat16, float16, found "fp16" (nearest: "float16")',
         "--question: is blank",
-        '--context_file: no such file: "missing.pdf"',
+        '--documents: no such file: "missing.pdf"',
     ):
         assert expected in found
     assert len(found.split("\n")) == 6
@@ -140,7 +140,7 @@ def test_output_may_not_be_the_data(tmp_path):
 def test_a_context_and_documents_are_too_much(tmp_path):
     (tmp_path / "a.txt").write_text("x")
     (found,) = problems([*ASK, "--context_file", str(tmp_path / "a.txt")])
-    assert "context_file: context is given too; keep one" in found
+    assert "documents: context is given too; keep one" in found
 
 
 def test_a_false_flag_contradicts_nothing():
@@ -156,8 +156,8 @@ def test_help_lists_every_setting(capsys):
 
 
 OF_COMPARING = ("base", "tuned", "report", "by")
-OF_ASKING = ("model", "question", "context", "context_file", "interactive", "output", "top_k", "json", "encoding")
-OF_ASKING += ("all_answers", "min_confidence", "base_model")
+OF_ASKING = ("model", "question", "context", "interactive", "output")
+OF_ASKING += ("top_k", "json", "all", "min_confidence", "base_model")
 
 
 @pytest.mark.parametrize(
@@ -169,7 +169,8 @@ def test_the_help_of_a_command_names_it_and_lists_its_settings_alone(program, wi
     with pytest.raises(SystemExit):
         parse(["--help"], program)
     text = capsys.readouterr().out
-    assert text.startswith(f"usage: {program} [CONFIG.json|CONFIG.yaml] [--key value ...]\n")
+    question = "" if program == COMPARE else ' ["QUESTION" ...]'
+    assert text.startswith(f"usage: {program} [CONFIG.json|CONFIG.yaml] [--key value ...]{question}\n")
     assert f"Examples: {program} --" in text
     listed = {name for name in settings_of(*GROUPS) if f"\n  --{name} " in text}
     assert listed == settings_of(*GROUPS).keys() - set(without)
@@ -207,3 +208,76 @@ def test_the_shipped_configuration_says_how_it_is_run_and_parses():
     assert f"qa_predict.py configs/{path.name}" in path.read_text(encoding="utf-8")
     arguments = parse([str(path), "--data", "d.json"])
     assert arguments.command == "compare" and len(arguments.tuned_models) == 2 and arguments.report
+
+
+# A question without a flag
+
+
+@pytest.mark.parametrize(
+    ("argv", "questions"),
+    [
+        (["How long?", "--model", "m", "--documents", "DIR"], ["How long?"]),
+        (["--model", "m", "--documents", "DIR", "How long?"], ["How long?"]),
+        (["--model", "m", "How long is it", "--documents", "DIR"], ["How long is it"]),
+        (["--documents", "DIR", "DIR", "How long?", "Who?", "--model", "m"], ["How long?", "Who?"]),
+        (["--documents", "DIR", "--model=m", "--json", "How long?"], ["How long?"]),
+        (["--documents", "DIR", "--model", "m", "--json", "true", "--top_k", "2", "How long?"], ["How long?"]),
+        (["--documents", "DIR", "--model", "m", "--question", "Who?", "--json", "How long?"], ["Who?", "How long?"]),
+        (["CONFIG", "How long?", "--documents", "DIR"], ["How long?"]),
+        (["--context_file", "DIR", "Was ist das\uff1f", "--model", "m"], ["Was ist das\uff1f"]),
+        (["banana", "--model", "m", "--documents", "DIR"], ["banana"]),
+    ],
+)
+@pytest.mark.parametrize("program", [ASK_COMMAND, BOTH])
+def test_a_question_may_stand_without_its_flag(argv, questions, program, tmp_path):
+    (tmp_path / "ask.yaml").write_text("model: m\n")
+    places = {"DIR": str(tmp_path), "CONFIG": str(tmp_path / "ask.yaml")}
+    arguments = parse([places.get(word, word) for word in argv], program)
+    assert (arguments.questions, set(arguments.document_paths)) == (questions, {str(tmp_path)})
+    assert (arguments.model, arguments.command) == ("m", "ask")
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["--documents", "DIR", "missing file.pdf", "How long?"], 'documents: no such file: "missing file.pdf"'),
+        (["--documents", "DIR", "How", "long", "is", "it?"], "question: several words without quotes"),
+        (["How", "long?", "--documents", "DIR"], "question: several words without quotes"),
+        (["How long?", "--documents", "DIR", "--top_k", "2", "3"], 'one value is expected, found also "3"'),
+        (["missing.yaml", "--documents", "DIR", "How long?"], "no such file"),
+        (["How long?", "--documents", "DIR", "--interactive"], "question: has no meaning when asking interactively"),
+    ],
+)
+def test_what_is_no_question_is_not_taken_for_one(words, expected, tmp_path):
+    asked = ["--model", "m"] if words[0].startswith("--") else []
+    found = problems([*asked, *(str(tmp_path) if word == "DIR" else word for word in words)], ASK_COMMAND)
+    assert any(expected in problem for problem in found), found
+
+
+def test_comparing_takes_no_question_without_a_flag():
+    with pytest.raises(ConfigError, match=r"How long\?: no such file"):
+        parse(["How long?", "--base", "b", "--tuned", "t", "--data", "d"], COMPARE)
+
+
+def test_passages_are_counted_or_all(tmp_path):
+    asked = ["--model", "m", "--documents", str(tmp_path), "How long?", "--num_passages"]
+    assert (parse([*asked, "3"]).most_passages, parse([*asked, "all"]).most_passages) == (3, None)
+    assert "num_passages: expected at least 1, found 0" in problems([*asked, "0"])[0]
+    assert "num_passages: expected" in problems([*asked, "many"])[0]
+
+
+def test_an_index_may_stand_for_its_documents(tmp_path):
+    assert parse(["--model", "m", "--index", str(tmp_path), "How long?"]).command == "ask"
+    assert parse(["--model", "m", "--index", str(tmp_path), "--data", "d.csv"]).command == "list"
+    (found,) = problems(["--model", "m", "--index", str(tmp_path / "none"), "How long?"])
+    assert "index: no such folder" in found and "give the documents too" in found
+    assert "index: context is given too" in problems([*ASK, "--index", str(tmp_path)])[0]
+
+
+def test_old_names_of_flags_and_keys_are_understood(tmp_path):
+    path = tmp_path / "ask.yaml"
+    path.write_text(f"model: m\ncontext_file: [{tmp_path}]\nall_answers: true\nquestion: How long?\n")
+    arguments = parse([str(path)])
+    assert arguments.document_paths == [str(tmp_path)] and arguments.all
+    assert parse([*ASK, "--all_answers"]).all and parse([*ASK, "--all"]).all and not parse(ASK).all
+    assert not parse([*ASK, "--no_dense"]).dense

@@ -79,18 +79,22 @@ def asked(folder, *more):
     )
 
 
-def test_a_list_of_questions_is_asked_on_documents_and_written_with_its_sources(folder):
+def test_a_list_of_questions_is_asked_on_documents_and_written_with_its_places(folder):
     assert asked(folder, "--output", folder / "answers.csv") == 0
     with open(folder / "answers.csv", newline="") as handle:
         rows = list(csv.DictReader(handle))
-    assert [(row["answer"], row["source"].rpartition("/")[2]) for row in rows] == [
-        *(("London", "a.txt"), ("Paris", "b.txt"), ("", ""))
-    ]
+    assert list(rows[0]) == ["question", "answer", "document", "page", "start", "end", "confidence", "sentence"]
+    assert [(row["answer"], row["document"]) for row in rows] == [*(("London", "a.txt"), ("Paris", "b.txt"), ("", ""))]
     for row in rows[:2]:
-        with open(row["source"]) as handle:
+        with open(folder / "documents" / row["document"]) as handle:
             assert handle.read()[int(row["start"]) : int(row["end"])] == row["answer"]
+        assert row["answer"] in row["sentence"]
+    asked(folder, "--output", folder / "answers.jsonl")
+    lines = [json.loads(line) for line in (folder / "answers.jsonl").read_text().splitlines()]
     # No answer in the first document says nothing of Paris, which the second has.
-    assert [float(row["no_answer_confidence"]) < 0.2 for row in rows] == [True, True, True]
+    assert [line["no_answer_confidence"] < 0.2 for line in lines] == [True, True, True]
+    assert {"sentence", "headings", "answers", "read", "null_odds"} <= lines[0].keys()
+    assert [one["document"].rpartition("/")[2] for one in lines[0]["answers"]] == ["a.txt", "b.txt"]
     asked(folder, "--output", folder / "answers.json")
     assert list(json.loads((folder / "answers.json").read_text()).values()) == ["London", "Paris", ""]
 
@@ -113,7 +117,7 @@ def test_contexts_that_are_left_aside_are_named(folder, capsys):
 def test_questions_alone_without_documents_name_the_flag(folder):
     for name, text in (("q.csv", "question\nWho?\n"), ("q.jsonl", '{"question": "Who?"}\n{"question": "Why?"}\n')):
         (folder / name).write_text(text)
-        with pytest.raises(DataError, match="holds questions without texts; give the documents to ask as --context_f"):
+        with pytest.raises(DataError, match="holds questions without texts; give the documents to ask as --documents"):
             main(["--model", "m", "--data", str(folder / name), "--output", str(folder / "o.csv")])
 
 
@@ -168,8 +172,11 @@ def test_every_row_is_answered_under_its_id_or_named_in_the_output_and_at_the_en
     else:
         with open(target, newline="") as handle:
             rows = list(csv.DictReader(handle))
-        found = {row["id"]: row["answer"] for row in rows}
-        errors = {row["id"]: row["error"] for row in rows if row["error"]}
+        # A row that could not be read has no column of ids; its reason says where it stands.
+        names = {reason: name for name, reason in left_out.items()}
+        places = [next((names[part] for part in names if part in row["error"]), row["id"]) for row in rows]
+        found = {name: row["answer"] for name, row in zip(places, rows, strict=True)}
+        errors = {name: row["error"] for name, row in zip(places, rows, strict=True) if row["error"]}
     assert found == {"a": "London", "c": ""} | dict.fromkeys(left_out, "")
     assert errors.keys() == left_out.keys() and all(left_out[row] in errors[row] for row in left_out)
     assert main(arguments) == 2 and "rows were not answered" in capsys.readouterr().err

@@ -28,6 +28,18 @@ def test_pages_are_told_apart(tmp_path, capsys):
     )
 
 
+def test_passages_are_told_apart_by_page_characters_and_headings(tmp_path, capsys):
+    rows = "\n".join(f"| Boat {number} | {number} EUR |" for number in range(40))
+    path = write_document(tmp_path, "a.md", f"# Fees\n\n## Boats\n\n| Craft | Fee |\n|---|---|\n{rows}\n")
+    assert main(["text", str(path), "--passages", "--max_words", "100"]) == 0
+    first, second = capsys.readouterr().out.split("\n\n--- ")
+    assert first.startswith("--- characters 0-") and ", Fees > Boats ---\n# Fees\n\n## Boats\n\n| Craft" in first
+    assert second.split(" ---\n")[1].startswith("[| Craft | Fee |]\n| Boat 2")
+    path = write_document(tmp_path, "a.pdf", make_pdf(["Rent is due."], ["Pets may come."]))
+    assert main(["text", str(path), "--passages"]) == 0
+    assert capsys.readouterr().out.startswith("--- page 1, characters 0-28 ---\nRent is due.")
+
+
 def test_several_files_and_folders_are_named(tmp_path, capsys):
     for name in ("a.txt", "b.txt"):
         write_document(tmp_path, name, f"text of {name}")

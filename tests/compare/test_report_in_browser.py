@@ -12,6 +12,7 @@ import pytest
 from qa_pipeline.compare import compare, report_html
 from tests.compare.fakes import FakeModel, compared
 from tests.compare.test_comparison import example
+from tests.compare.test_folder import comparer
 from tests.compare.test_report import HOSTILE, hostile
 
 
@@ -333,3 +334,17 @@ def test_a_text_of_a_megabyte_opens_and_is_shown_whole(show):
         page.locator(".whole").first.click(timeout=90_000)  # on a busy machine
         assert page.locator(".context").first.evaluate("node => node.textContent") == words
         assert page.locator(".context").first.locator(".part").count() > 20
+
+
+def test_answers_from_a_folder_are_shown_in_their_own_texts_under_the_names_of_their_documents(show, tmp_path):
+    page = show(comparer(tmp_path)())
+    first = page.locator(".card").nth(0)
+    assert first.locator(".answers .place").all_text_contents() == ["london.pdf", "london.pdf, page 4 \u2713"]
+    assert first.locator(".source").all_text_contents() == ["london.pdf, page 4"]
+    assert first.locator("mark.gold").all_text_contents() == ["London"]
+    last = page.locator(".card").nth(4)
+    assert last.locator(".place.other").all_text_contents() == ["rome.txt \u2717 another document"]
+    assert last.locator(".answers .text").first.text_content() == "2 euros"
+    page.locator("#search").fill("london.pdf")
+    wait_for_cards(page, 2)  # the one whose answer is there, and the one whose right document it is
+    assert page.locator(".card").nth(1).locator("h3").text_content() == "Which toll leads to Rome?"

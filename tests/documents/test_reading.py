@@ -301,9 +301,9 @@ def test_another_zip_archive_is_no_word_document(tmp_path):
     pytest.importorskip("docx")
     stream = io.BytesIO()
     with zipfile.ZipFile(stream, "w") as archive:
-        archive.writestr("xl/workbook.xml", "<x/>")
+        archive.writestr("readings.csv", "1,2")
     with pytest.raises(DataError, match="found another zip archive"):
-        read_document(write_document(tmp_path, "a.xlsx", stream.getvalue()))
+        read_document(write_document(tmp_path, "a.zip", stream.getvalue()))
 
 
 def test_a_missing_file_names_the_nearest(tmp_path):

@@ -19,13 +19,18 @@ import pyarrow.parquet as parquet
 from qa_pipeline.arguments.config_files import read_config_file
 from qa_pipeline.data import load_examples
 from qa_pipeline.data.mapping.field_mapping import read_mapping
-from qa_pipeline.documents.formats import read_markdown
+from qa_pipeline.documents.markdown import read_markdown
+from qa_pipeline.documents.passages import cut_document
+from qa_pipeline.documents.reading import Document, read_document
 from qa_pipeline.errors import QAError
 from qa_pipeline.generation.arguments import parse_generation_arguments
 from qa_pipeline.generation.backends.chat_api import ChatReply, Fault, read_answer
 from qa_pipeline.generation.questions.llm.parsing import ParseError, read_items
 from qa_pipeline.generation.questions.llm.prompts import SCHEMAS
+from qa_pipeline.predictor.gold import gold_of
+from qa_pipeline.predictor.question_files import ReadDocuments
 from qa_pipeline.predictor.question_lists import read_questions
+from qa_pipeline.text.words import count_words
 from tests.data.made import check_invariant
 from tests.data.reading import FLAT, SQUAD
 
@@ -73,6 +78,10 @@ def read_list(path: Path) -> bool:
     except QAError:
         return False
     assert questions.rows and all(row["question"].strip() and isinstance(row["id"], str) for row in questions.rows)
+    with suppress(QAError):
+        gold = gold_of(questions, ReadDocuments([Document("It opens at nine. Fee: 25 euros.", "fees/opening.md")]))
+        scored = {row.id for row in gold.rows}
+        assert {fault.id for fault in gold.faults} <= scored <= {row["id"] for row in questions.rows}
     return True
 
 
@@ -122,6 +131,38 @@ def read_front_matter(path: Path) -> bool:
     return title is not None
 
 
+def read_whole_document(path: Path) -> bool:
+    """A document of a format that is text, and its passages."""
+    try:
+        document = read_document(path)
+    except QAError:
+        return False
+    for block in document.blocks or ():
+        assert 0 <= block.start < block.end <= len(document.text), block
+        assert all(block.start <= part < block.end for part in block.parts), block
+    end = 0
+    for passage in cut_document(document, 60):
+        assert passage.text == document.text[passage.start : passage.end] and passage.start >= end, passage
+        assert count_words(passage.reading) <= 60 and passage.lead in document.text, passage
+        end = passage.end
+    return True
+
+
+def _document_seeds() -> list[tuple[str, bytes]]:
+    text = (
+        "# Fees\n\nText.\n\nHours\n-----\n\nIt covers:\n\n- a\n- b\n\n| a | b |\n|---|---|\n| c | 4 |\n\n```\n# x\n```"
+    )
+    page = "<h1>Fees</h1><table><tr><th>a<th>b<tr><td>c<td>4</table><ul><li>a<li>b<ul><li>c</ul></ul><h2>Hours</h2><p>9"
+    mail = "From: a@b.example\nSubject: Fees\nContent-Type: {}\n\n"
+    return [
+        ("a.md", text.encode()),
+        ("a.txt", (text + "\n1. Scope\n\nText.\n\nArticle 5\n\nMore.\n").encode()),
+        ("a.html", page.encode()),
+        ("a.eml", (mail.format("text/plain") + text).encode()),
+        ("b.eml", (mail.format("text/html") + page).encode()),
+    ]
+
+
 @cache
 def _data_seeds() -> list[tuple[str, bytes]]:
     files = [path for folder in CASES for path in sorted(folder.iterdir()) if path.name != "expected.json"]
@@ -148,6 +189,11 @@ def _list_seeds() -> list[tuple[str, bytes]]:
         ("q.txt", "\n".join(questions).encode()),
         ("q.md", ("# Questions\n\n" + "\n".join(questions)).encode()),
         ("q.csv", ("question\n" + "\n".join(questions)).encode()),
+        ("gold.csv", b'id,question,answer,document\n1,When?,"[""nine"", ""9""]",opening\n2,Fee?,25 euros,x.md; y\n'),
+        (
+            "gold.json",
+            json.dumps([{**row, "answers": {"text": ["nine"]}, "file": ["opening.md"]} for row in rows]).encode(),
+        ),
         ("ids.csv", ("id,question\n" + "\n".join(f'{i},"{text}"' for i, text in enumerate(questions))).encode()),
         ("q.tsv", ("id\tquestion\n" + "\n".join(f"{i}\t{text}" for i, text in enumerate(questions))).encode()),
         ("q.jsonl", "\n".join(map(json.dumps, rows)).encode()),
@@ -223,7 +269,7 @@ YAML = (
 )
 
 SURFACES = (
-    Surface("data", 50, _data_seeds, read_data, (b'"answer_start":', b"answers", b"-1", b"[nan]", b"array([", b"''")),
+    Surface("data", 44, _data_seeds, read_data, (b'"answer_start":', b"answers", b"-1", b"[nan]", b"array([", b"''")),
     Surface("question_lists", 12, _list_seeds, read_list, (b"question,", b"?\n", b'"')),
     Surface("configurations", 8, _config_seeds, read_config, YAML),
     Surface("mappings", 8, _mapping_seeds, read_field_mapping, YAML),
@@ -234,5 +280,6 @@ SURFACES = (
         read_reply,
         (b"```", b"\\u0000", b'"number": "' + b"9" * 5000 + b'"', b"1e30"),
     ),
+    Surface("documents", 6, _document_seeds, read_whole_document, (b"# ", b"|", b"- ", b"<table>", b"</td>", b"1. ")),
     Surface("front_matter", 8, _front_seeds, read_front_matter, YAML),
 )

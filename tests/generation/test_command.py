@@ -199,15 +199,17 @@ def test_lists_and_plans_ask_nothing_and_need_no_key(tmp_path, capsys, monkeypat
 
 
 def test_passages_are_slices_of_their_document():
-    from qa_pipeline.documents.passages import cut
+    from qa_pipeline.documents.cutting import cut
+    from qa_pipeline.documents.plain import plain_blocks
     from qa_pipeline.text.words import count_words
 
     text = (
         "# One\n\n"
         + " ".join(f"This is sentence number {i} of many." for i in range(60))
-        + "\n\nShort.\n\n## Two\n\nEnd here."
+        + "\n\nShort.\n\n## Two\n\n"
+        + "It ends here. " * 9
     )
-    spans = cut(text, 50)
+    spans = [(span.start, span.end) for span in cut(text, plain_blocks(text), 50)]
     assert all(count_words(text[a:b]) <= 50 and text[a:b] == text[a:b].strip() for a, b in spans)
     assert all(b <= c for (_, b), (c, _) in zip(spans, spans[1:], strict=False))
     assert "".join(text[a:b] for a, b in spans).split() and sum(

@@ -136,12 +136,16 @@ def test_many_questions_have_the_answers_of_one_by_one():
     predictor = lookup({"contract": 9.0, "clinic": 7.0}, version_2_with_negative=True)
     texts = [Document("please bring the contract", "a"), Document("the clinic opens early", "b")]
     rows = [{"id": f"q{number}", "question": question} for number, question in enumerate(("what?", "when?", "who?"))]
-    found = list(predictor.ask_many(rows, texts))
-    for row, (answer, document) in zip(rows, found, strict=True):
-        best = predictor.ask(row["question"], texts).answers[0]
-        assert (answer.id, answer.text, answer.start, document) == (row["id"], best.text, best.start, best.document)
-        assert answer.confidence == pytest.approx(best.confidence)
-    assert list(predictor.ask_many(rows, texts, skip=2)) == found[2:]
-    assert [answer.id for answer, _ in predictor.ask_many(["what?", "who?"], texts)] == ["0", "1"]
-    (nothing,) = predictor.ask_many(["what?"], ["come early", "or late"])
-    assert nothing[0].text == "" and nothing[1] is None
+    found = list(predictor.ask_many(rows, texts, top_k=2))
+    for row, reply in zip(rows, found, strict=True):
+        alone = predictor.ask(row["question"], texts, top_k=2)
+        assert (reply.id, reply.question) == (row["id"], row["question"])
+        assert [(one.text, one.start, one.document) for one in reply.answers] == [
+            (one.text, one.start, one.document) for one in alone.answers
+        ]
+        assert [one.confidence for one in reply.answers] == pytest.approx([one.confidence for one in alone.answers])
+        assert reply.null_odds == pytest.approx(alone.null_odds)
+    assert list(predictor.ask_many(rows, texts, top_k=2, skip=2)) == found[2:]
+    assert [reply.id for reply in predictor.ask_many(["what?", "who?"], texts)] == ["0", "1"]
+    (nothing,) = predictor.ask_many(["what?"], ["come early", "or late"], top_k=1)
+    assert nothing.text == "" and nothing.answers[0].document is None

@@ -36,13 +36,13 @@ def test_questions_alone_are_asked_on_documents(tmp_path):
         done = answer_file(WordFinder(), data, tmp_path / "answers.csv", documents=tmp_path / "a.txt")
         with open(tmp_path / "answers.csv", newline="") as handle:
             rows = list(csv.DictReader(handle))
-        assert [(row["answer"], Path(row["source"]).name) for row in rows] == [
+        assert [(row["answer"], Path(row["document"]).name) for row in rows] == [
             *(("London", "a.txt"), ("", "a.txt"), ("", ""))
         ]
         assert list(done.left_out) == ["row-2"] and done.computed == 2
     answer_file(WordFinder(), tmp_path / "q.jsonl", tmp_path / "plain.csv", documents=CONTEXT)
     with open(tmp_path / "plain.csv", newline="") as handle:
-        assert "source" not in next(csv.reader(handle))
+        assert not {"document", "page"} & {*next(csv.reader(handle))}
 
 
 def test_what_cannot_be_is_said_before_anything_is_asked(tmp_path):
@@ -51,9 +51,12 @@ def test_what_cannot_be_is_said_before_anything_is_asked(tmp_path):
     alone.write_text("Where is London?\n")
     with pytest.raises(ConfigError, match=r"output: expected a name that ends in .json, .jsonl, .csv, .tsv, found .*x"):
         answer_file(predictor, path, tmp_path / "answers.xlsx")
-    with pytest.raises(DataError, match="holds questions without texts; give the documents to ask as --context_file"):
+    with pytest.raises(DataError, match="holds questions without texts; give the documents to ask as --documents"):
         answer_file(predictor, alone, tmp_path / "answers.csv")
-    for given in ({"output": tmp_path / "answers.csv"}, {"output": None, "documents": CONTEXT}):
-        with pytest.raises(ConfigError, match="documents and output: are required for questions that stand alone"):
+    for given, said in (
+        ({"output": tmp_path / "answers.csv"}, "documents: are required for questions that stand alone"),
+        ({"output": None, "documents": CONTEXT}, "output: is required for questions that come without right answers"),
+    ):
+        with pytest.raises(ConfigError, match=said):
             answer_file(predictor, read_questions(str(alone)), **given)
     assert predictor.decoded_with == []

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from qa_pipeline.data.schema import validate
+from qa_pipeline.predictor.fusion import WEIGHTS
 from qa_pipeline.run.run import run_qa
 from tests.conftest import read_json
 from tests.run.made import parsed, settings
@@ -151,3 +152,12 @@ def test_a_trained_folder_predicts_with_the_threshold_stored_in_it(tuned, data, 
     run_qa(parsed(tmp_path, config))
     name = "predict_predictions.json"
     assert read_json(tmp_path / "out" / name) == read_json(tuned / name)
+
+
+def test_the_weight_of_the_search_is_stored_where_validation_has_texts_enough(tuned, calibrated):
+    stored = read_json(tuned / "qa_config.json")
+    assert stored["retrieval_weight"] in WEIGHTS
+    assert read_json(tuned / "run.json")["stages"]["search"]["weight"] == stored["retrieval_weight"]
+    few = calibrated / "out"  # of fourteen different texts
+    assert read_json(few / "qa_config.json")["retrieval_weight"] is None
+    assert "search" not in read_json(few / "run.json")["stages"]

@@ -9,6 +9,14 @@ from qa_pipeline.serve import build_demo, uploads_of_this_run
 from qa_pipeline.serve.server import free_port
 
 
+@pytest.fixture(autouse=True, scope="session")
+def own_cache(tmp_path_factory):
+    """Indexes of documents go to a folder of the tests, and not to the user's cache."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("QA_PIPELINE_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
 @contextmanager
 def serving(*models, **options):
     """Serves a page in this process, and gives its address."""

@@ -140,9 +140,9 @@ def built(folder, tmp_path_factory):
     ]
     examples = tmp_path_factory.mktemp("examples") / "mine.json"
     examples.write_text(json.dumps({"data": [{"title": "t", "paragraphs": [{"context": LEAVE, "qas": qas}]}]}))
-    from qa_pipeline.serve.asking import folder_documents
+    from qa_pipeline.serve.asking import folder_index
 
-    return _Page([PhraseFinder()], folder_documents(folder), find_questions("x", str(examples)))
+    return _Page([PhraseFinder()], folder_index(folder), find_questions("x", str(examples)))
 
 
 def test_each_place_to_look_is_asked_alone(built):

@@ -265,7 +265,7 @@ def test_texts_of_other_scripts_and_words_without_end_fit_a_phone(show, address,
 @pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (390, "dark")])
 def test_two_models_stand_side_by_side_or_below_each_other(show, pair, width, scheme):
     page = show(pair, width, scheme)
-    ask(page, "Which: 90 days | 28 days")
+    ask(page, "How long is it kept for: 90 days | 28 days")
     page.locator(".card").nth(1).wait_for()
     boxes = [page.locator(".card").nth(place).bounding_box() for place in (0, 1)]
     assert (boxes[0]["y"] == boxes[1]["y"]) == (width == 1280)

@@ -1,9 +1,10 @@
 "use strict";
 (() => {
   const data = JSON.parse(document.getElementById("data").textContent);
-  const { labels, contexts, questions } = data;
-  const [ID, QUESTION, CONTEXT, GOLD, ANSWERS, COLUMNS] = [0, 1, 2, 3, 4, 5]; // of a question
-  const [START, END, CONFIDENCE, EXACT, F1] = [0, 1, 2, 3, 4]; // of an answer
+  const { labels, contexts, questions, places } = data; // places: of questions on a folder alone
+  const [ID, QUESTION, CONTEXT, GOLD, ANSWERS, COLUMNS, GOLD_TEXTS, DOCUMENTS] = [0, 1, 2, 3, 4, 5, 6, 7]; // of a question
+  const [START, END, CONFIDENCE, EXACT, F1, WHERE, RIGHT_AT] = [0, 1, 2, 3, 4, 5, 6]; // of an answer
+  const [DOCUMENT, PAGE, HEADINGS] = [0, 1, 2]; // of a place
   const CHUNK = 50; // cards drawn at a time
   const SHORT = 900; // characters; a longer context is shown around its answers
   const AROUND = 260; // characters kept on each side of an answer
@@ -18,7 +19,9 @@
   let drawn = 0;
 
   /* What happened to a question. */
-  const text = (q, span) => (span[START] === null ? "" : contexts[q[CONTEXT]].slice(span[START], span[END]));
+  const contextOf = (q, a) => a[WHERE] ?? q[CONTEXT]; // in a folder, each answer may be from another document
+  const text = (q, a) => (a[START] === null ? "" : contexts[contextOf(q, a)].slice(a[START], a[END]));
+  const goldText = (q, span) => contexts[q[CONTEXT]].slice(span[START], span[END]);
   const pair = (q) => [q[ANSWERS][state.model], q[ANSWERS][state.against]];
   const gain = (q) => { const [a, b] = pair(q); return a[F1] - b[F1]; };
   const changed = (q) => { const [a, b] = pair(q); return text(q, a) !== text(q, b); };
@@ -45,10 +48,14 @@
   const lowQuestions = [];
   function matches(place, query) {
     const q = questions[place];
-    lowQuestions[place] ??= fold([q[ID], q[QUESTION], ...columns(q)].join("\n"));
-    lowContexts[q[CONTEXT]] ??= fold(contexts[q[CONTEXT]]); // answers are part of it
-    return lowQuestions[place].includes(query) || lowContexts[q[CONTEXT]].includes(query);
+    lowQuestions[place] ??= fold([q[ID], q[QUESTION], ...columns(q), ...(q[GOLD_TEXTS] ?? []), ...(q[DOCUMENTS] ?? [])].join("\n"));
+    return lowQuestions[place].includes(query) || shownContexts(q).some((context) => {
+      lowContexts[context] ??= fold([contexts[context], ...(places ? [places[context][DOCUMENT]] : [])].join("\n"));
+      return lowContexts[context].includes(query); // answers are part of it
+    });
   }
+  /* The texts that a card shows: that of the reference, then those of the two answers that are in others. */
+  const shownContexts = (q) => [...new Set([q[CONTEXT], ...pair(q).filter((a) => a[START] !== null).map((a) => contextOf(q, a))])];
 
   /* Elements. All text goes in as text, never as markup. */
   function element(tag, className, ...children) {
@@ -85,11 +92,11 @@
       node.style.paddingBottom = "6px";
     }
   }
-  function marks(q) {
-    const found = q[GOLD].map(([start, end]) => ({ start, end, gold: true, name: "reference" }));
+  function marks(q, place) {
+    const found = place === q[CONTEXT] ? q[GOLD].map(([start, end]) => ({ start, end, gold: true, name: "reference" })) : [];
     [state.model, state.against].forEach((model, i) => {
       const a = q[ANSWERS][model];
-      if (a[START] !== null) found.push({ start: a[START], end: a[END], model, dashed: i === 1, name: labels[model] });
+      if (a[START] !== null && contextOf(q, a) === place) found.push({ start: a[START], end: a[END], model, dashed: i === 1, name: labels[model] });
     });
     return found;
   }
@@ -135,9 +142,9 @@
     }
     return seams;
   }
-  function fillContext(paragraph, q, whole) {
-    const context = contexts[q[CONTEXT]];
-    const spans = marks(q);
+  function fillContext(paragraph, q, place, whole) {
+    const context = contexts[place];
+    const spans = marks(q, place);
     const parts = [];
     const gap = (words) => parts.push(element("span", "gap", words));
     ranges(context, spans, whole).forEach(([from, to], i) => {
@@ -171,14 +178,41 @@
     bar.firstChild.style.width = `${100 * a[CONFIDENCE]}%`;
     const verdict = a[EXACT] ? "exactly right" : a[F1] > 0 ? `F1 ${Math.round(100 * a[F1])}` : "wrong";
     const score = element("dd", "score", bar, `${percent(a[CONFIDENCE])} sure`, element("span", "", verdict));
+    const from = places && said ? [placeLine(a[WHERE], q[DOCUMENTS].length && q[GOLD_TEXTS].length ? a[RIGHT_AT] === 1 : null)] : [];
     return element("div", `m${model % COLOURS}${dashed ? " dashed" : ""}`,
-      element("dt", "", shape(model), labels[model]), words, score);
+      element("dt", "", shape(model), labels[model]), words, ...from, score);
+  }
+  /* Where an answer stands, and whether that is the right document; null: not known. */
+  function placeLine(place, right) {
+    const [name, page] = places[place];
+    const line = element("dd", `place${right === false ? " other" : ""}`, page === null ? name : `${name}, page ${page}`);
+    if (right !== null) line.append(element("span", "", right ? " ✓" : " ✗ another document"));
+    return line;
   }
   function goldBox(q) {
-    const texts = [...new Set(q[GOLD].map((span) => text(q, span)))];
-    const words = element("dd", texts.length ? "text" : "text none", texts.join(" · ") || "no answer in this text");
+    const texts = [...new Set(q[GOLD_TEXTS] ?? q[GOLD].map((span) => goldText(q, span)))];
+    const none = places ? "no answer in the documents" : "no answer in this text";
+    const words = element("dd", texts.length ? "text" : "text none", texts.join(" · ") || none);
     words.dir = "auto";
-    return element("div", "", element("dt", "", "Reference"), words);
+    const from = (q[DOCUMENTS] ?? []).map((name) => element("dd", "place", name));
+    return element("div", "", element("dt", "", "Reference"), words, ...from);
+  }
+  /* A text with the marks of all whose answer is in it; in a folder, under the name of its document. */
+  function contextBox(q, place, node) {
+    const context = element("p", "context");
+    context.dir = "auto";
+    if (places) {
+      const [name, page, headings] = places[place];
+      const words = [name, ...(page === null ? [] : [`page ${page}`]), ...(headings.length ? [headings.join(" › ")] : [])];
+      if (name) node.append(element("p", "source", words.join(", ")));
+    }
+    node.append(context);
+    if (!fillContext(context, q, place, false)) return;
+    const size = contexts[place].length.toLocaleString("en");
+    const button = element("button", "whole", `Show the whole ${places ? "passage" : "text"} (${size} characters)`);
+    button.type = "button";
+    button.addEventListener("click", () => { fillContext(context, q, place, true); button.remove(); });
+    node.append(button);
   }
   function card(place) {
     const q = questions[place];
@@ -187,22 +221,13 @@
     const names = { won: "▲ Won", lost: "▼ Lost", changed: "◆ Changed, equally good", same: "● Same" };
     const title = element("h3", "", q[QUESTION]);
     title.dir = "auto";
-    const context = element("p", "context");
-    context.dir = "auto";
     const node = element("li", "card",
       element("div", "meta", element("span", `badge ${outcome}`, names[outcome]), element("span", "id", q[ID]),
         ...columns(q).map((words) => element("span", "column", words))),
       title,
-      element("dl", "answers", goldBox(q), answerBox(q, state.model, false), answerBox(q, state.against, true)),
-      context);
+      element("dl", "answers", goldBox(q), answerBox(q, state.model, false), answerBox(q, state.against, true)));
     node.dataset.outcome = outcome;
-    if (fillContext(context, q, false)) {
-      const size = contexts[q[CONTEXT]].length.toLocaleString("en");
-      const button = element("button", "whole", `Show the whole text (${size} characters)`);
-      button.type = "button";
-      button.addEventListener("click", () => { fillContext(context, q, true); button.remove(); });
-      node.append(button);
-    }
+    shownContexts(q).forEach((place) => contextBox(q, place, node));
     return node;
   }
 

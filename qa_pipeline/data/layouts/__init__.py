@@ -1,9 +1,9 @@
 """Turns one item of a layout into one raw row for each question.
 
 A layout is recognised by its item, not by the file: SQuAD articles, paragraphs with questions (MRQA, CMRC, NewsQA),
-questions and answers side by side (CoQA, QuAC), tasks of annotation tools (Label Studio, Prodigy, Haystack), and pages
-with places in them (Natural Questions, TyDi QA); everything else is flat and passes through. Values are not interpreted
-here: that is the work of the field mapping.
+questions and answers side by side (CoQA, QuAC), tasks of annotation tools (Label Studio, Prodigy, Haystack), pages
+with places in them (Natural Questions, TyDi QA), and answers that are sets (MultiSpanQA, BioASQ); everything else is
+flat and passes through. Values are not interpreted here: that is the work of the field mapping.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from qa_pipeline.data.layouts.annotation import (
     label_studio_rows,
     prodigy_row,
 )
+from qa_pipeline.data.layouts.answer_sets import bioasq_rows, is_bioasq, is_tagged, tagged_row
 from qa_pipeline.data.layouts.pages import is_natural_question, is_tydi, natural_question_row, tydi_row
 from qa_pipeline.data.layouts.side_by_side import questions_of, side_by_side_rows
 from qa_pipeline.data.mapping.fields import is_question_name
@@ -38,7 +39,8 @@ _QUESTION_KEYS = ("question", "query", "q", "question_text")
 def layout(item: Any) -> str:
     """Names the layout of one item.
 
-    One of squad, mrqa, cmrc, newsqa, side_by_side, label_studio, prodigy, haystack, natural_questions, tydi or flat.
+    One of squad, mrqa, cmrc, newsqa, side_by_side, label_studio, prodigy, haystack, natural_questions, tydi,
+    multispanqa, bioasq or flat.
     """
     if not isinstance(item, dict):
         return FLAT
@@ -160,6 +162,8 @@ _LAYOUTS: tuple[tuple[str, Callable[[Item], bool], Callable[[Item, str], Rows]],
     ("squad", lambda item: "paragraphs" in item, _article_rows),
     ("tydi", is_tydi, _alone(tydi_row)),
     ("prodigy", is_prodigy_task, _alone(prodigy_row)),
+    ("multispanqa", is_tagged, _alone(tagged_row)),
+    ("bioasq", is_bioasq, bioasq_rows),
     ("side_by_side", lambda item: questions_of(item) is not None, side_by_side_rows),
     ("label_studio", is_label_studio_task, label_studio_rows),
     ("natural_questions", is_natural_question, _alone(natural_question_row)),

@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from qa_pipeline.data.example import BadRow, LooseAnswer, LooseExample, RawRow
+from qa_pipeline.data.example import ALL_ANSWERS, BadRow, LooseAnswer, LooseExample, RawRow
 from qa_pipeline.data.mapping.answer_shapes import (
     MISSING_PART,
     ShapeError,
@@ -213,6 +213,9 @@ def _metadata(row: dict[str, Any], mapping: FieldMapping) -> dict[str, Any] | No
     own = row.get("metadata")
     if isinstance(own, dict):
         kept = {**{str(key): value for key, value in own.items()}, **kept}
+    said = mapping.all_answers
+    if said is True or (said and _flag(_first(row, said)) is True):
+        kept[ALL_ANSWERS] = True
     return {name: _plain(value) for name, value in kept.items()} or None
 
 

@@ -3,9 +3,11 @@
 Keys: context, question, id, title, answers, answers.text, answers.start (or answers.answer_start), answers.end,
 answers.length, answers.span, is_impossible, answerable, answer_category, drop_if: a path, or a list of paths to try in
 order; more_answers: a path, or a list of paths that all hold further references; no_answer_value: a text or a list of
-texts (null, as an empty text, always means "no answer"); offset_unit: characters, bytes, utf16, words or another key of
+texts (null, as an empty text, always means "no answer"); all_answers: true, or the path of a flag, where the answers of
+a row are a set, every one of them required; offset_unit: characters, bytes, utf16, words or another key of
 `offsets.UNITS`; offset_base: 0 or 1; inclusive_end: true or false; metadata: a list of paths or an object name -> path;
-preset: the name of a preset to start from. What is not said of the offsets is found out from the rows.
+document: another word for title; preset: the name of a preset to start from. What is not said of the offsets is found
+out from the rows.
 """
 
 from __future__ import annotations
@@ -58,6 +60,7 @@ class FieldMapping:
         answerable: paths to a flag that says the opposite.
         answer_category: paths to a kind of answer, which may be that none was given, as Haystack's NOT_GIVEN.
         drop_if: paths to a flag that marks a row to leave out, as NewsQA's bad questions.
+        all_answers: True where the answers of every row are a set, all required; or paths to a flag that says so.
         metadata: name -> path of further values to keep.
         no_answer_values: texts that stand for "no answer", such as ANSWERNOTFOUND.
         inclusive_end: True where an end is the last unit, not one past it; None where the rows are to show it.
@@ -81,6 +84,7 @@ class FieldMapping:
     answerable: Paths = ()
     answer_category: Paths = ()
     drop_if: Paths = ()
+    all_answers: bool | Paths = ()
     metadata: dict[str, str] = field(default_factory=dict)
     no_answer_values: frozenset[str] = frozenset()
     inclusive_end: bool | None = None
@@ -107,6 +111,9 @@ class FieldMapping:
             value = getattr(self, key)
             if value is not None and (key != "inclusive_end" or value):
                 written[key] = value
+        if self.all_answers:
+            paths = self.all_answers
+            written["all_answers"] = paths if isinstance(paths, bool) or len(paths) != 1 else paths[0]
         if self.metadata:
             written["metadata"] = dict(self.metadata)
         return written
@@ -121,12 +128,17 @@ _SYNONYMS = {
     "answer_text": "answers.text",
     "answer_start": "answers.start",
     "answer_end": "answers.end",
+    "document": "title",
 }
 _MAX_FILE_BYTES = 2**20
 
 
-def read_mapping(spec: Any) -> FieldMapping:
+def read_mapping(spec: Any, *, needs_context: bool = True) -> FieldMapping:
     """The mapping that a user wrote: an object, its JSON text, the name of a preset, or a JSON or YAML file.
+
+    Args:
+        spec: one of these.
+        needs_context: False for questions that are asked on documents, whose rows may have no context.
 
     Raises:
         ConfigError: it is none of these, or its content is wrong; all faults together.
@@ -134,19 +146,20 @@ def read_mapping(spec: Any) -> FieldMapping:
     if isinstance(spec, FieldMapping):
         return spec
     if isinstance(spec, dict):
-        return mapping_from_dict(spec, "field_mapping")
+        return mapping_from_dict(spec, "field_mapping", needs_context=needs_context)
     if not isinstance(spec, (str, Path)):
         raise ConfigError("field_mapping", f"expected a preset name, a file or an object, found {describe(spec)}")
     text = str(spec).strip()
     if text.startswith("{"):
-        return mapping_from_dict(_parse(text, "field_mapping", yaml_too=False), "field_mapping")
+        given = _parse(text, "field_mapping", yaml_too=False)
+        return mapping_from_dict(given, "field_mapping", needs_context=needs_context)
     name = preset_name(text)
     if name is not None:
         return mapping_from_dict(PRESETS[name], f'preset "{name}"')
     try:
         path = Path(text)
         if text and path.is_file():
-            return mapping_from_dict(_read_file(path), text)
+            return mapping_from_dict(_read_file(path), text, needs_context=needs_context)
     except (OSError, ValueError) as error:
         raise ConfigError("field_mapping", f"cannot read {text[:200]!r}: {error}") from error
     near = difflib.get_close_matches(text.lower(), PRESETS, n=1, cutoff=0.5)
@@ -154,8 +167,8 @@ def read_mapping(spec: Any) -> FieldMapping:
     raise ConfigError("field_mapping", f"no preset or file {text[:200]!r}{hint} Presets: {', '.join(sorted(PRESETS))}")
 
 
-def mapping_from_dict(spec: Any, source: str) -> FieldMapping:
-    """Builds a mapping from a user's object, or from a preset's.
+def mapping_from_dict(spec: Any, source: str, *, needs_context: bool = True) -> FieldMapping:
+    """Builds a mapping from a user's object, or from a preset's; without a context that is the question's path.
 
     Raises:
         ConfigError: with every fault: unknown keys, values that are no paths, missing context or question.
@@ -174,7 +187,9 @@ def mapping_from_dict(spec: Any, source: str) -> FieldMapping:
             values[attribute] = found
         elif value is not None or key in _OTHER_KEYS:
             problems.append(f'"{key}": expected {expected}, found {describe(value)}')
-    for name in ("context", "question"):
+    if not needs_context and "question" in values:
+        values.setdefault("context", values["question"])
+    for name in ("context", "question") if needs_context else ("question",):
         if name not in values:
             problems.append(f'"{name}" is missing; give the path of the {name}')
     if problems:
@@ -214,6 +229,11 @@ _OTHER_KEYS: dict[str, tuple[str, Callable[[Any], Any], str]] = {
         "offset_base",
         lambda value: value if value in (0, 1) and not isinstance(value, (bool, float)) else None,
         "0 or 1",
+    ),
+    "all_answers": (
+        "all_answers",
+        lambda value: value if isinstance(value, bool) else _paths(value),
+        "true, false or the path of a flag",
     ),
     "metadata": ("metadata", _named_paths, "a list of paths or an object of paths"),
 }

@@ -70,6 +70,12 @@ NAMES: dict[str, tuple[tuple[str, ...], ...]] = {
     "answer_category": (("answercategory", "answertype"),),
     "drop_if": (("isquestionbad", "badquestion"),),
     "answerable": (("answerable", "isanswerable", "hasanswer"),),
+    "document": (
+        ("document", "documents", "documentname", "documentfile", "documentpath", "doc", "docname", "docpath", "file",
+         "files", "filename", "filepath", "path", "sourcefile", "sourcedocument", "golddocument", "golddocuments",
+         "dokument", "dokumente", "datei", "dateiname", "fichier", "documento", "archivo", "arquivo", "bestand"),
+        ("title", "documenttitle", "articletitle", "doctitle", "documentid", "docid", "source", "quelle", "storyid"),
+    ),
 }  # fmt: skip
 
 # Where no field has such a name as a whole: names with one of these words among their parts (passage_col, goldSpan) ...
@@ -140,11 +146,20 @@ class Fields:
         """Fields whose name as a whole is one of the first two tiers."""
         return [path for path in self.values if any(_plain_name(path) in tier for tier in NAMES[role][:2])]
 
+    def by_tier(self, role: str, tier: int) -> list[str]:
+        """Fields whose name as a whole is one of a tier of names, in the order of the tier."""
+        names = NAMES[role][tier]
+        return [
+            path for name in names for path in self.values if _plain_name(path) == name and self._plausible(role, path)
+        ]
+
     def _plausible(self, role: str, path: str) -> bool:
         values = [value for value in self.values[path] if value is not None]
         if role in ("context", "question"):
             values = [value[0] if isinstance(value, list) and len(value) == 1 else value for value in values]
             return sum(isinstance(value, str) and not looks_structured(value) for value in values) * 2 > len(values)
+        if role == "document":
+            return all(isinstance(value, (str, int, list, tuple)) and _is_short(str(value)) for value in values)
         if role == "answer_category":
             return any(isinstance(value, str) and is_not_given(value) for value in values)
         if role in ("id", "title"):
@@ -158,6 +173,11 @@ class Fields:
         if role == "answers.span":
             return sum(map(_is_span, values)) * 2 > len(values)
         return True
+
+
+def _is_short(text: str) -> bool:
+    """As names are, and texts are not."""
+    return len(text) <= 300 and "\n" not in text.strip()
 
 
 def _is_span(value: Any) -> bool:

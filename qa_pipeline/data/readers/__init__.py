@@ -57,7 +57,8 @@ class RowStream:
     Attributes:
         rows: raw rows, and bad rows in their places; reading on may raise DataError where the source is damaged.
         format: the layout (squad, mrqa, cmrc, newsqa, side_by_side, label_studio, prodigy, haystack, natural_questions,
-            tydi) or, for flat rows, the container (json, jsonl, csv, parquet, arrow, dataset_folder, hub).
+            tydi, multispanqa, bioasq) or, for flat rows, the container (json, jsonl, csv, parquet, arrow,
+            dataset_folder, hub).
         source: the name for messages.
         encoding: how the text is decoded where it is not UTF-8, or None.
     """
