@@ -1,9 +1,9 @@
 """Ask a question-answering model, or compare models.
 
-python qa_predict.py --model DIR --question "..." --context_file FILE [FILE ...]
-python qa_predict.py --model DIR --interactive --context_file FILE
+python qa_predict.py --model DIR --documents DIR "question"
+python qa_predict.py --model DIR --interactive --documents DIR
 python qa_predict.py --model DIR --data FILE --output preds.json
-python qa_predict.py --model DIR --data QUESTIONS --context_file FILE [FILE ...] [--output answers.csv]
+python qa_predict.py --model DIR --data QUESTIONS --documents DIR [--output answers.csv]
 python qa_predict.py --base BASE --tuned DIR [DIR ...] --data FILE --report report.html
 python qa_predict.py CONFIG.yaml [--key value ...]
 """

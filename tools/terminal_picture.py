@@ -1,6 +1,6 @@
 """Runs a command in a terminal of its own and draws what it prints as an SVG: the pictures in docs.
 
-python tools/terminal_picture.py docs/answer.svg qa-pipeline ask --model runs/quickstart --context_file ...
+python tools/terminal_picture.py docs/answer.svg qa-pipeline ask --model runs/quickstart --documents ...
 
 The colours that qa-pipeline uses are drawn (bold, dim, black on yellow); long lines are broken at spaces.
 """

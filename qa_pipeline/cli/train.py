@@ -64,6 +64,6 @@ def ask_command(arguments: Arguments) -> str:
         rows = []
     answered = [row for row in rows if row["answers"]["text"]]
     if not answered or min(len(row["context"]) for row in answered) > _LONGEST_SHOWN:
-        return f"{command} --interactive --context_file YOUR_DOCUMENT"
+        return f"{command} --interactive --documents YOUR_DOCUMENTS"
     row = min(answered, key=lambda row: len(row["context"]))
     return f"{command} --question {shlex.quote(row['question'])} --context {shlex.quote(row['context'])}"

@@ -32,7 +32,7 @@ def next_steps(root: Path, facts: Mapping[str, Mapping[str, Any]], documents: Se
     model = shlex.quote(str(root / MODEL))
     page = f"qa-pipeline demo {shlex.quote(str(root))}" + (f" --documents {texts}" if documents else "")
     return {
-        "ask the model": f"qa-pipeline ask --model {model} --question {question} --context_file {texts}",
+        "ask the model": f"qa-pipeline ask --model {model} --question {question} --documents {texts}",
         "open a page to try it": page,
         **steps,
     }

@@ -359,7 +359,7 @@ LIMITS = ["--max_seq_length", "64", "--doc_stride", "16", "--max_question_length
 
 def test_without_arguments_the_usage_is_shown():
     done = subprocess.run([sys.executable, "qa_predict.py"], cwd=ROOT, capture_output=True, text=True, check=False)
-    assert done.returncode == 2 and "--interactive --context_file" in done.stderr and "--help" in done.stderr
+    assert done.returncode == 2 and "--interactive --documents" in done.stderr and "--help" in done.stderr
 
 
 def test_a_real_model_answers_from_a_document(tiny_model, tmp_path, capsys):
