@@ -184,7 +184,7 @@ def scores(reader: Reader, examples: list[Any]) -> dict[str, Any]:
     right = reader.predictions(examples)
     texts = sorted({row["context"] for row in examples})
     following = dict(zip(texts, texts[1:] + texts[:1], strict=True))
-    nowhere = {"text": [], "answer_start": []}
+    nowhere: dict[str, list[Any]] = {"text": [], "answer_start": []}
     moved = [
         {**row, "context": following[row["context"]], "answers": nowhere, "is_impossible": True} for row in examples
     ]
