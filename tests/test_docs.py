@@ -118,6 +118,7 @@ def furnish(folder: Path) -> None:
 def run_bash(commands: str, folder: Path) -> str:
     """What commands print; one that fails ends the block."""
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "NO_COLOR": "1", "COLUMNS": "120"}
+    environment["QA_PIPELINE_CACHE"] = str(folder / "cache")  # nothing is left in the cache of who runs the tests
     environment["PATH"] = f"{folder / 'bin'}{os.pathsep}{environment['PATH']}"
     done = subprocess.run(
         ["bash", "-euo", "pipefail", "-c", commands],
