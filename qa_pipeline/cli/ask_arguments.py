@@ -14,6 +14,7 @@ from qa_pipeline.arguments.limits import LIMITS, QASettings
 from qa_pipeline.arguments.resolver import Resolution
 from qa_pipeline.arguments.settings import optional, setting, settings_of
 from qa_pipeline.cli.ask_words import as_flags, is_whole
+from qa_pipeline.documents.reading import KINDS
 from qa_pipeline.predictor.answer_files import ENDINGS
 from qa_pipeline.predictor.sources import NUM_PASSAGES
 from qa_pipeline.text.encoding import encoding_fault
@@ -48,8 +49,7 @@ class QuestionArguments:
     context: str | None = setting(None, "The text that holds the answer.", commands=_ASKING)
     documents: list[str] | str | None = setting(
         None,
-        "Documents that may hold the answer (.txt .md .html .pdf .docx and more): files, or folders of them. The best "
-        "answer of all is given.",
+        f"Documents that may hold the answer ({KINDS}): files, or folders of them. The best answer of all is given.",
         commands=_ON_DOCUMENTS,
     )
     index: str | None = setting(

@@ -14,7 +14,7 @@ from qa_pipeline.data.schema import violations
 from qa_pipeline.data.verification import POLICIES
 from qa_pipeline.documents.cutting import MAX_WORDS
 from qa_pipeline.documents.passages import cut_document
-from qa_pipeline.documents.reading import Document, list_files, read_documents
+from qa_pipeline.documents.reading import KINDS, Document, list_files, read_documents
 from qa_pipeline.errors import ConfigError, DataError
 from qa_pipeline.text.encoding import encoding_fault
 from qa_pipeline.wording import plain
@@ -86,7 +86,7 @@ def text(argv: list[str]) -> int:
         "documents",
         metavar="FILE",
         nargs="+",
-        help="files (.txt .md .html .pdf .docx .pptx .xlsx .epub .eml), or folders",
+        help=f"files ({KINDS}), or folders",
     )
     parser.add_argument(
         "--passages",

@@ -14,6 +14,7 @@ from qa_pipeline.arguments.settings import setting
 from qa_pipeline.cli.ask_arguments import LoadArguments
 from qa_pipeline.cli.loading import load_predictor
 from qa_pipeline.console import run_in_terminal
+from qa_pipeline.documents.reading import KINDS
 
 PROGRAM = "qa-pipeline demo"
 
@@ -28,9 +29,7 @@ class PageArguments:
         None, "A run folder, an output folder of prompt2model, a Hub id; or package:MODULE/FOLDER. It may stand first."
     )
     base: str | None = setting(None, "A model to show beside it; it may be untrained.")
-    documents: str | None = setting(
-        None, "A folder of documents (.txt .md .html .pdf .docx) that can be asked as a whole, or one file."
-    )
+    documents: str | None = setting(None, f"A folder of documents ({KINDS}) that can be asked as a whole, or one file.")
     examples: str | None = setting(
         None, "Labelled questions to try, in any format; None: some of the test split of the model's run."
     )

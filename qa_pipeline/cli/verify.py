@@ -17,6 +17,7 @@ from qa_pipeline.arguments.settings import setting
 from qa_pipeline.cli.ask_arguments import LoadArguments
 from qa_pipeline.cli.loading import load_predictor
 from qa_pipeline.console import run_in_terminal
+from qa_pipeline.documents.reading import KINDS
 from qa_pipeline.predictor.answer_files import check_target
 from qa_pipeline.quotes.check import NOT_FOUND, REPAIRED, VERBATIM
 from qa_pipeline.quotes.claims import EVIDENCE, NO_EVIDENCE, find_evidence
@@ -41,7 +42,7 @@ class VerifyArguments:
         "It may stand first.",
     )
     documents: list[str] | str | None = setting(
-        None, "What the quotations are from: files (.txt .md .html .pdf .docx ...), or folders of them."
+        None, f"What the quotations are from: files ({KINDS}), or folders of them."
     )
     output: str | None = setting(None, "Where the checks go, as JSON lines; None: to standard output with json.")
     json: bool = setting(False, "Print the checks as JSON lines, and the summary on standard error.")

@@ -45,6 +45,8 @@ MAIL_SUFFIXES = frozenset({".eml"})
 SUFFIXES = TEXT_SUFFIXES | HTML_SUFFIXES | ARCHIVE_SUFFIXES | MAIL_SUFFIXES | {".pdf"}
 """What is read in a folder. A file that is named itself may have any name: PDF and archives are known by their content.
 """
+KINDS = ".txt .md .rst .html .pdf .docx .pptx .xlsx .epub .eml"
+"""The usual ones of SUFFIXES, as help and messages name them."""
 _INSIDE = {"ppt/presentation.xml": ".pptx", "xl/workbook.xml": ".xlsx", "META-INF/container.xml": ".epub"}
 _MOST_NESTED = 3
 """E-mails in e-mails."""

@@ -74,7 +74,8 @@ def generate(
     A run that was killed goes on where it was when the same call comes again.
 
     Args:
-        documents: files or folders: .txt .md .rst .html .pdf .docx, or .jsonl with a text on each line.
+        documents: files or folders: .txt .md .rst .html .pdf .docx .pptx .xlsx .epub .eml, or .jsonl with a text on
+            each line.
         output_dir: folder for the data, its report and its card.
         prompt: what the questions should be about, in words; with or without documents.
         backend: "cloze" makes questions by rules; "openai", "vllm" or "transformers" ask a language model (`model`).

@@ -14,7 +14,7 @@ from qa_pipeline.arguments.config_files import COMMAND_LINE
 from qa_pipeline.arguments.resolver import Resolution
 from qa_pipeline.arguments.settings import setting, settings_of, split_names
 from qa_pipeline.documents.files import JSONL_SUFFIXES
-from qa_pipeline.documents.reading import SUFFIXES
+from qa_pipeline.documents.reading import KINDS, SUFFIXES
 from qa_pipeline.errors import ConfigError
 from qa_pipeline.generation.argument_checks import FILTERS, check, parse_shard
 from qa_pipeline.generation.legacy import FORMER
@@ -44,9 +44,7 @@ class GenerationArguments:
     _argument_group_name: ClassVar[str] = "generation"
 
     output_dir: str | None = setting(None, "Folder for the data, its report and its card. Required.")
-    documents: list[str] | None = setting(
-        None, "Files or folders: .txt .md .rst .html .pdf .docx, or .jsonl with a text on each line."
-    )
+    documents: list[str] | None = setting(None, f"Files or folders: {KINDS}, or .jsonl with a text on each line.")
     encoding: str | None = setting(
         None, "Encoding of documents that are text, HTML or JSONL, such as gbk, shift_jis or cp1251; None: found out."
     )

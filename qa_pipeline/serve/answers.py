@@ -9,7 +9,7 @@ import re
 from collections.abc import Sequence
 from html import escape
 
-from qa_pipeline.documents.reading import Document
+from qa_pipeline.documents.reading import KINDS, Document
 from qa_pipeline.predictor.documents import DocumentAnswer
 from qa_pipeline.serve.asking import Finding
 from qa_pipeline.wording import counted, plain
@@ -100,7 +100,7 @@ def documents_html(documents: Sequence[Document]) -> str:
 
 def limits_html(files: int, megabytes: int) -> str:
     """Which files are read, and how many."""
-    return f'<p class="limits">.txt .md .html .pdf .docx, up to {files} files of {megabytes} MB each.</p>'
+    return f'<p class="limits">{KINDS}, up to {files} files of {megabytes} MB each.</p>'
 
 
 HINT = '<p class="hint" data-said="">The answer will appear here, marked in the text that it is from.</p>'

@@ -13,7 +13,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict
 
-from qa_pipeline.documents.reading import SUFFIXES, Document, read_document
+from qa_pipeline.documents.reading import KINDS, SUFFIXES, Document, read_document
 from qa_pipeline.errors import DataError
 from qa_pipeline.predictor.documents import DocumentAnswer, Reply
 from qa_pipeline.text.words import normalised
@@ -171,8 +171,7 @@ def folder_index(folder: str | Path) -> Index:
 
 def _read(path: Path, name: str) -> Document:
     if path.suffix.lower() not in SUFFIXES:
-        kinds = ".txt, .md, .html, .pdf and .docx"
-        raise DataError(f"{name}: files of this kind are not read; {kinds} are.")
+        raise DataError(f"{name}: files of this kind are not read; {KINDS} are.")
     try:
         state = path.stat()
     except OSError:

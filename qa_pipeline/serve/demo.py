@@ -15,6 +15,7 @@ from importlib import import_module, resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict, get_type_hints
 
+from qa_pipeline.documents.reading import KINDS, SUFFIXES
 from qa_pipeline.errors import ConfigError, DataError, QAError
 from qa_pipeline.serve.answers import HINT, documents_html, findings_html, head_html, limits_html, problem_html
 from qa_pipeline.serve.asking import (
@@ -45,11 +46,11 @@ FOLDER, TEXT, FILES = "folder", "text", "files"
 HOST = "127.0.0.1"
 MOST_WAITING = 32
 """Questions that wait for their turn; the next visitor is told that there are too many."""
-ENDINGS = [".txt", ".md", ".html", ".htm", ".pdf", ".docx"]
 DESCRIPTION = (
-    "Asks the model, and says where the answer stands. `text` or `files` (of gradio_client.handle_file; .txt .md .html "
-    ".pdf .docx) is searched; with neither, the documents of this page. `start` and `end` are characters of the "
-    "document's text. Where `found` is false there is no answer, and `runner_ups` are guesses."
+    "Asks the model, and says where the answer stands. `text` or `files` (of gradio_client.handle_file; "
+    f"{KINDS}) is searched; with neither, the documents of this page. "
+    "`start` and `end` are characters of the document's text. Where `found` is false there is no answer, and "
+    "`runner_ups` are guesses."
 )
 FAULT = "This question could not be answered, because of a fault in the program: {}. The terminal has a line on it."
 
@@ -151,7 +152,7 @@ class _Page:
         Args:
             question: at most 1,000 characters.
             text: the text to search; empty where files are given, or the page has documents of its own.
-            files: documents to search (.txt .md .html .pdf .docx), each from gradio_client.handle_file.
+            files: documents to search, each from gradio_client.handle_file.
         """
         where = TEXT if text else FILES if files else FOLDER
         try:
@@ -265,7 +266,7 @@ class _Page:
             elem_id="text",
         )
         with gradio.Column(visible=False, elem_id="files") as with_files:
-            files = gradio.File(label="Files", file_count="multiple", file_types=ENDINGS, height=170)
+            files = gradio.File(label="Files", file_count="multiple", file_types=sorted(SUFFIXES), height=170)
             gradio.HTML(limits_html(MOST_FILES, MOST_MEGABYTES), apply_default_css=False)
         button = gradio.Button("Ask", variant="primary", elem_id="button")
         return question, where, text, files, button, [folder, text, with_files]

@@ -10,7 +10,11 @@ import zipfile
 import pytest
 
 from qa_pipeline.documents.reading import (
+    HTML_SUFFIXES,
+    KINDS,
     PAGE_BREAK,
+    SUFFIXES,
+    TEXT_SUFFIXES,
     Document,
     Page,
     read_document,
@@ -349,3 +353,9 @@ def test_a_link_to_nowhere_says_so(tmp_path):
     (tmp_path / "policy.txt").symlink_to(tmp_path / "moved.txt")
     with pytest.raises(DataError, match=r"policy\.txt: a link to .*moved\.txt, which is not there$"):
         read_document(tmp_path / "policy.txt")
+
+
+def test_help_names_every_kind_that_is_read_but_for_rarer_endings_of_text():
+    named = set(KINDS.split())
+    assert named <= SUFFIXES
+    assert SUFFIXES - named <= TEXT_SUFFIXES | HTML_SUFFIXES
