@@ -62,14 +62,14 @@ def reply_source(found: DocumentAnswer) -> str:
 def marked_sentence(found: DocumentAnswer, *, colour: bool) -> str:
     """The sentence around an answer on one line, with the answer marked and dots where it was cut."""
     text, start, end = found.context, found.start or 0, found.end or 0
-    low, high = sentence_around(text, start, end)
+    low, high = found.sentence_place()
     opening, closing = (MARKED, PLAIN) if colour else ("[[", "]]")
     before = shown(text[low:start], strip="left")
     after = shown(text[end:high], strip="right")
-    dots_before = "" if _BEGINS.search(text[max(0, low - 20) : low]) or not text[:low].strip() else "... "
-    dots_after = (
-        "" if _IS_OVER.search(text[max(0, high - 3) : high]) or _STOPS.match(text[high : high + 20]) else " ..."
-    )
+    cut_low, cut_high = sentence_around(text, start, end)  # where it is cut at a heading or a row, nothing is missing
+    begins = low > cut_low or _BEGINS.search(text[max(0, low - 20) : low]) or not text[:low].strip()
+    is_over = high < cut_high or _IS_OVER.search(text[max(0, high - 3) : high]) or _STOPS.match(text[high : high + 20])
+    dots_before, dots_after = "" if begins else "... ", "" if is_over else " ..."
     return f"{dots_before}{before}{opening}{shown(text[start:end])}{closing}{after}{dots_after}"
 
 

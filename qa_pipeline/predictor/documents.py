@@ -69,12 +69,42 @@ class DocumentAnswer:
         """The sentence around the answer, or the sentences; None for no answer."""
         if self.start is None or self.end is None:
             return None
-        return self.context[slice(*sentence_around(self.context, self.start, self.end))]
+        return self.context[slice(*self.sentence_place())]
+
+    def sentence_place(self) -> tuple[int, int]:
+        """The characters of that sentence, end exclusive, in the context; (0, 0) for no answer.
+
+        Of a table it is the row, and a heading above the sentence is no part of it.
+        """
+        if self.start is None or self.end is None:
+            return 0, 0
+        low, high = sentence_around(self.context, self.start, self.end)
+        begin = max(low, self.context.rfind("\n", 0, self.start) + 1)
+        if "|" in _line_at(self.context, begin):
+            return begin, max(self.end, min(high, _line_end(self.context, self.end)))
+        while (line := _line_at(self.context, low)) and low + len(line) < self.start and self._is_heading(line):
+            low += len(line) + 1
+            low += len(self.context[low : self.start]) - len(self.context[low : self.start].lstrip())
+        return low, high
+
+    def _is_heading(self, line: str) -> bool:
+        core = line.strip()
+        return core.startswith("#") or core in self.headings
 
     @property
     def headings(self) -> tuple[str, ...]:
         """The headings that the answer stands under, the outermost first; empty where none is known."""
         return self.passage.headings if self.passage is not None else ()
+
+
+def _line_at(text: str, start: int) -> str:
+    """What is left of a line from a character on."""
+    return text[start : _line_end(text, start)]
+
+
+def _line_end(text: str, place: int) -> int:
+    found = text.find("\n", place)
+    return len(text) if found < 0 else found
 
 
 @dataclass(frozen=True)

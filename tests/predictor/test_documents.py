@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from qa_pipeline.documents.passage import Passage
 from qa_pipeline.documents.reading import Document, Page
 from qa_pipeline.errors import ConfigError, DataError
-from qa_pipeline.predictor import QuestionError
+from qa_pipeline.predictor import DocumentAnswer, QuestionError
 from tests.predictor.fakes import CONTEXT, WordFinder
 from tests.predictor.made import lookup
 
@@ -149,3 +150,28 @@ def test_many_questions_have_the_answers_of_one_by_one():
     assert [reply.id for reply in predictor.ask_many(["what?", "who?"], texts)] == ["0", "1"]
     (nothing,) = predictor.ask_many(["what?"], ["come early", "or late"], top_k=1)
     assert nothing.text == "" and nothing.answers[0].document is None
+
+
+def answer_in(text, words, headings=()):
+    start = text.index(words)
+    passage = Passage("1", "rules.md", text, start=0, end=len(text), headings=headings)
+    return DocumentAnswer(words, start, start + len(words), 0.9, text, Document(text, "rules.md"), passage)
+
+
+@pytest.mark.parametrize(
+    ("text", "words", "headings", "sentence"),
+    [
+        ("## Keys\nA key costs 85 euros. Ask Ingrid.", "85 euros", (), "A key costs 85 euros."),
+        ("Keys\nA key costs 85 euros.", "85 euros", ("Rules", "Keys"), "A key costs 85 euros."),
+        ("Rules\nKeys\nA key costs 85 euros.", "85 euros", ("Rules", "Keys"), "A key costs 85 euros."),
+        ("Keys\nare kept by Ingrid.", "Ingrid", (), "Keys\nare kept by Ingrid."),
+        ("## Keys of\nIngrid.", "Keys of", (), "## Keys of\nIngrid."),
+        ("## Prices\n| Boat | Day |\n|---|---|\n| Canoe | 30 |\n| Raft | 18 |", "30", (), "| Canoe | 30 |"),
+        ("Berth | Fee\nA1 | 420\nB7 | 300", "420\nB7", (), "A1 | 420\nB7 | 300"),
+    ],
+)
+def test_the_sentence_of_an_answer_is_no_heading_and_of_a_table_its_row(text, words, headings, sentence):
+    found = answer_in(text, words, headings)
+    low, high = found.sentence_place()
+    assert found.sentence == sentence == text[low:high]
+    assert low <= found.start and found.end <= high
