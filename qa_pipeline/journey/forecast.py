@@ -16,13 +16,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from qa_pipeline.arguments import ModelArguments
 from qa_pipeline.errors import QAError
 from qa_pipeline.generation import api
 from qa_pipeline.generation.arguments import Settings
 from qa_pipeline.generation.specification.specification import Specification, parse_prompt, read_specification
 from qa_pipeline.journey.data_stages import GenerateStage
-from qa_pipeline.journey.model_stages import RetrieveModelStage, default_epochs, wanted_training
+from qa_pipeline.journey.model_stages import RetrieveModelStage, default_epochs, starts_warm, wanted_training
 from qa_pipeline.journey.next_steps import MODEL
 from qa_pipeline.journey.result_stages import CARD, METRICS, REPORT
 from qa_pipeline.journey.settings import JourneySettings
@@ -30,7 +29,6 @@ from qa_pipeline.journey.skipped import SkippedStage
 from qa_pipeline.journey.stage import Stage, StageResult, Work
 from qa_pipeline.mock import make_dataset
 from qa_pipeline.modeling.paths import EMBEDDED_MODEL
-from qa_pipeline.modeling.untrained import is_untrained
 from qa_pipeline.wording import counted, first_line, short
 
 _STEPS, _BATCH = 8, 8
@@ -84,7 +82,8 @@ def _training_lines(
     train_rows = rows and min(rows * (1 - settings["validation_fraction"] - settings["test_fraction"]), _most(settings))
     epochs = settings["num_train_epochs"]
     if "num_train_epochs" not in settings.given and train_rows is not None:
-        epochs = default_epochs(round(train_rows))
+        warm = starts_warm(settings, model, round(train_rows), settings["language"] or "en")[0]
+        epochs = default_epochs(round(train_rows), warm)
     seconds = None if train_rows is None else train_rows * epochs * _WINDOWS_A_ROW / pace.windows
     amount = "" if train_rows is None else f"about {train_rows:,.0f} rows, "
     yield _line("train", f"{amount}{epochs:g} epochs of {name}: {_time(seconds)}; {pace.source}")
@@ -107,14 +106,7 @@ def _warm_line(settings: JourneySettings, model: Mapping[str, Any], rows: int, p
     from qa_pipeline.run import warm_start, warm_weights
 
     name = str(model["name_or_path"])
-    known = model.get("answers_questions")
-    try:
-        untrained = is_untrained(settings.make(ModelArguments, model_name_or_path=name)) if known is None else not known
-    except QAError:  # it is not at hand: its configuration says so when it is
-        return ""
-    english = (settings["language"] or "en").startswith("en")
-    setting = settings["warm_start"]
-    wanted, why = warm_start.choose(setting, untrained=untrained, rows=rows, english=english, model=name)
+    wanted, why = starts_warm(settings, model, rows, settings["language"] or "en")
     if not wanted:
         return ""
     if name in warm_start.SHIPPED:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from qa_pipeline import artifacts
-from qa_pipeline.errors import ConfigError
+from qa_pipeline.errors import ConfigError, QAError
 from qa_pipeline.journey.data_stages import hub_of, specification_of
 from qa_pipeline.journey.model_folder import HISTORY, model_files, publish_model, slim_checkpoints
 from qa_pipeline.journey.next_steps import MODEL
@@ -272,10 +272,11 @@ def training_values(work: Work) -> dict[str, Any]:
         values |= {name: True for name in _SWITCHES[candidate.get("method") or "full"]}
     if values.get("use_lora"):
         values.setdefault("merge_adapter", True)
+    warm = starts_warm(settings, candidate or {"name_or_path": chosen}, _rows_of(work), language)[0]
     if "num_train_epochs" not in settings.given:
-        values["num_train_epochs"] = default_epochs(_rows_of(work))
+        values["num_train_epochs"] = default_epochs(_rows_of(work), warm)
     if "learning_rate" not in settings.given:
-        values["learning_rate"] = default_learning_rate(candidate.get("parameters"), bool(values.get("use_lora")))
+        values["learning_rate"] = default_learning_rate(candidate.get("parameters"), bool(values.get("use_lora")), warm)
     return values
 
 
@@ -322,31 +323,55 @@ def _rows_of(work: Work) -> int:
     return min(rows, work.settings["max_train_samples"] or rows)
 
 
-def default_epochs(rows: int) -> float:
+def starts_warm(settings: JourneySettings, model: Mapping[str, Any], rows: int, language: str) -> tuple[bool, str]:
+    """Whether the training of a model will have a warm start, and why, as far as can be known before.
+
+    Args:
+        settings: of the journey.
+        model: "name_or_path", and "answers_questions" where that is known.
+        rows: training questions.
+        language: their code.
+    """
+    from qa_pipeline.arguments import ModelArguments
+    from qa_pipeline.modeling.untrained import is_untrained
+    from qa_pipeline.run import warm_start
+
+    name, known = str(model["name_or_path"]), model.get("answers_questions")
+    try:
+        untrained = is_untrained(settings.make(ModelArguments, model_name_or_path=name)) if known is None else not known
+    except QAError:  # it is not at hand: its configuration says so when it is
+        return False, "not known yet"
+    english = language.startswith("en")
+    return warm_start.choose(settings["warm_start"], untrained=untrained, rows=rows, english=english, model=name)
+
+
+def default_epochs(rows: int, warm: bool = False) -> float:
     """Passes over the data: 3, as was measured for thousands of generated questions, and up to 10 over fewer.
 
     A new head needs some hundred steps, which 3 passes over 200 rows are not; the best epoch on the validation
-    questions is kept.
+    questions is kept. After a warm start it is 5, as was measured (docs/experiments.md).
 
-    >>> default_epochs(4000), default_epochs(600), default_epochs(100)
-    (3.0, 5.0, 10.0)
+    >>> default_epochs(4000), default_epochs(600), default_epochs(100), default_epochs(100, warm=True)
+    (3.0, 5.0, 10.0, 5.0)
     """
-    return float(min(10, max(3, round(3000 / max(rows, 1)))))
+    return 5.0 if warm else float(min(10, max(3, round(3000 / max(rows, 1)))))
 
 
-def default_learning_rate(parameters: float | None, lora: bool) -> float:
+def default_learning_rate(parameters: float | None, lora: bool, warm: bool = False) -> float:
     """A learning rate by the size of the model.
 
     Up to 60 million parameters it is what was measured for MiniLM (docs/measured.md); above, what the papers of BERT
-    (arXiv 1810.04805, 2e-5 to 5e-5 for all weights) and LoRA (arXiv 2106.09685, about 5e-4) use.
+    (arXiv 1810.04805, 2e-5 to 5e-5 for all weights) and LoRA (arXiv 2106.09685, about 5e-4) use. After a warm start
+    it is a third of that, so that what was learned there is kept: measured for all weights of MiniLM alone.
 
     >>> default_learning_rate(22.7e6, lora=False), default_learning_rate(110e6, lora=False)
     (0.0003, 3e-05)
+    >>> default_learning_rate(22.7e6, lora=False, warm=True)
+    0.0001
     """
     small = parameters is None or parameters <= 60e6
-    if lora:
-        return 1e-3 if small else 5e-4
-    return 3e-4 if small else 3e-5
+    rate = (1e-3 if small else 5e-4) if lora else 3e-4 if small else 3e-5
+    return round(rate / 3, 8) if warm else rate
 
 
 def _shown_settings(values: Mapping[str, Any]) -> dict[str, Any]:
