@@ -114,7 +114,8 @@ def _read(
         for answer, head in zip(answers, heads, strict=True)
     ]
     hits = [reading.hit for reading in readings if reading.hit]
-    return Question(text, gold, document, evidence(hits), [reading.name for reading in readings], answers, spans)
+    near = evidence(hits) if hits else np.zeros(0)
+    return Question(text, gold, document, near, [reading.name for reading in readings], answers, spans)
 
 
 def _head(passage: Any) -> str:
@@ -159,9 +160,10 @@ def _print_silence(asked: list[Question], predictor: QAPredictor) -> None:
     right = []
     for one in asked:
         shifts = weight * settings.temperature * one.evidence[:passages]
-        joint = predictor.together(one.answers[:passages], shifts=shifts)
         text, score, place = _best(one, passages, weight, settings.temperature)
-        confidence = max((span.confidence for span in joint[place].nbest if span.text == text), default=0.0)
+        # A question none of whose words and sense the search knows has no passage to read.
+        joint = predictor.together(one.answers[:passages], shifts=shifts)[place].nbest if one.answers else []
+        confidence = max((span.confidence for span in joint if span.text == text), default=0.0)
         has = bool(one.gold)
         sure[has].append(confidence)
         silent[has].append(settings.version_2_with_negative and -score > settings.null_score_diff_threshold)
