@@ -46,8 +46,9 @@ class QuoteDifference:
     Attributes:
         kind: of those that leave the sense "typo", "form" (of a word), "spacing", "dropped_word", "added_word" and
             "mark" (of a footnote); of those that may change it "number", "negation", "name", "unit", "limit" (only,
-            must, before ...), "words", "splice" (dots that join the halves of two sentences, or leave out too much) or
-            "length" (more small ones than a quotation of this length may have).
+            must, before ...), "words", "splice" (dots that join the halves of two sentences, or leave out too much),
+            "pieces" (fewer than three words for each piece between dots) or "length" (more small ones than a quotation
+            of this length may have).
         quote, source: "" where one has nothing there.
     """
 
@@ -68,6 +69,8 @@ class QuoteDifference:
     def __str__(self) -> str:
         if self.kind == "length":
             return "more small edits than a quotation of this length may have"
+        if self.kind == "pieces":
+            return "dots leave pieces of fewer than three words on average, which may be words picked one by one"
         if not self.source:
             return f'"{self.quote}" is not in the source ({self.kind})'
         if not self.quote:

@@ -102,7 +102,7 @@ def differences(place: Place) -> list[QuoteDifference]:
     words = sum(item.kind == WORD for item in place.items)
     gaps = sum(item.kind == GAP for item in place.items)
     if gaps and words < WORDS_OF_A_PIECE * (gaps + 1):
-        found.append(QuoteDifference("splice", place.quote, "words picked one by one"))
+        found.append(QuoteDifference("pieces", place.quote, ""))
     if sum(one.is_edit for one in found) > max(1, words // WORDS_OF_AN_EDIT):
         found.append(QuoteDifference("length", place.quote, ""))
     return found

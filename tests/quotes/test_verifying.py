@@ -233,3 +233,10 @@ def test_what_cannot_be_verified_is_said(quote, sources, message):
 def test_the_similarity_is_a_share():
     with pytest.raises(ConfigError, match="min_similarity: expected a number from 0 to 1, found int 2"):
         verify("fine", LEASE, min_similarity=2)
+
+
+def test_a_quotation_of_words_picked_one_by_one_says_so():
+    check = verify("The tenant ... floor ... week", "The tenant shall sweep the floor of the hall each week.")
+    assert check.status == "not_found"
+    assert [one.kind for one in check.nearest.differs] == ["pieces"]
+    assert str(check.nearest.differs[0]).startswith("dots leave pieces of fewer than three words on average")
