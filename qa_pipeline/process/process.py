@@ -173,24 +173,23 @@ def saving_on_interrupt(trainer: Trainer, sigterm: bool = False) -> Iterator[Non
         Interrupted: in place of KeyboardInterrupt.
     """
     saving = _SaveAndStop()
-    handled = (
-        trainer.args.world_size == 1
-        and threading.current_thread() is threading.main_thread()
-        and signal.getsignal(signal.SIGINT) is signal.default_int_handler
-    )
-    if handled:
+    alone = trainer.args.world_size == 1 and threading.current_thread() is threading.main_thread()
+    before: dict[int, Any] = {}
+    # Ctrl-C is ignored in what a script starts with "&"; SIGTERM is not.
+    if alone and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        before[signal.SIGINT] = signal.signal(signal.SIGINT, saving.on_interrupt)
+    if alone and sigterm:
+        before[signal.SIGTERM] = signal.signal(signal.SIGTERM, saving.on_signal)
+    if before:
         trainer.add_callback(saving)
-        signal.signal(signal.SIGINT, saving.on_signal)
-        on_sigterm = signal.signal(signal.SIGTERM, saving.on_signal) if sigterm else None
     try:
         yield
     except KeyboardInterrupt:
         raise Interrupted(_what_is_kept(str(trainer.args.output_dir), trainer.state.global_step)) from None
     finally:
-        if handled:
-            signal.signal(signal.SIGINT, signal.default_int_handler)
-            if sigterm:
-                signal.signal(signal.SIGTERM, on_sigterm)
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        if before:
             trainer.remove_callback(saving)
 
 
@@ -203,10 +202,14 @@ class _SaveAndStop(TrainerCallback):
     def __init__(self) -> None:
         self.asked = False
 
-    def on_signal(self, number: int, frame: Any) -> None:
+    def on_interrupt(self, number: int, frame: Any) -> None:
         self.asked = True
         signal.signal(signal.SIGINT, signal.default_int_handler)
         logger.warning("Interrupted: a checkpoint is written after this step; Ctrl-C again stops at once.")
+
+    def on_signal(self, number: int, frame: Any) -> None:
+        self.asked = True
+        logger.warning("Told to end (%s): a checkpoint is written after this step.", signal.Signals(number).name)
 
     def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         # A checkpoint of an epoch's last step is written after the epoch's evaluation, which a resume does not repeat.

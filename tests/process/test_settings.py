@@ -89,7 +89,9 @@ class SendSignal(TrainerCallback):
             os.kill(os.getpid(), signal.SIGTERM)
 
 
-def test_a_run_that_is_told_to_end_saves_and_goes_on_to_the_same_weights(parts, tmp_path):  # noqa: F811
+@pytest.mark.parametrize("ctrl_c", [signal.default_int_handler, signal.SIG_IGN], ids=["handled", "ignored"])
+def test_a_run_that_is_told_to_end_saves_and_goes_on_to_the_same_weights(parts, tmp_path, ctrl_c):  # noqa: F811
+    """A shell script that starts a program with "&" has it ignore Ctrl-C."""
     make, _ = parts
     model, process = make(tmp_path / "whole", max_steps=4)
     process.train()
@@ -98,9 +100,14 @@ def test_a_run_that_is_told_to_end_saves_and_goes_on_to_the_same_weights(parts, 
     _, process = make(tmp_path / "ended", **settings)
     process.trainer.add_callback(SendSignal())
     before = signal.getsignal(signal.SIGTERM)
-    with pytest.raises(Interrupted, match=r"Interrupted at step 2\. The same command goes on from .*checkpoint-2"):
-        process.train()
-    assert signal.getsignal(signal.SIGTERM) is before
+    kept = signal.signal(signal.SIGINT, ctrl_c)
+    try:
+        with pytest.raises(Interrupted, match=r"Interrupted at step 2\. The same command goes on from .*checkpoint-2"):
+            process.train()
+        assert signal.getsignal(signal.SIGTERM) is before
+        assert signal.getsignal(signal.SIGINT) is ctrl_c
+    finally:
+        signal.signal(signal.SIGINT, kept)
     assert checkpoints.fault(tmp_path / "ended" / "checkpoint-2") is None
     model, process = make(tmp_path / "ended", **settings)
     assert process.train()["train_steps"] == 2
