@@ -14,6 +14,7 @@ from qa_pipeline.arguments.limits import LIMITS, QASettings
 from qa_pipeline.arguments.resolver import Resolution
 from qa_pipeline.arguments.settings import optional, setting, settings_of
 from qa_pipeline.cli.ask_words import as_flags, is_whole
+from qa_pipeline.data.readers.rawfile import nearest_name
 from qa_pipeline.documents.reading import KINDS
 from qa_pipeline.predictor.files.answer_files import ENDINGS
 from qa_pipeline.predictor.sources import NUM_PASSAGES
@@ -420,7 +421,9 @@ def _check_texts(values: PredictArguments, resolution: Resolution) -> None:
             report("context", "is blank")
     for path in values.document_paths:
         if not os.path.exists(path):
-            report("documents", f"no such file: {found(path)} (relative paths start at {os.getcwd()})")
+            report(
+                "documents", f"no such file: {found(path)} (relative paths start at {os.getcwd()}){nearest_name(path)}"
+            )
     if values.index and not values.document_paths and not os.path.exists(values.index):
         report("index", f"no such folder: {found(values.index)}; give the documents too, and it is made")
 

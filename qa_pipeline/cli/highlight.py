@@ -239,7 +239,11 @@ def parse(argv: list[str]) -> HighlightArguments:
     if len(given) != 1:
         found = " and ".join(given) or "none"
         resolution.report_at("documents context data", f"expected one of these to read, found {found}")
-    if (values.question is None) == (values.data is None):
-        resolution.report_at("question data", "expected a question, or data with questions, and not both")
+    if values.question is None and values.data is None:
+        resolution.report_at(
+            "question data", "is required; give a question (with --question, if it is a single word), or data"
+        )
+    elif values.question is not None and values.data is not None:
+        resolution.report_at("question data", "expected a question, or data with questions, found both; keep one")
     resolution.raise_problems()
     return values

@@ -17,6 +17,7 @@ from qa_pipeline.arguments.settings import setting
 from qa_pipeline.cli.ask_arguments import LoadArguments
 from qa_pipeline.cli.loading import load_predictor
 from qa_pipeline.console import run_in_terminal
+from qa_pipeline.data.readers.rawfile import nearest_name
 from qa_pipeline.documents.reading import KINDS
 from qa_pipeline.predictor.files.answer_files import check_target
 from qa_pipeline.quotes.check import NOT_FOUND, REPAIRED, VERBATIM
@@ -119,7 +120,9 @@ def _check_files(values: AllVerifyArguments, resolution: Resolution) -> None:
     given = [("answers", path) for path in filter(None, [values.answers])] + [("documents", p) for p in values.folders]
     for name, path in given:
         if not os.path.exists(path):
-            resolution.report_at(name, f"no such file: {path} (relative paths start at {os.getcwd()})")
+            resolution.report_at(
+                name, f"no such file: {path} (relative paths start at {os.getcwd()}){nearest_name(path)}"
+            )
     output = values.output
     if output and os.path.isdir(output):
         resolution.report_at("output", f"{output} is a folder; give the name of a file")

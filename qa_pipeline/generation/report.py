@@ -213,7 +213,7 @@ def table(report: Mapping[str, Any]) -> str:
         f"{'  accepted':<24}{report['accepted']:>10,}",
     ]
     lines += [f"{'  ' + reason:<24}{count:>10,}" for reason, count in report["rejected"].items()]
-    lines += [f"{'- ' + reason:<24}{count:>10,}" for reason, count in report["left_out"].items()]
+    lines += [f"{'left out, ' + reason:<24}{count:>10,}" for reason, count in report["left_out"].items()]
     if report.get("not_rephrased"):
         reasons = ", ".join(f"{reason} {count:,}" for reason, count in report["not_rephrased"].items())
         lines.append(f"{'not rephrased':<24}{sum(report['not_rephrased'].values()):>10,}   {reasons}")

@@ -202,8 +202,10 @@ def as_documents(documents: Documents) -> list[Document]:
         if isinstance(one, Document):
             read.append(one)
         elif isinstance(one, str):
-            if _names_file(one):
-                logger.warning('"%s" is asked as a text, and is the name of a file too: Path("%s") reads it', one, one)
+            if _names_path(one):
+                logger.warning(
+                    '"%s" is asked as a text, and is the name of a file or folder too: Path("%s") reads it', one, one
+                )
             read.append(Document(one, ""))
         elif isinstance(one, PathLike):
             read += read_documents(Path(one), skip_bad=True)
@@ -214,9 +216,11 @@ def as_documents(documents: Documents) -> list[Document]:
     return read
 
 
-def _names_file(text: str) -> bool:
-    """Whether a text is the name of a file that is there, which is what a caller may have meant."""
-    return len(text) < 256 and bool(Path(text).suffix) and "\0" not in text and Path(text).is_file()
+def _names_path(text: str) -> bool:
+    """Whether a text is the name of a file or folder that is there, which is what a caller may have meant."""
+    if len(text) >= 256 or "\0" in text or "\n" in text:
+        return False
+    return Path(text).is_file() if Path(text).suffix else bool(text.strip()) and Path(text).is_dir()
 
 
 _EXPECTED = "a text, a Document, or a pathlib.Path of a file or folder"

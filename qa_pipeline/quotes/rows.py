@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from qa_pipeline.wording import describe, short
 
 BAD_ROW = "bad_row"
 """Status of a row that cannot be used."""
+_NOT_JSON = "not JSON"
 
 
 @dataclass(frozen=True)
@@ -42,7 +44,7 @@ def read_quote_rows(path: str | Path) -> list[QuoteRow]:
     Instead of `quote`, a row may have `quotes` (a list; each is a row of its own here) or `claim`.
 
     Raises:
-        DataError: the file cannot be read, or has no row.
+        DataError: the file cannot be read, has no row, is one JSON list, or has no line that is JSON.
     """
     name = str(path)
     with reading(name):
@@ -53,20 +55,37 @@ def read_quote_rows(path: str | Path) -> list[QuoteRow]:
         except ValueError as error:  # a NUL in the name
             raise DataError(f"{name!r}: not the name of a file") from error
     text = decode(content, name)[0]
+    _refuse_list(text, name)
     rows: list[QuoteRow] = []
     for number, line in enumerate(text.split("\n"), 1):
         if line.strip():
             rows += _rows_of(line, number)
     if not rows:
         raise DataError(f'{name}: expected a row such as {{"quote": "...", "source": "..."}} on each line; it is empty')
+    if all(_NOT_JSON in row.error for row in rows):
+        raise DataError(
+            f'{name}: expected JSON lines, a row such as {{"quote": "...", "source": "..."}} on each; no line is one '
+            f"({rows[0].error})"
+        )
     return rows
+
+
+def _refuse_list(text: str, name: str) -> None:
+    """Raises DataError where a file over several lines is one list, of which single lines might pass for rows."""
+    if not text.lstrip().startswith("[") or "\n" not in text.strip():
+        return
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
+        return
+    raise DataError(f"{name}: expected JSON lines, found one {describe(value)}; try: jq -c '.[]' {shlex.quote(name)}")
 
 
 def _rows_of(line: str, number: int) -> list[QuoteRow]:
     try:
         value = json.loads(line)
     except (ValueError, RecursionError) as error:
-        return [QuoteRow(f"line-{number}", error=f"line {number}: not JSON ({short(str(error), 100)})")]
+        return [QuoteRow(f"line-{number}", error=f"line {number}: {_NOT_JSON} ({short(str(error), 100)})")]
     if isinstance(value, str):
         value = {"quote": value}
     if not isinstance(value, dict):

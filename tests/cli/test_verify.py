@@ -67,8 +67,14 @@ def test_a_claim_fails_nothing_and_is_said_not_to_be_judged(folder, capsys):
 
 def test_all_faults_are_said_at_once(folder):
     with pytest.raises(ConfigError) as caught:
-        main(["missing.jsonl", "--documents", "nowhere", "--output", "docs", "--min_similarity", "2"])
-    for part in ("no such file: missing.jsonl", "no such file: nowhere", "docs is a folder", "min_similarity"):
+        main(["missing.jsonl", "--documents", "dosc", "--output", "docs", "--min_similarity", "2"])
+    for part in (
+        "no such file: missing.jsonl",
+        "no such file: dosc",
+        'did you mean "docs"',
+        "docs is a folder",
+        "min_similarity",
+    ):
         assert part in str(caught.value)
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import qa_pipeline.generation
 from qa_pipeline.generation.api import generate_dataset
 from qa_pipeline.generation.outputs import dataset_card
-from qa_pipeline.generation.report import MEANINGS, meaning
+from qa_pipeline.generation.report import MEANINGS, meaning, table
 from tests.generation.test_run import job
 
 ROOM = Path(qa_pipeline.generation.__file__).parent
@@ -82,3 +82,13 @@ def test_reasons_stand_with_their_meanings_where_they_are_counted(tmp_path):
     for reason, count in {**report["rejected"], **report["left_out"]}.items():
         assert f"| {reason} | {count:,} | {meaning(reason)} |" in card
     assert report["meanings"]["answer_not_verbatim"] == MEANINGS["answer_not_verbatim"]
+
+
+def test_the_table_says_what_was_refused_at_once_and_what_was_left_out_of_the_accepted():
+    facts = {"documents": 2, "passages_asked": 7}
+    split = {"rows": 6, "documents": 2, "contexts": 3, "unanswerable": 0}
+    counts = {"rejected": {"fragment": 2}, "left_out": {"near_duplicate": 1}, "splits": {"train": split}}
+    shown = table({"facts": facts, "drafts": 9, "accepted": 7, **counts}).splitlines()
+    assert [line.split() for line in shown[3:5]] == [["accepted", "7"], ["fragment", "2"]]
+    assert shown[5].split() == ["left", "out,", "near_duplicate", "1"]
+    assert shown[6].split()[:2] == ["train", "6"]

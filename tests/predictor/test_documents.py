@@ -34,12 +34,15 @@ def test_a_text_a_document_and_paths_are_asked_together(tmp_path):
     assert [a.confidence for a in reply.answers] == sorted((a.confidence for a in reply.answers), reverse=True)
 
 
-def test_a_string_is_a_text_even_where_a_file_has_that_name_and_that_is_said(tmp_path, monkeypatch, caplog):
+def test_a_string_is_a_text_even_where_a_file_or_folder_has_that_name_and_that_is_said(tmp_path, monkeypatch, caplog):
     (tmp_path / "London.txt").write_text(BRIDGE)
+    (tmp_path / "London").mkdir()
     monkeypatch.chdir(tmp_path)
-    assert WordFinder().ask("And London?", "London.txt").answers[0].context == "London.txt"
-    assert 'Path("London.txt") reads it' in caplog.text
-    caplog.clear()
+    for name in ("London.txt", "London", "../" + tmp_path.name + "/London/"):
+        assert WordFinder().ask("And London?", name).answers[0].context == name
+        assert f'Path("{name}") reads it' in caplog.text
+        caplog.clear()
+    assert WordFinder().ask("And London?", "London is large.").found and not caplog.text
     assert WordFinder().ask("And London?", Path("London.txt")).answers[0].context == BRIDGE
     assert not caplog.text
 

@@ -50,6 +50,22 @@ def test_a_file_without_rows_and_one_that_is_not_there_are_named(tmp_path):
         read_quote_rows(tmp_path / "missing.jsonl")
 
 
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("question,answer\nHow much?,25 euros\n", r"rows: expected JSON lines, a row such as .* \(line 1: not JSON"),
+        (
+            '[\n  {"quote": "25 euros"},\n  {"quote": "in May"}\n]\n',
+            r"rows: expected JSON lines, found one list of 2; try: jq",
+        ),
+    ],
+)
+def test_a_file_of_another_format_is_one_fault_and_not_one_for_each_line(tmp_path, content, message):
+    (tmp_path / "rows").write_text(content)
+    with pytest.raises(DataError, match=message):
+        read_quote_rows(tmp_path / "rows")
+
+
 def test_a_claim_gets_the_sentence_that_shares_its_rarest_words():
     evidence = find_evidence("Who loses a tool has to pay: lose it and pay the price", SOURCES)
     assert (evidence.found, evidence.document) == ("If you lose a tool, you pay half of its price.", "lending.md")

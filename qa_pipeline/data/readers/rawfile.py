@@ -72,19 +72,30 @@ def reading(source: str) -> Iterator[None]:
 
 def missing_file(source: str) -> DataError:
     """The error for a file that is not there, with the nearest name of its folder."""
+    try:
+        if (path := Path(source)).is_symlink():
+            return DataError(f"{source}: a link to {os.readlink(path)}, which is not there")
+    except OSError:
+        pass
+    return DataError(f"{source}: no such file or folder{nearest_name(source)}")
+
+
+def nearest_name(source: str) -> str:
+    """What may have been meant by the name of a file that is not there, as the end of a message; "" for nothing.
+
+    >>> nearest_name("qa_pipelines/missing.json")
+    ''
+    """
     path = Path(source)
     names: dict[str, str] = {}  # by stem: a common ending says nothing of how near two names are
     try:
-        if path.is_symlink():
-            return DataError(f"{source}: a link to {os.readlink(path)}, which is not there")
         if path.parent.is_dir():
             files = sorted(path.parent.iterdir(), key=lambda p: (p.suffix == path.suffix, p.name))
             names = {p.name.split(".")[0]: p.name for p in files}
     except OSError:
         pass
     near = [names[stem] for stem in difflib.get_close_matches(path.name.split(".")[0], names, n=1, cutoff=0.7)]
-    hint = f'; did you mean "{path.parent / near[0]}"?' if near else ""
-    return DataError(f"{source}: no such file or folder{hint}")
+    return f'; did you mean "{path.parent / near[0]}"?' if near else ""
 
 
 def open_bytes(path: Path) -> IO[bytes]:
