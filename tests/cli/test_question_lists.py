@@ -83,8 +83,10 @@ def test_a_list_of_questions_is_asked_on_documents_and_written_with_its_places(f
     assert asked(folder, "--output", folder / "answers.csv") == 0
     with open(folder / "answers.csv", newline="") as handle:
         rows = list(csv.DictReader(handle))
-    assert list(rows[0]) == ["question", "answer", "document", "page", "start", "end", "confidence", "sentence"]
-    assert [(row["answer"], row["document"]) for row in rows] == [*(("London", "a.txt"), ("Paris", "b.txt"), ("", ""))]
+    places = ["document", "page", "start", "end"]
+    assert list(rows[0]) == ["question", "answer", *places, "confidence", "sentence", "found"]
+    answers = [(row["answer"], row["document"], row["found"]) for row in rows]
+    assert answers == [("London", "a.txt", "true"), ("Paris", "b.txt", "true"), ("", "", "false")]
     for row in rows[:2]:
         with open(folder / "documents" / row["document"]) as handle:
             assert handle.read()[int(row["start"]) : int(row["end"])] == row["answer"]

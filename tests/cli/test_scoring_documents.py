@@ -55,7 +55,7 @@ def test_a_table_of_gold_questions_is_scored_against_a_folder(folder, capsys):
     assert re.search(r'row-5: "Rome" in \S*london.md: these words are not there', printed.err)
     with open(folder / "answers.csv", newline="") as handle:
         rows = list(csv.DictReader(handle))
-    ours = ["question", "answer", "document", "page", "start", "end", "confidence", "sentence"]
+    ours = ["question", "answer", "document", "page", "start", "end", "confidence", "sentence", "found"]
     assert list(rows[0]) == [*ours, "nr", "gold_answer", "gold_document", "topic", "gold_page"]
     assert [row["answer"] for row in rows] == ["London", "Paris", "Zuse", "", "Rome"]
     assert [row["nr"] for row in rows] == list("12345") and rows[0]["topic"] == "'=1+1"
@@ -132,6 +132,8 @@ def test_models_are_not_compared_on_a_list_that_does_not_say_what_is_right(folde
         main([*words, "--documents", str(folder / "documents")])
     with pytest.raises(ConfigError, match="--documents: no such file"):
         main([*words, "--documents", str(folder / "nowhere")])
+    with pytest.raises(ConfigError, match='did you mean ".*documents"'):
+        main([*words, "--documents", str(folder / "document")])
 
 
 def test_settings_of_printed_answers_print_answers_and_say_where_the_scores_are(folder, capsys):

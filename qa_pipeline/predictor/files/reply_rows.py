@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 ReplyRow = dict[str, Any]
 """id, question, answers (the best first), read (passages in the order of the search), and what a Reply says of all."""
 
-COLUMNS = ("question", "answer", "document", "page", "start", "end", "confidence", "sentence")
-"""Of a table; the columns of the questions come after them."""
+COLUMNS = ("question", "answer", "document", "page", "start", "end", "confidence", "sentence", "found")
+"""Of a table; the columns of the questions come after them. Where `found` is false, the answer is a guess at best."""
 _PLACE = ("document", "page")
 
 
@@ -114,6 +114,7 @@ class Sheet:
             "question": row["question"],
             "answer": best["text"],
             "confidence": round(best["confidence"], 6),
+            "found": "true" if row["found"] else "false",
         }
         return [*(values[name] for name in self._first), *self.own_cells(others)]
 

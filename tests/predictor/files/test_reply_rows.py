@@ -53,7 +53,7 @@ def test_a_plain_text_has_no_document_and_no_page():
     answer = DocumentAnswer("25 euros", 16, 24, 0.8, "The late fee is 25 euros.")
     sheet = Sheet([{}], of_documents=False)
     (row,) = answer_rows([reply_row(reply(answers=[answer], hits=[], documents=[""]))], [{}], sheet, of_documents=False)
-    assert sheet.columns == ("question", "answer", "start", "end", "confidence", "sentence")
+    assert sheet.columns == ("question", "answer", "start", "end", "confidence", "sentence", "found")
     assert not {"document", "page", "read", "copies"} & {*row.line, *row.line["answers"][0]}
 
 
