@@ -54,7 +54,7 @@ class DocumentPage(TypedDict):
     total: int
 
 
-class Library:
+class DocumentStore:
     """The documents of a service.
 
     Args:
@@ -63,8 +63,8 @@ class Library:
         temporary: removes the folder in the end.
 
     Example:
-        >>> library = Library.open(["policies"], uploads="added")  # doctest: +SKIP
-        >>> library.add("leave.md", b"Every employee has 28 days of leave a year.")  # doctest: +SKIP
+        >>> store = DocumentStore.open(["policies"], uploads="added")  # doctest: +SKIP
+        >>> store.add("leave.md", b"Every employee has 28 days of leave a year.")  # doctest: +SKIP
         {'name': 'leave.md', 'characters': 43, 'pages': None, 'added': True}
     """
 
@@ -98,8 +98,8 @@ class Library:
         *,
         dense: bool = True,
         encoding: str | None = None,
-    ) -> Library:
-        """Indexes documents, and opens a library of them.
+    ) -> DocumentStore:
+        """Indexes documents, and opens a store of them.
 
         Args:
             documents: files and folders of the owner.
@@ -159,7 +159,9 @@ class Library:
         index = self.current()
         names = [] if index is None else index.names()
         added = self._added()
-        entries = [_entry(name, index.document(name), name in added) for name in names[offset : offset + limit] if index]
+        entries = [
+            _entry(name, index.document(name), name in added) for name in names[offset : offset + limit] if index
+        ]
         return {"documents": entries, "total": len(names)}
 
     def quote_sources(self) -> QuoteSources:
@@ -266,7 +268,9 @@ class Library:
         if self._base is not None:
             base, paths = self._of_files()
             settings = base.settings
-            options = {name: getattr(settings, name) for name in ("language", "dense", "model", "max_words", "encoding")}
+            options = {
+                name: getattr(settings, name) for name in ("language", "dense", "model", "max_words", "encoding")
+            }
             if not own.exists():
                 _copy(base.folder, own)
         self.index = Index.build([*paths, str(folder)], own, **options)
