@@ -11,6 +11,7 @@ import hashlib
 import logging
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,7 @@ from qa_pipeline.wording import counted, in_short
 if TYPE_CHECKING:
     from fastapi import APIRouter
 
+    from qa_pipeline.predictor import QAPredictor
     from qa_pipeline.serve.service import Service
 
 logger = logging.getLogger(__name__)
@@ -40,9 +42,9 @@ class LabelStudioBackend:
         model_version: Label Studio asks for predictions again where it changes.
 
     Example:
-        >>> backend = LabelStudioBackend(service, "runs/policies")  # doctest: +SKIP
+        >>> backend = LabelStudioBackend(service, "policies-1f3a9c2e")  # doctest: +SKIP
         >>> backend.predict({"tasks": [{"id": 1, "data": data}], "label_config": xml})  # doctest: +SKIP
-        {'results': [{'result': [...], 'score': 0.93, 'model_version': 'runs/policies'}]}
+        {'results': [{'result': [...], 'score': 0.93, 'model_version': 'policies-1f3a9c2e'}]}
     """
 
     def __init__(self, service: Service, model_version: str):
@@ -163,6 +165,15 @@ def _region(from_name: str, to_name: str, kind: str, value: dict[str, Any]) -> d
     return {"id": name, "from_name": from_name, "to_name": to_name, "type": kind, "value": value}
 
 
+def model_version(predictor: QAPredictor) -> str:
+    """The name of a model with the first digits of its fingerprint: what changes when it is trained again.
+
+    >>> model_version(predictor)  # doctest: +SKIP
+    'policies-1f3a9c2e'
+    """
+    return f"{Path(predictor.name).name or predictor.name}-{predictor.fingerprint()[:8]}"
+
+
 def label_studio_router(backend: LabelStudioBackend) -> APIRouter:
     """The endpoints, to be mounted under PREFIX.
 
@@ -192,8 +203,9 @@ def label_studio_router(backend: LabelStudioBackend) -> APIRouter:
         """Marks the answers in the texts of tasks."""
         return backend.predict(request)
 
-    @router.post("/versions", operation_id="label_studio_versions")
-    def versions(request: dict[str, Any] = payload) -> dict[str, list[str]]:
+    @router.get("/versions", operation_id="label_studio_versions")
+    @router.post("/versions", include_in_schema=False)
+    def versions() -> dict[str, list[str]]:
         """The versions of the model that there are: one."""
         return {"versions": [backend.model_version]}
 

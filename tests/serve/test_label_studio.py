@@ -74,6 +74,7 @@ def test_it_says_that_it_is_up(client):
 def test_setup_gives_the_version_of_the_model(client):
     body = {"project": "3.1615327929", "schema": CONFIG, "hostname": "http://localhost:8080", "access_token": "x"}
     assert client.post(f"{PREFIX}/setup", json=body).json() == {"model_version": "runs/policies"}
+    assert client.get(f"{PREFIX}/versions").json() == {"versions": ["runs/policies"]}
     assert client.post(f"{PREFIX}/versions", json={"project": "3.16"}).json() == {"versions": ["runs/policies"]}
 
 
