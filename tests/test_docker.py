@@ -52,7 +52,9 @@ def test_what_is_copied_is_there_and_is_sent_to_the_builder():
             assert is_sent(inside) is ("__pycache__" not in inside), inside
 
 
-@pytest.mark.parametrize("name", [".git/config", "tests/test_docker.py", "runs/a/model.safetensors", ".venv/bin/python"])
+@pytest.mark.parametrize(
+    "name", [".git/config", "tests/test_docker.py", "runs/a/model.safetensors", ".venv/bin/python"]
+)
 def test_nothing_else_is_sent(name):
     assert not is_sent(name)
 

@@ -160,7 +160,7 @@ def _shown(tags: Sequence[ElementTree.Element], text: ElementTree.Element) -> It
 def _question_area(tags: Sequence[ElementTree.Element], to_name: str) -> str | None:
     areas = [tag.get("name", "") for tag in tags if tag.tag == "TextArea" and to_name in _targets(tag)]
     called = [name for name in areas if QUESTION in name.casefold()]
-    return (called or areas or [None])[0]
+    return next(iter(called or areas), None)
 
 
 def _text_at(data: Mapping[str, Any], key: str, what: str) -> str:

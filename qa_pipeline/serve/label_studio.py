@@ -11,6 +11,7 @@ import hashlib
 import logging
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any
@@ -32,6 +33,7 @@ PREFIX = "/label_studio"
 MOST_TASKS = 1_000
 """In one request."""
 _MOST_PROJECTS = 1_000
+_AT_ONCE = 8
 
 
 class LabelStudioBackend:
@@ -83,6 +85,7 @@ class LabelStudioBackend:
         Raises:
             DataError: the tasks or the labelling configuration are not in the documented form.
             ModelError: the model fails.
+            BusyError, OutOfTimeError, StoppingError: see `refusals`.
         """
         tasks = request.get("tasks")
         if not isinstance(tasks, list) or not all(isinstance(task, dict) for task in tasks):
@@ -90,19 +93,15 @@ class LabelStudioBackend:
         if len(tasks) > MOST_TASKS:
             raise DataError(f"tasks: {len(tasks):,} in one request; {MOST_TASKS:,} are the most")
         config = LabelConfig.read(self._config_of(request))
-        interactive = _context(request)
-        results: list[Any] = []
-        faults: list[str] = []
-        for number, task in enumerate(tasks):
-            try:
-                results.append(self._predicted(task, config, interactive or ()))
-            except DataError as error:
-                faults.append(f"task {task.get('id', number)}: {error}")
-                # Whoever is labelling is shown an empty result; a stored one would say that there is no answer.
-                results.append([] if interactive is None else self._prediction([], 0.0))
+        typed = _context(request)
+        with ThreadPoolExecutor(_AT_ONCE) as threads:  # what is asked at the same time is computed in one batch
+            results = list(threads.map(lambda task: self._predicted(task, config, typed), tasks))
+        faults = [f"task {task.get('id')}: {one}" for task, one in zip(tasks, results, strict=True) if _failed(one)]
         if faults:
             logger.warning("Label Studio: %s without a prediction; %s", counted(len(faults), "task"), faults[0])
-        return {"results": results, "model_version": self.model_version}
+        # Whoever is labelling is shown an empty result; a stored one would say that there is no answer.
+        nothing = [] if typed is None else self._prediction([], 0.0)
+        return {"results": [nothing if _failed(one) else one for one in results], "model_version": self.model_version}
 
     def webhook(self, request: Mapping[str, Any]) -> dict[str, str]:
         """Takes notice of an event; nothing is trained here."""
@@ -122,26 +121,33 @@ class LabelStudioBackend:
         with self._lock:
             return self._configs.get(str(request.get("project")))
 
-    def _predicted(self, task: Mapping[str, Any], config: LabelConfig, typed: Sequence[Any]) -> dict[str, Any]:
+    def _predicted(
+        self, task: Mapping[str, Any], config: LabelConfig, typed: Sequence[Any] | None
+    ) -> dict[str, Any] | DataError:
         data = task.get("data")
-        if not isinstance(data, Mapping):
-            raise DataError(f"data: expected an object, found {in_short(data)}")
-        text, question = config.text_of(data), config.question_of(data, typed)
-        found = self.service.answer(question, text, top_k=1)
-        if isinstance(found, list):
-            found = found[0]
+        try:
+            if not isinstance(data, Mapping):
+                raise DataError(f"data: expected an object, found {in_short(data)}")
+            text, question = config.text_of(data), config.question_of(data, typed or ())
+            found = self.service.ask(question, text, top_k=1)
+        except DataError as error:
+            return error
         result = []
         if config.question_area is not None and not typed:
             result.append(_region(config.question_area, config.to_name, "textarea", {"text": [question]}))
-        if found["answer"]:
+        if found["found"]:
             start, end = found["start"], found["end"]
             value = {"start": start, "end": end, "text": text[start:end], "labels": [config.label]}
             region = _region(config.from_name, config.to_name, "labels", value)
-            result.append(region | {"score": found["score"]})
-        return self._prediction(result, found["score"])
+            result.append(region | {"score": found["confidence"]})
+        return self._prediction(result, found["confidence"])
 
     def _prediction(self, result: list[dict[str, Any]], score: float) -> dict[str, Any]:
         return {"result": result, "score": score, "model_version": self.model_version}
+
+
+def _failed(one: Any) -> bool:
+    return isinstance(one, DataError)
 
 
 def _has_tags(schema: str) -> bool:

@@ -159,7 +159,9 @@ class Library:
         index = self.current()
         names = [] if index is None else index.names()
         added = self._added()
-        entries = [_entry(name, index.document(name), name in added) for name in names[offset : offset + limit] if index]
+        entries = [
+            _entry(name, index.document(name), name in added) for name in names[offset : offset + limit] if index
+        ]
         return {"documents": entries, "total": len(names)}
 
     def quote_sources(self) -> QuoteSources:
@@ -266,7 +268,9 @@ class Library:
         if self._base is not None:
             base, paths = self._of_files()
             settings = base.settings
-            options = {name: getattr(settings, name) for name in ("language", "dense", "model", "max_words", "encoding")}
+            options = {
+                name: getattr(settings, name) for name in ("language", "dense", "model", "max_words", "encoding")
+            }
             if not own.exists():
                 _copy(base.folder, own)
         self.index = Index.build([*paths, str(folder)], own, **options)

@@ -14,7 +14,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from qa_pipeline.errors import ConfigError, QAError
 
@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from qa_pipeline.serve.service import Service
 
 logger = logging.getLogger(__name__)
+
+_LAST_SECONDS = 1.0
+"""That an answer may still take when the client is gone; clients wait two before they end the process."""
 
 
 class BackgroundService:
@@ -37,11 +40,11 @@ class BackgroundService:
         (True, 'a service')
     """
 
-    def __init__(self, open_service: Callable[[], Any]):
+    def __init__(self, open_service: Callable[[], Service]):
         self._open, self._lock = open_service, threading.Lock()
         self._thread: threading.Thread | None = None
         self._done = threading.Event()
-        self._service: Any = None
+        self._service: Service | None = None
         self._error: BaseException | None = None
 
     def start(self) -> None:
@@ -71,18 +74,28 @@ class BackgroundService:
         return self._done.wait(seconds)
 
     @property
+    def was_started(self) -> bool:
+        """Whether it was begun, however it ended."""
+        return self._thread is not None
+
+    @property
     def is_opening(self) -> bool:
         """Whether the other thread is at work."""
         return self._thread is not None and not self._done.is_set()
 
-    def result(self) -> Any:
+    def close(self) -> None:
+        """Closes the service, if it is there."""
+        if self._service is not None:
+            self._service.close(_LAST_SECONDS)
+
+    def result(self) -> Service:
         """The service; to be called when `wait` says True.
 
         Raises:
             QAError: it could not be opened.
         """
-        if self._error is not None:
-            raise self._error
+        if self._service is None:
+            raise self._error or RuntimeError("the service is not open yet")
         return self._service
 
 
@@ -119,6 +132,7 @@ def serve_mcp(open_service: Callable[[], Service]) -> int:
     if background.is_opening:
         sys.stderr.flush()
         os._exit(0)  # libraries that are being loaded do not survive the interpreter's end
+    background.close()
     return 0
 
 

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from functools import partial
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import anyio
 import anyio.to_thread
+from mcp.server.context import CallNext, HandlerResult, ServerMiddleware, ServerRequestContext
 from mcp.server.mcpserver import Context, MCPServer
 from mcp.server.mcpserver.exceptions import ToolError
 from mcp_types import CallToolResult, TextContent, ToolAnnotations
@@ -31,9 +32,6 @@ from qa_pipeline.serve.mcp_results import (
     verify_text,
 )
 from qa_pipeline.wording import in_short
-
-if TYPE_CHECKING:
-    from qa_pipeline.serve.service import Service
 
 NAME = "qa-pipeline"
 MOST_ANSWERS = 20
@@ -113,7 +111,8 @@ def _fault(error: Any) -> str:
     place = ".".join(map(str, error["loc"]))
     if error["type"] == "missing":
         return f"{place}: is required"
-    return f"{place}: {error['msg'].removeprefix('Input ')}, found {in_short(error['input'])}"
+    words = error["msg"].removeprefix("Input ")
+    return f"{place}: {words[:1].lower()}{words[1:]}, found {in_short(error['input'])}"
 
 
 @contextlib.asynccontextmanager
@@ -123,10 +122,11 @@ async def _prints_to_stderr(_: Any) -> AsyncIterator[None]:
         yield
 
 
-def _starting(background: BackgroundService) -> Callable[..., Awaitable[Any]]:
-    async def start_after(context: Any, call_next: Callable[[Any], Awaitable[Any]]) -> Any:
-        result = await call_next(context)
-        background.start()
+def _starting(background: BackgroundService) -> ServerMiddleware[Any]:
+    async def start_after(ctx: ServerRequestContext[Any, Any], call_next: CallNext) -> HandlerResult:
+        result = await call_next(ctx)
+        if not background.was_started:
+            background.start()
         return result
 
     return start_after
@@ -166,8 +166,7 @@ def _add_tools(server: MCPServer[Any], background: BackgroundService) -> None:
         ] = None,
         top_k: Annotated[int, Field(description="Most answers, best first.", ge=1, le=MOST_ANSWERS)] = 3,
     ) -> Annotated[CallToolResult, AskResult]:
-        reply = await call(context, lambda service: ask_service(service, question, text, top_k))
-        result = AskResult.model_validate(reply)
+        result = ask_result(await call(context, lambda service: service.ask(question, text, top_k=top_k)))
         return given(result, ask_text(result))
 
     @server.tool(name="highlight", title="Find evidence", description=_HIGHLIGHT, annotations=reads_only)
@@ -195,12 +194,16 @@ def _add_tools(server: MCPServer[Any], background: BackgroundService) -> None:
         source: Annotated[
             str | None, Field(description="Name of the document that they are said to be from, where one is named.")
         ] = None,
+        text: Annotated[
+            str | None, Field(description="A text to look in instead of the documents; leave it out for these.")
+        ] = None,
     ) -> Annotated[CallToolResult, VerifyResult]:
         rows = [{"quote": quote} | ({"source": source} if source else {}) for quote in quotes]
-        result = verify_result(await call(context, lambda service: service.verify(rows)))
+        result = verify_result(await call(context, lambda service: service.verify(rows, context=text)))
         return given(result, verify_text(result))
 
 
-def ask_service(service: Service, question: str, text: str | None, top_k: int) -> dict[str, Any]:
-    """The reply of a service in the form of `AskResult`."""
-    raise NotImplementedError
+def ask_result(reply: Mapping[str, Any]) -> AskResult:
+    """What `Service.ask` gives, with the answer as the first of all."""
+    best = [{**reply}] if reply["found"] else []
+    return AskResult.model_validate({**reply, "answers": [*best, *reply["runner_ups"]]})

@@ -31,9 +31,7 @@ class OutOfTimeError(QAError):
     """
 
     def __init__(self, seconds: float):
-        super().__init__(
-            f"there was no answer within {seconds:g} s, which is the most; ask for less at once, or later"
-        )
+        super().__init__(f"there was no answer within {seconds:g} s, which is the most; ask for less at once, or later")
 
 
 class StoppingError(QAError):

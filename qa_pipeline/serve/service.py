@@ -251,7 +251,9 @@ class Service:
         """
         unknown = [name for name in options if name not in READER_OPTIONS]
         if unknown:
-            raise ConfigError("options of answer", f"unknown: {', '.join(unknown)}; known are {', '.join(READER_OPTIONS)}")
+            raise ConfigError(
+                "options of answer", f"unknown: {', '.join(unknown)}; known are {', '.join(READER_OPTIONS)}"
+            )
         given = {name: value for name, value in options.items() if value is not None}
         self._checked_count("top_k", given.get("top_k", 1), self.limits.answers)
         rows, many = self._rows(question, context)
@@ -422,13 +424,17 @@ class Service:
                 raise DataError(f'quote {number}: expected a text, or {{"quote": ...}}, found {describe(one)}')
             given = [key for key in ("quote", "claim") if row.get(key) is not None]
             if len(given) != 1:
-                raise DataError(f'quote {number}: expected "quote" or "claim", found {" and ".join(given) or "neither"}')
+                raise DataError(
+                    f'quote {number}: expected "quote" or "claim", found {" and ".join(given) or "neither"}'
+                )
             _checked_text(f"quote {number}", row[given[0]], self.limits.context)
             source = row.get("source")
             if source is not None and not isinstance(source, str):
                 raise DataError(f"quote {number}: source must be the name of a document, found {describe(source)}")
             identity = row.get("id")
-            rows.append({given[0]: row[given[0]], "source": source, "id": str(number if identity is None else identity)})
+            rows.append(
+                {given[0]: row[given[0]], "source": source, "id": str(number if identity is None else identity)}
+            )
         _check_length("quotes", sum(len(row.get("quote") or row["claim"]) for row in rows), self.limits.context)
         return tuple(rows)
 

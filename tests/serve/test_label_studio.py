@@ -9,7 +9,9 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
 from qa_pipeline.errors import DataError
-from qa_pipeline.serve.label_studio import MOST_TASKS, PREFIX, LabelStudioBackend, label_studio_router
+from qa_pipeline.serve.label_studio import MOST_TASKS, PREFIX, LabelStudioBackend, label_studio_router, model_version
+from qa_pipeline.serve.service import Service
+from tests.serve.fakes import PhraseFinder
 
 CONFIG = (
     '<View><Text name="text" value="$text"/><Text name="question" value="$question"/>'
@@ -19,18 +21,18 @@ TYPED = CONFIG.replace("</View>", '<TextArea name="asked" toName="text"/></View>
 
 
 class Reader:
-    """A service that finds the last word of the question in the context."""
+    """A service that finds the last word of the question in the text."""
 
     def __init__(self):
         self.asked: list[tuple[str, str]] = []
 
-    def answer(self, question, context, *, top_k=1):
+    def ask(self, question, context, *, top_k):
         self.asked.append((question, context))
         word = question.rstrip("?").split()[-1]
         start = context.find(word)
         if start < 0:
-            return {"score": 0.75, "start": 0, "end": 0, "answer": ""}
-        return {"score": 0.5, "start": start, "end": start + len(word), "answer": word}
+            return {"found": False, "answer": "", "confidence": 0.75, "start": None, "end": None}
+        return {"found": True, "answer": word, "confidence": 0.5, "start": start, "end": start + len(word)}
 
 
 @pytest.fixture
@@ -100,7 +102,7 @@ def test_the_answer_of_each_task_is_marked_in_its_text(client, reader):
     assert region["value"] == {"start": 9, "end": 11, "text": "30", "labels": ["Answer"]}
     assert first["score"] == 0.5 and first["model_version"] == "runs/policies"
     assert second == {"result": [], "score": 0.75, "model_version": "runs/policies"}
-    assert reader.asked[0] == ("What is 30?", "It costs 30 euros.")
+    assert sorted(reader.asked) == [("What is 30?", "It costs 30 euros."), ("What is 30?", "No price.")]
 
 
 def test_characters_are_counted_as_label_studio_does(backend):
@@ -161,6 +163,26 @@ def test_events_are_taken_notice_of(client):
     reply = client.post(f"{PREFIX}/webhook", json=body)
     assert reply.status_code == 201
     assert reply.json() == {"status": "ok", "result": "ANNOTATION_CREATED: this backend does not train"}
+
+
+def test_a_real_service_answers_many_tasks_at_once():
+    service = Service(PhraseFinder())
+    tasks = [task(number, f"It is {number} euros.", f"Which: {number} euros") for number in range(40)]
+    try:
+        results = LabelStudioBackend(service, "finder").predict(request(*tasks))["results"]
+    finally:
+        service.close()
+    assert [one["result"][0]["value"]["text"] for one in results] == [f"{number} euros" for number in range(40)]
+
+
+def test_the_version_changes_with_the_model():
+    class Model:
+        name = "runs/policies"
+
+        def fingerprint(self):
+            return "1f3a9c2e55aa55aa"
+
+    assert model_version(Model()) == "policies-1f3a9c2e"
 
 
 def test_the_same_answer_has_the_same_id(backend):
