@@ -14,7 +14,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from qa_pipeline.errors import ConfigError, QAError
 
@@ -78,11 +78,6 @@ class BackgroundService:
         """Whether it was begun, however it ended."""
         return self._thread is not None
 
-    @property
-    def is_opening(self) -> bool:
-        """Whether the other thread is at work."""
-        return self._thread is not None and not self._done.is_set()
-
     def close(self) -> None:
         """Closes the service, if it is there."""
         if self._service is not None:
@@ -99,21 +94,17 @@ class BackgroundService:
         return self._service
 
 
-def serve_mcp(open_service: Callable[[], Service]) -> int:
-    """Speaks the protocol until the client closes standard input, or a signal ends it.
+def serve_mcp(open_service: Callable[[], Service]) -> NoReturn:
+    """Speaks the protocol until the client closes standard input, or a signal ends it; then the process ends with 0.
 
     Args:
         open_service: loads the model and the documents, after the client was greeted.
-
-    Returns:
-        The exit code, 0.
 
     Raises:
         ConfigError: the `mcp` package is not installed.
 
     Example:
         >>> serve_mcp(lambda: Service(QAPredictor.from_pretrained("runs/policies")))  # doctest: +SKIP
-        0
     """
     check_mcp()
     import anyio
@@ -129,11 +120,11 @@ def serve_mcp(open_service: Callable[[], Service]) -> int:
         anyio.run(server.run_stdio_async)
     except* BrokenPipeError:
         pass  # the client is gone
-    if background.is_opening:
-        sys.stderr.flush()
-        os._exit(0)  # libraries that are being loaded do not survive the interpreter's end
     background.close()
-    return 0
+    sys.stderr.flush()
+    # Clients end a process that is still there after two seconds; Python takes longer to take torch apart, and does not
+    # survive it while another thread is loading it.
+    os._exit(0)
 
 
 def check_mcp() -> None:

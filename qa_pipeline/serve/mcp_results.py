@@ -130,13 +130,14 @@ def ask_text(result: AskResult) -> str:
     Source: fees.md, "Fees", characters 40 to 48 (confidence 0.93)
     """
     if not result.found:
+        sure = f" (confidence {result.no_answer_confidence:.2f})" if result.no_answer_confidence > 0.5 else ""
         lines = [
-            "Not found: the documents do not answer this question, as far as the model can tell "
-            f"(confidence {result.no_answer_confidence:.2f} that there is no answer). Do not answer it from them."
+            f"Not found: the documents do not answer this question, as far as the model can tell{sure}. Do not answer "
+            "it from them."
         ]
         return plain("\n".join([*lines, *_candidates("Guesses, which are likely wrong:", result.answers)]))
     best = result.answers[0]
-    lines = [f"Answer: {best.answer}", f"Source: {_place(best)} (confidence {best.confidence:.2f})"]
+    lines = [f"Answer: {_line(best.answer)}", f"Source: {_place(best)} (confidence {best.confidence:.2f})"]
     if best.sentence and best.sentence.strip() != best.answer.strip():
         lines.append(f'In its sentence: "{_line(best.sentence)}"')
     return plain("\n".join([*lines, *_candidates("Other candidates:", result.answers[1:])]))
