@@ -33,7 +33,7 @@ Compute = Callable[[Hashable, list[Any]], Iterable[Any]]
 
 
 @dataclass
-class Job:
+class QueuedJob:
     """One thing to compute.
 
     Attributes:
@@ -82,7 +82,7 @@ class Batcher:
     ):
         self._compute, self._on_batch = compute, on_batch
         self.most_tokens, self.most_waiting, self.linger = most_tokens, most_waiting, linger
-        self._queue: deque[Job] = deque()
+        self._queue: deque[QueuedJob] = deque()
         self._changed = threading.Condition()
         self._closed = False
         self._last = 0
@@ -110,7 +110,7 @@ class Batcher:
         """Puts a job into the queue.
 
         Args:
-            key, item, tokens: see `Job`.
+            key, item, tokens: see `QueuedJob`.
             seconds: after which it is not begun any more.
 
         Returns:
@@ -120,7 +120,7 @@ class Batcher:
             BusyError: the queue is full.
             StoppingError: it is being closed.
         """
-        job = Job(key, item, tokens, time.monotonic() + seconds, seconds)
+        job = QueuedJob(key, item, tokens, time.monotonic() + seconds, seconds)
         with self._changed:
             if self._closed:
                 raise StoppingError
@@ -153,7 +153,7 @@ class Batcher:
             if self._on_batch is not None:
                 self._on_batch(len(running), sum(job.tokens for job in running), taken)
 
-    def _next_batch(self) -> list[Job]:
+    def _next_batch(self) -> list[QueuedJob]:
         """The oldest job and those that go with it, as soon as there is one; none when all is done."""
         with self._changed:
             while not self._queue and not self._closed:
@@ -174,10 +174,10 @@ class Batcher:
             if left <= 0 or not self._changed.wait(left):
                 break
 
-    def _taken(self) -> tuple[list[Job], deque[Job]]:
+    def _taken(self) -> tuple[list[QueuedJob], deque[QueuedJob]]:
         """The jobs of the next batch, and those that are left."""
         first, *others = self._queue
-        batch, left, tokens = [first], deque[Job](), first.tokens
+        batch, left, tokens = [first], deque[QueuedJob](), first.tokens
         for job in others:
             if job.key == first.key and tokens + job.tokens <= self.most_tokens:
                 batch.append(job)
@@ -186,7 +186,7 @@ class Batcher:
                 left.append(job)
         return batch, left
 
-    def _begin(self, job: Job) -> bool:
+    def _begin(self, job: QueuedJob) -> bool:
         """Whether somebody still waits for it; from then on it cannot be cancelled."""
         if not job.future.set_running_or_notify_cancel():
             return False
@@ -195,7 +195,7 @@ class Batcher:
         job.future.set_exception(OutOfTimeError(job.seconds))
         return False
 
-    def _work(self, jobs: list[Job]) -> None:
+    def _work(self, jobs: list[QueuedJob]) -> None:
         """Computes jobs of one key; where that fails, each that has no result is computed alone."""
         left = deque(jobs)
         try:
@@ -213,7 +213,7 @@ class Batcher:
 
     def _drop_abandoned(self) -> None:
         now = time.monotonic()
-        kept = deque[Job]()
+        kept = deque[QueuedJob]()
         for job in self._queue:
             if job.future.cancelled():
                 job.future.set_running_or_notify_cancel()
@@ -240,7 +240,7 @@ def wait_for(future: Future[Any], seconds: float) -> Any:
         raise OutOfTimeError(seconds) from None
 
 
-def _fail(job: Job, error: Exception) -> None:
+def _fail(job: QueuedJob, error: Exception) -> None:
     try:
         job.future.set_exception(error)
     except InvalidStateError:

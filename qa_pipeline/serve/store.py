@@ -54,7 +54,7 @@ class DocumentPage(TypedDict):
     total: int
 
 
-class Library:
+class DocumentStore:
     """The documents of a service.
 
     Args:
@@ -63,8 +63,8 @@ class Library:
         temporary: removes the folder in the end.
 
     Example:
-        >>> library = Library.open(["policies"], uploads="added")  # doctest: +SKIP
-        >>> library.add("leave.md", b"Every employee has 28 days of leave a year.")  # doctest: +SKIP
+        >>> store = DocumentStore.open(["policies"], uploads="added")  # doctest: +SKIP
+        >>> store.add("leave.md", b"Every employee has 28 days of leave a year.")  # doctest: +SKIP
         {'name': 'leave.md', 'characters': 43, 'pages': None, 'added': True}
     """
 
@@ -98,8 +98,8 @@ class Library:
         *,
         dense: bool = True,
         encoding: str | None = None,
-    ) -> Library:
-        """Indexes documents, and opens a library of them.
+    ) -> DocumentStore:
+        """Indexes documents, and opens a store of them.
 
         Args:
             documents: files and folders of the owner.
