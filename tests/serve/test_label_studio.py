@@ -9,6 +9,7 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
 from qa_pipeline.errors import DataError
+from qa_pipeline.serve.access import Guard, checked_access
 from qa_pipeline.serve.label_studio import MOST_TASKS, PREFIX, LabelStudioBackend, label_studio_router, model_version
 from qa_pipeline.serve.service import Service
 from tests.serve.fakes import PhraseFinder
@@ -183,6 +184,18 @@ def test_the_version_changes_with_the_model():
             return "1f3a9c2e55aa55aa"
 
     assert model_version(Model()) == "policies-1f3a9c2e"
+
+
+def test_a_key_is_given_as_the_password_of_basic_authentication(backend):
+    """Label Studio knows no other way; it says who it is, and does not ask."""
+    app = FastAPI()
+    app.include_router(label_studio_router(backend), prefix=PREFIX)
+    client = TestClient(Guard(app, checked_access("127.0.0.1", key="s3cret")))
+    path = f"{PREFIX}/predict"
+    assert client.post(path, json=request(), auth=("anybody", "s3cret")).status_code == 200
+    assert client.post(path, json=request(), auth=("s3cret", "wrong")).status_code == 401
+    for given in ("Basic s3cret", "Basic", "Basic ////", "Basic OnM=", "Digest s3cret"):
+        assert client.post(path, json=request(), headers={"Authorization": given}).status_code == 401, given
 
 
 def test_the_same_answer_has_the_same_id(backend):
