@@ -16,7 +16,7 @@ MOST_SHOWN = 5
 """Candidates, and differences of a quotation, that the text names; the data has all."""
 
 
-class Span(BaseModel):
+class CitedSpan(BaseModel):
     """Words of a document, and where they stand in it."""
 
     answer: str = Field(description="The words, exactly as the document has them.")
@@ -34,11 +34,11 @@ class AskResult(BaseModel):
 
     question: str
     found: bool = Field(description="Whether the first answer is more than a guess. Where false, there is no answer.")
-    answers: list[Span] = Field(description="Best first; where found is false they are guesses.")
+    answers: list[CitedSpan] = Field(description="Best first; where found is false they are guesses.")
     no_answer_confidence: float = Field(description="How sure it is that the documents have no answer, 0 to 1.")
 
 
-class Piece(BaseModel):
+class CitedPiece(BaseModel):
     """Sentences of a document that bear on a question."""
 
     text: str = Field(description="The sentences, exactly as the document has them.")
@@ -54,7 +54,7 @@ class HighlightResult(BaseModel):
     """The parts of documents that bear on a question."""
 
     question: str
-    pieces: list[Piece] = Field(description="In the order in which they are read; neighbours are one piece.")
+    pieces: list[CitedPiece] = Field(description="In the order in which they are read; neighbours are one piece.")
     no_answer_confidence: float = Field(description="How sure it is that nothing answers the question, 0 to 1.")
     words: int = Field(description="Words that were read.")
     kept_words: int = Field(description="Words of the pieces.")
@@ -124,7 +124,7 @@ def _difference(difference: Mapping[str, str] | str) -> str:
 def ask_text(result: AskResult) -> str:
     """The answer with its place, or that there is none.
 
-    >>> span = Span(answer="25 euros", confidence=0.93, document="fees.md", start=40, end=48, headings=["Fees"])
+    >>> span = CitedSpan(answer="25 euros", confidence=0.93, document="fees.md", start=40, end=48, headings=["Fees"])
     >>> print(ask_text(AskResult(question="How high?", found=True, answers=[span], no_answer_confidence=0.01)))
     Answer: 25 euros
     Source: fees.md, "Fees", characters 40 to 48 (confidence 0.93)
@@ -143,7 +143,7 @@ def ask_text(result: AskResult) -> str:
     return plain("\n".join([*lines, *_candidates("Other candidates:", result.answers[1:])]))
 
 
-def _candidates(title: str, spans: Sequence[Span]) -> list[str]:
+def _candidates(title: str, spans: Sequence[CitedSpan]) -> list[str]:
     if not spans:
         return []
     return [title] + [
@@ -181,11 +181,11 @@ def verify_text(result: VerifyResult) -> str:
     return plain("\n".join(lines))
 
 
-def _place(one: Span | Piece | Check | Nearest) -> str:
+def _place(one: CitedSpan | CitedPiece | Check | Nearest) -> str:
     parts = [one.document or "the given text"]
     if one.page is not None:
         parts.append(f"page {one.page}")
-    if isinstance(one, Span | Piece) and one.headings:
+    if isinstance(one, CitedSpan | CitedPiece) and one.headings:
         parts.append(f'"{" > ".join(one.headings)}"')
     if one.start is not None and one.end is not None:
         parts.append(f"characters {one.start:,} to {one.end:,}")

@@ -19,7 +19,7 @@ from mcp.server.mcpserver.exceptions import ToolError
 from mcp_types import CallToolResult, TextContent, ToolAnnotations
 from pydantic import Field, ValidationError
 
-from qa_pipeline import __version__
+import qa_pipeline
 from qa_pipeline.errors import QAError
 from qa_pipeline.serve.mcp import BackgroundService
 from qa_pipeline.serve.mcp_results import (
@@ -73,7 +73,7 @@ def build_mcp_server(background: BackgroundService) -> MCPServer[Any]:
         NAME,
         title="Answers from documents",
         instructions=INSTRUCTIONS,
-        version=__version__,
+        version=qa_pipeline.__version__,
         lifespan=_prints_to_stderr,
         middleware=[_starting(background)],
         log_level="WARNING",
