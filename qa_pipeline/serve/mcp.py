@@ -114,16 +114,19 @@ def serve_mcp(open_service: Callable[[], Service]) -> NoReturn:
     background = BackgroundService(open_service)
     server = build_mcp_server(background)
     for one in (signal.SIGINT, signal.SIGTERM):
-        # A thread waits for the next line of the client and cannot be interrupted; nothing is left to be written.
-        signal.signal(one, lambda *_: os._exit(0))
+        # A thread waits for the next line of the client and cannot be interrupted.
+        signal.signal(one, lambda *_: _end(background))
     try:
         anyio.run(server.run_stdio_async)
     except* BrokenPipeError:
         pass  # the client is gone
+    _end(background)
+
+
+def _end(background: BackgroundService) -> NoReturn:
+    """Ends the process. Clients end one that is still there after two seconds, which Python takes to leave torch."""
     background.close()
     sys.stderr.flush()
-    # Clients end a process that is still there after two seconds; Python takes longer to take torch apart, and does not
-    # survive it while another thread is loading it.
     os._exit(0)
 
 
