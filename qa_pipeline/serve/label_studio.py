@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import time
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -18,10 +19,11 @@ from typing import TYPE_CHECKING, Any
 
 from qa_pipeline.errors import DataError
 from qa_pipeline.serve.label_config import LabelConfig
+from qa_pipeline.serve.refusals import OutOfTimeError
 from qa_pipeline.wording import counted, in_short
 
 if TYPE_CHECKING:
-    from fastapi import APIRouter
+    from fastapi import APIRouter, FastAPI
 
     from qa_pipeline.predictor import QAPredictor
     from qa_pipeline.serve.service import Service
@@ -30,8 +32,12 @@ logger = logging.getLogger(__name__)
 
 PREFIX = "/label_studio"
 """Where the endpoints stand below the server's address: what is typed into Label Studio ends in it."""
-MOST_TASKS = 1_000
-"""In one request."""
+MOST_TASKS = 5_000
+"""In one request; Label Studio sends all that were selected at once."""
+MOST_BODY_OF = {f"{PREFIX}/predict": 50 * 10**6}
+"""Bytes of a request with many tasks, which other paths do not take."""
+MOST_SECONDS = 95.0
+"""For the tasks of a request; Label Studio waits for 100."""
 _MOST_PROJECTS = 1_000
 _AT_ONCE = 8
 
@@ -94,8 +100,9 @@ class LabelStudioBackend:
             raise DataError(f"tasks: {len(tasks):,} in one request; {MOST_TASKS:,} are the most")
         config = LabelConfig.read(self._config_of(request))
         typed = _context(request)
+        until = time.monotonic() + MOST_SECONDS
         with ThreadPoolExecutor(_AT_ONCE) as threads:  # what is asked at the same time is computed in one batch
-            results = list(threads.map(lambda task: self._predicted(task, config, typed), tasks))
+            results = list(threads.map(lambda task: self._predicted(task, config, typed, until), tasks))
         faults = [f"task {task.get('id')}: {one}" for task, one in zip(tasks, results, strict=True) if _failed(one)]
         if faults:
             logger.warning("Label Studio: %s without a prediction; %s", counted(len(faults), "task"), faults[0])
@@ -122,8 +129,10 @@ class LabelStudioBackend:
             return self._configs.get(str(request.get("project")))
 
     def _predicted(
-        self, task: Mapping[str, Any], config: LabelConfig, typed: Sequence[Any] | None
+        self, task: Mapping[str, Any], config: LabelConfig, typed: Sequence[Any] | None, until: float
     ) -> dict[str, Any] | DataError:
+        if time.monotonic() > until:
+            raise OutOfTimeError(MOST_SECONDS)
         data = task.get("data")
         try:
             if not isinstance(data, Mapping):
@@ -178,6 +187,12 @@ def model_version(predictor: QAPredictor) -> str:
     'policies-1f3a9c2e'
     """
     return f"{Path(predictor.name).name or predictor.name}-{predictor.fingerprint()[:8]}"
+
+
+def add_label_studio(app: FastAPI, service: Service) -> None:
+    """Adds the endpoints to a server's app, under PREFIX."""
+    backend = LabelStudioBackend(service, model_version(service.predictor))
+    app.include_router(label_studio_router(backend), prefix=PREFIX)
 
 
 def label_studio_router(backend: LabelStudioBackend) -> APIRouter:

@@ -29,7 +29,7 @@ class CitedSpan(BaseModel):
     sentence: str | None = Field(None, description="The sentence or table row around them.")
 
 
-class AskResult(BaseModel):
+class ToolAnswer(BaseModel):
     """What the documents say to a question."""
 
     question: str
@@ -50,7 +50,7 @@ class CitedPiece(BaseModel):
     score: float = Field(description="0 to 1: share of all that bears on the question.")
 
 
-class HighlightResult(BaseModel):
+class ToolEvidence(BaseModel):
     """The parts of documents that bear on a question."""
 
     question: str
@@ -60,7 +60,7 @@ class HighlightResult(BaseModel):
     kept_words: int = Field(description="Words of the pieces.")
 
 
-class Nearest(BaseModel):
+class NearestWords(BaseModel):
     """Where a quotation that was not found comes nearest to a document."""
 
     text: str
@@ -72,7 +72,7 @@ class Nearest(BaseModel):
     differs: list[str] = Field(default_factory=list, description="What differs, in words.")
 
 
-class Check(BaseModel):
+class QuoteCheckResult(BaseModel):
     """What became of one quotation."""
 
     quote: str
@@ -87,29 +87,29 @@ class Check(BaseModel):
     end: int | None = None
     repair: list[str] = Field(default_factory=list, description="All that had to be looked past.")
     misattributed: bool = Field(False, description="It stands in another document than was said.")
-    nearest: Nearest | None = Field(None, description="Where one that was not found comes nearest.")
+    nearest: NearestWords | None = Field(None, description="Where one that was not found comes nearest.")
     note: str = ""
 
 
-class VerifyResult(BaseModel):
+class ToolChecks(BaseModel):
     """What became of quotations."""
 
-    checks: list[Check] = Field(description="One for each quotation, in their order.")
+    checks: list[QuoteCheckResult] = Field(description="One for each quotation, in their order.")
     verbatim: int
     repaired: int
     not_found: int
 
 
-def verify_result(rows: Sequence[Mapping[str, Any]]) -> VerifyResult:
+def verify_result(rows: Sequence[Mapping[str, Any]]) -> ToolChecks:
     """Rows of `QuoteCheck.as_row` as a result."""
     checks = []
     for row in rows:
         nearest = row.get("nearest")
         if nearest:
             row = {**row, "nearest": {**nearest, "differs": [_difference(one) for one in nearest.get("differs", ())]}}
-        checks.append(Check.model_validate({**row, "found": row.get("found") or ""}))
+        checks.append(QuoteCheckResult.model_validate({**row, "found": row.get("found") or ""}))
     counts = {status: sum(check.status == status for check in checks) for status in ("verbatim", "repaired")}
-    return VerifyResult(checks=checks, not_found=len(checks) - sum(counts.values()), **counts)
+    return ToolChecks(checks=checks, not_found=len(checks) - sum(counts.values()), **counts)
 
 
 def _difference(difference: Mapping[str, str] | str) -> str:
@@ -121,11 +121,11 @@ def _difference(difference: Mapping[str, str] | str) -> str:
 # As text
 
 
-def ask_text(result: AskResult) -> str:
+def ask_text(result: ToolAnswer) -> str:
     """The answer with its place, or that there is none.
 
     >>> span = CitedSpan(answer="25 euros", confidence=0.93, document="fees.md", start=40, end=48, headings=["Fees"])
-    >>> print(ask_text(AskResult(question="How high?", found=True, answers=[span], no_answer_confidence=0.01)))
+    >>> print(ask_text(ToolAnswer(question="How high?", found=True, answers=[span], no_answer_confidence=0.01)))
     Answer: 25 euros
     Source: fees.md, "Fees", characters 40 to 48 (confidence 0.93)
     """
@@ -151,7 +151,7 @@ def _candidates(title: str, spans: Sequence[CitedSpan]) -> list[str]:
     ]
 
 
-def highlight_text(result: HighlightResult) -> str:
+def highlight_text(result: ToolEvidence) -> str:
     """The pieces, each under its place."""
     if not result.pieces:
         return "Nothing in the documents bears on this question."
@@ -159,7 +159,7 @@ def highlight_text(result: HighlightResult) -> str:
     return plain("\n\n".join([*parts, f"({result.kept_words:,} of {counted(result.words, 'word')} that were read)"]))
 
 
-def verify_text(result: VerifyResult) -> str:
+def verify_text(result: ToolChecks) -> str:
     """A line for each quotation, more where it was not found."""
     lines: list[str] = []
     for check in result.checks:
@@ -181,7 +181,7 @@ def verify_text(result: VerifyResult) -> str:
     return plain("\n".join(lines))
 
 
-def _place(one: CitedSpan | CitedPiece | Check | Nearest) -> str:
+def _place(one: CitedSpan | CitedPiece | QuoteCheckResult | NearestWords) -> str:
     parts = [one.document or "the given text"]
     if one.page is not None:
         parts.append(f"page {one.page}")

@@ -23,9 +23,9 @@ import qa_pipeline
 from qa_pipeline.errors import QAError
 from qa_pipeline.serve.mcp import BackgroundService
 from qa_pipeline.serve.mcp_results import (
-    AskResult,
-    HighlightResult,
-    VerifyResult,
+    ToolAnswer,
+    ToolEvidence,
+    ToolChecks,
     ask_text,
     highlight_text,
     verify_result,
@@ -165,7 +165,7 @@ def _add_tools(server: MCPServer[Any], background: BackgroundService) -> None:
             str | None, Field(description="A text to ask instead of the documents; leave it out to ask these.")
         ] = None,
         top_k: Annotated[int, Field(description="Most answers, best first.", ge=1, le=MOST_ANSWERS)] = 3,
-    ) -> Annotated[CallToolResult, AskResult]:
+    ) -> Annotated[CallToolResult, ToolAnswer]:
         result = ask_result(await call(context, lambda service: service.ask(question, text, top_k=top_k)))
         return given(result, ask_text(result))
 
@@ -177,9 +177,9 @@ def _add_tools(server: MCPServer[Any], background: BackgroundService) -> None:
             str | None, Field(description="A text to look through instead of the documents; leave it out for these.")
         ] = None,
         max_words: Annotated[int, Field(description="Words to keep at most.", ge=1, le=5_000)] = 200,
-    ) -> Annotated[CallToolResult, HighlightResult]:
+    ) -> Annotated[CallToolResult, ToolEvidence]:
         found = await call(context, lambda service: service.highlight(question, text, max_words=max_words))
-        result = HighlightResult.model_validate(found)
+        result = ToolEvidence.model_validate(found)
         return given(result, highlight_text(result))
 
     @server.tool(name="verify", title="Verify quotations", description=_VERIFY, annotations=reads_only)
@@ -197,13 +197,13 @@ def _add_tools(server: MCPServer[Any], background: BackgroundService) -> None:
         text: Annotated[
             str | None, Field(description="A text to look in instead of the documents; leave it out for these.")
         ] = None,
-    ) -> Annotated[CallToolResult, VerifyResult]:
+    ) -> Annotated[CallToolResult, ToolChecks]:
         rows = [{"quote": quote} | ({"source": source} if source else {}) for quote in quotes]
         result = verify_result(await call(context, lambda service: service.verify(rows, context=text)))
         return given(result, verify_text(result))
 
 
-def ask_result(reply: Mapping[str, Any]) -> AskResult:
+def ask_result(reply: Mapping[str, Any]) -> ToolAnswer:
     """What `Service.ask` gives, with the answer as the first of all."""
     best = [{**reply}] if reply["found"] else []
-    return AskResult.model_validate({**reply, "answers": [*best, *reply["runner_ups"]]})
+    return ToolAnswer.model_validate({**reply, "answers": [*best, *reply["runner_ups"]]})

@@ -10,7 +10,17 @@ from fastapi.testclient import TestClient
 
 from qa_pipeline.errors import DataError
 from qa_pipeline.serve.access import Guard, checked_access
-from qa_pipeline.serve.label_studio import MOST_TASKS, PREFIX, LabelStudioBackend, label_studio_router, model_version
+from qa_pipeline.serve.api import build_app
+from qa_pipeline.serve.label_studio import (
+    MOST_BODY_OF,
+    MOST_TASKS,
+    PREFIX,
+    LabelStudioBackend,
+    add_label_studio,
+    label_studio_router,
+    model_version,
+)
+from qa_pipeline.serve.refusals import OutOfTimeError
 from qa_pipeline.serve.service import Service
 from tests.serve.fakes import PhraseFinder
 
@@ -155,8 +165,15 @@ def test_tasks_in_another_form_are_refused_with_words(backend, tasks):
 
 
 def test_too_many_tasks_are_refused(backend):
-    with pytest.raises(DataError, match="1,001 in one request; 1,000 are the most"):
+    with pytest.raises(DataError, match="5,001 in one request; 5,000 are the most"):
         backend.predict(request(*[{"id": 1}] * (MOST_TASKS + 1)))
+
+
+def test_tasks_that_take_longer_than_label_studio_waits_are_given_up(backend, reader, monkeypatch):
+    monkeypatch.setattr("qa_pipeline.serve.label_studio.MOST_SECONDS", -1.0)
+    with pytest.raises(OutOfTimeError):
+        backend.predict(request(task(1, "It is 30.", "What is 30?")))
+    assert reader.asked == []
 
 
 def test_events_are_taken_notice_of(client):
@@ -184,6 +201,27 @@ def test_the_version_changes_with_the_model():
             return "1f3a9c2e55aa55aa"
 
     assert model_version(Model()) == "policies-1f3a9c2e"
+
+
+def test_the_server_has_the_endpoints_behind_its_key_and_takes_many_tasks():
+    service = Service(PhraseFinder())
+    service.predictor.fingerprint = lambda: "1f3a9c2e55aa55aa"
+    try:
+        access = checked_access("127.0.0.1", key="s3cret", most_body=2_000, most_body_of=MOST_BODY_OF)
+        app = build_app(service, access)
+        add_label_studio(app, service)
+        client = TestClient(app, "http://127.0.0.1")
+        assert client.get(f"{PREFIX}/health").status_code == 401
+        client.auth = ("label studio", "s3cret")
+        assert client.get(f"{PREFIX}/health").json()["model_version"] == "finder-1f3a9c2e"
+        tasks = [task(number, f"It is {number} euros.", f"Which: {number} euros") for number in range(30)]
+        reply = client.post(f"{PREFIX}/predict", json=request(*tasks))
+        assert reply.status_code == 200 and len(reply.json()["results"]) == 30
+        refused = client.post(f"{PREFIX}/setup", json={"schema": '<View><Image name="i" value="$i"/></View>'})
+        assert refused.status_code == 422 and "found <Image>" in refused.json()["detail"]
+        assert client.post(f"{PREFIX}/webhook", json={"action": "x", "a": "b" * 3_000}).status_code == 413
+    finally:
+        service.close()
 
 
 def test_a_key_is_given_as_the_password_of_basic_authentication(backend):
