@@ -60,7 +60,7 @@ class ToolEvidence(BaseModel):
     kept_words: int = Field(description="Words of the pieces.")
 
 
-class NearestWords(BaseModel):
+class NearestInText(BaseModel):
     """Where a quotation that was not found comes nearest to a document."""
 
     text: str
@@ -87,7 +87,7 @@ class QuoteCheckResult(BaseModel):
     end: int | None = None
     repair: list[str] = Field(default_factory=list, description="All that had to be looked past.")
     misattributed: bool = Field(False, description="It stands in another document than was said.")
-    nearest: NearestWords | None = Field(None, description="Where one that was not found comes nearest.")
+    nearest: NearestInText | None = Field(None, description="Where one that was not found comes nearest.")
     note: str = ""
 
 
@@ -181,7 +181,7 @@ def verify_text(result: ToolChecks) -> str:
     return plain("\n".join(lines))
 
 
-def _place(one: CitedSpan | CitedPiece | QuoteCheckResult | NearestWords) -> str:
+def _place(one: CitedSpan | CitedPiece | QuoteCheckResult | NearestInText) -> str:
     parts = [one.document or "the given text"]
     if one.page is not None:
         parts.append(f"page {one.page}")

@@ -24,8 +24,8 @@ from qa_pipeline.errors import QAError
 from qa_pipeline.serve.mcp import BackgroundService
 from qa_pipeline.serve.mcp_results import (
     ToolAnswer,
-    ToolEvidence,
     ToolChecks,
+    ToolEvidence,
     ask_text,
     highlight_text,
     verify_result,

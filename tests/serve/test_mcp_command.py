@@ -99,8 +99,15 @@ def test_it_ends_with_0_on_a_signal(environment, number):
         assert process.wait(60) == 0
 
 
-def test_what_is_wrong_with_the_command_is_said_before_anything_is_spoken(environment):
-    with start(environment, "--documents", "no_such_folder") as process:
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--documents", "no_such_folder"], ["--documents: no such file or folder: no_such_folder"]),
+        (["--port", "9000", "--label_studio"], ["--port: is for HTTP", "--label_studio: is for HTTP"]),
+    ],
+)
+def test_what_is_wrong_with_the_command_is_said_before_anything_is_spoken(environment, arguments, said):
+    with start(environment, *arguments) as process:
         out, errors = process.communicate(b"", timeout=120)
     assert process.returncode == 2 and out == b""
-    assert "no_such_folder" in errors.decode() and "Traceback" not in errors.decode()
+    assert all(one in errors.decode() for one in said) and "Traceback" not in errors.decode()
