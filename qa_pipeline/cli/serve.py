@@ -1,7 +1,11 @@
-"""`qa-pipeline serve --model M --documents DIR`: answers other programs over HTTP, until it is told to stop."""
+"""`qa-pipeline serve --model M --documents DIR`: answers other programs over HTTP, until it is told to stop.
+
+With `--mcp` it offers tools to an assistant instead, over standard input and output.
+"""
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import sys
 from dataclasses import dataclass
@@ -17,6 +21,8 @@ from qa_pipeline.documents.reading import KINDS
 from qa_pipeline.serve.access import KEY_VARIABLE, LOCAL, access_faults, is_local
 from qa_pipeline.serve.asking import MOST_MEGABYTES
 from qa_pipeline.serve.checking import ServiceLimits
+from qa_pipeline.serve.label_studio import MOST_BODY_OF, add_label_studio
+from qa_pipeline.serve.label_studio import PREFIX as LABEL_STUDIO
 from qa_pipeline.text.encoding import encoding_fault
 from qa_pipeline.wording import counted
 
@@ -73,6 +79,11 @@ class PlaceArguments:
     )
     cors_origins: list[str] | str | None = setting(
         None, "Sites whose pages may call it, such as https://intranet.example.com; *: all. None: its own alone."
+    )
+    label_studio: bool = setting(False, f"Suggest answers to Label Studio too, under {LABEL_STUDIO}.")
+    mcp: bool = setting(
+        False,
+        "Offer tools to an assistant by the Model Context Protocol, over standard input and output, in place of HTTP.",
     )
 
 
@@ -180,14 +191,26 @@ def _check(values: AllServeArguments, resolution: Resolution) -> None:
         resolution.report_at("uploads", f"{values.uploads} is a file; give a folder, which is made if missing")
     if values.encoding is not None and (fault := encoding_fault(values.encoding)):
         resolution.report_at("encoding", fault)
+    _check_way(values, resolution)
     for name, fault in access_faults(values.host, allow_no_key=values.allow_no_key, cors_origins=values.origins):
         resolution.report_at(name, fault)
+
+
+def _check_way(values: AllServeArguments, resolution: Resolution) -> None:
+    """Reports settings of HTTP where it is not spoken."""
+    for field in dataclasses.fields(PlaceArguments) if values.mcp else ():
+        if field.name != "mcp" and getattr(values, field.name) != field.default:
+            resolution.report_at(field.name, "is for HTTP, which mcp takes the place of; leave one of them out")
 
 
 def run(arguments: AllServeArguments) -> int:
     """Takes the address, loads the model, indexes the documents, and serves. What can be refused at once is."""
     from qa_pipeline.serve.web import check_web, checked_access, listen, run
 
+    if arguments.mcp:
+        from qa_pipeline.serve.mcp import serve_mcp
+
+        serve_mcp(lambda: open_service(arguments))
     check_web()
     access = checked_access(
         arguments.host,
@@ -195,6 +218,7 @@ def run(arguments: AllServeArguments) -> int:
         allowed_hosts=arguments.names,
         cors_origins=arguments.origins,
         most_body=_BODY_BASE + _BYTES_OF_A_CHARACTER * arguments.most_context,
+        most_body_of=MOST_BODY_OF if arguments.label_studio else {},
     )
     if not is_local(arguments.host) and access.key is None:
         print(_OPEN, file=sys.stderr)
@@ -204,6 +228,8 @@ def run(arguments: AllServeArguments) -> int:
         service = open_service(arguments)
         try:
             app = build_app(service, access, most_upload=arguments.most_upload * 10**6)
+            if arguments.label_studio:
+                add_label_studio(app, service)
             count = counted(service.store.count(), "document")
             run(
                 app,

@@ -7,6 +7,7 @@ are from, so that no page elsewhere can ask, add or remove anything.
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import hmac
 import ipaddress
@@ -210,9 +211,18 @@ class Guard:
         return "*" in known or origin in known or urlsplit(origin).netloc.lower() == host.lower() != ""
 
     def _has_key(self, headers: Mapping[str, str]) -> bool:
-        scheme, _, given = headers.get("authorization", "").partition(" ")
-        given = given.strip() if scheme.lower() == "bearer" else headers.get("x-api-key", "")
+        scheme, _, rest = headers.get("authorization", "").partition(" ")
+        known = {"bearer": rest.strip(), "basic": _password(rest)}
+        given = known.get(scheme.lower(), headers.get("x-api-key", ""))
         return hmac.compare_digest(given.encode("utf-8", "replace"), str(self.access.key).encode())
+
+
+def _password(given: str) -> str:
+    """Of HTTP Basic authentication, which programs such as Label Studio know alone; the name before it may be any."""
+    try:
+        return base64.b64decode(given.strip(), validate=True).decode().partition(":")[2]
+    except ValueError:
+        return ""
 
 
 def too_large(most: int) -> str:

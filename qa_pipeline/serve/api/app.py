@@ -96,7 +96,7 @@ def build_app(service: Service, access: Access | None = None, *, most_upload: in
     _add_state(app, service, metrics)
     add_page(app)
     _describe_uploads(app)
-    sizes = {"/documents": max(most_upload + _ROOM, MOST_BODY)}
+    sizes = {**access.most_body_of, "/documents": max(most_upload + _ROOM, MOST_BODY)}
     protect(app, dataclasses.replace(access, open_paths=access.open_paths | OPEN_PATHS, most_body_of=sizes))
     app.add_middleware(CountRequests, metrics=metrics)
     return app
