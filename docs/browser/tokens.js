@@ -138,6 +138,10 @@ const part = ({ text, begins, ends }, from, to) => ({
   ends: ends.slice(from, to),
 });
 
+/** The parts that match a pattern. */
+const cut = (units, pattern) =>
+  Array.from(units.text.matchAll(new RegExp(pattern, "gu")), ({ 0: found, index }) => part(units, index, index + found.length));
+
 /** Cuts at names, of those that begin at one place at the longest; each part that is a name has its `id`. */
 function splitAt(units, names) {
   if (!names.size) return [{ units }];
@@ -250,16 +254,17 @@ function preTokenise(preTokenizer, config, units, section) {
     );
   }
   if (config.type === "WhitespaceSplit") {
-    return Array.from(units.text.matchAll(new RegExp(`[^${WHITE}]+`, "g")), ({ 0: word, index }) =>
-      part(units, index, index + word.length),
-    );
+    return cut(units, `[^${WHITE}]+`); // the library's own takes U+FEFF for a space
   }
   const words = preTokenizer.pre_tokenize(units.text, { section_index: section });
   if (config.type === "ByteLevel") return wordsOfBytes(words, units);
   if (config.type === "Metaspace") {
-    const [word] = words;
-    const prefixed = word.length > units.text.length ? prepend(word.slice(0, -units.text.length), units) : units;
-    return [{ ...prefixed, text: word }];
+    const [text] = words;
+    const prefixed = text.length > units.text.length ? prepend(text.slice(0, -units.text.length), units) : units;
+    const joined = { ...prefixed, text };
+    if (config.split === false) return [joined];
+    // The library does not cut here: a word begins with the sign that stands for the space before it.
+    return cut(joined, `${config.replacement}[^${config.replacement}]*|[^${config.replacement}]+`);
   }
   let at = 0;
   return words.map((word) => {
