@@ -9,6 +9,7 @@
  * Positions are those of JavaScript strings (UTF-16 units), ends exclusive.
  */
 import { Tokenizer } from "@huggingface/tokenizers";
+import { Charsmap } from "./charsmap.js";
 
 /** White space of Unicode, as the tokenizers of Python have it: `\s` takes U+FEFF for a space and U+0085 for none. */
 const WHITE = "\\t-\\r \\x85\\xa0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000";
@@ -189,19 +190,33 @@ function normalise(normalizer, units) {
   const result = { text: "", begins: [], ends: [] };
   const [begins, ends] = [units.begins, units.ends];
   for (const { segment, index } of graphemes.segment(units.text)) {
-    const apart = Array.from(segment, (character) => normaliseOne(normalizer, character));
-    const whole = BY_CHARACTER.has(type) ? apart.join("") : normalizer.normalize(segment);
-    if (whole === apart.join("")) {
+    const apart = normaliseGrapheme(normalizer, segment);
+    if (apart.length === [...segment].length) {
       let at = index;
       for (const [number, character] of [...segment].entries()) {
         append(result, apart[number], begins[at], ends[at]);
         at += character.length;
       }
     } else {
-      append(result, whole, begins[index], ends[index + segment.length - 1]);
+      append(result, apart.join(""), begins[index], ends[index + segment.length - 1]);
     }
   }
   return result;
+}
+
+const charsmaps = new WeakMap(); // normalizer -> its table
+
+/** What stands for each character of a grapheme, or as one text for all of them. */
+function normaliseGrapheme(normalizer, grapheme) {
+  const { type, precompiled_charsmap: table } = normalizer.config;
+  if (type === "Precompiled") {
+    if (!charsmaps.has(normalizer)) charsmaps.set(normalizer, new Charsmap(table));
+    return charsmaps.get(normalizer).normalize(grapheme);
+  }
+  const apart = Array.from(grapheme, (character) => normaliseOne(normalizer, character));
+  if (BY_CHARACTER.has(type)) return apart;
+  const whole = normalizer.normalize(grapheme);
+  return whole === apart.join("") ? apart : [whole];
 }
 
 /** Han characters beyond U+FFFF, around which the library forgets the spaces that make each of them a word. */

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import base64
 import json
+import zlib
 
 import numpy as np
 import pytest
+from tokenizers import Regex, normalizers
 
 from qa_pipeline.arguments import QASettings
 from qa_pipeline.preprocess import Preprocess
 from qa_pipeline.text.edges import whole_graphemes
-from tests.browser.texts import awkward_texts, code_points
+from tests.browser.texts import CHARSMAP, awkward_texts, code_points
 from tests.tokenizers import FAMILIES, tokenizer
 
 ENCODE = """async ([json, config, texts]) => {
@@ -77,9 +80,12 @@ def whole(text, places):
 @pytest.mark.parametrize("family", FAMILIES)
 def test_ids_and_characters_of_every_token_are_those_of_python(family, blank_page, tmp_path):
     texts = awkward_texts(seed=0, count=60)
-    settings = {"max_seq_length": 500, "doc_stride": 10}
     found = blank_page.evaluate(ENCODE, [*files_of(tokenizer(family), tmp_path), texts])
-    rows = expected([("who", text) for text in texts], tokenizer(family), settings)
+    assert_same_tokens(found, texts, tokenizer(family))
+
+
+def assert_same_tokens(found, texts, made):
+    rows = expected([("who", text) for text in texts], made, {"max_seq_length": 500, "doc_stride": 10})
     for tokens, (text, windows, places) in zip(found, rows, strict=True):
         assert tokens["ids"] == windows[0]["ids"][windows[0]["begin"] : windows[0]["end"]], text
         count = code_points(text)
@@ -112,6 +118,26 @@ SETTINGS = {
     "null_score_diff_threshold": 0.0,
     "temperature": 1.0,
 }
+
+
+def with_charsmap(made):
+    """The same with the normalising of sentencepiece models, by a small table."""
+    table = normalizers.Precompiled(zlib.decompress(base64.b64decode(CHARSMAP)))
+    made.backend_tokenizer.normalizer = normalizers.Sequence(
+        [normalizers.Replace("``", '"'), normalizers.NFKD(), normalizers.StripAccents(), table]
+        if made.padding_side == "left"
+        else [normalizers.Strip(left=True, right=True), table, normalizers.Replace(Regex(" {2,}"), " ")]
+    )
+    return made
+
+
+@pytest.mark.parametrize("family", ["xlm_roberta", "xlnet"])
+def test_the_table_of_a_sentencepiece_model_is_followed(family, blank_page, tmp_path):
+    made = with_charsmap(FAMILIES[family]())
+    # Where the first character is dropped, tokenizers 0.23 gives places that are one too low: its fault, not followed.
+    texts = [text for text in awkward_texts(seed=2, count=60) if text.lstrip()[:1] not in ("\x01", "\u00ad")]
+    found = blank_page.evaluate(ENCODE, [*files_of(made, tmp_path), texts])
+    assert_same_tokens(found, texts, made)
 
 
 def test_words_that_were_added_to_the_vocabulary_stay_whole(blank_page, tmp_path):
