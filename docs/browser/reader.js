@@ -10,8 +10,9 @@
  * found in tokens.js, spans chosen in spans.js. Nothing is sent anywhere.
  */
 import { AutoModel, AutoModelForQuestionAnswering, Tensor, env } from "@huggingface/transformers";
-import { bestSpans, decide, apart } from "./spans.js";
-import { TextTokenizer, isSpace } from "./tokens.js";
+import { isSpace } from "./characters.js";
+import { apart, bestSpans, decide } from "./spans.js";
+import { TextTokenizer } from "./tokens.js";
 
 const FORMAT_VERSION = 1;
 const FOLDER = "/exported/"; // the made-up place at which transformers.js looks for a folder, see `loadModel`

@@ -5,7 +5,7 @@
  * stands for "no answer" in the same window, which makes windows comparable. Confidences are a softmax over everything
  * that could have been said: all spans of all windows and, where questions may have no answer, "no answer" with gap 0.
  */
-import { graphemes, isSpace } from "./tokens.js";
+import { wholeGraphemes } from "./characters.js";
 
 const MOST = 1e37; // the sum of two larger logits might not be a float32
 
@@ -102,14 +102,6 @@ function distinctPlaces(text, spans) {
     if (!(places.get(name)?.score >= span.score)) places.set(name, { start, end, score: span.score });
   }
   return [...places.values()].sort((a, b) => b.score - a.score || a.start - b.start || a.end - b.end);
-}
-
-/** Widens a span to what a reader sees as whole characters: "café" with its accent, a word with its last vowel sign. */
-function wholeGraphemes(text, start, end) {
-  const segments = graphemes.segment(text);
-  const first = segments.containing(start).index;
-  const last = segments.containing(end - 1);
-  return [isSpace(text[first]) ? start : first, last.index + last.segment.length];
 }
 
 /** The place as Python counts it: characters beyond U+FFFF are one there and two in JavaScript. */

@@ -9,16 +9,8 @@
  * Positions are those of JavaScript strings (UTF-16 units), ends exclusive.
  */
 import { Tokenizer } from "@huggingface/tokenizers";
+import { WHITE, graphemes, isSpace } from "./characters.js";
 import { Charsmap } from "./charsmap.js";
-
-/** White space of Unicode, as the tokenizers of Python have it: `\s` takes U+FEFF for a space and U+0085 for none. */
-const WHITE = "\\t-\\r \\x85\\xa0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000";
-/** As `str.isspace` has it: four separators more. */
-const SPACE = new RegExp(`[${WHITE}\\x1c-\\x1f]`);
-export const isSpace = (character) => SPACE.test(character);
-
-/** Cuts into what a reader sees as one character: a letter with its accents, a flag, a family of emoji. */
-export const graphemes = new Intl.Segmenter("und", { granularity: "grapheme" });
 
 export class TextTokenizer {
   /**
@@ -54,8 +46,8 @@ export class TextTokenizer {
     const unknown = this.model.unk_token_id;
     const add = (id, units, from, to) => {
       tokens.ids.push(special.has(id) ? unknown ?? id : id);
-      tokens.begins.push(forwards(text, Math.min(...units.begins.slice(from, to))));
-      tokens.ends.push(backwards(text, Math.max(...units.ends.slice(from, to))));
+      tokens.begins.push(forwards(text, units.begins[from]));
+      tokens.ends.push(backwards(text, units.ends[to - 1]));
     };
     this.sections(tracked(text)).forEach(({ units, id }, number) => {
       if (id !== undefined) add(id, units, 0, units.text.length);
@@ -189,7 +181,7 @@ function normalise(normalizer, units) {
   if (type === "Prepend") return units.text ? prepend(normalizer.config.prepend, units) : units;
   const result = { text: "", begins: [], ends: [] };
   const [begins, ends] = [units.begins, units.ends];
-  for (const { segment, index } of graphemes.segment(units.text)) {
+  for (const { segment, index } of graphemes(units.text)) {
     const apart = normaliseGrapheme(normalizer, segment);
     if (apart.length === [...segment].length) {
       let at = index;
