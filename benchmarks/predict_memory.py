@@ -108,8 +108,8 @@ def answer(mode: str, model: str, data: str, folder: Path) -> None:
     """Answers the file, and scores the answers where the data has some."""
     from qa_pipeline import QAPredictor
     from qa_pipeline.metrics import score_rows
-    from qa_pipeline.predictor.question_files import answer_file
-    from qa_pipeline.predictor.question_lists import read_data, read_questions
+    from qa_pipeline.predictor.files.answering import answer_file
+    from qa_pipeline.predictor.files.question_lists import read_data, read_questions
 
     ending = {"list": "json", "labelled": "json"}.get(mode, mode)
     house = row(0, answered=False)["context"]

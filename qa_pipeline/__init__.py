@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from qa_pipeline.journey.prompt2model import Prompt2Model
     from qa_pipeline.postprocess import Postprocess
     from qa_pipeline.predictor import Answer, QAPredictor, QuestionAnsweringPipeline
+    from qa_pipeline.predictor.files.answering import answer_file
     from qa_pipeline.predictor.pipeline import pipeline
-    from qa_pipeline.predictor.question_files import answer_file
     from qa_pipeline.preprocess import Preprocess
     from qa_pipeline.process import Process
     from qa_pipeline.quotes import QuoteCheck, verify
@@ -59,7 +59,7 @@ _HOMES = {
     "QAPredictor": "predictor",
     "QuestionAnsweringPipeline": "predictor",
     "QuoteCheck": "quotes",
-    "answer_file": "predictor.question_files",
+    "answer_file": "predictor.files.answering",
     "pipeline": "predictor",
     "run_qa": "run.run",
     "verify": "quotes",

@@ -16,9 +16,9 @@ from qa_pipeline.cli.scores import print_gold_scores, print_scores
 from qa_pipeline.data import DataReport, is_labelled
 from qa_pipeline.documents.reading import Document
 from qa_pipeline.errors import ConfigError
-from qa_pipeline.predictor.gold import GoldTable, gold_of
-from qa_pipeline.predictor.question_files import answer_file, check_output, library_of
-from qa_pipeline.predictor.question_lists import DataQuestions, QuestionList, read_data, read_questions
+from qa_pipeline.predictor.files.answering import answer_file, check_output
+from qa_pipeline.predictor.files.gold import GoldTable, gold_of, library_of
+from qa_pipeline.predictor.files.question_lists import DataQuestions, QuestionList, read_data, read_questions
 from qa_pipeline.wording import counted, plain
 
 if TYPE_CHECKING:

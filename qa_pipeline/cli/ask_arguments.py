@@ -15,7 +15,7 @@ from qa_pipeline.arguments.resolver import Resolution
 from qa_pipeline.arguments.settings import optional, setting, settings_of
 from qa_pipeline.cli.ask_words import as_flags, is_whole
 from qa_pipeline.documents.reading import KINDS
-from qa_pipeline.predictor.answer_files import ENDINGS
+from qa_pipeline.predictor.files.answer_files import ENDINGS
 from qa_pipeline.predictor.sources import NUM_PASSAGES
 from qa_pipeline.text.encoding import encoding_fault
 

@@ -11,8 +11,8 @@ from qa_pipeline.cli import answers, loading
 from qa_pipeline.cli.ask_arguments import COMPARE, PredictArguments, parse
 from qa_pipeline.console import run_in_terminal
 from qa_pipeline.errors import DataError
-from qa_pipeline.predictor.answer_files import check_target
-from qa_pipeline.predictor.gold import no_gold
+from qa_pipeline.predictor.files.answer_files import check_target
+from qa_pipeline.predictor.files.gold import no_gold
 from qa_pipeline.wording import plain
 
 if TYPE_CHECKING:

@@ -2,27 +2,33 @@
 
 from __future__ import annotations
 
-import argparse
 import json
-import os
 import re
 import sys
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from qa_pipeline import artifacts
-from qa_pipeline.arguments.config_files import COMMAND_LINE, nearest_hint
+from qa_pipeline.arguments.help import KEYS, PRECEDENCE, help_text
+from qa_pipeline.arguments.resolver import Resolution
+from qa_pipeline.arguments.settings import setting, settings_of
+from qa_pipeline.cli.ask_arguments import LoadArguments
+from qa_pipeline.cli.ask_words import as_flags
+from qa_pipeline.cli.loading import load_predictor
 from qa_pipeline.console import run_in_terminal, uses_colour
-from qa_pipeline.errors import ConfigError, DataError
+from qa_pipeline.documents.reading import KINDS
+from qa_pipeline.errors import DataError
 from qa_pipeline.predictor.excerpts import Excerpt, Highlight
+from qa_pipeline.predictor.sources import NUM_PASSAGES
 from qa_pipeline.wording import counted, plain
 
 if TYPE_CHECKING:
     from qa_pipeline.predictor import QAPredictor
     from qa_pipeline.retrieval.index import Index
 
+PROGRAM = "qa-pipeline highlight"
 BOLD, DIM, MARKED, PLAIN = "\x1b[1m", "\x1b[2m", "\x1b[1;30;43m", "\x1b[0m"
 
 
@@ -32,23 +38,23 @@ def main(argv: list[str]) -> int:
     Raises:
         QAError: something that the user can mend.
     """
-    arguments = _parse(argv)
+    arguments = parse(argv)
     return run_in_terminal(lambda: _run(arguments))
 
 
-def _run(arguments: argparse.Namespace) -> int:
-    from qa_pipeline.predictor import QAPredictor
-
-    options = {name: getattr(arguments, name) for name in ("max_words", "keep", "least_score", "language")}
-    options["dense"] = not arguments.no_dense
+def _run(arguments: HighlightArguments) -> int:
+    options: dict[str, Any] = {
+        name: getattr(arguments, name) for name in ("max_words", "keep", "least_score", "language")
+    }
+    options["dense"] = arguments.dense
     if arguments.data is not None:
         rows = _read_data(arguments.data, arguments.field_mapping)
     else:
         source = arguments.context if arguments.context is not None else _open(arguments)
         options["num_passages"] = arguments.num_passages
-    predictor = QAPredictor.from_pretrained(arguments.model, device=arguments.device)
+    predictor = load_predictor(str(arguments.model), arguments)
     if arguments.data is None:
-        found = predictor.highlight(arguments.question, source, **options)
+        found = predictor.highlight(str(arguments.question), source, **options)
         if arguments.output is not None:
             artifacts.write_text(Path(arguments.output), _line(None, found))
         _print(found, arguments)
@@ -63,15 +69,15 @@ def _run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _open(arguments: argparse.Namespace) -> Index:
+def _open(arguments: HighlightArguments) -> Index:
     from qa_pipeline.retrieval.opening import open_index
 
     return open_index(
-        arguments.documents or None, arguments.index, dense=not arguments.no_dense, encoding=arguments.encoding
+        arguments.document_paths or None, arguments.index, dense=arguments.dense, encoding=arguments.encoding
     )
 
 
-def _read_data(source: str, field_mapping: str | None) -> list[dict[str, Any]]:
+def _read_data(source: str, field_mapping: dict[str, Any] | str | None) -> list[dict[str, Any]]:
     from qa_pipeline.data import load_examples
 
     examples, report = load_examples(source, require_answers=False, merge_references=False, field_mapping=field_mapping)
@@ -106,7 +112,7 @@ def _line(name: str | None, found: Highlight) -> str:
 # What is printed
 
 
-def _print(found: Highlight, arguments: argparse.Namespace) -> None:
+def _print(found: Highlight, arguments: HighlightArguments) -> None:
     if arguments.json:
         print(_line(None, found), end="")
     else:
@@ -167,70 +173,73 @@ def _style(text: str, style: str, colour: bool) -> str:
 # The command line
 
 
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        raise ConfigError(COMMAND_LINE, f"{message}; --help lists the arguments")
+@dataclass
+class EvidenceArguments:
+    """What is asked, and of what."""
+
+    _argument_group_name: ClassVar[str] = "what is asked"
+
+    question: str | None = setting(None, "What is asked; the flag may be left out before it.")
+    model: str | None = setting(None, "A run folder, an adapter or a merged model; a Hub id.")
+    documents: list[str] | str | None = setting(None, f"Files, or folders of them ({KINDS}).")
+    index: str | None = setting(None, "Folder of the index of the documents; None: one in the user's cache.")
+    context: str | None = setting(None, "The text itself.")
+    data: str | None = setting(None, "Questions with their texts, in any format of run_qa.py.")
+    field_mapping: dict[str, Any] | str | None = setting(None, "Of data: preset name, file, or inline JSON.")
+    encoding: str | None = setting(None, "Of text and HTML (gbk, cp1251 ...); None: found out.")
 
 
-def _parse(argv: list[str]) -> argparse.Namespace:
-    """The command line; all faults that can be seen from it at once."""
-    parser = _parser()
-    arguments, unknown = parser.parse_known_args(argv)
-    paths = arguments.documents or []
-    if arguments.question is None and arguments.data is None and len(paths) > 1 and not os.path.exists(paths[-1]):
-        arguments.question = paths.pop()  # --documents takes several
-    flags = [option for action in parser._actions for option in action.option_strings]
-    problems = [f"{one.split('=')[0]} is unknown{nearest_hint(one.split('=')[0], flags)}" for one in unknown]
-    texts = {"--documents": bool(arguments.documents or arguments.index), "--context": arguments.context is not None}
-    texts["--data"] = arguments.data is not None
-    given = [name for name, is_given in texts.items() if is_given]
+@dataclass
+class ExcerptArguments:
+    """What is kept, and where it goes."""
+
+    _argument_group_name: ClassVar[str] = "what is kept"
+
+    max_words: int | None = setting(None, "Keep at most so many words.", least=1)
+    keep: float | None = setting(None, "Keep at most this share of the words; None: 0.3 without max_words.", share=1)
+    least_score: float | None = setting(None, "Keep sentences of at least this score.", share=1)
+    num_passages: int = setting(NUM_PASSAGES, "How many passages of documents are read.", least=1)
+    dense: bool = setting(True, "Score by meaning beside words; --no_dense: by words alone.")
+    language: str | None = setting(None, "Of the texts (en, de ...); None: found out.")
+    output: str | None = setting(None, "A file: a line of JSON for each question.")
+    json: bool = setting(False, "Print JSON.")
+
+
+GROUPS = (EvidenceArguments, ExcerptArguments, LoadArguments)
+
+
+@dataclass
+class HighlightArguments(LoadArguments, ExcerptArguments, EvidenceArguments):
+    """Everything that the command needs to know; checked when it comes from `parse`."""
+
+    @property
+    def document_paths(self) -> list[str]:
+        """Files and folders to search."""
+        return [self.documents] if isinstance(self.documents, str) else list(self.documents or ())
+
+
+def parse(argv: list[str]) -> HighlightArguments:
+    """Resolves `[CONFIG.yaml] [--key value ...] ["QUESTION"]`; with -h or --help, prints the help and exits.
+
+    Raises:
+        ConfigError: with every fault that was found.
+    """
+    if "-h" in argv or "--help" in argv:
+        described = "Marks what of documents bears on a question, and keeps the sentences that are worth handing to a "
+        described += f"language model. Each piece knows its characters in its document. {PRECEDENCE}"
+        print(help_text(GROUPS, usage=f'{PROGRAM} {KEYS} ["QUESTION"]', description=described), end="")
+        raise SystemExit(0)
+    resolution = Resolution.read(as_flags(argv, settings_of(*GROUPS)), GROUPS)
+    resolution.check_declared()
+    values = resolution.make(HighlightArguments)
+    if not values.model:
+        resolution.report_at("model", "is required; give a run folder, a Hub id or package:MODULE/FOLDER")
+    given = [name for name in ("documents", "context", "data") if getattr(values, name) is not None]
+    given += ["index"] * bool(values.index and "documents" not in given)
     if len(given) != 1:
-        problems.append(f"expected one of {', '.join(texts)} to read, found {' and '.join(given) or 'none'}")
-    if arguments.model is None:
-        problems.append("--model is missing: a run folder, an adapter, a merged model or a Hub id")
-    if (arguments.question is None) == (arguments.data is None):
-        problems.append("expected a question, or --data with questions, and not both")
-    for name in ("max_words", "num_passages"):
-        if (value := getattr(arguments, name)) is not None and value < 1:
-            problems.append(f"--{name}: expected at least 1, found {value}")
-    for name in ("keep", "least_score"):
-        if (value := getattr(arguments, name)) is not None and not 0 <= value <= 1:
-            problems.append(f"--{name}: expected a number from 0 to 1, found {value:g}")
-    if problems:
-        raise ConfigError(COMMAND_LINE, problems)
-    return arguments
-
-
-def _parser() -> argparse.ArgumentParser:
-    from qa_pipeline.predictor.sources import NUM_PASSAGES
-
-    parser = _Parser(
-        prog="qa-pipeline highlight",
-        description="Marks what of documents bears on a question, and keeps the sentences that are worth handing to a "
-        "language model. Each piece knows its characters in its document.",
-        allow_abbrev=False,
-    )
-    parser.add_argument("question", metavar="QUESTION", nargs="?", help="what is asked")
-    parser.add_argument("--model", metavar="M", help="a run folder, an adapter or a merged model; a Hub id")
-    parser.add_argument("--documents", metavar="PATH", nargs="+", help="files, or folders of them")
-    parser.add_argument("--index", metavar="DIR", help="folder of the index of the documents; else in the user's cache")
-    parser.add_argument("--context", metavar="TEXT", help="the text itself")
-    parser.add_argument("--data", metavar="FILE", help="questions with their texts, in any format of run_qa.py")
-    parser.add_argument("--field_mapping", metavar="M", help="of --data: preset, file or inline JSON")
-    parser.add_argument("--output", metavar="FILE", help="a line of JSON for each question")
-    parser.add_argument("--max_words", type=int, metavar="N", help="keep at most so many words")
-    parser.add_argument("--keep", type=float, metavar="SHARE", help="keep at most this share of the words (0.3)")
-    parser.add_argument("--least_score", type=float, metavar="S", help="keep sentences of at least this score, 0 to 1")
-    parser.add_argument(
-        "--num_passages",
-        type=int,
-        default=NUM_PASSAGES,
-        metavar="N",
-        help="passages of documents that are read (default: %(default)s)",
-    )
-    parser.add_argument("--no_dense", action="store_true", help="by words only, without embeddings")
-    parser.add_argument("--language", metavar="CODE", help="of the texts (en, de ...); found out when absent")
-    parser.add_argument("--encoding", metavar="E", help="of text and HTML (gbk, cp1251 ...); found out when absent")
-    parser.add_argument("--device", metavar="D", help="cpu, cuda:0 ...; a GPU where there is one when absent")
-    parser.add_argument("--json", action="store_true", help="print JSON")
-    return parser
+        found = " and ".join(given) or "none"
+        resolution.report_at("documents context data", f"expected one of these to read, found {found}")
+    if (values.question is None) == (values.data is None):
+        resolution.report_at("question data", "expected a question, or data with questions, and not both")
+    resolution.raise_problems()
+    return values

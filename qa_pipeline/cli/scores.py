@@ -22,8 +22,8 @@ from qa_pipeline.metrics import (
     score_rows,
 )
 from qa_pipeline.metrics.documents import PLACES, within
-from qa_pipeline.predictor.gold import GoldTable
-from qa_pipeline.predictor.question_files import AnsweredFile, ScoredAnswers
+from qa_pipeline.predictor.files.answering import AnsweredFile, ScoredAnswers
+from qa_pipeline.predictor.files.gold import GoldTable
 from qa_pipeline.wording import counted, plain
 
 if TYPE_CHECKING:

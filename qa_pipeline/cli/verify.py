@@ -18,7 +18,7 @@ from qa_pipeline.cli.ask_arguments import LoadArguments
 from qa_pipeline.cli.loading import load_predictor
 from qa_pipeline.console import run_in_terminal
 from qa_pipeline.documents.reading import KINDS
-from qa_pipeline.predictor.answer_files import check_target
+from qa_pipeline.predictor.files.answer_files import check_target
 from qa_pipeline.quotes.check import NOT_FOUND, REPAIRED, VERBATIM
 from qa_pipeline.quotes.claims import EVIDENCE, NO_EVIDENCE, find_evidence
 from qa_pipeline.quotes.rows import BAD_ROW, QuoteRow, read_quote_rows

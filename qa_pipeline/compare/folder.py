@@ -31,16 +31,16 @@ from qa_pipeline.data.mapping import LONGEST_COLUMN
 from qa_pipeline.errors import DataError
 from qa_pipeline.metrics import resampling_of, score_rows
 from qa_pipeline.metrics.documents import PLACES, within
-from qa_pipeline.predictor.gold import Gold, GoldTable, contents_of, gold_of, no_gold
-from qa_pipeline.predictor.question_files import ANSWERS_KEPT, ScoredAnswers, library_of
-from qa_pipeline.predictor.reply_rows import reply_row
+from qa_pipeline.predictor.files.answering import ANSWERS_KEPT, ScoredAnswers
+from qa_pipeline.predictor.files.gold import Gold, GoldTable, contents_of, gold_of, library_of, no_gold
+from qa_pipeline.predictor.files.reply_rows import reply_row
 from qa_pipeline.predictor.sources import NUM_PASSAGES
 
 if TYPE_CHECKING:
     from qa_pipeline.documents.reading import Document
     from qa_pipeline.predictor.documents import DocumentAnswer, Reply
+    from qa_pipeline.predictor.files.question_lists import QuestionList
     from qa_pipeline.predictor.predictor import QAPredictor
-    from qa_pipeline.predictor.question_lists import QuestionList
     from qa_pipeline.retrieval.hits import PassageIndex
 
 _Drawing = tuple[np.random.Generator, int, np.ndarray | None]

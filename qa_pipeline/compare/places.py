@@ -12,7 +12,7 @@ from qa_pipeline.data.example import LooseAnswer
 if TYPE_CHECKING:
     from qa_pipeline.documents.passage import Passage
     from qa_pipeline.predictor.documents import DocumentAnswer
-    from qa_pipeline.predictor.gold import Library
+    from qa_pipeline.predictor.files.gold import Library
 
 _AROUND = 500
 """Characters that are shown on each side of an answer whose passage is not known."""

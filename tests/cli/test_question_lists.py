@@ -9,7 +9,7 @@ import pytest
 
 from qa_pipeline.cli import loading
 from qa_pipeline.errors import ConfigError, DataError
-from qa_pipeline.predictor.question_lists import read_questions
+from qa_pipeline.predictor.files.question_lists import read_questions
 from qa_predict import main
 from tests.predictor.fakes import WordFinder
 

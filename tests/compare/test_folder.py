@@ -19,7 +19,7 @@ from qa_pipeline.compare.report import page_data
 from qa_pipeline.data.schema import validate
 from qa_pipeline.documents.reading import Document, Page
 from qa_pipeline.errors import ConfigError, DataError
-from qa_pipeline.predictor.question_lists import read_questions
+from qa_pipeline.predictor.files.question_lists import read_questions
 from qa_pipeline.retrieval.index import Index
 from tests.predictor.fakes import WordFinder
 

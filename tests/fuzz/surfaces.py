@@ -27,9 +27,8 @@ from qa_pipeline.generation.arguments import parse_generation_arguments
 from qa_pipeline.generation.backends.chat_api import ChatReply, Fault, read_answer
 from qa_pipeline.generation.questions.llm.parsing import ParseError, read_items
 from qa_pipeline.generation.questions.llm.prompts import SCHEMAS
-from qa_pipeline.predictor.gold import gold_of
-from qa_pipeline.predictor.question_files import ReadDocuments
-from qa_pipeline.predictor.question_lists import read_questions
+from qa_pipeline.predictor.files.gold import ReadDocuments, gold_of
+from qa_pipeline.predictor.files.question_lists import read_questions
 from qa_pipeline.text.words import count_words
 from tests.data.made import check_invariant
 from tests.data.reading import FLAT, SQUAD

@@ -25,7 +25,7 @@ from qa_pipeline.data import Example, write_squad
 from qa_pipeline.errors import QAError
 from qa_pipeline.journey.results.evaluation import intervals_of
 from qa_pipeline.journey.results.execution import load
-from qa_pipeline.predictor.question_lists import read_data
+from qa_pipeline.predictor.files.question_lists import read_data
 from qa_pipeline.run.splits import Contexts
 from qa_pipeline.wording import counted, in_one_line
 

@@ -26,7 +26,7 @@ from qa_pipeline.data.schema import check_against
 from qa_pipeline.errors import ConfigError
 from qa_pipeline.journey.results.execution import load
 from qa_pipeline.metrics import bootstrap_interval, resampling_of
-from qa_pipeline.predictor.question_lists import read_data
+from qa_pipeline.predictor.files.question_lists import read_data
 
 if TYPE_CHECKING:
     from qa_pipeline.predictor import QAPredictor

@@ -16,8 +16,8 @@ import numpy as np
 from qa_pipeline.data import Example, is_labelled
 from qa_pipeline.data.example import fingerprint
 from qa_pipeline.metrics import calibration_error, risk_coverage, score_rows
-from qa_pipeline.predictor.question_files import ScoredAnswers, answer_file
-from qa_pipeline.predictor.question_lists import read_data
+from qa_pipeline.predictor.files.answering import ScoredAnswers, answer_file
+from qa_pipeline.predictor.files.question_lists import read_data
 
 if TYPE_CHECKING:
     from qa_pipeline.predictor import QAPredictor

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qa_pipeline.predictor.document_names import DocumentNames
+from qa_pipeline.predictor.files.document_names import DocumentNames
 
 NAMES = DocumentNames(
     [

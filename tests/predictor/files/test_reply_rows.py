@@ -7,7 +7,7 @@ import json
 from qa_pipeline.documents.passage import Passage
 from qa_pipeline.documents.reading import Document, Page
 from qa_pipeline.predictor.documents import DocumentAnswer, Reply
-from qa_pipeline.predictor.reply_rows import COLUMNS, Sheet, answer_rows, best_of, documents_of, reply_row
+from qa_pipeline.predictor.files.reply_rows import COLUMNS, Sheet, answer_rows, best_of, documents_of, reply_row
 from qa_pipeline.retrieval.hits import Hit
 
 FEES = Document("Fees\n\nThe late fee is 25 euros.", "fees.pdf", pages=[Page(3, 0, 31)])

@@ -28,11 +28,11 @@ from qa_pipeline.errors import ConfigError
 from qa_pipeline.metrics.documents import place_of_right
 from qa_pipeline.postprocess import LEAST_CONFIDENCE, from_json, to_json
 from qa_pipeline.predictor.answer import Answer
-from qa_pipeline.predictor.answer_files import ENDINGS, AnswerRow, Unanswered, check_target, write_answers
 from qa_pipeline.predictor.documents import as_documents
-from qa_pipeline.predictor.gold import Gold, GoldTable, Library, contents_of, gold_of
-from qa_pipeline.predictor.question_lists import DataQuestions, QuestionList, read_data, read_questions
-from qa_pipeline.predictor.reply_rows import (
+from qa_pipeline.predictor.files.answer_files import ENDINGS, AnswerRow, Unanswered, check_target, write_answers
+from qa_pipeline.predictor.files.gold import Gold, GoldTable, contents_of, gold_of, library_of
+from qa_pipeline.predictor.files.question_lists import DataQuestions, QuestionList, read_data, read_questions
+from qa_pipeline.predictor.files.reply_rows import (
     ReplyRow,
     Sheet,
     answer_rows,
@@ -188,28 +188,6 @@ def answer_file(
     if path is None and not gold.rows:
         raise ConfigError("answer_file", "output: is required for questions that come without right answers")
     return _answer_on_documents(predictor, data, given, gold, path, asking or {})
-
-
-def library_of(documents: Sequence[Document] | PassageIndex) -> Library | None:
-    """The documents by name; None for plain texts, which have none."""
-    if not isinstance(documents, Sequence):
-        return documents
-    return ReadDocuments(documents) if any(document.source for document in documents) else None
-
-
-class ReadDocuments:
-    """Documents that were read, by their names."""
-
-    def __init__(self, documents: Sequence[Document]):
-        self._documents = {document.source: document for document in documents if document.source}
-
-    def names(self) -> list[str]:
-        """The names of all documents."""
-        return list(self._documents)
-
-    def document(self, name: str) -> Document:
-        """A whole document."""
-        return self._documents[name]
 
 
 def check_output(path: str | None) -> None:

@@ -17,13 +17,14 @@ from qa_pipeline.data.example import LooseAnswer, LooseExample
 from qa_pipeline.data.mapping.gold_fields import GoldFields
 from qa_pipeline.data.marks import Mark, Marks, mark_of, marks_in, word_of
 from qa_pipeline.errors import DataError
-from qa_pipeline.predictor.document_names import DocumentNames
-from qa_pipeline.predictor.question_lists import Claim, QuestionList
+from qa_pipeline.predictor.files.document_names import DocumentNames
+from qa_pipeline.predictor.files.question_lists import Claim, QuestionList
 from qa_pipeline.text.folding import fold_case
 from qa_pipeline.wording import counted, short
 
 if TYPE_CHECKING:
     from qa_pipeline.documents.reading import Document
+    from qa_pipeline.retrieval.hits import PassageIndex
 
 _MOST_SHOWN = 20
 """Names and answers that a message lists."""
@@ -39,6 +40,28 @@ class Library(Protocol):
     def document(self, name: str) -> Document:
         """A whole document."""
         ...
+
+
+def library_of(documents: Sequence[Document] | PassageIndex) -> Library | None:
+    """The documents by name; None for plain texts, which have none."""
+    if not isinstance(documents, Sequence):
+        return documents
+    return ReadDocuments(documents) if any(document.source for document in documents) else None
+
+
+class ReadDocuments:
+    """Documents that were read, by their names."""
+
+    def __init__(self, documents: Sequence[Document]):
+        self._documents = {document.source: document for document in documents if document.source}
+
+    def names(self) -> list[str]:
+        """The names of all documents."""
+        return list(self._documents)
+
+    def document(self, name: str) -> Document:
+        """A whole document."""
+        return self._documents[name]
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from qa_pipeline.predictor.answer_files import AnswerRow
+from qa_pipeline.predictor.files.answer_files import AnswerRow
 
 if TYPE_CHECKING:
     from qa_pipeline.predictor.documents import DocumentAnswer, Reply

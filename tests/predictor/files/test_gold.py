@@ -9,9 +9,8 @@ import pytest
 from qa_pipeline.documents.reading import Document
 from qa_pipeline.errors import DataError
 from qa_pipeline.metrics import resampling_of
-from qa_pipeline.predictor.gold import contents_of, gold_of
-from qa_pipeline.predictor.question_files import ReadDocuments
-from qa_pipeline.predictor.question_lists import read_questions
+from qa_pipeline.predictor.files.gold import ReadDocuments, contents_of, gold_of
+from qa_pipeline.predictor.files.question_lists import read_questions
 
 LIBRARY = ReadDocuments(
     [

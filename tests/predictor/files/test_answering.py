@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from qa_pipeline.errors import ConfigError, DataError
-from qa_pipeline.predictor.question_files import answer_file
-from qa_pipeline.predictor.question_lists import read_data, read_questions
+from qa_pipeline.predictor.files.answering import answer_file
+from qa_pipeline.predictor.files.question_lists import read_data, read_questions
 from tests.predictor.fakes import CONTEXT, WordFinder, data_file
 
 
