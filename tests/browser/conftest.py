@@ -14,8 +14,6 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from tests.browser.exporting import export_onnx
-
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "browser"
 LIBRARY = PAGE / "node_modules" / "@huggingface" / "transformers"
 WARM = "package:qa_pipeline/warm_starts/all_minilm_l6_v2"
@@ -93,7 +91,7 @@ def visit(site, browser):
 def warm(models):
     """The package's own trained weights: (predictor in float32, address of its export)."""
     from qa_pipeline import QAPredictor
+    from qa_pipeline.export import export
 
-    predictor = QAPredictor.from_pretrained(WARM, device="cpu", dtype="float32")
-    export_onnx(predictor, models / "warm")
-    return predictor, "models/warm/"
+    export(WARM, models / "warm", "onnx")
+    return QAPredictor.from_pretrained(WARM, device="cpu", dtype="float32"), "models/warm/"
