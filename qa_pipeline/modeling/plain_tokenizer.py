@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from qa_pipeline import artifacts
 from qa_pipeline.errors import ModelError
 from qa_pipeline.wording import error_in_short
 
@@ -21,11 +22,27 @@ _UNLIMITED = 10**30
 """What transformers writes as the longest input of a tokenizer that has no limit."""
 
 
+_ATTRIBUTES = {"input_ids": "ids", "token_type_ids": "type_ids", "attention_mask": "attention_mask"}
+"""Name of an input -> that of an encoding's attribute."""
+_SAID = ("model_max_length", "padding_side", "truncation_side", "pad_token_type_id")
+
+
+def save_tokenizer(tokenizer: Any, folder: str | Path) -> None:
+    """Saves a fast tokenizer of transformers so that `PlainTokenizer` reads the same.
+
+    What its class has by itself, as the side of the padding, is written into tokenizer_config.json too.
+    """
+    tokenizer.save_pretrained(folder)
+    path = Path(folder) / CONFIG_FILE
+    said = {name: getattr(tokenizer, name) for name in _SAID}
+    artifacts.write_json(path, _read_config(path) | said)
+
+
 class PlainTokenizer:
     """A fast tokenizer without transformers.
 
     Args:
-        folder: holds tokenizer.json and tokenizer_config.json, as `save_pretrained` of transformers writes them.
+        folder: holds tokenizer.json and tokenizer_config.json, as `save_tokenizer` writes them.
         model_input_names: the inputs of the model, of which "token_type_ids" counts.
 
     Attributes:
@@ -120,6 +137,7 @@ class PlainTokenizer:
         max_length: int | None = None,
         stride: int = 0,
         return_overflowing_tokens: bool = False,
+        return_token_type_ids: bool | None = None,
         split_special_tokens: bool = False,
         **_: Any,
     ) -> EncodedTexts:
@@ -129,6 +147,7 @@ class PlainTokenizer:
             questions, contexts: as many of the one as of the other.
             truncation: "only_second" cuts contexts to max_length; False cuts nothing.
             stride, return_overflowing_tokens: with truncation, give what was cut off as further windows.
+            return_token_type_ids: None: where the model has such an input.
             split_special_tokens: take the name of a special token in a text apart.
         """
         backend = self.backend_tokenizer
@@ -142,7 +161,10 @@ class PlainTokenizer:
             backend.no_truncation()
         if return_overflowing_tokens:
             encodings = [part for one in encodings for part in (one, *one.overflowing)]
-        return EncodedTexts(encodings)
+        names = [name for name in self.model_input_names if name in _ATTRIBUTES]
+        if return_token_type_ids and "token_type_ids" not in names:
+            names.append("token_type_ids")
+        return EncodedTexts(encodings, names)
 
     def save_pretrained(self, folder: str | Path) -> None:
         """Copies the files that it was read from into a folder."""
@@ -156,13 +178,13 @@ class EncodedTexts:
     """Encodings of pairs, by name as transformers gives them: "input_ids" and "token_type_ids", lists of lists."""
 
     encodings: list[Any]
+    names: list[str]
 
     def __getitem__(self, name: str) -> list[list[int]]:
-        attribute = {"input_ids": "ids", "token_type_ids": "type_ids", "attention_mask": "attention_mask"}[name]
-        return [getattr(one, attribute) for one in self.encodings]
+        return [getattr(one, _ATTRIBUTES[name]) for one in self.encodings]
 
     def __contains__(self, name: object) -> bool:
-        return name in ("input_ids", "token_type_ids", "attention_mask")
+        return name in self.names
 
 
 def _read_config(path: Path) -> dict[str, Any]:

@@ -2,12 +2,16 @@
 
 Imports neither torch nor transformers. A runtime may be asked by several threads at once, pickled, and used in a
 process that was forked after it was opened: there it opens its file anew, as the threads of the parent do not survive.
+(ONNX Runtime computes in such a process, but keeps it from ending by itself, which is said in a warning.)
 """
 
 from __future__ import annotations
 
+import ctypes
+import logging
 import os
 import threading
+import weakref
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -18,8 +22,11 @@ from qa_pipeline.errors import ModelError
 from qa_pipeline.modeling.exported import ExportRecord
 from qa_pipeline.wording import error_in_short
 
+logger = logging.getLogger(__name__)
+
 PRECISIONS = ("auto", "float32", "bfloat16")
 Arrays = list[np.ndarray]
+_Infer = Callable[[dict[str, np.ndarray]], Arrays]
 
 
 class Runtime:
@@ -56,6 +63,7 @@ class Runtime:
             )
         self.folder, self.record, self.precision = Path(folder), record, precision
         self._threads = threads
+        self._infer: _Infer | None = None
         self._open()
 
     def run(self, batch: Mapping[str, np.ndarray]) -> Arrays:
@@ -70,13 +78,18 @@ class Runtime:
         Raises:
             ModelError: the runtime cannot compute it, for example for want of memory.
         """
-        if self._process != os.getpid():
-            with self._lock:
-                if self._process != os.getpid():
-                    self._open()
+        with self._lock:
+            if self._infer is None:
+                if self.record.format == "onnx":
+                    logger.warning(
+                        "a model of ONNX Runtime was opened before this process was forked: the process may not end by "
+                        "itself; load the model in the process that asks it, or export it with --format openvino"
+                    )
+                self._infer = self._opened()
+            infer = self._infer
         inputs = {name: batch[name] for name in self.record.inputs}
         try:
-            return self._infer(inputs)
+            return infer(inputs)
         except Exception as error:  # the runtimes raise RuntimeError and kinds of their own
             shape = next(iter(inputs.values())).shape
             raise ModelError(
@@ -85,13 +98,15 @@ class Runtime:
             ) from error
 
     def _open(self) -> None:
-        opened = {"openvino": _open_openvino, "onnx": _open_onnx}[self.record.format]
-        path = self.folder / self.record.model_file
         self._lock = threading.Lock()
+        self._infer = self._opened()
+        _OPEN.add(self)
+
+    def _opened(self) -> _Infer:
+        opener = {"openvino": _open_openvino, "onnx": _open_onnx}[self.record.format]
+        path = self.folder / self.record.model_file
         try:
-            self._infer: Callable[[dict[str, np.ndarray]], Arrays] = opened(
-                path, self.record, self._threads, self.precision
-            )
+            return opener(path, self.record, self._threads, self.precision)
         except ImportError as error:
             package = {"openvino": "openvino", "onnx": "onnxruntime"}[self.record.format]
             raise ModelError(f"{self.folder} needs {package}; run: pip install {package}") from error
@@ -99,19 +114,35 @@ class Runtime:
             raise
         except Exception as error:
             raise ModelError(f"{path} cannot be opened: {error_in_short(error)}; export the model again") from error
-        self._process = os.getpid()
+
+    def _forget(self) -> None:
+        """In a process that was forked: the next batch opens the file anew."""
+        # To close what the parent opened would wait for its threads for ever, so it must never be collected.
+        ctypes.pythonapi.Py_IncRef(ctypes.py_object(self._infer))
+        self._lock, self._infer = threading.Lock(), None
 
     def __getstate__(self) -> dict[str, Any]:
-        return {name: value for name, value in self.__dict__.items() if name not in ("_infer", "_lock", "_process")}
+        return {name: value for name, value in self.__dict__.items() if name not in ("_infer", "_lock")}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
+        self._infer = None
         self._open()
 
 
-def _open_openvino(
-    path: Path, record: ExportRecord, threads: int | None, precision: str
-) -> Callable[[dict[str, np.ndarray]], Arrays]:
+_OPEN: weakref.WeakSet[Runtime] = weakref.WeakSet()
+
+
+def _forget_all() -> None:
+    for runtime in list(_OPEN):
+        runtime._forget()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_all)
+
+
+def _open_openvino(path: Path, record: ExportRecord, threads: int | None, precision: str) -> _Infer:
     import openvino
 
     core = openvino.Core()
@@ -140,9 +171,7 @@ def _open_openvino(
     return infer
 
 
-def _open_onnx(
-    path: Path, record: ExportRecord, threads: int | None, precision: str
-) -> Callable[[dict[str, np.ndarray]], Arrays]:
+def _open_onnx(path: Path, record: ExportRecord, threads: int | None, precision: str) -> _Infer:
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
