@@ -40,7 +40,7 @@ from qa_pipeline.serve.api.schema import (
     HighlightBody,
     HighlightResult,
     ListedDocument,
-    Problem,
+    RequestProblem,
     TextToAdd,
     VerifyBody,
     VerifyResult,
@@ -173,7 +173,7 @@ def _add_documents(app: FastAPI, service: Service, most_upload: int) -> None:
         summary="Add a document",
         status_code=201,
         response_model=ListedDocument,
-        responses={409: {"model": Problem, "description": "There is a document of this name."}},
+        responses={409: {"model": RequestProblem, "description": "There is a document of this name."}},
     )
     async def add_document(request: Request) -> Any:
         """Adds a file (multipart, field `file`) or a text (JSON). When this answers, it can be asked.
@@ -190,7 +190,7 @@ def _add_documents(app: FastAPI, service: Service, most_upload: int) -> None:
         summary="Remove a document",
         status_code=204,
         response_class=Response,
-        responses={404: {"model": Problem, "description": "There is no document of this name."}},
+        responses={404: {"model": RequestProblem, "description": "There is no document of this name."}},
     )
     async def remove_document(name: str) -> None:
         """Removes a document that was added. Those that the server was started with stay: 403."""
@@ -300,7 +300,9 @@ def _describe(app: FastAPI) -> None:
             for operation in (one for path in schema["paths"].values() for one in path.values()):
                 for status, response in operation["responses"].items():
                     if not status.startswith("2"):
-                        response["content"] = {"application/json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
+                        response["content"] = {
+                            "application/json": {"schema": {"$ref": "#/components/schemas/RequestProblem"}}
+                        }
             app.openapi_schema = schema
         return app.openapi_schema
 

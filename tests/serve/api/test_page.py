@@ -44,12 +44,14 @@ def test_operations_have_plain_names_and_every_error_has_a_model(schema):
         assert operation["summary"] and operation["description"], name
         for status in ("401", "413", "422", "429", "504"):
             content = operation["responses"][status]["content"]["application/json"]
-            assert content["schema"] == {"$ref": "#/components/schemas/Problem"}, (name, status)
+            assert content["schema"] == {"$ref": "#/components/schemas/RequestProblem"}, (name, status)
 
 
 def test_every_field_is_described(schema):
     shapes = schema["components"]["schemas"]
-    assert {"AskBody", "AskResult", "AnswerPlace", "AnswerSpan", "Problem", "TextToAdd", "FileToAdd"} <= set(shapes)
+    assert {"AskBody", "AskResult", "AnswerPlace", "AnswerSpan", "RequestProblem", "TextToAdd", "FileToAdd"} <= set(
+        shapes
+    )
     assert "HTTPValidationError" not in shapes and not [name for name in shapes if "__" in name or "-" in name]
     undescribed = [
         f"{name}.{field}"
