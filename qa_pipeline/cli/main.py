@@ -41,6 +41,7 @@ COMMANDS = {
     "tune": Command("qa_pipeline.cli.tune", "main", "choose hyper-parameters on validation questions"),
     "prompt2model": Command("qa_pipeline.cli.prompt2model", "main", "make a model of a prompt and documents, in one"),
     "demo": Command("qa_pipeline.cli.demo", "main", "open a page to try a model"),
+    "label": Command("qa_pipeline.cli.label", "main", "open a page to mark answers in documents by hand"),
 }
 _LOGGED = ("generate", "merge", "check", "convert", "text", "index")
 """Commands that show what the package logs, as plain lines; the others set up their own."""
