@@ -8,20 +8,24 @@ depends on the batch.
 Method: the best end for every start is a sliding maximum, so each start's best span is known without scoring the
 others. A span among the n best has one of the n best starts; only these starts' rows of the (start, length) band are
 scored. That needs memory for seq_len + n_best_size * max_answer_length scores a window, not for the whole band.
+
+Written once over the Python array API (https://data-apis.org/array-api/), so that torch tensors are decoded where they
+are, and NumPy arrays, which the runtimes of exported models give, without torch. Both find the same spans and scores.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING
+from typing import Any
 
 import numpy as np
+from array_api_compat import array_namespace, device, is_torch_array, size, to_device
 
 from qa_pipeline.errors import ModelError
 
-if TYPE_CHECKING:
-    import torch
+Array = Any
+"""A torch tensor or a NumPy array."""
 
 _MAX_LOGIT = 1e37  # the sum of two larger ones might not be a float32
 
@@ -110,12 +114,12 @@ _WIDTHS = {"start": 1, "end": 1, "score": 1, "log_partitions": 0}
 
 
 def top_spans(
-    start_logits: torch.Tensor,
-    end_logits: torch.Tensor,
-    context_begin: torch.Tensor,
-    context_end: torch.Tensor,
-    null_index: torch.Tensor,
-    window_index: torch.Tensor,
+    start_logits: Array,
+    end_logits: Array,
+    context_begin: Array,
+    context_end: Array,
+    null_index: Array,
+    window_index: Array,
     *,
     n_best_size: int,
     max_answer_length: int,
@@ -139,16 +143,18 @@ def top_spans(
     Raises:
         NonFiniteLogitsError: a logit of a context token or of the null token is not finite. Others may be anything.
     """
-    import torch
-
-    device = start_logits.device
-    begin, end, null = (torch.as_tensor(x).to(device, torch.int64) for x in (context_begin, context_end, null_index))
-    start_logits, end_logits, index = start_logits.detach(), end_logits.detach(), torch.as_tensor(window_index).cpu()
+    if is_torch_array(start_logits):
+        start_logits, end_logits = start_logits.detach(), end_logits.detach()
+    xp, place = array_namespace(start_logits), device(start_logits)
+    begin, end, null = (
+        xp.asarray(column, dtype=xp.int64, device=place) for column in (context_begin, context_end, null_index)
+    )
+    index = to_numpy(window_index)
     scores_of_window = max(start_logits.shape[1], n_best_size * max_answer_length)
-    size = max(1, (_SCORES_AT_ONCE_CPU if device.type == "cpu" else _SCORES_AT_ONCE) // scores_of_window)
+    at_once = max(1, (_SCORES_AT_ONCE_CPU if str(place) == "cpu" else _SCORES_AT_ONCE) // scores_of_window)
     parts = []
-    for i in range(0, max(len(index), 1), size):
-        rows = slice(i, i + size)
+    for i in range(0, max(len(index), 1), at_once):
+        rows = slice(i, i + at_once)
         parts.append(
             _decode(
                 start_logits[rows],
@@ -166,6 +172,11 @@ def top_spans(
     return Candidates.concatenate(parts)
 
 
+def to_numpy(array: Array) -> np.ndarray:
+    """A torch tensor on any device, or anything that NumPy takes, as a NumPy array."""
+    return np.asarray(to_device(array.detach(), "cpu") if is_torch_array(array) else array)
+
+
 # Below torch's grain size (32768) an operation stays on the calling thread. Work this small gains next to nothing from
 # a second one, and where the cores are shared it waits for it: 500 instead of 30,000 windows a second were measured.
 _SCORES_AT_ONCE_CPU = 24576
@@ -173,125 +184,134 @@ _SCORES_AT_ONCE = 2**24
 
 
 def _decode(
-    start_logits: torch.Tensor,
-    end_logits: torch.Tensor,
-    context_begin: torch.Tensor,
-    context_end: torch.Tensor,
-    null_index: torch.Tensor,
-    window_index: torch.Tensor,
+    start_logits: Array,
+    end_logits: Array,
+    context_begin: Array,
+    context_end: Array,
+    null_index: Array,
+    window_index: np.ndarray,
     *,
     n_best_size: int,
     max_answer_length: int,
     temperature: float,
     temperatures: Sequence[float],
 ) -> Candidates:
-    import torch
+    xp, place = array_namespace(start_logits), device(start_logits)
+
+    def gather(values: Array, places: Array) -> Array:
+        return xp.take_along_axis(values, places, axis=1)
 
     lengths = context_end - context_begin
-    width = max(int(lengths.max()), 1) if len(lengths) else 1  # the longest context of the batch
-    positions = torch.arange(width, device=lengths.device)
-    source = (context_begin[:, None] + positions).clamp(0, start_logits.shape[1] - 1)
+    width = max(int(xp.max(lengths)), 1) if size(lengths) else 1  # the longest context of the batch
+    positions = xp.arange(width, device=place)
+    source = xp.clip(context_begin[:, None] + positions, 0, start_logits.shape[1] - 1)
     inside = positions < lengths[:, None]
     # Context tokens only, moved to the front: from here on there are no questions, special tokens and padding sides.
-    starts, ends = (logits.gather(1, source).float() for logits in (start_logits, end_logits))
-    null_starts, null_ends = (logits.gather(1, null_index[:, None]).float() for logits in (start_logits, end_logits))
+    starts, ends = (xp.astype(gather(logits, source), xp.float32) for logits in (start_logits, end_logits))
+    null_starts, null_ends = (
+        xp.astype(gather(logits, null_index[:, None]), xp.float32) for logits in (start_logits, end_logits)
+    )
     # A comparison with NaN is False, so this one finds every fault.
-    fine = (((starts.abs() <= _MAX_LOGIT) & (ends.abs() <= _MAX_LOGIT)) | ~inside).all(1)
-    fine &= ((null_starts.abs() <= _MAX_LOGIT) & (null_ends.abs() <= _MAX_LOGIT)).all(1)
-    if not bool(fine.all()):
-        raise NonFiniteLogitsError(window_index[~fine.cpu()].tolist())
-    starts, ends = (logits.masked_fill(~inside, -torch.inf) for logits in (starts, ends))
+    fine = xp.all(((xp.abs(starts) <= _MAX_LOGIT) & (xp.abs(ends) <= _MAX_LOGIT)) | ~inside, axis=1)
+    fine &= xp.all((xp.abs(null_starts) <= _MAX_LOGIT) & (xp.abs(null_ends) <= _MAX_LOGIT), axis=1)
+    if not bool(xp.all(fine)):
+        raise NonFiniteLogitsError(window_index[~to_numpy(fine)].tolist())
+    starts, ends = (xp.where(inside, logits, -xp.inf) for logits in (starts, ends))
 
     span_length = min(max_answer_length, width)
-    best_of_start = starts + _sliding(torch.maximum, ends, span_length)
+    best_of_start = starts + _sliding(xp.maximum, ends, span_length)
     log_partition = _log_partition(starts, ends, span_length, temperature)
     log_partitions = [_log_partition(starts, ends, span_length, value) for value in temperatures]
 
     # Sorted by position, so that among the rows of the band equal scores lie in the order that ties are to have.
-    chosen = _top(best_of_start, min(n_best_size, width)).sort(dim=1).values
-    reach = (chosen[:, :, None] + torch.arange(span_length, device=lengths.device)).flatten(1)
-    reachable_ends = torch.nn.functional.pad(ends, (0, span_length - 1), value=-torch.inf).gather(1, reach)
-    band = starts.gather(1, chosen).repeat_interleave(span_length, dim=1) + reachable_ends
+    chosen = xp.sort(_top(best_of_start, min(n_best_size, width)), axis=1)
+    shape = (len(window_index), chosen.shape[1] * span_length)
+    reach = xp.reshape(chosen[:, :, None] + xp.arange(span_length, device=place), shape)
+    reachable_ends = gather(_filled_up(ends, width + span_length - 1, -xp.inf), reach)
+    band = xp.repeat(gather(starts, chosen), span_length, axis=1) + reachable_ends
     if band.shape[1] < n_best_size:
-        band, reach = (torch.nn.functional.pad(x, (0, n_best_size - x.shape[1])) for x in (band, reach))
-        band[:, span_length * chosen.shape[1] :] = -torch.inf
+        band, reach = _filled_up(band, n_best_size, -xp.inf), _filled_up(reach, n_best_size, 0)
     cells = _top(band, n_best_size)
-    score = band.gather(1, cells)
-    missing = score == -torch.inf
-    end = reach.gather(1, cells).masked_fill(missing, 0)
-    start = (end - cells % span_length).masked_fill(missing, 0)
+    score = gather(band, cells)
+    missing = score == -xp.inf
+    end = xp.where(missing, 0, gather(reach, cells))
+    start = xp.where(missing, 0, end - cells % span_length)
     return Candidates.from_arrays(
         {
-            "window_index": window_index.numpy(),
-            "start": start.cpu().numpy(),
-            "end": end.cpu().numpy(),
-            "score": score.cpu().numpy(),
-            "null_score": (null_starts + null_ends).squeeze(1).cpu().numpy(),
-            "log_partition": log_partition.cpu().numpy(),
-            "temperature": np.full(len(missing), temperature),
-            "log_partitions": np.stack([column.cpu().numpy() for column in log_partitions], axis=1)
+            "window_index": window_index,
+            "start": to_numpy(start),
+            "end": to_numpy(end),
+            "score": to_numpy(score),
+            "null_score": to_numpy((null_starts + null_ends)[:, 0]),
+            "log_partition": to_numpy(log_partition),
+            "temperature": np.full(len(window_index), temperature),
+            "log_partitions": np.stack([to_numpy(column) for column in log_partitions], axis=1)
             if log_partitions
-            else np.zeros((len(missing), 0)),
+            else np.zeros((len(window_index), 0)),
         }
     )
 
 
-def _log_partition(starts: torch.Tensor, ends: torch.Tensor, span_length: int, temperature: float) -> torch.Tensor:
+def _log_partition(starts: Array, ends: Array, span_length: int, temperature: float) -> Array:
     """(batch,) log of the sum of exp((start + end) / temperature) over all spans of at most `span_length` tokens.
 
     Args:
         starts, ends: (batch, width) logits of context tokens, -inf elsewhere.
     """
-    import torch
-
     if temperature != 1:
         starts, ends = starts / temperature, ends / temperature
-    return _log_sum(starts + _sliding(torch.logaddexp, ends, span_length))
+    return _log_sum(starts + _sliding(array_namespace(ends).logaddexp, ends, span_length))
 
 
-def _sliding(
-    combine: Callable[[torch.Tensor, torch.Tensor], torch.Tensor], values: torch.Tensor, size: int
-) -> torch.Tensor:
-    """`out[:, i] = combine(values[:, i], ..., values[:, i + size - 1])`, what lies past the end left out.
+def _sliding(combine: Callable[[Array, Array], Array], values: Array, span_length: int) -> Array:
+    """`out[:, i] = combine(values[:, i], ..., values[:, i + span_length - 1])`, what lies past the end left out.
 
-    Doubles the width of the window at every step, so it costs 2 log2(size) operations a position whatever the size.
+    Doubles the width of the window at every step, so it costs 2 log2(span_length) operations a position.
     """
-    import torch
 
-    def shifted(x: torch.Tensor, by: int) -> torch.Tensor:
-        return torch.nn.functional.pad(x[:, by:], (0, min(by, x.shape[1])), value=-torch.inf)
+    def shifted(x: Array, by: int) -> Array:
+        return _filled_up(x[:, by:], x.shape[1], -np.inf)
 
     result, covered = values, 1  # `result` combines `covered` values
     power, reach = values, 1  # the same for powers of two
-    while covered < size:
-        if (size - 1) & reach:
+    while covered < span_length:
+        if (span_length - 1) & reach:
             result, covered = combine(result, shifted(power, covered)), covered + reach
-        if covered < size:
+        if covered < span_length:
             power, reach = combine(power, shifted(power, reach)), 2 * reach
     return result
 
 
-def _log_sum(values: torch.Tensor) -> torch.Tensor:
-    """Row-wise log-sum-exp, by folding rows in half; torch.logsumexp would start threads, see above."""
-    import torch
+def _filled_up(values: Array, width: int, fill: float) -> Array:
+    """(batch, n) to (batch, width), with `fill` behind."""
+    xp = array_namespace(values)
+    more = xp.full((values.shape[0], width - values.shape[1]), fill, dtype=values.dtype, device=device(values))
+    return xp.concat([values, more], axis=1)
 
+
+def _log_sum(values: Array) -> Array:
+    """Row-wise log-sum-exp, by folding rows in half; torch.logsumexp would start threads, see above."""
+    xp = array_namespace(values)
     while values.shape[1] > 1:
         half = (values.shape[1] + 1) // 2
-        left, right = values[:, :half], values[:, half:]
-        values = torch.logaddexp(left, torch.nn.functional.pad(right, (0, half - right.shape[1]), value=-torch.inf))
+        values = xp.logaddexp(values[:, :half], _filled_up(values[:, half:], half, -xp.inf))
     return values[:, 0]
 
 
-def _top(values: torch.Tensor, k: int) -> torch.Tensor:
+def _top(values: Array, k: int) -> Array:
     """Positions of the k largest values of each row, largest first; of equal ones the smaller position first.
 
-    torch.topk leaves the order of ties open. Sorting integers that hold the value in the upper and the position in the
-    lower half decides it.
+    Finding the largest leaves the order of ties open. Sorting integers that hold the value in the upper and the
+    position in the lower half decides it.
     """
-    import torch
-
-    bits = (values + 0.0).view(torch.int32)  # + 0.0 makes -0.0 and 0.0 the same
+    xp = array_namespace(values)
+    bits = (values + 0.0).view(xp.int32)  # + 0.0 makes -0.0 and 0.0 the same
     ordered = bits ^ ((bits >> 31) & 0x7FFFFFFF)  # integers that sort as the floats do
     last = values.shape[1] - 1
-    key = (ordered.long() << 32) + torch.arange(last, -1, -1, device=values.device)
-    return last - (key.topk(k, dim=1).values & 0xFFFFFFFF)
+    key = (xp.astype(ordered, xp.int64) << 32) + xp.arange(last, -1, -1, device=device(values))
+    largest: Array
+    if is_torch_array(key):
+        largest = key.topk(k, dim=1).values
+    else:
+        largest = -np.sort(-np.partition(key, last + 1 - k, axis=1)[:, last + 1 - k :], axis=1)
+    return last - (largest & 0xFFFFFFFF)

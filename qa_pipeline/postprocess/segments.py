@@ -7,29 +7,28 @@ decoding allows, not of the few best. As with confidences, gaps above "no answer
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+from array_api_compat import array_namespace
+from numpy.lib.stride_tricks import sliding_window_view
 
 from qa_pipeline.arguments import QASettings
-from qa_pipeline.postprocess.decoding import Candidates
+from qa_pipeline.postprocess.decoding import Array, Candidates, to_numpy
 from qa_pipeline.postprocess.postprocess import Postprocess, WindowTable
-
-if TYPE_CHECKING:
-    import torch
 
 _AT_ONCE = 2**21
 """Scores of spans in memory at once."""
 
 
 def segment_log_sums(
-    start_logits: torch.Tensor,
-    end_logits: torch.Tensor,
-    segments: torch.Tensor,
+    start_logits: Array,
+    end_logits: Array,
+    segments: np.ndarray,
     *,
     max_answer_length: int,
     temperature: float = 1.0,
-) -> torch.Tensor:
+) -> np.ndarray:
     """For every token the log of the sum of exp(score / temperature) over the spans that begin there.
 
     Only spans that stay in the segment of their first token count, of at most `max_answer_length` tokens.
@@ -41,21 +40,28 @@ def segment_log_sums(
     Returns:
         (batch, seq_len) float64; -inf for tokens without a segment.
     """
-    import torch
-
-    starts, ends = (logits.detach().double() / temperature for logits in (start_logits, end_logits))
+    xp = array_namespace(start_logits)
+    starts, ends = (to_numpy(xp.astype(logits, xp.float64)) / temperature for logits in (start_logits, end_logits))
     length = min(max_answer_length, starts.shape[1])
     rows = max(1, _AT_ONCE // (starts.shape[1] * length))
     parts = []
     for first in range(0, len(starts), rows):
         some = slice(first, first + rows)
-        padded_ends = torch.nn.functional.pad(ends[some], (0, length - 1), value=-torch.inf)
-        padded_segments = torch.nn.functional.pad(segments[some], (0, length - 1), value=-1)
-        same = padded_segments.unfold(1, length, 1) == segments[some][:, :, None]
-        reach = torch.where(same, padded_ends.unfold(1, length, 1), -torch.inf)
-        sums = starts[some] + torch.logsumexp(reach, dim=2)
-        parts.append(torch.where(segments[some] >= 0, sums, -torch.inf))
-    return torch.cat(parts)
+        padded_ends = np.pad(ends[some], ((0, 0), (0, length - 1)), constant_values=-np.inf)
+        padded_segments = np.pad(segments[some], ((0, 0), (0, length - 1)), constant_values=-1)
+        same = sliding_window_view(padded_segments, length, axis=1) == segments[some][:, :, None]
+        reach = np.where(same, sliding_window_view(padded_ends, length, axis=1), -np.inf)
+        sums = starts[some] + _log_sum_exp(reach)
+        parts.append(np.where(segments[some] >= 0, sums, -np.inf))
+    return np.concatenate(parts)
+
+
+def _log_sum_exp(values: np.ndarray) -> np.ndarray:
+    """Over the last axis; -inf where all are."""
+    largest = values.max(axis=-1, keepdims=True)
+    shift = np.where(largest == -np.inf, 0.0, largest)
+    with np.errstate(divide="ignore", under="ignore"):
+        return np.asarray((np.log(np.exp(values - shift).sum(axis=-1, keepdims=True)) + shift)[..., 0])
 
 
 class SegmentEvidence(Postprocess):
@@ -76,9 +82,9 @@ class SegmentEvidence(Postprocess):
 
     def reduce(
         self,
-        start_logits: torch.Tensor,
-        end_logits: torch.Tensor,
-        batch: Mapping[str, torch.Tensor],
+        start_logits: Array,
+        end_logits: Array,
+        batch: Mapping[str, Array],
         *,
         windows: WindowTable | None = None,
         examples: Sequence[Mapping[str, Any]] | None = None,
@@ -108,20 +114,18 @@ class SegmentEvidence(Postprocess):
         found: Candidates,
         names: Sequence[str],
         numbers: np.ndarray,
-        start_logits: torch.Tensor,
-        end_logits: torch.Tensor,
+        start_logits: Array,
+        end_logits: Array,
     ) -> None:
-        import torch
-
         temperature = self.settings.temperature
         sums = segment_log_sums(
             start_logits,
             end_logits,
-            torch.from_numpy(numbers).to(start_logits.device),
+            numbers,
             max_answer_length=self.settings.max_answer_length,
             temperature=temperature,
         )
-        gaps = sums.cpu().numpy() - found.null_score.astype(np.float64)[:, None] / temperature
+        gaps = sums - found.null_score.astype(np.float64)[:, None] / temperature
         for row, name in enumerate(names):
             own = numbers[row] >= 0
             np.logaddexp.at(self._sums[name], numbers[row][own], gaps[row][own])

@@ -109,14 +109,14 @@ class Windows:
         return {name: value for name, value in self.__dict__.items() if name not in ("lengths", "max_length")}
 
 
-def collate(
+def collate_arrays(
     items: Sequence[int | Mapping[str, Any]],
     windows: Windows,
     pad_token_id: int,
     padding_side: str = "right",
     pad_to: Sequence[int] | None = None,
     pad_token_type_id: int = 0,
-) -> dict[str, torch.Tensor]:
+) -> dict[str, np.ndarray]:
     """Batch of windows, padded on either side, with every position moved along where the padding is on the left.
 
     Args:
@@ -128,12 +128,10 @@ def collate(
         pad_token_type_id: type id of padding (XLNet has its own).
 
     Returns:
-        int64 tensors: input_ids, attention_mask and token_type_ids if there are any, (batch, length); context_begin,
+        int64: input_ids, attention_mask and token_type_ids if there are any, (batch, length); context_begin,
         context_end, null_index, window_index, and the labels start_positions and end_positions if there are any,
         (batch,). IGNORE stays IGNORE.
     """
-    import torch
-
     index = np.array([item["window_index"] if isinstance(item, Mapping) else item for item in items], dtype=np.int64)
     lengths = windows.lengths[index]
     width = padded_length(int(lengths.max(initial=0)), pad_to, windows.max_length)
@@ -160,7 +158,22 @@ def collate(
             position = column[index].astype(np.int64)
             batch[name] = np.where(position == IGNORE, IGNORE, position + shift)
     batch["window_index"] = index
-    return {name: torch.from_numpy(value) for name, value in batch.items()}
+    return batch
+
+
+def collate(
+    items: Sequence[int | Mapping[str, Any]],
+    windows: Windows,
+    pad_token_id: int,
+    padding_side: str = "right",
+    pad_to: Sequence[int] | None = None,
+    pad_token_type_id: int = 0,
+) -> dict[str, torch.Tensor]:
+    """As `collate_arrays`, with torch tensors."""
+    import torch
+
+    arrays = collate_arrays(items, windows, pad_token_id, padding_side, pad_to, pad_token_type_id)
+    return {name: torch.from_numpy(values) for name, values in arrays.items()}
 
 
 def padded_length(longest: int, pad_to: Sequence[int] | None = None, limit: int | None = None) -> int:

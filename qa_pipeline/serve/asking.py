@@ -1,13 +1,14 @@
 """Turns what a visitor gives (a question, a text, files) into what each model finds. Never sees a page.
 
-Whatever a visitor may get wrong ends in a DataError whose words are for him.
+The page and the server ask documents through `find_many`, so that both say the same. Whatever a visitor may get wrong
+ends in a DataError whose words are for him.
 """
 
 from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -16,11 +17,13 @@ from typing import TYPE_CHECKING, Any, TypedDict
 from qa_pipeline.documents.reading import KINDS, SUFFIXES, Document, read_document
 from qa_pipeline.errors import DataError
 from qa_pipeline.predictor.documents import DocumentAnswer, Reply
+from qa_pipeline.predictor.sources import NUM_PASSAGES
 from qa_pipeline.text.words import normalised
 from qa_pipeline.wording import in_short
 
 if TYPE_CHECKING:
     from qa_pipeline.predictor import QAPredictor
+    from qa_pipeline.predictor.documents import Documents
     from qa_pipeline.retrieval.index import Index
 
 logger = logging.getLogger(__name__)
@@ -36,8 +39,8 @@ MOST_ANSWERS = 5
 """Shown of each model: the best one and its runners-up."""
 LEAST = 0.01
 """Confidence of a runner-up or a guess; what is below says nothing."""
-_ASKED_FOR = 4 * MOST_ANSWERS
-"""Some of them say the same."""
+_ASKED_FOR = 4
+"""Answers that a model is asked for, for each that is shown: some of them say the same."""
 
 
 @dataclass(frozen=True)
@@ -81,15 +84,50 @@ def ask_models(models: Sequence[QAPredictor], question: Any, documents: Sequence
 
 
 def _ask(model: QAPredictor, question: str, documents: Sequence[Document] | Index) -> Finding:
+    return next(find_many(model, [question], documents))
+
+
+def find_many(
+    model: QAPredictor,
+    questions: Sequence[str],
+    documents: Documents,
+    *,
+    most: int = MOST_ANSWERS,
+    least: float = LEAST,
+    num_passages: int = NUM_PASSAGES,
+) -> Iterator[Finding]:
+    """What a model finds for each question, computed many at a time. This is how the page and the server ask.
+
+    Args:
+        model: is asked.
+        questions: at least one, each of them checked.
+        documents: as of `QAPredictor.ask`.
+        most: answers that are kept for a question: the best one and its runners-up.
+        least: confidence of a runner-up or a guess, 0 to 1.
+        num_passages: most passages that are read for a question.
+
+    Raises:
+        DataError: a document cannot be asked.
+        ModelError: the model fails.
+    """
     begin = time.perf_counter()
-    reply = model.ask(question, documents, top_k=_ASKED_FOR)
-    seconds = time.perf_counter() - begin
-    answers = each_text_once(reply.spans)[:MOST_ANSWERS]
+    asked: dict[str, Any] = {"top_k": _ASKED_FOR * most, "num_passages": num_passages}
+    replies = (
+        iter([model.ask(questions[0], documents, **asked)])
+        if len(questions) == 1
+        else model.ask_many(questions, documents, **asked)
+    )
+    for reply in replies:
+        yield _finding(model, reply, most, least, time.perf_counter() - begin)
+
+
+def _finding(model: QAPredictor, reply: Reply, most: int, least: float, seconds: float) -> Finding:
+    answers = each_text_once(reply.spans)[:most]
     stays = not reply.none_likelier  # the best answer, however unlikely it is
     return Finding(
         model=model.name,
         reply=reply,
-        answers=[one for place, one in enumerate(answers) if one.confidence >= LEAST or (stays and not place)],
+        answers=[one for place, one in enumerate(answers) if one.confidence >= least or (stays and not place)],
         found=reply.found,
         untrained=model.head_untrained,
         seconds=seconds,
@@ -212,6 +250,7 @@ class FoundAnswer(TypedDict):
     document: str | None
     page: int | None
     headings: list[str]
+    sentence: str
 
 
 class ModelFinding(TypedDict):
@@ -226,6 +265,7 @@ class ModelFinding(TypedDict):
     document: str | None
     page: int | None
     headings: list[str]
+    sentence: str | None
     no_answer_confidence: float
     runner_ups: list[FoundAnswer]
 
@@ -259,6 +299,7 @@ def model_finding(finding: Finding) -> ModelFinding:
         "document": best["document"] if best else None,
         "page": best["page"] if best else None,
         "headings": best["headings"] if best else [],
+        "sentence": best["sentence"] if best else None,
         "no_answer_confidence": none,
         "runner_ups": answers[1:] if best else answers,
     }
@@ -273,4 +314,5 @@ def _found_answer(answer: DocumentAnswer) -> FoundAnswer:
         "document": answer.document.source if answer.document else None,
         "page": answer.page,
         "headings": list(answer.headings),
+        "sentence": answer.sentence or "",
     }

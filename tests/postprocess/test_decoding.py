@@ -26,9 +26,18 @@ def spans_of(candidates: Candidates, row: int = 0) -> list[tuple[float, int, int
 def decode(
     start: torch.Tensor, end: torch.Tensor, begin: list[int], stop: list[int], null: list[int], **options: Any
 ) -> Candidates:
+    """The candidates of torch tensors; those of NumPy arrays are compared with them."""
     options = {"n_best_size": 20, "max_answer_length": 30} | options
     index = torch.arange(len(start))
-    return top_spans(start, end, torch.tensor(begin), torch.tensor(stop), torch.tensor(null), index, **options)
+    found = top_spans(start, end, torch.tensor(begin), torch.tensor(stop), torch.tensor(null), index, **options)
+    columns = (np.array(column, dtype=np.int64) for column in (begin, stop, null, index))
+    same = top_spans(start.float().numpy(), end.float().numpy(), *columns, **options)
+    for name, values in found.to_arrays().items():
+        if name.startswith("log_partition"):
+            np.testing.assert_allclose(getattr(same, name), values, rtol=1e-5, atol=1e-5)
+        else:
+            assert np.array_equal(getattr(same, name), values), name
+    return found
 
 
 @st.composite

@@ -17,8 +17,10 @@ from qa_pipeline.postprocess import Postprocess, SegmentEvidence, segment_log_su
 def test_sums_are_those_over_all_spans_within_a_segment(length: int, temperature: float) -> None:
     rng = np.random.default_rng(0)
     starts, ends = (torch.from_numpy(rng.normal(size=(3, 9))) for _ in range(2))
-    segments = torch.tensor([[-1, 0, 0, 0, 1, 1, 2, 2, -1], [0] * 9, [-1, -1, 5, -1, -1, 6, 6, 6, 6]])
+    segments = np.array([[-1, 0, 0, 0, 1, 1, 2, 2, -1], [0] * 9, [-1, -1, 5, -1, -1, 6, 6, 6, 6]])
     found = segment_log_sums(starts, ends, segments, max_answer_length=length, temperature=temperature)
+    plain = segment_log_sums(starts.numpy(), ends.numpy(), segments, max_answer_length=length, temperature=temperature)
+    assert np.array_equal(plain, found)
     for row in range(3):
         for i in range(9):
             spans = [
