@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from qa_pipeline.arguments.help import PRECEDENCE, help_text
 from qa_pipeline.arguments.resolver import Resolution
@@ -17,6 +17,9 @@ from qa_pipeline.documents.cutting import MAX_WORDS
 from qa_pipeline.documents.reading import KINDS
 from qa_pipeline.text.encoding import encoding_fault
 from qa_pipeline.wording import counted
+
+if TYPE_CHECKING:
+    from qa_pipeline.serve.label import LabelProject
 
 PROGRAM = "qa-pipeline label"
 
@@ -137,16 +140,30 @@ def _with_flag(argv: list[str]) -> list[str]:
 
 def run(arguments: LabelArguments) -> int:
     """Reads the documents and serves the page. What can be refused at once is refused before a model is loaded."""
-    project = make_project(arguments)
-    serve_label(project, arguments.port)
+    from qa_pipeline.serve.server import free_port
+    from qa_pipeline.serve.web import LOCAL, check_web, listen
+    from qa_pipeline.serve.web import run as serve
+
+    check_web()
+    with listen(LOCAL, free_port(arguments.port)) as listener:
+        project = make_project(arguments)
+
+        from qa_pipeline.serve.label.app import build_label_app
+
+        app = build_label_app(project)
+        project.suggester.start()
+        try:
+            serve(app, listener, "Label", grace_seconds=5)
+        finally:
+            project.suggester.stop()
     return 0
 
 
-def make_project(arguments: LabelArguments) -> Any:
+def make_project(arguments: LabelArguments) -> LabelProject:
     """The passages, what is decided, and what makes suggestions.
 
     Returns:
-        A LabelProject, its suggester not started.
+        The project, its suggester not started.
 
     Raises:
         ConfigError, DataError, ModelError: something that the user can mend.
@@ -173,25 +190,3 @@ def make_project(arguments: LabelArguments) -> Any:
     predictor = load_predictor(arguments.model, arguments) if arguments.model else None
     suggester = Suggester(passages, predictor, settings)
     return LabelProject(passages, store, suggester, model=arguments.model, notes=notes)
-
-
-def serve_label(project: Any, port: int | None) -> None:
-    """Serves the page until Ctrl-C.
-
-    Raises:
-        ConfigError: the port cannot be had, or fastapi or uvicorn is missing.
-    """
-    from qa_pipeline.errors import ConfigError
-
-    try:
-        import uvicorn
-
-        from qa_pipeline.serve.label.app import build_label_app
-    except ImportError as error:
-        raise ConfigError(PROGRAM, f'{error}; pip install "qa-pipeline[serve]"') from None
-    from qa_pipeline.serve.server import free_port
-
-    app, port = build_label_app(project), free_port(port)
-    project.suggester.start()
-    print(f"Label at http://127.0.0.1:{port} (Ctrl-C ends)", flush=True)
-    uvicorn.run(app, host="127.0.0.1", port=port, log_level="warning")

@@ -44,7 +44,7 @@ def build_label_app(project: LabelProject, hosts: tuple[str, ...] = LOCAL) -> Fa
     """The application.
 
     Args:
-        project: what it shows and does. Its suggester starts and stops with the application.
+        project: what it shows and does.
         hosts: names and addresses by which it may be called, without ports.
 
     Example:

@@ -16,7 +16,7 @@ _LETTER = rf"[[\p{{L}}\p{{M}}\p{{N}}_]--[{_SPACELESS}]]"
 _TOKEN = regex.compile(
     rf"(?V1)(?:(?!\p{{M}}){_LETTER}+(?:(?:(?<=\p{{N}})[.,:](?=\p{{N}})|['\u2019\u2010\u2011-]){_LETTER}+)*)|\X"
 )
-_BLANK = regex.compile(r"[\p{P}\p{Z}\p{C}\s]+")
+_NO_WORD = regex.compile(r"[\p{P}\p{Z}\p{C}\s]+\Z|\s")
 
 
 def word_spans(text: str) -> list[tuple[int, int]]:
@@ -30,7 +30,7 @@ def word_spans(text: str) -> list[tuple[int, int]]:
         >>> [text[start:end] for start, end in word_spans(text)]
         ["It's", '\xa3', '12,700.50', 'well-known', 'e\u0301te\u0301']
     """
-    return [match.span() for match in _TOKEN.finditer(text) if not _BLANK.fullmatch(match.group())]
+    return [match.span() for match in _TOKEN.finditer(text) if not _NO_WORD.match(match.group())]
 
 
 def checked_question(value: object) -> str:

@@ -136,7 +136,8 @@ class LabelProject:
         Args:
             said: action (a new text for each press of a key), client, person, passage, item (None: a question of one's
                 own), seen (the revision that was shown), question, start, end (None: the passage does not answer it),
-                and reject (true: the question is no good).
+                reject (true: the question is no good), and shown (question, by and proposals that were suggested: they
+                count where nothing is suggested here, since the page was opened before this start).
 
         Returns:
             holds: whether it does; False: somebody else decided something else meanwhile, and both are kept.
@@ -154,7 +155,8 @@ class LabelProject:
         span = checked_span(passage.text, said.get("start"), said.get("end"))
         item = item_id(passage.id, question) if said.get("item") is None else _text(said, "item", 100)
         self.store.refresh()
-        suggestion, state = self._suggestion(passage.id, item), self.store.states.get(item)
+        state = self.store.states.get(item)
+        suggestion = self._suggestion(passage.id, item) or _shown(said.get("shown"), passage, item)
         if said.get("item") is not None and suggestion is None and state is None:
             raise DataError("There is no such question any more. Load the page again.")
         if state is not None and state.current is not None and state.current.passage != passage.id:
@@ -317,6 +319,21 @@ def _text(said: Mapping[str, Any], name: str, most: int) -> str:
     if not isinstance(value, str) or not 0 < len(value) <= most:
         raise DataError(f"{name}: expected a text of 1 to {most} characters, found {in_short(value)}")
     return value
+
+
+def _shown(value: Any, passage: Passage, item: str) -> Suggestion | None:
+    """A suggestion that a page still shows; None where it is none."""
+    try:
+        proposals = []
+        for one in value["proposals"]:
+            start, end = checked_span(passage.text, one["start"], one["end"]) or (None, None)
+            sure = None if one["confidence"] is None else float(one["confidence"])
+            proposals.append(Proposal(start, end, str(one["by"])[:200], sure))
+        if not proposals:
+            return None
+        return Suggestion(item, passage.id, checked_question(value["question"]), str(value["by"])[:200], (*proposals,))
+    except (DataError, KeyError, TypeError, ValueError):
+        return None
 
 
 def _suggested(suggestion: Suggestion, span: tuple[int, int] | None, passage: Passage) -> dict[str, Any]:

@@ -217,8 +217,7 @@ const byWords = (one) => (one.by === "rules" ? "by the rules" : `by the model${o
 
 function verdictWords(said) {
   if (said.verdict === "rejected") return "rejected";
-  const made = { accepted: "accepted", corrected: "corrected", own: "own" }[said.verdict];
-  return said.start === null ? `${made}: unanswerable` : made;
+  return said.start === null ? "unanswerable" : { accepted: "accepted", corrected: "corrected", own: "own question" }[said.verdict];
 }
 
 function pick(id, { focus = false } = {}) {
@@ -340,7 +339,9 @@ async function decide(answer) {
   const item = current === "new" ? null : current;
   const question = (editing ?? itemOf(current)?.question ?? "").trim();
   if (!question) throw new Error("There is no question yet. Type one first.");
-  const said = { ...who(), action: action(), passage: work.passage.id, item, seen, question, ...answer };
+  const { question: asked, by, proposals } = itemOf(item) ?? {};
+  const shown = by ? { question: asked, by, proposals } : null; // for a server that was started again since
+  const said = { ...who(), action: action(), passage: work.passage.id, item, seen, question, shown, ...answer };
   sessionStorage.unsent = JSON.stringify(said);
   let kept;
   try {
