@@ -85,9 +85,18 @@ def _serve_page(app: FastAPI, token: str) -> None:
 
 
 def _serve_lists(app: FastAPI, project: LabelProject) -> None:
+    known: dict[tuple[Any, ...], dict[str, Any]] = {}
+
     @app.get("/api/progress")
     def progress_() -> Response:
-        return _json(progress(project))
+        project.store.refresh()
+        state = (project.store.decisions, project.suggester.done, project.suggester.fault)
+        found = known.get(state)
+        if found is None:  # every window asks every few seconds
+            found = progress(project)
+            known.clear()
+            known[state] = found
+        return _json(found)
 
     @app.get("/api/passages")
     def passages(document: str | None = None, query: str = "", page: int = 1) -> Response:

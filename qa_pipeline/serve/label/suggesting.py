@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -29,6 +29,8 @@ logger = logging.getLogger(__name__)
 RULES = "rules"
 CHUNK = 8
 """Passages that are asked about together."""
+BLOCK = 64
+"""Passages among which the rules look for what another one answers, so that the first questions do not wait for all."""
 MOST_PROPOSALS = 4
 LEAST = 0.05
 """Confidence of a runner-up that is shown."""
@@ -71,6 +73,8 @@ class Suggester:
     ):
         self._passages = {passage.id: passage for passage in passages}
         self._predictor, self._settings = predictor, settings
+        self._block = {name: number // BLOCK for number, name in enumerate(self._passages)}
+        self._read: tuple[int, Collection] | None = None
         self._made: dict[str, list[Suggestion]] = {}
         self._waiting: dict[str, None] = dict.fromkeys(self._passages)
         self._lock = threading.Lock()
@@ -165,7 +169,7 @@ class Suggester:
             if fault:
                 return
 
-    def _drafts(self, ids: Iterable[str]) -> dict[str, list[_AskedRow]]:
+    def _drafts(self, ids: Sequence[str]) -> dict[str, list[_AskedRow]]:
         """Questions by rules that pass the filters of generation, by passage."""
         from qa_pipeline.generation.arguments import FilterArguments
         from qa_pipeline.generation.filters import check, make_filters
@@ -180,27 +184,38 @@ class Suggester:
                 found.setdefault(row.passage.id, []).append(_AskedRow(row))
         return found
 
-    def _generate(self, ids: Iterable[str]) -> Iterable[Draft | Rejected]:
+    def _generate(self, ids: Sequence[str]) -> Iterator[Draft | Rejected]:
         """Drafts of the passages that are in English: the rules know no other language."""
-        generator, collection = self._rules
-        return generator.drafts_of(collection, [name for name in ids if name in collection.number])
+        for block in sorted({self._block[name] for name in ids}):
+            generator, collection = self._generator, self._collection(block)
+            yield from generator.drafts_of(
+                collection, [name for name in ids if self._block[name] == block and name in collection.number]
+            )
 
     @cached_property
-    def _rules(self) -> tuple[ClozeGenerator, Collection]:
-        from qa_pipeline.generation.questions.cloze import ClozeGenerator, Collection
+    def _generator(self) -> ClozeGenerator:
+        from qa_pipeline.generation.questions.cloze import ClozeGenerator
 
         settings = self._settings
-        generator = ClozeGenerator(
+        return ClozeGenerator(
             seed=settings.seed,
             questions_per_context=settings.questions,
             unanswerable_fraction=settings.unanswerable_fraction,
             plugins=settings.plugins,
         )
-        texts: dict[str, list[str]] = {}
-        for passage in self._passages.values():
-            texts.setdefault(passage.document, []).append(passage.text)
-        foreign = {name for name, parts in texts.items() if is_other_language("\n".join(parts), "en")}
-        return generator, Collection([one for one in self._passages.values() if one.document not in foreign])
+
+    def _collection(self, block: int) -> Collection:
+        """The passages of a block that are in English, read; the last one is kept."""
+        if self._read is None or self._read[0] != block:
+            from qa_pipeline.generation.questions.cloze import Collection
+
+            texts: dict[str, list[str]] = {}
+            passages = [one for name, one in self._passages.items() if self._block[name] == block]
+            for passage in passages:
+                texts.setdefault(passage.document, []).append(passage.text)
+            foreign = {name for name, parts in texts.items() if is_other_language("\n".join(parts), "en")}
+            self._read = (block, Collection([one for one in passages if one.document not in foreign]))
+        return self._read[1]
 
     def _answers(self, rows: Sequence[_AskedRow]) -> dict[str, tuple[Answer, str]]:
         if self._predictor is None or not rows:

@@ -556,7 +556,7 @@ async function look() {
   } catch {
     return;
   }
-  if (busy || work.passage?.id !== open || JSON.stringify([fresh.items, fresh.other]) === JSON.stringify([work.items, work.other])) return;
+  if (busy || !getSelection().isCollapsed || work.passage?.id !== open || JSON.stringify([fresh.items, fresh.other]) === JSON.stringify([work.items, work.other])) return;
   const none = !work.items?.length;
   work.items = fresh.items;
   work.other = fresh.other;
