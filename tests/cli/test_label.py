@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import sys
 
 import pytest
@@ -102,3 +103,21 @@ def test_a_missing_package_is_named(documents, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "fastapi", None)
     with pytest.raises(ConfigError, match=r'pip install "qa-pipeline\[serve\]"'):
         label.run(label.parse([str(documents), "--output", str(tmp_path / "labels.json")]))
+
+
+@pytest.mark.slow
+def test_a_model_is_trained_on_the_file_as_it_is(documents, tmp_path, tiny_bert):
+    output = tmp_path / "labels.json"
+    project = label.make_project(label.parse([str(documents), "--output", str(output)]))
+    work = project.next_passage("window", "Ada")
+    said = {"client": "window", "person": "Ada", "passage": work["passage"]["id"], "item": None, "seen": 0}
+    for number, (start, end) in enumerate([(21, 29), (37, 46), (78, 82), (None, None)]):
+        project.decide(
+            {**said, "action": str(number), "question": f"Which is number {number}?", "start": start, "end": end}
+        )
+    words = ["train", "--model_name_or_path", str(tiny_bert), "--train_file", str(output), "--max_steps", "2"]
+    words += ["--warm_start", "off"]
+    words += ["--version_2_with_negative", "true", "--do_train", "true", "--output_dir", str(tmp_path / "run")]
+    assert main(words) == 0
+    record = json.loads((tmp_path / "run" / "run.json").read_text())
+    assert record["data"]["train"]["source"] == str(output)

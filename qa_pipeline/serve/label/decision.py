@@ -71,6 +71,15 @@ class Suggestion:
         """Of the answer that is shown first."""
         return self.proposals[0].confidence
 
+    @property
+    def rank(self) -> tuple[bool, float]:
+        """The smaller, the more a label is worth: what the model is least sure of.
+
+        Questions that were made so that the passage does not answer them come last: of these no model is sure.
+        """
+        made_so = any(one.confidence is None and one.start is None for one in self.proposals)
+        return made_so, 1.0 if self.confidence is None else self.confidence
+
 
 @dataclass(frozen=True)
 class Decision:

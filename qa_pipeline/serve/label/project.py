@@ -236,17 +236,16 @@ class LabelProject:
         """Passages in which something is to be done, the most useful first."""
         made = self.suggester.made()
         touched = {state.current.passage for state in self.store.states.values() if state.current and state.is_decided}
-        ranked: list[tuple[bool, float, int, str]] = []
+        ranked: list[tuple[bool, tuple[bool, float], int, str]] = []
         for name, number in self.numbers.items():
             suggestions = made.get(name)
-            still = [one for one in suggestions or () if self.is_open(one.item)]
+            still = [one.rank for one in suggestions or () if self.is_open(one.item)]
             if still:
-                sure = min(1.0 if one.confidence is None else one.confidence for one in still)
-                ranked.append((False, sure if order == "unsure" else 0.0, number, name))
+                ranked.append((False, min(still) if order == "unsure" else (False, 0.0), number, name))
             elif suggestions is None and self.suggester.fault == "":
-                ranked.append((order == "unsure", 0.0, number, name))  # nobody knows yet
+                ranked.append((order == "unsure", (False, 0.0), number, name))  # nobody knows yet
             elif not suggestions and name not in touched:
-                ranked.append((True, 1.0, number, name))  # questions of one's own
+                ranked.append((True, (True, 1.0), number, name))  # questions of one's own
         return (name for *_, name in sorted(ranked))
 
     def _work(self, name: str, lease: Lease | None) -> dict[str, Any]:

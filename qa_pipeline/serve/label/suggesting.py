@@ -141,7 +141,7 @@ class Suggester:
                     item_id(name, row.question), name, row.question, row.by, _proposals(row, answers.get(row.key))
                 )
                 suggestions.setdefault(found.item, found)
-            made[name] = sorted(suggestions.values(), key=lambda one: 1.0 if one.confidence is None else one.confidence)
+            made[name] = sorted(suggestions.values(), key=lambda one: one.rank)
         return made
 
     def _run(self) -> None:

@@ -71,3 +71,10 @@ def test_a_model_that_fails_ends_the_suggestions_and_not_the_page():
     suggester.start()
     assert suggester.hurry(where.id, wait=60) is None
     assert suggester.fault == "a fault in the program: KeyError"
+
+
+def test_questions_that_were_made_to_have_no_answer_come_last():
+    where = [passage(FEES), passage(HOURS, "hours.md")]
+    made = Suggester(where, SureOf({"boat": 0.9}), SuggestionSettings(unanswerable_fraction=0.5))
+    kinds = [one.rank[0] for one in made.make([where[0].id])[where[0].id]]
+    assert kinds == sorted(kinds) and kinds[-1] and not kinds[0]

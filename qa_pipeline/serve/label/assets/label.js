@@ -211,7 +211,7 @@ function move(which, by, letters = false) {
 // The questions
 
 const itemOf = (id) => work?.items?.find((item) => item.id === id);
-const percent = (share) => `${Math.round(share * 100)}%`;
+const percent = (share) => (share < 0.01 ? "under 1%" : `${Math.round(share * 100)}%`);
 const answerOf = (span) => (span.start === null ? "not answered here" : points.slice(span.start, span.end));
 const byWords = (one) => (one.by === "rules" ? "by the rules" : `by the model${one.confidence === null ? "" : `, ${percent(one.confidence)}`}`);
 
