@@ -102,7 +102,7 @@ class LabelJournal:
             raise ValueError("not of this kind")
         if value["format_version"] > FORMAT_VERSION:
             raise ConfigError(
-                str(self.path), "was written by a newer version of this package; pip install --upgrade qa-pipeline"
+                str(self.path), "was written by a newer version of this package; bring the package up to date"
             )
 
 
