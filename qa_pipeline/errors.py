@@ -88,10 +88,15 @@ class Interrupted(KeyboardInterrupt):
 _PACKAGES = (
     *("torch", "transformers", "tokenizers", "safetensors", "huggingface_hub", "accelerate", "peft", "datasets"),
     *("evaluate", "numpy", "pyarrow", "yaml", "jsonschema", "regex", "pysbd", "datasketch", "bm25s", "rapidfuzz"),
-    *("filelock", "charset_normalizer", "tqdm", "optuna", "snowballstemmer", "py3langid"),
+    *("filelock", "charset_normalizer", "tqdm", "optuna", "snowballstemmer", "py3langid", "array_api_compat"),
 )
 """The modules that the package cannot do without. Others are asked for where they are needed, with a message there."""
-_DISTRIBUTIONS = {"yaml": "pyyaml", "huggingface_hub": "huggingface-hub", "charset_normalizer": "charset-normalizer"}
+_DISTRIBUTIONS = {
+    "yaml": "pyyaml",
+    "huggingface_hub": "huggingface-hub",
+    "charset_normalizer": "charset-normalizer",
+    "array_api_compat": "array-api-compat",
+}
 """Names on the package index, where they differ from the module's."""
 _DEBUG_SETTINGS = (["underflow_overflow"], ["tpu_metrics_debug"])
 

@@ -209,6 +209,7 @@ FLAGS_OF_OTHER_PROGRAMS = {
     "--pool",
     "--preload",
     "--skip-text",
+    "--target",
     "--version",
 }
 

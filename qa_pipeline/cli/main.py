@@ -39,9 +39,11 @@ COMMANDS = {
     "verify": Command("qa_pipeline.cli.verify", "main", "verify that quoted words stand in documents"),
     "compare": Command("qa_pipeline.cli.compare", "main", "compare base and tuned models, with a report"),
     "tune": Command("qa_pipeline.cli.tune", "main", "choose hyper-parameters on validation questions"),
+    "export": Command("qa_pipeline.cli.export", "main", "write a model as a folder that answers without torch"),
     "prompt2model": Command("qa_pipeline.cli.prompt2model", "main", "make a model of a prompt and documents, in one"),
     "demo": Command("qa_pipeline.cli.demo", "main", "open a page to try a model"),
     "label": Command("qa_pipeline.cli.label", "main", "open a page to mark answers in documents by hand"),
+    "serve": Command("qa_pipeline.cli.serve", "main", "answer other programs over HTTP"),
 }
 _LOGGED = ("generate", "merge", "check", "convert", "text", "index")
 """Commands that show what the package logs, as plain lines; the others set up their own."""

@@ -88,7 +88,7 @@ def check_fits(model: nn.Module, tokenizer: PreTrainedTokenizerFast, max_seq_len
                 f"the tokenizer gives token_type_ids up to {given}, the model knows {segments} segment(s): "
                 "they do not belong together; give the model's own tokenizer_name"
             )
-    table, trained = _positions(plain)
+    table, trained = positions(plain)
     if table is not None and max_seq_length > table:
         raise ModelError(
             f"max_seq_length {max_seq_length} is more than the {table} positions of {type(plain).__name__}; "
@@ -237,7 +237,7 @@ def _vocabulary_rows(plain: Any) -> int | None:
     return rows if isinstance(rows, int) else getattr(plain.config, "vocab_size", None)
 
 
-def _positions(plain: nn.Module) -> tuple[int | None, int | None]:
+def positions(plain: nn.Module) -> tuple[int | None, int | None]:
     """Usable rows of a table of absolute positions (None where the model has none), and the configured length."""
     configured = getattr(plain.config, "max_position_embeddings", None)
     configured = configured if isinstance(configured, int) and configured > 0 else None

@@ -22,6 +22,7 @@ from qa_pipeline.errors import ModelError
 from qa_pipeline.modeling import checks, lora, warm
 from qa_pipeline.modeling.attention import attention_of_probes
 from qa_pipeline.modeling.base import Device, Dtype, hub_options, load_base, quantization_of
+from qa_pipeline.modeling.exported import is_export
 from qa_pipeline.modeling.faults import as_model_error, quiet_loading
 from qa_pipeline.modeling.head import UNTRAINED_HEAD, find_qa_head, freeze_unused
 from qa_pipeline.modeling.lora import plain_lora
@@ -270,7 +271,11 @@ def _own_randomness(seed: int) -> Iterator[None]:
 
 
 def _located(name: str, model_args: ModelArguments) -> str:
-    return at_hand(resolve_model_path(name), revision=model_args.model_revision, cache_dir=model_args.cache_dir)
+    """The folder or Hub id; raises ModelError for an exported folder, which holds nothing that torch could load."""
+    path = resolve_model_path(name)
+    if is_export(path):
+        raise ModelError(f"{name} is an exported model, which only answers; give the model that it was made from")
+    return at_hand(path, revision=model_args.model_revision, cache_dir=model_args.cache_dir)
 
 
 def _download_options(model_args: ModelArguments) -> dict[str, Any]:

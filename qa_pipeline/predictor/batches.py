@@ -12,15 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from qa_pipeline.errors import ModelError
 from qa_pipeline.postprocess import Candidates, Postprocess
-from qa_pipeline.preprocess import Preprocess, Windows, collate
-from qa_pipeline.preprocess.windows import MODEL_INPUTS, inference_batches
+from qa_pipeline.preprocess import Preprocess, Windows, collate_arrays
+from qa_pipeline.preprocess.windows import inference_batches
 
 if TYPE_CHECKING:
-    import torch
-
     from qa_pipeline.predictor.questions import Stretch
+    from qa_pipeline.predictor.readers import Reader
 
 BATCH_TOKENS_CPU, BATCH_TOKENS = 4096, 65536
 """Padded tokens in a batch where the caller does not say."""
@@ -57,13 +55,12 @@ class FoundSpans:
 
 
 def find_spans(
-    model: Any,
+    reader: Reader,
     stretches: Sequence[Stretch],
     rows: Sequence[dict[str, str]],
     preprocess: Preprocess,
     postprocess: Postprocess,
     *,
-    device: torch.device,
     batch_tokens: int | None,
     batch_size: int | None = None,
     on_batch: Callable[[float], None] | None = None,
@@ -71,7 +68,7 @@ def find_spans(
     """The best spans of all windows of some stretches, in no particular order. Logits live for one batch.
 
     Args:
-        model: in evaluation mode, on `device`.
+        reader: computes logits.
         stretches: parts of the contexts of `rows`.
         rows: the chunk.
         preprocess, postprocess: with the limits of this call.
@@ -83,38 +80,24 @@ def find_spans(
 
     Raises:
         NonFiniteLogitsError: a logit is NaN or infinite; the question is named.
-        ModelError: a batch does not fit in the device's memory.
+        ModelError: a batch does not fit in the memory.
     """
-    import torch
-
     parts = [{**rows[stretch.row], "context": stretch.text} for stretch in stretches]
     windows = preprocess.windows(parts)  # type: ignore[arg-type]  # answers are not read
     tokenizer = preprocess.tokenizer
     found = []
-    with torch.inference_mode():
-        for indices in inference_batches(
-            windows.lengths, batch_tokens, longest=windows.max_length, batch_size=batch_size
-        ):
-            batch = collate(
-                indices,
-                windows,
-                pad_token_id=tokenizer.pad_token_id or 0,
-                padding_side=tokenizer.padding_side,
-                pad_token_type_id=tokenizer.pad_token_type_id,
-            )
-            inputs = {name: batch[name].to(device, non_blocking=True) for name in MODEL_INPUTS if name in batch}
-            try:
-                outputs = model(**inputs)
-            except torch.OutOfMemoryError as error:
-                raise ModelError(
-                    f"a batch of {tuple(inputs['input_ids'].shape)} (windows, tokens) does not fit in the memory of "
-                    f"{device}; lower batch_tokens (now {batch_tokens})"
-                ) from error
-            found.append(
-                postprocess.reduce(outputs.start_logits, outputs.end_logits, batch, windows=windows, examples=parts)
-            )
-            if on_batch is not None:
-                on_batch(len(indices) / len(windows))
+    for indices in inference_batches(windows.lengths, batch_tokens, longest=windows.max_length, batch_size=batch_size):
+        batch = collate_arrays(
+            indices,
+            windows,
+            pad_token_id=tokenizer.pad_token_id or 0,
+            padding_side=tokenizer.padding_side,
+            pad_token_type_id=tokenizer.pad_token_type_id,
+        )
+        start_logits, end_logits = reader.logits(batch)
+        found.append(postprocess.reduce(start_logits, end_logits, batch, windows=windows, examples=parts))
+        if on_batch is not None:
+            on_batch(len(indices) / len(windows))
     return _in_characters(Candidates.concatenate(found), windows, stretches)
 
 

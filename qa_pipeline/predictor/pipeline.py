@@ -27,6 +27,7 @@ from typing import TYPE_CHECKING, Any
 
 from qa_pipeline.arguments.limits import MOST_SPANS, check_limits
 from qa_pipeline.errors import ModelError
+from qa_pipeline.modeling.runtimes import Runtime
 from qa_pipeline.predictor.answer import Answer, distinct, spans_needed
 from qa_pipeline.predictor.device import pick_device
 from qa_pipeline.predictor.predictor import QAPredictor
@@ -72,12 +73,13 @@ def pipeline(
 
     Args:
         task: "question-answering", or None.
-        model: run folder, adapter, merged model, Hub id, package:MODULE/FOLDER, a model in memory (with `tokenizer`),
-            or a QAPredictor.
+        model: run folder, adapter, merged or exported model, Hub id, package:MODULE/FOLDER, a model in memory (with
+            `tokenizer`), or a QAPredictor.
         tokenizer: name of one, or one in memory.
         device: None takes a GPU where there is one; -1 is the CPU, n is GPU n.
         dtype: see `QAPredictor.from_pretrained`.
-        kwargs: defaults of calls (`top_k`, `handle_impossible_answer`, `batch_size`, ...), and `torch_dtype`.
+        kwargs: defaults of calls (`top_k`, `handle_impossible_answer`, `batch_size`, ...), `torch_dtype`, and `backend`
+            as of `QAPredictor.from_pretrained`.
         config, feature_extractor, image_processor, processor, framework, use_fast, device_map, model_kwargs,
             pipeline_class: as in transformers where they make sense for this task; they may be left out.
         revision, token, trust_remote_code: of the Hub.
@@ -104,7 +106,7 @@ def pipeline(
     return QuestionAnsweringPipeline(model, tokenizer, device=device, loading=loading, **kwargs)
 
 
-_LOADING = ("torch_dtype", "cache_dir", "base_model", "allow_new_head", "merge")
+_LOADING = ("torch_dtype", "cache_dir", "base_model", "allow_new_head", "merge", "backend")
 _OF_MODEL = (*_LOADING, "dtype", "token", "revision", "trust_remote_code", "device_map", "attn_implementation")
 _OF_MODEL_WITHOUT_EFFECT = ("low_cpu_mem_usage", "use_safetensors", "local_files_only", "use_cache", "return_dict")
 
@@ -139,6 +141,8 @@ def _predictor(model: Any, tokenizer: Any, device: Any, loading: Mapping[str, An
         warnings.warn(f"no model was given; {DEFAULT_MODEL} is used, as before", UserWarning, stacklevel=4)
         model, named = DEFAULT_MODEL, {"revision": DEFAULT_REVISION} | named
     predictor = QAPredictor.from_pretrained(model, device=device, tokenizer=tokenizer, **named)
+    if kernel is not None and isinstance(predictor.model, Runtime):
+        raise ModelError(f"attn_implementation {kernel!r}: an exported model has its own; leave it out")
     if kernel is not None:
         try:
             predictor.model.set_attn_implementation(kernel)
@@ -239,8 +243,12 @@ class QuestionAnsweringPipeline:
             kwargs: of transformers (`safe_serialization` and the like), without effect.
 
         Raises:
-            ModelError: the folder cannot be written.
+            ModelError: the folder cannot be written, or the model is an exported one.
         """
+        if isinstance(self.model, Runtime):
+            raise ModelError(
+                f"an exported model is copied as it is: {self.model.folder}; or save what it was made from"
+            )
         from qa_pipeline.modeling import save_model
 
         own = {name: value for name, value in self.options.limits.items() if name != "version_2_with_negative"}

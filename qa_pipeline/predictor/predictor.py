@@ -20,17 +20,17 @@ from qa_pipeline.postprocess import Postprocess
 from qa_pipeline.predictor.answer import Answer, together
 from qa_pipeline.predictor.asking import ask, ask_many
 from qa_pipeline.predictor.batches import BATCH_TOKENS, BATCH_TOKENS_CPU, FoundSpans, Progress, find_spans
-from qa_pipeline.predictor.device import compute_on_one_thread_in_forks, pick_device, pick_dtype, set_precision
 from qa_pipeline.predictor.documents import Reply
 from qa_pipeline.predictor.excerpts import Highlight
 from qa_pipeline.predictor.highlighting import highlight
+from qa_pipeline.predictor.loading import load_parts
 from qa_pipeline.predictor.questions import STRETCH, chunks, rounds, stretches
+from qa_pipeline.predictor.readers import Reader, reader_of
 from qa_pipeline.predictor.sources import NUM_PASSAGES
 from qa_pipeline.preprocess import TOKENIZER_LOCK, Preprocess
 
 if TYPE_CHECKING:
     import numpy as np
-    import torch
 
     from qa_pipeline.arguments import QASettings
     from qa_pipeline.documents.passage import Passage
@@ -48,12 +48,13 @@ class QAPredictor:
     """A question-answering model that is ready to be asked, by several threads at once where need be.
 
     It can be pickled, and asked in a process that was forked after it was loaded: there, torch computes on one thread,
-    since those of the parent do not survive a fork.
+    since those of the parent do not survive a fork; an exported model is opened anew.
 
     `from_pretrained` is the usual way to one; this makes it from a model that is in memory already.
 
     Args:
-        model: a question-answering model of transformers, with or without adapters. It is put into evaluation mode.
+        model: a question-answering model of transformers, with or without adapters, which is put into evaluation mode;
+            or the open Runtime of an exported one.
         tokenizer: a fast tokenizer that belongs to it.
         settings: how windows are cut and answers decoded; None takes the defaults of StoredSettings.
         name: what messages and reports call the model.
@@ -90,33 +91,32 @@ class QAPredictor:
         batch_tokens: int | None = None,
         limits: Mapping[str, Any] | None = None,
     ):
-        from qa_pipeline import modeling
+        from qa_pipeline.modeling import StoredSettings
 
-        compute_on_one_thread_in_forks()
-        self.model, self.tokenizer, self.name = model.eval(), tokenizer, name
-        self.device: torch.device = next(model.parameters()).device
+        self.reader: Reader = reader_of(model)
+        self.model, self.tokenizer, self.name = self.reader.model, tokenizer, name
+        self.device = self.reader.device
         self.batch_tokens = checked_bounds(batch_tokens=batch_tokens)["batch_tokens"] or (
             BATCH_TOKENS_CPU if self.device.type == "cpu" else BATCH_TOKENS
         )
         self.has_stored_settings = settings is not None
         self._num_special = tokenizer.num_special_tokens_to_add(pair=True)
-        self._longest_window = _longest_window(model, tokenizer)
-        self.settings = self._with_limits(settings or modeling.StoredSettings(), limits or {})
+        self._longest_window = min(float(tokenizer.model_max_length), self.reader.longest_window)
+        self.settings = self._with_limits(settings or StoredSettings(), limits or {})
         self._preprocesses: dict[tuple[int, ...], Preprocess] = {}
         # Now, so that what does not fit together shows before the first question. It may lower the longest window.
         self.settings.max_seq_length = self._preprocess(self.settings).settings.max_seq_length
-        self.head_untrained: bool = modeling.is_head_untrained(model)
+        self.head_untrained = self.reader.head_untrained
         if self.head_untrained:
             logger.warning("%s: the question-answering head was never trained, so that its answers are noise", name)
-        self.num_parameters: int = modeling.describe(model)["parameters"]
-        held = {tensor.data_ptr(): tensor.nbytes for tensor in (*model.parameters(), *model.buffers())}
-        self.size_mb: float = sum(held.values()) / 1e6
+        self.num_parameters, self.size_mb = self.reader.num_parameters, self.reader.size_mb
 
     @classmethod
     def from_pretrained(
         cls,
         name: str | Path,
         *,
+        backend: str = "auto",
         device: Any = None,
         dtype: Any = "auto",
         batch_tokens: int | None = None,
@@ -137,15 +137,18 @@ class QAPredictor:
         revision: str = "main",
         trust_remote_code: bool = False,
     ) -> QAPredictor:
-        """Loads a run folder, an adapter (with its base model), a merged model, or any question-answering model.
+        """Loads a run folder, an adapter (with its base model), a merged, an exported or any other model.
 
         The limits and the no-answer threshold and temperature that training stored are used where none are given here.
 
         Args:
             name: folder, Hub id or package:MODULE/FOLDER.
+            backend: "auto" opens an exported folder with its runtime, without torch, and loads all else with torch;
+                "torch", "openvino" or "onnx" insist.
             device: "cpu", "cuda:1", a torch.device, a number (-1: CPU); None takes a GPU where there is one.
             dtype: "auto" (bfloat16 where the device computes it natively, else float32), "float32", "bfloat16",
-                "float16" or a torch.dtype. The head always computes in float32. A quantised model keeps its types.
+                "float16" or a torch.dtype. The head always computes in float32. A quantised model keeps its types. An
+                exported model takes the first three.
             batch_tokens: most padded tokens in a batch; None decides by the device.
             max_seq_length: longest window in tokens.
             doc_stride: tokens that neighbouring windows share.
@@ -166,9 +169,7 @@ class QAPredictor:
                 model cannot answer questions.
             ConfigError: a limit cannot be.
         """
-        from qa_pipeline import modeling
         from qa_pipeline.arguments import ModelArguments
-        from qa_pipeline.modeling.checks import prepare_tokenizer
 
         args = ModelArguments(
             model_name_or_path=str(name),
@@ -190,17 +191,16 @@ class QAPredictor:
         }
         check_limits(limits)
         checked_bounds(batch_tokens=batch_tokens)
-        place = pick_device(device)
-        weights = pick_dtype(dtype, place)
-        if tokenizer is None or isinstance(tokenizer, str):
-            tokenizer = modeling.load_tokenizer(args)
-        else:
-            tokenizer = prepare_tokenizer(tokenizer, getattr(tokenizer, "name_or_path", str(name)))
-        settings = modeling.stored_settings(args)
-        model = modeling.load_trained(
-            name, place, base_model=base_model, merge=merge, allow_new_head=allow_new_head, model_args=args
+        model, tokenizer, settings = load_parts(
+            args,
+            backend=backend,
+            device=device,
+            dtype=dtype,
+            tokenizer=None if isinstance(tokenizer, str) else tokenizer,
+            base_model=base_model,
+            allow_new_head=allow_new_head,
+            merge=merge,
         )
-        set_precision(model, weights)
         return cls(model, tokenizer, settings, name=str(name), batch_tokens=batch_tokens, limits=limits)
 
     def ask(
@@ -430,12 +430,11 @@ class QAPredictor:
                     share = len(rows) * len(lot) / len(parts)
                     found.append(
                         find_spans(
-                            self.model,
+                            self.reader,
                             lot,
                             rows,
                             preprocess,
                             postprocess,
-                            device=self.device,
                             on_batch=lambda part, share=share: progress.add(part * share),  # type: ignore[misc]
                             **bounds,
                         )
@@ -451,12 +450,10 @@ class QAPredictor:
     def fingerprint(self) -> str:
         """SHA-256 (first 16 hex digits) of what answers hang on beside the rows: weights, tokenizer, settings, device.
 
-        Reads every weight: some tenths of a second for a model of 100 million.
+        Reads every weight of a model of torch: some tenths of a second for 100 million.
         """
-        from qa_pipeline import modeling
-
         with TOKENIZER_LOCK:
-            made_of = modeling.weights_fingerprint(self.model, self.tokenizer)
+            made_of = self.reader.fingerprint(self.tokenizer)
         computed_with = json.dumps([asdict(self.settings), self.device.type, self.batch_tokens])
         return hashlib.sha256((made_of + computed_with).encode()).hexdigest()[:16]
 
@@ -470,25 +467,13 @@ class QAPredictor:
             ModelError: the model does not take such windows, or ids of this tokenizer.
             ConfigError: the lengths leave no room for context.
         """
-        from qa_pipeline.modeling import check_fits
-
         key = tuple(getattr(settings, name) for name in WINDOW_LIMITS)
         with TOKENIZER_LOCK:
             if key not in self._preprocesses:
                 first = next(iter(self._preprocesses.values()), None)
                 made = Preprocess(self.tokenizer, settings) if first is None else first.with_settings(settings)
-                check_fits(self.model, self.tokenizer, made.settings.max_seq_length)
+                self.reader.check_fits(self.tokenizer, made.settings.max_seq_length)
                 if len(self._preprocesses) >= 8:
                     self._preprocesses.pop(next(iter(self._preprocesses)))
                 self._preprocesses[key] = made
             return self._preprocesses[key]
-
-
-def _longest_window(model: Any, tokenizer: Any) -> float:
-    """Most tokens of a window that neither the tokenizer nor the model was made for less than."""
-    from qa_pipeline.modeling.head import unwrap
-
-    plain: Any = unwrap(model)
-    longest = float(tokenizer.model_max_length)
-    positions = getattr(plain.config, "max_position_embeddings", None)
-    return min(longest, positions) if isinstance(positions, int) and positions >= 1 else longest

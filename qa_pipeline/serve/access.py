@@ -7,6 +7,7 @@ are from, so that no page elsewhere can ask, add or remove anything.
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import hmac
 import ipaddress
@@ -86,32 +87,50 @@ def checked_access(
         >>> checked_access("127.0.0.1", key="secret").hosts is None
         True
     """
-    faults = []
-    key = os.environ.get(KEY_VARIABLE) if key is None else key
-    if key is not None and (not key.strip() or not key.isascii() or not key.isprintable() or key != key.strip()):
-        faults.append(
-            f"{KEY_VARIABLE}: expected printable ASCII characters without spaces around them; unset it for none"
-        )
-    local = is_local(host)
-    if not local and key is None and not allow_no_key:
-        faults.append(
-            f"--host: whoever reaches {host} could ask the model and read its documents; set {KEY_VARIABLE} to a "
-            "secret that callers give, or pass --allow_no_key"
-        )
-    for origin in cors_origins:
-        parts = urlsplit(origin)
-        if origin != "*" and (parts.scheme not in ("http", "https") or not parts.netloc or parts.path or parts.query):
-            faults.append(
-                f"--cors_origins: expected a site such as https://intranet.example.com, found {in_short(origin)}"
-            )
+    faults = access_faults(host, allow_no_key=allow_no_key, cors_origins=cors_origins, key=key)
     if faults:
-        raise ConfigError("command line", faults)
+        raise ConfigError("command line", [f"--{name}: {fault}" for name, fault in faults])
+    key, local = _key(key), is_local(host)
     names = frozenset(name.lower().rstrip(".") for name in allowed_hosts)
     if "*" in names or (key is not None and not names):
         hosts = None
     else:
         hosts = names | _LOOPBACK | {host.lower()} | (frozenset() if local else {socket.gethostname().lower()})
     return Access(key, hosts, not local, tuple(cors_origins), **limits)
+
+
+def access_faults(
+    host: str, *, allow_no_key: bool = False, cors_origins: Sequence[str] = (), key: str | None = None
+) -> list[tuple[str, str]]:
+    """What is wrong with who may call, as pairs of a setting's name and words; see `checked_access`."""
+    faults = []
+    key = _key(key)
+    if key is not None and (not key or not key.isascii() or not key.isprintable() or key != key.strip()):
+        faults.append(
+            (
+                "host",
+                f"{KEY_VARIABLE} must be printable ASCII characters without spaces around them; unset it for no key",
+            )
+        )
+    elif key is None and not allow_no_key and not is_local(host):
+        faults.append(
+            (
+                "host",
+                f"whoever reaches {host} could ask the model and read its documents; set {KEY_VARIABLE} in the "
+                "environment to a secret that callers give, or pass --allow_no_key",
+            )
+        )
+    for origin in cors_origins:
+        parts = urlsplit(origin)
+        if origin != "*" and (parts.scheme not in ("http", "https") or not parts.netloc or parts.path or parts.query):
+            faults.append(
+                ("cors_origins", f"expected a site such as https://intranet.example.com, found {in_short(origin)}")
+            )
+    return faults
+
+
+def _key(key: str | None) -> str | None:
+    return os.environ.get(KEY_VARIABLE) if key is None else key
 
 
 def is_local(host: str) -> bool:
@@ -192,9 +211,18 @@ class Guard:
         return "*" in known or origin in known or urlsplit(origin).netloc.lower() == host.lower() != ""
 
     def _has_key(self, headers: Mapping[str, str]) -> bool:
-        scheme, _, given = headers.get("authorization", "").partition(" ")
-        given = given.strip() if scheme.lower() == "bearer" else headers.get("x-api-key", "")
+        scheme, _, rest = headers.get("authorization", "").partition(" ")
+        known = {"bearer": rest.strip(), "basic": _password(rest)}
+        given = known.get(scheme.lower(), headers.get("x-api-key", ""))
         return hmac.compare_digest(given.encode("utf-8", "replace"), str(self.access.key).encode())
+
+
+def _password(given: str) -> str:
+    """Of HTTP Basic authentication, which programs such as Label Studio know alone; the name before it may be any."""
+    try:
+        return base64.b64decode(given.strip(), validate=True).decode().partition(":")[2]
+    except ValueError:
+        return ""
 
 
 def too_large(most: int) -> str:
