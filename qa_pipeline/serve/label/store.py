@@ -62,6 +62,7 @@ class LabelStore:
         self._journal = LabelJournal(self._beside("journal"))
         self._leases = Leases(self._beside("leases"), lease_seconds)
         self._actions: dict[str, bool] = {}
+        self._stale = False
         self._undoable: dict[str, list[tuple[Decision, Decision | None]]] = {}
         self._thread_lock = threading.RLock()
         self._file_lock = FileLock(self._beside("lock"), thread_local=False)
@@ -69,7 +70,8 @@ class LabelStore:
             self.path.parent.mkdir(parents=True, exist_ok=True)
         with self._locked():
             self._check_file()
-            self._write()
+            if self.decisions:
+                self._write()
 
     @property
     def decisions(self) -> int:
@@ -102,7 +104,9 @@ class LabelStore:
             if decision.action not in self._actions:
                 news = [] if passage.id in self.passages else [passage]
                 self._journal.append(*news, decision)
+                self._stale = True
                 self.refresh()
+            if self._stale:  # also where it was full when this decision was kept
                 self._write()
             return self._actions[decision.action]
 
@@ -171,6 +175,7 @@ class LabelStore:
         content = labels_bytes((row for row in rows if row is not None), self._journal.path.name, self.decisions)
         with artifacts.writing(self.path, resumes=True):
             artifacts.write_bytes(self.path, content)
+        self._stale = False
 
     def _check_file(self) -> None:
         """Refuses to write over what is not from here."""

@@ -28,6 +28,8 @@ def decision(action, where, *, seen=0, start=21, end=29, person="Ada", question=
 def rows_of(path):
     """The questions of a file of labels by id, each with its context."""
     found = {}
+    if not path.exists():  # nothing was decided yet
+        return found
     for article in json.loads(path.read_text(encoding="utf-8"))["data"]:
         for paragraph in article["paragraphs"]:
             found |= {one["id"]: {**one, "context": paragraph["context"]} for one in paragraph["qas"]}

@@ -60,8 +60,9 @@ def show(browser):
     """Opens the page; what it requests must be of this machine, and nothing may fail in it."""
     opened = []
 
-    def _show(url, name="Ada", width=1280, scheme="light", fails=False):
-        context = browser.new_context(viewport={"width": width, "height": 860}, color_scheme=scheme)
+    def _show(url, name="Ada", width=1280, scheme="light", fails=False, touch=False):
+        screen = {"width": width, "height": 860}
+        context = browser.new_context(viewport=screen, color_scheme=scheme, has_touch=touch)
         context.set_default_timeout(30_000)
         page = context.new_page()
         page.requests, page.errors = [], []
@@ -174,6 +175,20 @@ def test_alt_marks_characters_and_a_click_marks_a_word_that_shift_extends(serve,
     page.keyboard.up("Shift")
     page.wait_for_timeout(50)
     assert marked(page) == "The boat"
+
+
+def test_a_tap_marks_a_word_and_buttons_extend_it(serve, show):
+    _, url = serve((FEES,), questions=0)
+    page = show(url, width=390, touch=True)
+    page.locator("#new").tap()
+    page.locator(".now textarea").fill("Which?")
+    box = page.locator("#text").bounding_box()
+    page.touchscreen.tap(box["x"] + 10, box["y"] + 14)
+    until(page, "document.querySelector('#text mark')?.textContent === 'The'")
+    page.get_by_role("button", name="End a word later").tap()
+    assert marked(page) == "The boat"
+    page.locator("#accept").tap()
+    page.get_by_text("1 labelled").wait_for()
 
 
 def test_everything_can_be_done_with_keys_alone(serve, show):

@@ -81,6 +81,21 @@ def test_a_kill_between_journal_and_file_costs_nothing(path, monkeypatch):
     assert len(rows_of(path)) == 1
 
 
+def test_a_file_that_could_not_be_written_is_written_when_the_press_is_sent_again(path, monkeypatch):
+    where, store = passage(FEES), LabelStore(path)
+    with monkeypatch.context() as patch:
+        patch.setattr(artifacts, "write_bytes", lambda path, content: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            store.decide(decision("1", where), where)
+    assert store.decide(decision("1", where), where) and store.decisions == 1
+    assert len(rows_of(path)) == 1
+
+
+def test_nothing_is_written_before_the_first_decision(path):
+    LabelStore(path)
+    assert not path.exists() and LabelStore(path).decisions == 0
+
+
 def test_a_line_that_a_kill_cut_short_is_written_over(path):
     where = passage(FEES)
     LabelStore(path).decide(decision("1", where), where)
