@@ -30,16 +30,16 @@ CMD ["serve", "--model", "/model", "--documents", "/documents", "--host", "0.0.0
 FROM base AS torch
 # The build for CPUs; for a GPU the index that fits its driver, see https://pytorch.org.
 ARG TORCH_INDEX=https://download.pytorch.org/whl/cpu
-COPY requirements.txt requirements-serving.txt /requirements/
+COPY requirements.txt requirements-serving.txt requirements-server.txt /requirements/
 RUN --mount=type=bind,from=wheel,source=/wheels,target=/wheels \
     pip install --extra-index-url "${TORCH_INDEX}" -r /requirements/requirements.txt \
-    && pip install -r /requirements/requirements-serving.txt \
+    && pip install -r /requirements/requirements-server.txt \
     && pip install --no-deps /wheels/*.whl
 USER 10001:10001
 
 FROM base AS serving
-COPY requirements-serving.txt /requirements/
+COPY requirements-serving.txt requirements-server.txt /requirements/
 RUN --mount=type=bind,from=wheel,source=/wheels,target=/wheels \
-    pip install -r /requirements/requirements-serving.txt \
+    pip install -r /requirements/requirements-server.txt \
     && pip install --no-deps /wheels/*.whl
 USER 10001:10001

@@ -45,7 +45,7 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from qa_pipeline.metrics import bootstrap_interval
-from qa_pipeline.retrieval import Embedder, Index, updating
+from qa_pipeline.retrieval import Embedder, Index, embeddings
 from qa_pipeline.retrieval.index import MAX_WORDS
 from qa_pipeline.retrieval.vectors import VectorIndex
 
@@ -169,7 +169,9 @@ def files_of(index: Index, question: str) -> list[str]:
 def files_by_meaning(index: Index, question: str) -> list[str]:
     vectors = index._generation.vectors
     assert isinstance(vectors, VectorIndex)
-    cosines = vectors.exact_cosines(vectors.of_question(question), np.arange(len(index)))
+    cosines = vectors.exact_cosines(
+        vectors.of_question(question, embeddings.shared_embedder(None)), np.arange(len(index))
+    )
     order = np.argsort(-cosines, kind="stable")[:RANKS]
     return list(dict.fromkeys(index.passage(int(number)).document for number in order))
 
@@ -195,7 +197,7 @@ def measure_scale(arguments: argparse.Namespace) -> dict[str, Any]:
         documents, index_folder = folder / "documents", folder / "index"
         questions = write_documents(documents, arguments.passages, arguments.searches, arguments.seed)
         embedder = PartEmbedder(arguments.embed)
-        updating.shared_embedder = lambda model: embedder  # type: ignore[assignment]
+        embeddings.shared_embedder = lambda model: embedder  # type: ignore[assignment]
         began = time.perf_counter()
         index = Index.build(documents, index_folder)
         seconds = time.perf_counter() - began
@@ -235,8 +237,9 @@ def measure_searches(folder: Path) -> dict[str, Any]:
     result: dict[str, Any] = {"open seconds": opened, "first search done after seconds": ready}
     vectors: Any = index._generation.vectors
     result |= _milliseconds("search by both", index, questions)
-    embedded = {question: vectors.of_question(question) for question in questions}
-    vectors.of_question = embedded.__getitem__
+    embedder = embeddings.shared_embedder(None)
+    embedded = {question: vectors.of_question(question, embedder) for question in questions}
+    vectors.of_question = lambda question, embedder: embedded[question]
     result |= _milliseconds("search by both, question embedded before", index, questions)
     index._generation.vectors = None
     result |= _milliseconds("search by words", index, questions)

@@ -61,7 +61,20 @@ def test_nothing_else_is_sent(name):
 
 def test_requirements_that_are_installed_are_copied():
     named = set(re.findall(r"-r /requirements/(\S+)", TEXT))
-    assert named == {name for name in copied() if name.startswith("requirements")}
+    assert named == {"requirements.txt", "requirements-server.txt"}
+    inner = {name for one in named for name in re.findall(r"^-r (\S+)", (ROOT / one).read_text(), flags=re.MULTILINE)}
+    assert named | inner == {name for name in copied() if name.startswith("requirements")}
+
+
+def test_versions_are_those_that_the_tests_ran_with():
+    """What the image installs is pinned to the same versions as what is tested."""
+    pins: dict[str, str] = {}
+    for name in ("requirements.txt", "requirements-dev.txt"):
+        pins |= dict(re.findall(r"^([\w-]+)==(\S+)", (ROOT / name).read_text(), flags=re.MULTILINE))
+    known = {name.lower().replace("_", "-"): version for name, version in pins.items()}
+    for name in ("requirements-serving.txt", "requirements-server.txt"):
+        for package, version in re.findall(r"^([\w-]+)==(\S+)", (ROOT / name).read_text(), flags=re.MULTILINE):
+            assert known.get(package.lower().replace("_", "-")) == version, f"{name}: {package}"
 
 
 def test_the_command_is_one_that_the_package_has():

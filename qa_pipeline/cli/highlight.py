@@ -70,10 +70,15 @@ def _run(arguments: HighlightArguments) -> int:
 
 
 def _open(arguments: HighlightArguments) -> Index:
+    from qa_pipeline.retrieval.embeddings import exported_embedder
     from qa_pipeline.retrieval.opening import open_index
 
     return open_index(
-        arguments.document_paths or None, arguments.index, dense=arguments.dense, encoding=arguments.encoding
+        arguments.document_paths or None,
+        arguments.index,
+        dense=arguments.dense,
+        encoding=arguments.encoding,
+        model=exported_embedder(str(arguments.model)) if arguments.dense else None,
     )
 
 

@@ -64,11 +64,13 @@ def open_documents(arguments: PredictArguments) -> list[Document] | Index:
             replace(one, source=name if uses[name] == 1 else one.source)
             for one, name in zip(documents, names, strict=True)
         ]
+    from qa_pipeline.retrieval.embeddings import exported_embedder
     from qa_pipeline.retrieval.opening import open_index
 
     dense = arguments.dense and arguments.most_passages is not None  # else nothing is searched
     logging.getLogger("qa_pipeline.retrieval").setLevel(logging.INFO)  # where the index is, and that it is made
-    return open_index(paths or None, arguments.index, dense=dense, encoding=arguments.encoding)
+    embedder = exported_embedder(str(arguments.model)) if dense else None
+    return open_index(paths or None, arguments.index, dense=dense, encoding=arguments.encoding, model=embedder)
 
 
 def _are_small_files(paths: Sequence[str]) -> bool:

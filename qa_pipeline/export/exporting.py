@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from qa_pipeline.data import Example
     from qa_pipeline.export.graph import Format
     from qa_pipeline.export.questions import Questions
-    from qa_pipeline.export.source import Source
+    from qa_pipeline.export.source import ModelToExport
 
 logger = logging.getLogger(__name__)
 
@@ -194,7 +194,7 @@ def _check_arguments(
 
 
 def _questions(
-    source: Source,
+    source: ModelToExport,
     form: str,
     int8: bool,
     validation_data: Any,
@@ -225,7 +225,7 @@ def _questions(
     return _Measures(calibration, validation)
 
 
-def _write_float(source: Source, form: Format, made: Path) -> tuple[ExportRecord, float]:
+def _write_float(source: ModelToExport, form: Format, made: Path) -> tuple[ExportRecord, float]:
     """Writes everything but the card, in float32, and compares logits."""
     from qa_pipeline.export.checking import check_logits, example_inputs
     from qa_pipeline.export.graph import MODEL_FILES, write_graph
@@ -257,7 +257,7 @@ def _write_float(source: Source, form: Format, made: Path) -> tuple[ExportRecord
 
 
 def _round(
-    source: Source,
+    source: ModelToExport,
     record: ExportRecord,
     made: Path,
     questions: _Measures,
@@ -285,7 +285,7 @@ def _round(
 
 
 def _quantize(
-    source: Source, record: ExportRecord, made: Path, calibration: Questions | None, windows: int
+    source: ModelToExport, record: ExportRecord, made: Path, calibration: Questions | None, windows: int
 ) -> ExportRecord:
     from qa_pipeline.export.checking import single_windows
     from qa_pipeline.export.graph import MODEL_FILES
@@ -318,7 +318,7 @@ def _quantize(
 
 
 def _write_card(
-    made: Path, record: ExportRecord, source: Source, size_mb: float, name: str, most_lost_f1: float
+    made: Path, record: ExportRecord, source: ModelToExport, size_mb: float, name: str, most_lost_f1: float
 ) -> None:
     from qa_pipeline.export.card import export_card
 

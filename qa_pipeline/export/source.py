@@ -27,7 +27,7 @@ _NO_LIMIT = 1_000_000_000
 
 
 @dataclass(frozen=True)
-class Source:
+class ModelToExport:
     """A model in memory.
 
     Attributes:
@@ -110,7 +110,7 @@ def load_source(
     cache_dir: str | None,
     revision: str,
     trust_remote_code: bool,
-) -> Source:
+) -> ModelToExport:
     """Loads a model to export; arguments as of `export`.
 
     Raises:
@@ -139,7 +139,7 @@ def load_source(
     )
     predictor = QAPredictor(model, tokenizer, settings, name=name)
     card = place / artifacts.MODEL_CARD
-    return Source(
+    return ModelToExport(
         name=name,
         folder=place if place.is_dir() else None,
         predictor=predictor,

@@ -45,7 +45,7 @@ def ask(
 ) -> Reply:
     """The answers of all documents to one question; see `QAPredictor.ask`."""
     wanted = _wanted(predictor, top_k, all_answers, min_confidence, retrieval_weight, overrides)
-    sources = sources_of(documents, num_passages)
+    sources = sources_of(documents, num_passages, predictor.embedder)
     return next(_answered(predictor, [question], sources, wanted, many=False))
 
 
@@ -61,7 +61,9 @@ def ask_many(
 ) -> Iterator[Reply]:
     """The same for many questions; see `QAPredictor.ask_many`."""
     wanted = _wanted(predictor, top_k, False, None, retrieval_weight, {})
-    return _answered(predictor, questions, sources_of(documents, num_passages), wanted, many=True, skip=skip)
+    return _answered(
+        predictor, questions, sources_of(documents, num_passages, predictor.embedder), wanted, many=True, skip=skip
+    )
 
 
 # One competition

@@ -11,7 +11,6 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import cache
 from typing import TYPE_CHECKING, Any, TypeGuard, cast
 
 import numpy as np
@@ -22,7 +21,7 @@ from qa_pipeline.predictor.answer import Answer
 from qa_pipeline.predictor.excerpts import Budget, Excerpt, Highlight
 from qa_pipeline.predictor.questions import STRETCH
 from qa_pipeline.predictor.sources import NUM_PASSAGES, Reading, ReadingSources, sources_of
-from qa_pipeline.retrieval.embeddings import Embedder
+from qa_pipeline.retrieval.embeddings import embedder_at_hand
 from qa_pipeline.retrieval.ranking import meaning_scores, word_scores
 from qa_pipeline.text.languages import OTHER_SCRIPT, guess_language, language_of_script
 from qa_pipeline.text.words import count_words, sentence_spans
@@ -61,7 +60,9 @@ def highlight(
     least = (LEAST_CONFIDENCE if stored is None else stored) if min_confidence is None else float(min_confidence)
     check_limits(overrides)
     sources: ReadingSources = (
-        _PassageAlone(documents) if _is_passage(documents) else sources_of(cast("Documents", documents), num_passages)
+        _PassageAlone(documents)
+        if _is_passage(documents)
+        else sources_of(cast("Documents", documents), num_passages, predictor.embedder)
     )
     readings = sources.readings(question)
     texts = {reading.key: sources.document(reading) for reading in readings}
@@ -74,7 +75,8 @@ def highlight(
     sentences, pointed = placing.sentences(parts, shares)
     told = [one.text for one in sentences]
     # The weights of the package were trained on English.
-    meaning = meaning_scores(question, told, _embedder()) if dense and told and code == "en" else None
+    embedder = embedder_at_hand(None, predictor.embedder) if dense and told and code == "en" else None
+    meaning = meaning_scores(question, told, embedder) if embedder is not None else None
     scores = sentence_scores(pointed, word_scores(question, told, code), meaning)
     sentences = [replace(one, score=float(score)) for one, score in zip(sentences, scores, strict=True)]
     spans = placing.spans(parts, answers, least)
@@ -125,12 +127,6 @@ def sentence_scores(evidence: np.ndarray, words: np.ndarray, meaning: np.ndarray
     scores = np.exp(logs - logs.max())
     shares: np.ndarray = scores / scores.sum()
     return shares
-
-
-@cache
-def _embedder() -> Embedder:
-    """One for all calls: it loads its model once."""
-    return Embedder()
 
 
 def _of_highest(values: np.ndarray) -> np.ndarray:

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from qa_pipeline.documents.passage import Passage
     from qa_pipeline.modeling import StoredSettings
     from qa_pipeline.predictor.documents import Documents
+    from qa_pipeline.retrieval.embeddings import Embedder
 
 logger = logging.getLogger(__name__)
 
@@ -446,6 +447,11 @@ class QAPredictor:
                 skip = 0
         finally:
             progress.close()
+
+    @property
+    def embedder(self) -> Embedder | None:
+        """Embeds questions and passages without torch, where one was exported with the model; else None."""
+        return self.reader.embedder
 
     def fingerprint(self) -> str:
         """SHA-256 (first 16 hex digits) of what answers hang on beside the rows: weights, tokenizer, settings, device.

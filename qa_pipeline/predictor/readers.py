@@ -19,6 +19,7 @@ from qa_pipeline.preprocess.windows import MODEL_INPUTS
 
 if TYPE_CHECKING:
     from qa_pipeline.modeling.runtimes import Runtime
+    from qa_pipeline.retrieval.embeddings import Embedder
 
 
 @dataclass(frozen=True)
@@ -61,6 +62,11 @@ class Reader(Protocol):
 
     def fingerprint(self, tokenizer: Any) -> str:
         """SHA-256 (first 16 hex digits) of the weights and the tokenizer."""
+        ...
+
+    @property
+    def embedder(self) -> Embedder | None:
+        """Embeds questions to documents; None: whatever the index takes."""
         ...
 
 
@@ -121,6 +127,11 @@ class TorchReader:
 
         return weights_fingerprint(self.model, tokenizer)
 
+    @property
+    def embedder(self) -> None:
+        """None: torch is there, and loads the model of the index."""
+        return None
+
 
 class RuntimeReader:
     """An exported model."""
@@ -150,3 +161,10 @@ class RuntimeReader:
         record = self.model.record
         parts = [record.format, self.model.precision, record.files, tokenizer.backend_tokenizer.to_str()]
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
+
+    @property
+    def embedder(self) -> Embedder | None:
+        """The encoder that was exported beside it, in the folder search_encoder."""
+        from qa_pipeline.retrieval.embeddings import exported_embedder
+
+        return exported_embedder(self.model.folder)

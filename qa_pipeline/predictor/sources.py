@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol, TypeGuard
 
 from qa_pipeline.arguments.limits import checked_bounds
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from qa_pipeline.documents.reading import Document
     from qa_pipeline.postprocess import Span
     from qa_pipeline.predictor.documents import Documents
+    from qa_pipeline.retrieval.embeddings import Embedder
     from qa_pipeline.retrieval.hits import Hit, PassageIndex
 
 NUM_PASSAGES = 5
@@ -68,8 +70,13 @@ class ReadingSources(Protocol):
         ...
 
 
-def sources_of(documents: Documents, num_passages: int | None) -> ReadingSources:
+def sources_of(documents: Documents, num_passages: int | None, embedder: Embedder | None = None) -> ReadingSources:
     """What can be read of documents: all of them whole where that is little or everything is wanted, else passages.
+
+    Args:
+        documents: as of `QAPredictor.ask`.
+        num_passages: most passages that are read; None: everything is.
+        embedder: of questions to an `Index`, where it is of the model of the index.
 
     Raises:
         QuestionError: there is nothing to ask, or something else was given.
@@ -79,7 +86,7 @@ def sources_of(documents: Documents, num_passages: int | None) -> ReadingSources
     most = checked_bounds(num_passages=num_passages)["num_passages"]
     if is_index(documents):
         if most is not None:
-            return FoundPassages(documents, most)
+            return FoundPassages(documents, most, embedder=embedder)
         return WholeDocuments([documents.document(name) for name in documents.names()])
     given = as_documents(documents)
     if most is None or (len(given) == 1 and not given[0].source):
@@ -140,16 +147,29 @@ class FoundPassages:
         index: is searched.
         most: passages that are read for a question.
         originals: documents by their name in the index, where they had none of their own.
+        embedder: of questions to an `Index`, where it is of the model of the index.
     """
 
-    def __init__(self, index: PassageIndex, most: int, originals: Mapping[str, Document] | None = None):
+    def __init__(
+        self,
+        index: PassageIndex,
+        most: int,
+        originals: Mapping[str, Document] | None = None,
+        embedder: Embedder | None = None,
+    ):
         self.index, self.most, self.originals = index, most, originals or {}
+        self._search = index.search
+        if embedder is not None:
+            from qa_pipeline.retrieval.index import Index
+
+            if isinstance(index, Index):
+                self._search = partial(index.search, embedder=embedder)
 
     def readings(self, question: str) -> list[Reading]:
         """The nearest passages. Of copies the first is read, and room is left for others."""
         asked = self.most
         while True:
-            hits = self.index.search(question, asked)
+            hits = self._search(question, asked)
             found: dict[str, list[Hit]] = {}
             for hit in hits:
                 found.setdefault(" ".join(hit.passage.reading.split()), []).append(hit)

@@ -1,22 +1,33 @@
 """Turns texts into vectors whose dot product says how alike their meanings are. Never sees a query as such.
 
 Mean pooling over the tokens of a text, and length 1, as Sentence-BERT has it (Reimers and Gurevych 2019,
-https://arxiv.org/abs/1908.10084); the weights that come with the package were trained to be used so.
+https://arxiv.org/abs/1908.10084); the weights that come with the package were trained to be used so. They are computed
+with torch, or, of an exported encoder, without: the vectors of the two can be compared (cosine above 0.999).
 """
 
 from __future__ import annotations
 
+import importlib.util
+import logging
 from collections.abc import Sequence
-from functools import cached_property
-from typing import Any
+from functools import cache, cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from qa_pipeline.errors import ModelError
-from qa_pipeline.wording import error_in_short
+from qa_pipeline.modeling.exported import is_export, read_export
+from qa_pipeline.modeling.paths import EMBEDDED_MODEL
+from qa_pipeline.retrieval.encoders import Encoder, RuntimeEncoder, TorchEncoder
 
-MAX_TOKENS = 256
-"""Of one text; what is longer is cut off. The embedded weights were made for no more."""
+if TYPE_CHECKING:
+    from qa_pipeline.modeling.exported import ExportRecord
+
+logger = logging.getLogger(__name__)
+
+SEARCH_ENCODER = "search_encoder"
+"""Folder inside an exported reader that holds the encoder which was exported with it."""
 _BATCH = 32
 _REMEMBERED = 2000
 """Texts whose vectors are kept: those of a catalogue are compared with every query again."""
@@ -26,11 +37,12 @@ class Embedder:
     """Computes embeddings with an encoder; loads it when the first text comes.
 
     Args:
-        model: Hub id, folder, or package:MODULE/FOLDER of an encoder that was trained for mean pooling; None: the
-            weights that come with the package.
+        model: Hub id, folder, or package:MODULE/FOLDER of an encoder that was trained for mean pooling, or the folder
+            of an exported one (or of an exported reader that has one), which needs no torch; None: the weights that
+            come with the package.
 
     Raises:
-        ModelError: when it is first used: there is no such model, or it cannot be loaded.
+        ModelError: when it is first used: there is no such model, it cannot be loaded, or what computes it is missing.
 
     Example:
         >>> vectors = Embedder().embed(["annual leave", "holidays of employees", "a recipe for soup"])
@@ -61,66 +73,98 @@ class Embedder:
 
     @property
     def name(self) -> str:
-        """The model as it was given, or the one of the package."""
-        from qa_pipeline.modeling.paths import EMBEDDED_MODEL
-
+        """What its vectors are of: the model as it was given, that which was exported, or the one of the package."""
+        if self._exported is not None:
+            return self._exported[1].source
         return self.model or EMBEDDED_MODEL
 
+    @property
+    def needs_torch(self) -> bool:
+        """Whether torch computes; an exported encoder has a runtime of its own."""
+        return self._exported is None
+
     def _compute(self, texts: Sequence[str], fast: bool = False) -> np.ndarray:
-        import torch
-
-        tokenizer, encoder = self._loaded
-        if fast:
-            encoder = self._fast_encoder
         order = sorted(range(len(texts)), key=lambda place: (len(texts[place]), place))
-        vectors = np.zeros((len(texts), encoder.config.hidden_size), dtype=np.float32)
-        for begin in range(0, len(order), _BATCH):
-            places = order[begin : begin + _BATCH]
-            batch = tokenizer(
-                [texts[place] for place in places],
-                padding=True,
-                truncation=True,
-                max_length=MAX_TOKENS,
-                return_tensors="pt",
+        if not order:
+            return np.zeros((0, self._encoder.dim), dtype=np.float32)
+        lots = [order[begin : begin + _BATCH] for begin in range(0, len(order), _BATCH)]
+        found = np.concatenate([self._encoder.vectors([texts[place] for place in lot], fast) for lot in lots])
+        return np.asarray(found[np.argsort(order)])
+
+    @cached_property
+    def _encoder(self) -> Encoder:
+        return TorchEncoder(self.name) if self._exported is None else RuntimeEncoder(*self._exported)
+
+    @cached_property
+    def _exported(self) -> tuple[Path, ExportRecord] | None:
+        """The folder and the record of an exported encoder; None where the model is another."""
+        if self.model is None or not is_export(self.model):
+            return None
+        folder = Path(self.model)
+        record = read_export(folder)
+        if record is not None and record.kind == "reader":
+            folder /= SEARCH_ENCODER
+            record = read_export(folder)
+        if record is None or record.kind != "encoder":
+            raise ModelError(
+                f"{self.model}: is an exported model that answers, without an encoder for the search; export it again "
+                f"with --search_encoder, or leave it out to take {EMBEDDED_MODEL}"
             )
-            with torch.inference_mode():
-                hidden = encoder(**batch).last_hidden_state.float()
-                mask = batch["attention_mask"].unsqueeze(-1).to(hidden.dtype)
-                pooled = (hidden * mask).sum(dim=1) / mask.sum(dim=1).clamp(min=1)
-                vectors[places] = torch.nn.functional.normalize(pooled, dim=1).numpy()
-        return vectors
+        return folder, record
 
-    @cached_property
-    def _fast_encoder(self) -> Any:
-        """In bfloat16 where the processor computes it natively."""
-        import copy
 
-        import torch
+def exported_embedder(folder: str | Path) -> Embedder | None:
+    """The encoder that was exported with a reader; None where the folder is none or has none."""
+    inside = Path(folder) / SEARCH_ENCODER
+    return shared_embedder(str(inside)) if is_export(inside) else None
 
-        from qa_pipeline.arguments.precision import resolve_bf16
 
-        encoder = self._loaded[1]
-        native, _ = resolve_bf16(use_cpu=True)
-        return copy.deepcopy(encoder).to(torch.bfloat16) if native else encoder
+def embedder_at_hand(model: str | None, *offered: Embedder | None) -> Embedder | None:
+    """What computes the vectors of a model on this machine.
 
-    @cached_property
-    def _loaded(self) -> tuple[Any, Any]:
-        import torch
-        from transformers import AutoModel, AutoTokenizer
-        from transformers.utils import logging
+    Args:
+        model: its name; None: the weights of the package.
+        offered: embedders that are there; the first of this model is taken.
 
-        from qa_pipeline.modeling.paths import at_hand, resolve_model_path
+    Returns:
+        None for the weights of the package where none was offered and torch is missing, which is warned of once: a
+        search then goes by words alone.
+    """
+    name = model or EMBEDDED_MODEL
+    for one in offered:
+        if one is not None and one.name == name:
+            return one
+    if model is None and not _has_torch():
+        _warn_of_words_alone()
+        return None
+    return shared_embedder(model)
 
-        name = self.name
-        path = at_hand(resolve_model_path(name))
-        bar = logging.is_progress_bar_enabled()
-        logging.disable_progress_bar()
-        try:
-            tokenizer = AutoTokenizer.from_pretrained(path)
-            encoder = AutoModel.from_pretrained(path, dtype=torch.float32, use_safetensors=True)
-        except Exception as error:  # transformers raises many kinds for a folder that is none of its models
-            raise ModelError(f"{name}: cannot be loaded to compare texts: {error_in_short(error)}") from error
-        finally:
-            if bar:
-                logging.enable_progress_bar()
-        return tokenizer, encoder.eval()
+
+def name_and_embedder(model: str | Embedder | None) -> tuple[str | None, Embedder | None]:
+    """The name of a model as an index keeps it (None: the weights of the package), and what computes it where given."""
+    embedder = model if isinstance(model, Embedder) else Embedder(model) if model and is_export(model) else None
+    if embedder is None:
+        assert not isinstance(model, Embedder)
+        return model, None
+    return None if embedder.name == EMBEDDED_MODEL else embedder.name, embedder
+
+
+@cache
+def shared_embedder(model: str | None) -> Embedder:
+    """One for all of a process: a model is loaded once."""
+    return Embedder(model)
+
+
+def _has_torch() -> bool:
+    try:
+        return all(importlib.util.find_spec(name) is not None for name in ("torch", "transformers"))
+    except (ImportError, ValueError):  # what hides a package may raise either
+        return False
+
+
+@cache
+def _warn_of_words_alone() -> None:
+    logger.warning(
+        "texts are compared by their words alone: to compare their meaning needs torch and transformers, or a model "
+        "that was exported with --search_encoder"
+    )

@@ -26,7 +26,7 @@ from qa_pipeline.documents.passage import Passage
 from qa_pipeline.documents.passages import cut_document
 from qa_pipeline.documents.reading import Document, Page
 from qa_pipeline.errors import ConfigError, DataError
-from qa_pipeline.retrieval.embeddings import Embedder
+from qa_pipeline.retrieval.embeddings import Embedder, embedder_at_hand, name_and_embedder
 from qa_pipeline.retrieval.hits import Hit
 from qa_pipeline.retrieval.index import MAX_WORDS, Sourced
 from qa_pipeline.retrieval.ranking import fuse
@@ -64,7 +64,8 @@ class SearchEngineIndex:
         name: of the index; it and NAME-documents are made by the first `update`.
         language: code of the documents' language; the engine has an analyzer for it, or splits at spaces.
         dense: search by meaning too, where the model knows the language. The weights of the package know English.
-        model: that embeds, in any language: Hub id, folder, or package:MODULE/FOLDER; None: the package's.
+        model: that embeds, in any language: Hub id, folder, package:MODULE/FOLDER, the folder of an exported encoder,
+            or an Embedder; None: the package's, which an exported encoder of it stands for.
         max_words: what a passage holds at most.
         encoding: of text, HTML and JSONL; None: found out.
 
@@ -79,7 +80,7 @@ class SearchEngineIndex:
         *,
         language: str = "en",
         dense: bool = True,
-        model: str | None = None,
+        model: str | Embedder | None = None,
         max_words: int = MAX_WORDS,
         encoding: str | None = None,
     ):
@@ -87,8 +88,9 @@ class SearchEngineIndex:
         self._client = client
         self._engine = _engine_of(client)
         self._language = language.lower().split("-")[0].split("_")[0]
-        embeds = dense and (model is not None or self._language in EMBEDDED_LANGUAGES)
-        self._embedder = Embedder(model) if embeds else None
+        weights, embedder = name_and_embedder(model)
+        embeds = dense and (weights is not None or self._language in EMBEDDED_LANGUAGES)
+        self._embedder = embedder_at_hand(weights, embedder) if embeds else None
         self._max_words = max_words
         self._encoding = encoding
 

@@ -43,19 +43,19 @@ class Generation:
     Args:
         folder: of the generation.
         language: code of the language of its stems and stop words.
-        embedder: of its vectors; None where it has none.
+        embedded: whether it has vectors.
 
     Raises:
         OSError, ValueError, KeyError, TypeError: its files are damaged.
     """
 
-    def __init__(self, folder: Path, language: str, embedder: Embedder | None):
+    def __init__(self, folder: Path, language: str, embedded: bool):
         self.folder = folder
         self._documents = Records(folder, "documents")
         self._passages = Records(folder, "passages")
         self._names = Records(folder, "names")
         self.words = WordIndex.open(folder / _WORDS, len(self._passages), language)
-        self.vectors = VectorIndex(folder / _VECTORS, len(self._passages), embedder) if embedder else None
+        self.vectors = VectorIndex(folder / _VECTORS, len(self._passages)) if embedded else None
 
     def __len__(self) -> int:
         """How many passages there are."""

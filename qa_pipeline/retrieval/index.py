@@ -16,6 +16,7 @@ import numpy as np
 from qa_pipeline.documents.passage import Passage
 from qa_pipeline.documents.reading import Document
 from qa_pipeline.errors import ConfigError, DataError
+from qa_pipeline.retrieval.embeddings import Embedder, embedder_at_hand, name_and_embedder
 from qa_pipeline.retrieval.hits import Hit
 from qa_pipeline.retrieval.layout import IndexSettings, damaged
 from qa_pipeline.retrieval.ranking import fuse
@@ -45,8 +46,14 @@ class Index:
         ['fees']
     """
 
-    def __init__(self, folder: Path, temporary: tempfile.TemporaryDirectory[str] | None = None):
+    def __init__(
+        self,
+        folder: Path,
+        temporary: tempfile.TemporaryDirectory[str] | None = None,
+        embedder: Embedder | None = None,
+    ):
         self.folder = folder
+        self._embedder = embedder
         self._temporary = temporary  # goes, with what is in it, when this object does
         self._own: list[Document] = []  # documents that are in no file
         self._load()
@@ -61,7 +68,7 @@ class Index:
         *,
         language: str | None = None,
         dense: bool = True,
-        model: str | None = None,
+        model: str | Embedder | None = None,
         max_words: int = MAX_WORDS,
         encoding: str | None = None,
     ) -> Index:
@@ -71,8 +78,10 @@ class Index:
             documents: files, folders (`.jsonl` files hold a document on each line), or documents.
             folder: for the index, made if missing; None: a temporary one that goes with the object.
             language: code of the documents' language, for stems and stop words; None: the one that most are in.
-            dense: search by meaning too, where the model knows the language. The weights of the package know English.
-            model: that embeds, in any language: Hub id, folder, or package:MODULE/FOLDER; None: the package's.
+            dense: search by meaning too, where the model knows the language. The weights of the package know English;
+                where neither torch nor an exported encoder is there to compute them, it is left out with a warning.
+            model: that embeds, in any language: Hub id, folder, package:MODULE/FOLDER, the folder of an exported
+                encoder, or an Embedder; None: the package's, which an exported encoder of it stands for.
             max_words: what a passage holds at most.
             encoding: of text, HTML and JSONL; None: found out.
 
@@ -81,24 +90,31 @@ class Index:
             DataError: a source is not there, or none can be read; or the folder cannot be written.
             ModelError: the model cannot be loaded.
         """
-        settings = IndexSettings(_language_code(language), dense, model, max_words, encoding)
+        name, embedder = name_and_embedder(model)
+        settings = IndexSettings(_language_code(language), dense, name, max_words, encoding)
         _check(settings)
         temporary = tempfile.TemporaryDirectory(prefix="qa-index-") if folder is None else None
         target = Path(temporary.name if temporary else os.fspath(folder or ""))
         paths, own = split_sources(documents)
-        report = bring_up_to_date(target, settings, paths, own, sync=temporary is None)
-        index = cls(target, temporary)
+        report = bring_up_to_date(target, settings, paths, own, sync=temporary is None, embedder=embedder)
+        index = cls(target, temporary, embedder)
         index._paths, index._own, index.report = paths, own, report
         return index
 
     @classmethod
-    def open(cls, folder: str | Path) -> Index:
+    def open(cls, folder: str | Path, embedder: Embedder | None = None) -> Index:
         """Opens an index, whose files are mapped into memory.
+
+        Args:
+            folder: of the index.
+            embedder: embeds questions and new passages where it is of the model that embedded the others, as an
+                exported encoder may be; None: torch loads that model.
 
         Raises:
             DataError: the folder holds no index, or it is damaged or of another version; says how to make it anew.
+            ModelError: the embedder cannot be loaded.
         """
-        return cls(Path(folder))
+        return cls(Path(folder), embedder=embedder)
 
     def update(self, documents: Sourced | None = None) -> IndexReport:
         """Reads what is new or has changed, and leaves out what is gone; whoever searches meanwhile sees the old one.
@@ -119,17 +135,20 @@ class Index:
                 str(self.folder), "the index is of documents that are in no file; give them all: update(documents)"
             )
         sync = self._temporary is None
-        self.report = bring_up_to_date(self.folder, self._manifest.settings, paths, own, sync=sync)
+        settings = self._manifest.settings
+        self.report = bring_up_to_date(self.folder, settings, paths, own, sync=sync, embedder=self._embedder)
         self._paths, self._own = paths, own
         self._load()
         return self.report
 
-    def search(self, question: str, top_k: int = 10) -> list[Hit]:
+    def search(self, question: str, top_k: int = 10, *, embedder: Embedder | None = None) -> list[Hit]:
         """The passages nearest to a question, the nearest first.
 
         Args:
             question: words or a sentence. Blank, or without embeddings without a known word: nothing is found.
             top_k: how many at most.
+            embedder: of the question, where it is of the model that embedded the passages; None: that of `open`, else
+                what is at hand. Where nothing is, words alone decide, and a warning says so once.
 
         Raises:
             ConfigError: `top_k` is not a positive number.
@@ -142,10 +161,11 @@ class Index:
         depth = max(DEPTH, top_k)
         words = self._generation.words.scores(question)
         found = _best(words, depth, above=0.0)
-        vectors = self._generation.vectors
         meanings = None
-        if vectors is not None:
-            vector = vectors.of_question(question)
+        vectors = self._generation.vectors
+        chosen = None if vectors is None else embedder_at_hand(self.settings.model, embedder, self._embedder)
+        if vectors is not None and chosen is not None:
+            vector = vectors.of_question(question, chosen)
             found = np.union1d(found, _best(vectors.cosines(vector), depth))
             meanings = vectors.exact_cosines(vector, found)
         words = words[found]
@@ -209,7 +229,7 @@ class Index:
 
     @property
     def embedded(self) -> bool:
-        """Whether passages are found by their meaning too."""
+        """Whether it has embeddings, by which passages are found where the question can be embedded too."""
         return self._manifest.embedded
 
     def _load(self) -> None:

@@ -12,6 +12,7 @@ import os
 from pathlib import Path
 
 from qa_pipeline.artifacts import cache_folder
+from qa_pipeline.retrieval.embeddings import Embedder, name_and_embedder
 from qa_pipeline.retrieval.index import Index, Sourced
 from qa_pipeline.retrieval.layout import MANIFEST
 from qa_pipeline.retrieval.sources import split_sources
@@ -31,7 +32,7 @@ def open_index(
     language: str | None = None,
     dense: bool = True,
     encoding: str | None = None,
-    model: str | None = None,
+    model: str | Embedder | None = None,
     max_words: int | None = None,
 ) -> Index:
     """An index of documents as they are now: what has not changed since it was made last is not read again.
@@ -47,18 +48,19 @@ def open_index(
         ConfigError, DataError, ModelError: as `Index.build` and `Index.open`.
     """
     if documents is None:
-        index = Index.open("" if folder is None else folder)
+        index = Index.open("" if folder is None else folder, name_and_embedder(model)[1])
         logger.info("index %s: %s", index.folder, in_words(index.report))
         return index
     paths, own = split_sources(documents)
-    options: dict[str, object] = {"language": language, "dense": dense, "encoding": encoding, "model": model}
+    name, embedder = name_and_embedder(model)
+    options: dict[str, object] = {"language": language, "dense": dense, "encoding": encoding, "model": name}
     options |= {} if max_words is None else {"max_words": max_words}
     if folder is None and not own:
         folder = _cached(paths, options)
     new = folder is None or not (Path(folder) / MANIFEST).exists()
     if new and folder is not None:
         logger.info("index %s: is made; this takes a moment, and later calls use it", folder)
-    index = Index.build([*paths, *own], folder, **options)  # type: ignore[arg-type]
+    index = Index.build([*paths, *own], folder, **options | {"model": embedder or name})  # type: ignore[arg-type]
     logger.info("index %s: %s", index.folder if folder else "in a temporary folder", in_words(index.report))
     for note in index.report.notes:
         logger.info("index: %s", note)

@@ -9,14 +9,13 @@ import logging
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field, replace
-from functools import cache
 from pathlib import Path
 
 import qa_pipeline
 from qa_pipeline import artifacts
 from qa_pipeline.documents.reading import Document
 from qa_pipeline.errors import DataError
-from qa_pipeline.retrieval.embeddings import Embedder
+from qa_pipeline.retrieval.embeddings import Embedder, embedder_at_hand
 from qa_pipeline.retrieval.generation import Generation, Written, write_generation
 from qa_pipeline.retrieval.layout import (
     FORMAT,
@@ -87,23 +86,25 @@ def open_generation(folder: Path) -> tuple[IndexManifest, Generation]:
 
 def _generation(folder: Path, manifest: IndexManifest) -> Generation:
     generation = check_files(folder, manifest)
-    embedder = shared_embedder(manifest.settings.model) if manifest.embedded else None
     try:
-        return Generation(generation, manifest.language, embedder)
+        return Generation(generation, manifest.language, manifest.embedded)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise damaged(folder, error) from error
 
 
-@cache
-def shared_embedder(model: str | None) -> Embedder:
-    """One for all indexes of a process: a model is loaded once."""
-    return Embedder(model)
-
-
 def bring_up_to_date(
-    folder: Path, settings: IndexSettings, paths: list[str], own: list[Document], *, sync: bool
+    folder: Path,
+    settings: IndexSettings,
+    paths: list[str],
+    own: list[Document],
+    *,
+    sync: bool,
+    embedder: Embedder | None = None,
 ) -> IndexReport:
     """Makes what is in force in a folder that of the sources as they are now.
+
+    Passages are embedded with `embedder` where it is of the model of the settings, else with what is at hand; where
+    nothing is, the index has no embeddings until it is brought up to date where there is.
 
     Raises:
         ConfigError, DataError, ModelError: as `Index.build`; what was in force stays so.
@@ -114,7 +115,7 @@ def bring_up_to_date(
         same = before is not None and (before.settings, before.package) == (settings, qa_pipeline.__version__)
         known = {file.name: (number, file) for number, file in enumerate(old.files)} if old and same else {}
         sources = look_at(paths, own, known, before.made if before else 0, folder, settings.encoding)
-        if before is not None and same and _nothing_new(sources, known):
+        if before is not None and same and not _now_embeds(before, embedder) and _nothing_new(sources, known):
             where = None if own else paths
             if where != before.sources:  # the same files in another place: a later update looks there
                 put_in_force(folder, replace(before, sources=where), sync=False)
@@ -125,7 +126,7 @@ def bring_up_to_date(
                 sources,
                 language=settings.language,
                 max_words=settings.max_words,
-                embedder_for=lambda language: shared_embedder(settings.model) if _embeds(settings, language) else None,
+                embedder_for=lambda language: _embedder(settings, language, embedder),
                 old=old,
             )
             if not written.passages:
@@ -219,5 +220,12 @@ def report_of(manifest: IndexManifest, **done: object) -> IndexReport:
     return IndexReport(manifest.documents, manifest.passages, language=manifest.language, **done)  # type: ignore[arg-type]
 
 
-def _embeds(settings: IndexSettings, language: str) -> bool:
-    return settings.dense and (settings.model is not None or language in EMBEDDED_LANGUAGES)
+def _now_embeds(before: IndexManifest, embedder: Embedder | None) -> bool:
+    """Whether passages that nothing could embed when the index was made can be embedded now."""
+    return not before.embedded and _embedder(before.settings, before.language, embedder) is not None
+
+
+def _embedder(settings: IndexSettings, language: str, offered: Embedder | None) -> Embedder | None:
+    """What embeds passages of a language; None where nothing shall, or can."""
+    wanted = settings.dense and (settings.model is not None or language in EMBEDDED_LANGUAGES)
+    return embedder_at_hand(settings.model, offered) if wanted else None

@@ -1,7 +1,8 @@
 """Embeddings of many texts, kept as a file of bfloat16 numbers and mapped into memory.
 
-bfloat16 has the range of float32 and half its size, and processors multiply it natively, so that the cosines of 100,000
-texts take milliseconds. Their last digits are lost on the way: those of the few that matter are computed once more.
+bfloat16 has the range of float32 and half its size. NumPy multiplies it as float32, a block that fits into the cache of
+a core at a time: the same numbers come out whether torch is there or not, and the cosines of 100,000 texts take some
+milliseconds. torch multiplies bfloat16 itself, in about two thirds of that time, which is not worth a second way.
 """
 
 from __future__ import annotations
@@ -10,7 +11,6 @@ import hashlib
 import logging
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -19,6 +19,8 @@ from qa_pipeline.retrieval.embeddings import Embedder
 
 logger = logging.getLogger(__name__)
 
+_ROWS = 512
+"""Vectors that are multiplied at once: as float32 they fit into the cache that a core has for itself."""
 _BLOCK = 2048
 """Texts that are embedded together, sorted by length; their vectors are in memory once more."""
 _DIGEST_BYTES = 16
@@ -40,57 +42,66 @@ class VectorIndex:
     Args:
         folder: where `write_vectors` wrote.
         count: how many texts there are.
-        embedder: turns questions into vectors.
 
     Raises:
         OSError, ValueError: the files are not there, or damaged.
     """
 
-    def __init__(self, folder: Path, count: int, embedder: Embedder):
+    def __init__(self, folder: Path, count: int):
         self._folder = folder
         self._digests = np.load(folder / _DIGESTS, mmap_mode="r")
         self._probe = np.load(folder / _PROBE_FILE)
-        self._embedder = embedder
-        self._checked = False
+        self._checked: Embedder | None = None
         size, expected = (folder / _VECTORS).stat().st_size, 2 * count * len(self._probe)
         if len(self._digests) != count or size != expected:
             raise ValueError(f"{_VECTORS} has {size} bytes, expected {expected}")
-        # Copy on write, as torch takes no array that cannot be written; nothing is ever written into it.
         shape = (count, len(self._probe))
-        self._bits = np.memmap(folder / _VECTORS, dtype=np.int16, mode="c", shape=shape) if size else np.empty(shape)
+        if size:
+            self._bits: np.ndarray = np.memmap(folder / _VECTORS, dtype=np.int16, mode="r", shape=shape)
+        else:
+            self._bits = np.empty(shape, dtype=np.int16)
 
-    def of_question(self, question: str) -> np.ndarray:
+    def of_question(self, question: str, embedder: Embedder) -> np.ndarray:
         """(dim,) the question's embedding.
 
         Raises:
-            ModelError: the model cannot be loaded, or it is not the one that embedded the texts.
+            ModelError: the embedder's model cannot be loaded, or it is not the one that embedded the texts.
         """
-        if not self._checked:
-            self.check_model()
-        return np.asarray(self._embedder.embed_many([question])[0])
+        if self._checked is not embedder:
+            self.check_model(embedder)
+        return np.asarray(embedder.embed_many([question])[0])
 
     def cosines(self, question: np.ndarray) -> np.ndarray:
-        """(num_texts,) cosines with a question's embedding, right to about 0.003."""
-        import torch
-
-        vector = torch.from_numpy(question).to(torch.bfloat16)
-        return np.asarray(torch.mv(self._matrix, vector).float().numpy())
+        """(num_texts,) cosines with a question's embedding, right to about 0.001."""
+        count, dim = self._bits.shape
+        if dim % 2:
+            parts = (self._bits[begin : begin + _ROWS] for begin in range(0, count, _ROWS))
+            return np.concatenate([np.zeros(0, np.float32), *(_as_float32(part) @ question for part in parts)])
+        # Two numbers stand in each 32 bits: a shift gives the first as float32, a mask the second, without a copy.
+        pairs = self._bits.view(np.uint32)
+        first, second = np.ascontiguousarray(question[0::2]), np.ascontiguousarray(question[1::2])
+        found, block = np.empty(count, dtype=np.float32), np.empty((_ROWS, dim // 2), dtype=np.uint32)
+        for begin in range(0, count, _ROWS):
+            part = pairs[begin : begin + _ROWS]
+            room = block[: len(part)]
+            np.left_shift(part, 16, out=room)
+            sums = room.view(np.float32) @ first
+            np.bitwise_and(part, 0xFFFF0000, out=room)
+            found[begin : begin + _ROWS] = sums + room.view(np.float32) @ second
+        return found
 
     def exact_cosines(self, question: np.ndarray, numbers: np.ndarray) -> np.ndarray:
         """(len(numbers),) cosines of a few texts, right to about 0.0005."""
-        import torch
+        return np.asarray(_as_float32(self._bits[numbers]) @ question)
 
-        rows = self._matrix[torch.from_numpy(numbers)].float().numpy()
-        return np.asarray(rows @ question)
-
-    def check_model(self) -> None:
+    def check_model(self, embedder: Embedder) -> None:
         """Raises ModelError where the embedder's model is another one than that of the texts."""
-        if not _agrees(self._probe, self._embedder):
+        if not _agrees(self._probe, embedder):
             raise ModelError(
-                f"{self._embedder.name}: is not the model that embedded the passages of {self._folder}: the same "
+                f"{embedder.name}: is not the model that embedded the passages of {self._folder}: the same "
                 "name, other weights; make the index anew, or without embeddings (--no_dense)"
             )
-        self._checked = True
+        self._checked = embedder
 
     def known(self, embedder: Embedder) -> Mapping[bytes, int]:
         """The row of each text by its digest; empty where its vectors are of another model than `embedder`'s."""
@@ -101,13 +112,6 @@ class VectorIndex:
     def raw(self, rows: list[int]) -> np.ndarray:
         """(len(rows), dim) int16: vectors as they stand in the file."""
         return np.asarray(self._bits[rows])
-
-    @property
-    def _matrix(self) -> Any:
-        """(num_texts, dim) bfloat16."""
-        import torch
-
-        return torch.from_numpy(self._bits).view(torch.bfloat16)
 
 
 def write_vectors(
@@ -171,10 +175,14 @@ def _spread(matrix: np.ndarray, rows: np.ndarray, places: list[list[int]]) -> No
 
 
 def _as_bfloat16(vectors: np.ndarray) -> np.ndarray:
-    """The bits of float32 numbers as bfloat16, as int16."""
-    import torch
+    """The bits of finite float32 numbers as the nearest bfloat16 (of two as near the even one), as int16."""
+    bits = np.ascontiguousarray(vectors, dtype=np.float32).view(np.uint32)
+    return np.asarray(((bits + 0x7FFF + (bits >> 16 & 1)) >> 16).astype(np.uint16).view(np.int16))
 
-    return np.asarray(torch.from_numpy(vectors).to(torch.bfloat16).view(torch.int16).numpy())
+
+def _as_float32(bits: np.ndarray) -> np.ndarray:
+    """The float32 numbers of which these are the bits as bfloat16."""
+    return np.asarray((bits.view(np.uint16).astype(np.uint32) << 16).view(np.float32))
 
 
 def _agrees(probe: np.ndarray, embedder: Embedder) -> bool:

@@ -269,9 +269,9 @@ class Service:
 
     def warm_up(self) -> None:
         """Answers one question on a text, and one on the documents, so that the first caller need not wait longer."""
-        self.answer("What is it?", "It is a text.")
+        self.submit_answer("What is it?", "It is a text.").result()  # a first one may take longer than others may
         if self.store.index is not None:
-            self.ask("What is it?", num_passages=1)
+            self.submit_ask("What is it?", num_passages=1).result()
 
     def close(self, seconds: float | None = None) -> None:
         """Answers what waits, takes nothing more, and removes what was added for this service alone.

@@ -28,6 +28,7 @@ class WordFinder(QAPredictor):
     """
 
     device = "cpu"
+    embedder = None
     num_parameters = 3
     size_mb = 0.1
 

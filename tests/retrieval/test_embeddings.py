@@ -5,13 +5,13 @@ import pytest
 
 from qa_pipeline.errors import ModelError
 from qa_pipeline.retrieval import Embedder
-from qa_pipeline.retrieval.embeddings import MAX_TOKENS
+from qa_pipeline.retrieval.encoders import MAX_TOKENS
 
 
 def embedder_of(other):
     """One with the same loaded model that remembers nothing."""
     fresh = Embedder()
-    fresh.__dict__["_loaded"] = other._loaded
+    fresh.__dict__["_encoder"] = other._encoder
     return fresh
 
 
@@ -44,7 +44,7 @@ def test_a_text_that_was_embedded_before_is_not_computed_again(monkeypatch):
 def test_pooling_is_the_mean_over_real_tokens(embedder):
     import torch
 
-    tokenizer, encoder = embedder._loaded
+    tokenizer, encoder = embedder._encoder.tokenizer, embedder._encoder.model
     text = "side effects of medicines"
     with torch.inference_mode():
         hidden = encoder(**tokenizer(text, return_tensors="pt")).last_hidden_state[0].numpy()

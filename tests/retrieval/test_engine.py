@@ -8,7 +8,7 @@ import pytest
 
 from qa_pipeline.documents.reading import Document, Page
 from qa_pipeline.errors import ConfigError, DataError
-from qa_pipeline.retrieval import Index, PassageIndex, SearchEngineIndex, engine
+from qa_pipeline.retrieval import Index, PassageIndex, SearchEngineIndex, embeddings, engine
 from tests.retrieval.search_engine import SearchEngine, serve
 
 TEXTS = {
@@ -47,7 +47,7 @@ def documents(tmp_path):
 
 @pytest.fixture
 def filled(client, documents, embedder, monkeypatch) -> SearchEngineIndex:
-    monkeypatch.setattr(engine, "Embedder", lambda model: embedder)
+    monkeypatch.setattr(embeddings, "shared_embedder", lambda model: embedder)
     one = SearchEngineIndex(client, "rules")
     one.update(documents)
     return one

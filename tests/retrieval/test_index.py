@@ -15,7 +15,7 @@ import pytest
 import qa_pipeline
 from qa_pipeline.documents.reading import Document
 from qa_pipeline.errors import ConfigError, DataError, ModelError
-from qa_pipeline.retrieval import Index, PassageIndex, index, open_index, updating, vectors
+from qa_pipeline.retrieval import Index, PassageIndex, embeddings, index, open_index, updating, vectors
 from qa_pipeline.retrieval.embeddings import Embedder
 from qa_pipeline.retrieval.layout import LOCK, MANIFEST
 
@@ -30,7 +30,7 @@ TEXTS = {
 @pytest.fixture(autouse=True)
 def one_embedder(embedder, monkeypatch):
     """The model of the session, whose vectors are computed anew for each test that counts them."""
-    monkeypatch.setattr(updating, "shared_embedder", lambda model: embedder if model is None else Embedder(model))
+    monkeypatch.setattr(embeddings, "shared_embedder", lambda model: embedder if model is None else Embedder(model))
 
 
 @pytest.fixture

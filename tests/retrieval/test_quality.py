@@ -55,7 +55,7 @@ def test_what_people_ask_finds_its_document_by_words(people):
 
 
 def test_meaning_finds_more_documents_than_words_alone(people, embedder, monkeypatch):
-    monkeypatch.setattr("qa_pipeline.retrieval.updating.shared_embedder", lambda model: embedder)
+    monkeypatch.setattr("qa_pipeline.retrieval.embeddings.shared_embedder", lambda model: embedder)
     assert share(people, 1, dense=True) >= 0.72 > share(people, 1, dense=False) + 0.05
 
 

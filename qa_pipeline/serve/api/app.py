@@ -40,7 +40,7 @@ from qa_pipeline.serve.api.schema import (
     HighlightBody,
     HighlightResult,
     ListedDocument,
-    Problem,
+    RequestProblem,
     TextToAdd,
     VerifyBody,
     VerifyResult,
@@ -95,7 +95,7 @@ def build_app(service: Service, access: Access | None = None, *, most_upload: in
     _add_documents(app, service, most_upload)
     _add_state(app, service, metrics)
     add_page(app)
-    _describe_uploads(app)
+    _describe(app)
     sizes = {**access.most_body_of, "/documents": max(most_upload + _ROOM, MOST_BODY)}
     protect(app, dataclasses.replace(access, open_paths=access.open_paths | OPEN_PATHS, most_body_of=sizes))
     app.add_middleware(CountRequests, metrics=metrics)
@@ -173,7 +173,7 @@ def _add_documents(app: FastAPI, service: Service, most_upload: int) -> None:
         summary="Add a document",
         status_code=201,
         response_model=ListedDocument,
-        responses={409: {"model": Problem, "description": "There is a document of this name."}},
+        responses={409: {"model": RequestProblem, "description": "There is a document of this name."}},
     )
     async def add_document(request: Request) -> Any:
         """Adds a file (multipart, field `file`) or a text (JSON). When this answers, it can be asked.
@@ -190,7 +190,7 @@ def _add_documents(app: FastAPI, service: Service, most_upload: int) -> None:
         summary="Remove a document",
         status_code=204,
         response_class=Response,
-        responses={404: {"model": Problem, "description": "There is no document of this name."}},
+        responses={404: {"model": RequestProblem, "description": "There is no document of this name."}},
     )
     async def remove_document(name: str) -> None:
         """Removes a document that was added. Those that the server was started with stay: 403."""
@@ -261,7 +261,7 @@ async def _document(request: Request, most: int) -> tuple[str, bytes, bool]:
             body = TextToAdd.model_validate_json(await request.body())
         except ValidationError as error:
             raise RequestValidationError(error.errors()) from None
-        return body.name, body.text.encode("utf-8", "surrogatepass"), body.replace
+        return body.name, body.text.encode("utf-8"), body.replace
     if kind != "multipart/form-data":
         raise HTTPException(415, f"expected multipart/form-data or application/json, found {kind or 'no Content-Type'}")
     async with request.form(max_files=1, max_fields=10) as form:
@@ -277,8 +277,11 @@ async def _document(request: Request, most: int) -> tuple[str, bytes, bool]:
         return str(given or ""), await file.read(), replace in ("true", "1")
 
 
-def _describe_uploads(app: FastAPI) -> None:
-    """Says in the OpenAPI page that a document is added as a file or as a text; FastAPI knows one body only."""
+def _describe(app: FastAPI) -> None:
+    """Says in the OpenAPI description what FastAPI cannot be told.
+
+    A document is added as a file or as a text; and errors are JSON where what is asked for is not.
+    """
     made = app.openapi
 
     def described() -> dict[str, Any]:
@@ -294,6 +297,12 @@ def _describe_uploads(app: FastAPI) -> None:
                     "application/json": {"schema": {"$ref": "#/components/schemas/TextToAdd"}},
                 },
             }
+            for operation in (one for path in schema["paths"].values() for one in path.values()):
+                for status, response in operation["responses"].items():
+                    if not status.startswith("2"):
+                        response["content"] = {
+                            "application/json": {"schema": {"$ref": "#/components/schemas/RequestProblem"}}
+                        }
             app.openapi_schema = schema
         return app.openapi_schema
 

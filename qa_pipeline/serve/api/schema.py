@@ -38,7 +38,7 @@ class FieldProblem(_Result):
     message: str = Field(description="What was expected, and what was found.")
 
 
-class Problem(_Result):
+class RequestProblem(_Result):
     """Why a request was not answered."""
 
     detail: str = Field(
@@ -143,7 +143,7 @@ class HighlightBody(_Body):
     dense: bool | None = Field(None, description="false scores sentences without their meaning.")
 
 
-class Evidence(_Result):
+class EvidencePart(_Result):
     """A part of a text, and how much it bears on the question."""
 
     text: str = Field(description="Characters `start` to `end` of the document's text.")
@@ -160,8 +160,8 @@ class HighlightResult(_Result):
 
     question: str = Field(description="As it was asked.")
     context: str = Field(description="The pieces as one text, with [...] where something is left out.")
-    spans: list[Evidence] = Field(description="What may be the answer, surest first.")
-    pieces: list[Evidence] = Field(description="Sentences worth handing on, in the order of the text.")
+    spans: list[EvidencePart] = Field(description="What may be the answer, surest first.")
+    pieces: list[EvidencePart] = Field(description="Sentences worth handing on, in the order of the text.")
     no_answer_confidence: Confidence = Field(description="Of there being no answer.")
     words: int = Field(description="Of all that was read.")
     kept_words: int = Field(description="Of the pieces.")
@@ -277,7 +277,7 @@ class Health(_Result):
 
 
 PROBLEMS: dict[int | str, dict[str, Any]] = {
-    status: {"model": Problem, "description": words}
+    status: {"model": RequestProblem, "description": words}
     for status, words in {
         400: "The body is no JSON.",
         401: "The key is missing or wrong.",
