@@ -42,6 +42,11 @@ class ExportArguments:
     force: bool = setting(
         False, "Write an int8 export that loses too much, or that nothing was measured on; its card says so."
     )
+    search_encoder: bool = setting(
+        False,
+        "Also write the encoder that compares meanings when folders of documents are searched (English), so that this "
+        "works without torch too.",
+    )
 
 
 @dataclass
@@ -151,6 +156,7 @@ def run(arguments: ExportSettings) -> int:
         max_eval_samples=arguments.max_eval_samples,
         most_lost_f1=arguments.most_lost_f1,
         force=arguments.force,
+        search_encoder=arguments.search_encoder,
         base_model=arguments.base_model,
         token=arguments.token,
         cache_dir=arguments.cache_dir,

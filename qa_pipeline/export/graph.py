@@ -15,7 +15,7 @@ import io
 import logging
 import sys
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -23,7 +23,7 @@ import torch
 from torch import nn
 
 from qa_pipeline.errors import ModelError
-from qa_pipeline.modeling.exported import OUTPUTS
+from qa_pipeline.modeling.exported import OUTPUTS, sha256
 from qa_pipeline.wording import error_in_short
 
 logger = logging.getLogger(__name__)
@@ -65,7 +65,14 @@ def load_openvino() -> Any:
     return openvino
 
 
-def write_graph(model: nn.Module, inputs: Mapping[str, torch.Tensor], form: Format, path: Path, name: str) -> list[str]:
+def write_graph(
+    model: nn.Module,
+    inputs: Mapping[str, torch.Tensor],
+    form: Format,
+    path: Path,
+    name: str,
+    outputs: Sequence[str] = OUTPUTS,
+) -> list[str]:
     """Writes the graph of a model, its weights in float32.
 
     Args:
@@ -75,6 +82,7 @@ def write_graph(model: nn.Module, inputs: Mapping[str, torch.Tensor], form: Form
         form: "openvino" or "onnx".
         path: the file, in a folder that is there; OpenVINO writes a .bin beside its .xml.
         name: of the model, for messages.
+        outputs: which of what the model gives are the outputs of the graph.
 
     Returns:
         The names of the inputs that the graph takes.
@@ -82,7 +90,7 @@ def write_graph(model: nn.Module, inputs: Mapping[str, torch.Tensor], form: Form
     Raises:
         ModelError: a model of this kind cannot be exported to this format.
     """
-    wrapped = _Logits(model).eval()
+    wrapped = _Tensors(model, outputs).eval()
     try:
         if form == "onnx":
             return _write_onnx(wrapped, inputs, path)
@@ -104,23 +112,29 @@ def _root(error: BaseException) -> BaseException:
     return error
 
 
-class _Logits(nn.Module):
-    """A model that gives two tensors in place of an output object, which no graph can."""
+def graph_hashes(folder: Path, model_file: str) -> dict[str, str]:
+    """SHA-256 of the files of a graph, by their names in the folder: OpenVINO has a .bin beside the .xml."""
+    graph = folder / model_file
+    return {path.relative_to(folder).as_posix(): sha256(path) for path in sorted(graph.parent.glob(f"{graph.stem}.*"))}
 
-    def __init__(self, model: nn.Module):
+
+class _Tensors(nn.Module):
+    """A model that gives some tensors in place of an output object, which no graph can."""
+
+    def __init__(self, model: nn.Module, outputs: Sequence[str]):
         super().__init__()
-        self.model = model
+        self.model, self.outputs = model, tuple(outputs)
 
     def forward(
         self, input_ids: torch.Tensor, attention_mask: torch.Tensor, token_type_ids: torch.Tensor | None = None
-    ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Start and end logits, (batch, seq_len) each."""
+    ) -> tuple[torch.Tensor, ...]:
+        """The outputs in their order."""
         types = {} if token_type_ids is None else {"token_type_ids": token_type_ids}
-        outputs = self.model(input_ids=input_ids, attention_mask=attention_mask, **types)
-        return outputs.start_logits, outputs.end_logits
+        given = self.model(input_ids=input_ids, attention_mask=attention_mask, **types)
+        return tuple(getattr(given, name) for name in self.outputs)
 
 
-def _write_onnx(wrapped: nn.Module, inputs: Mapping[str, torch.Tensor], path: Path) -> list[str]:
+def _write_onnx(wrapped: _Tensors, inputs: Mapping[str, torch.Tensor], path: Path) -> list[str]:
     size = sum(tensor.nbytes for tensor in (*wrapped.parameters(), *wrapped.buffers()))
     if size > _LARGEST_ONNX * 0.95:
         raise ModelError(
@@ -133,7 +147,7 @@ def _write_onnx(wrapped: nn.Module, inputs: Mapping[str, torch.Tensor], path: Pa
             kwargs=dict(inputs),
             f=str(path),
             input_names=list(inputs),
-            output_names=list(OUTPUTS),
+            output_names=list(wrapped.outputs),
             dynamic_shapes={name: either for name in inputs},
             dynamo=True,
             external_data=False,
@@ -144,7 +158,7 @@ def _write_onnx(wrapped: nn.Module, inputs: Mapping[str, torch.Tensor], path: Pa
     return [one.name for one in onnx.load(str(path), load_external_data=False).graph.input]
 
 
-def _write_openvino(wrapped: nn.Module, inputs: Mapping[str, torch.Tensor], path: Path) -> list[str]:
+def _write_openvino(wrapped: _Tensors, inputs: Mapping[str, torch.Tensor], path: Path) -> list[str]:
     openvino = load_openvino()
     try:
         with quiet_exporters():
@@ -164,7 +178,7 @@ def _write_openvino(wrapped: nn.Module, inputs: Mapping[str, torch.Tensor], path
             graph = openvino.convert_model(through)
         finally:
             through.unlink(missing_ok=True)
-    for port, name in zip(graph.outputs, OUTPUTS, strict=True):
+    for port, name in zip(graph.outputs, wrapped.outputs, strict=True):
         port.get_tensor().set_names({name})
     openvino.save_model(graph, str(path), compress_to_fp16=False)
     return [port.get_any_name() for port in graph.inputs]

@@ -10,6 +10,7 @@ from __future__ import annotations
 import ctypes
 import logging
 import os
+import sys
 import threading
 import weakref
 from collections.abc import Callable, Mapping
@@ -143,6 +144,7 @@ if hasattr(os, "register_at_fork"):
 
 
 def _open_openvino(path: Path, record: ExportRecord, threads: int | None, precision: str) -> _Infer:
+    sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]  # else it tells its makers of imports
     import openvino
 
     core = openvino.Core()
