@@ -206,6 +206,7 @@ FLAGS_OF_OTHER_PROGRAMS = {
     "--config_file",
     "--cpu",
     "--num_processes",
+    "--path",
     "--pool",
     "--preload",
     "--skip-text",
