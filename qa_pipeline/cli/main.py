@@ -42,6 +42,7 @@ COMMANDS = {
     "export": Command("qa_pipeline.cli.export", "main", "write a model as a folder that answers without torch"),
     "prompt2model": Command("qa_pipeline.cli.prompt2model", "main", "make a model of a prompt and documents, in one"),
     "demo": Command("qa_pipeline.cli.demo", "main", "open a page to try a model"),
+    "label": Command("qa_pipeline.cli.label", "main", "open a page to mark answers in documents by hand"),
     "serve": Command("qa_pipeline.cli.serve", "main", "answer other programs over HTTP"),
 }
 _LOGGED = ("generate", "merge", "check", "convert", "text", "index")
