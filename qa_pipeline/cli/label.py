@@ -183,10 +183,11 @@ def make_project(arguments: LabelArguments) -> LabelProject:
     notes += report.notes
     for note in notes:
         print(note, file=sys.stderr)
-    store = LabelStore(str(arguments.output))
     settings = SuggestionSettings(
         arguments.questions_per_context, arguments.unanswerable_fraction, arguments.seed, arguments.plugins
     )
+    Suggester(passages, None, settings).check()
+    store = LabelStore(str(arguments.output))
     predictor = load_predictor(arguments.model, arguments) if arguments.model else None
     suggester = Suggester(passages, predictor, settings)
     return LabelProject(passages, store, suggester, model=arguments.model, notes=notes)

@@ -69,6 +69,12 @@ def test_a_model_answers_what_the_rules_ask(documents, tmp_path, models, monkeyp
     assert suggestions and all(one.proposals[0].by == "m" for one in suggestions)
 
 
+def test_rules_that_are_not_there_are_refused_at_once(documents, tmp_path):
+    words = [str(documents), "--output", str(tmp_path / "labels.json"), "--cloze_plugins", "nonsense"]
+    with pytest.raises(ConfigError, match="nonsense"):
+        label.make_project(label.parse(words))
+
+
 def test_documents_without_a_passage_are_refused_and_no_file_is_written(tmp_path):
     (tmp_path / "short.md").write_text("Too short.")
     with pytest.raises(DataError, match="no passage to ask about"):

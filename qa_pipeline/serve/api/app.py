@@ -96,7 +96,8 @@ def build_app(service: Service, access: Access | None = None, *, most_upload: in
     _add_state(app, service, metrics)
     add_page(app)
     _describe(app)
-    sizes = {**access.most_body_of, "/documents": max(most_upload + _ROOM, MOST_BODY)}
+    uploads = dict.fromkeys(("/documents", "/documents/file"), max(most_upload + _ROOM, MOST_BODY))
+    sizes = {**access.most_body_of, **uploads}
     protect(app, dataclasses.replace(access, open_paths=access.open_paths | OPEN_PATHS, most_body_of=sizes))
     app.add_middleware(CountRequests, metrics=metrics)
     return app
@@ -166,17 +167,25 @@ def _add_documents(app: FastAPI, service: Service, most_upload: int) -> None:
         """The documents that are asked, in the order of their names."""
         return await run_in_threadpool(service.documents, offset, limit)
 
-    @app.post(
-        "/documents",
-        operation_id="add_document",
-        tags=["documents"],
-        summary="Add a document",
-        status_code=201,
-        response_model=ListedDocument,
-        responses={409: {"model": RequestProblem, "description": "There is a document of this name."}},
-    )
+    added: dict[str, Any] = {
+        "tags": ["documents"],
+        "status_code": 201,
+        "response_model": ListedDocument,
+        "responses": {409: {"model": RequestProblem, "description": "There is a document of this name."}},
+    }
+
+    @app.post("/documents", operation_id="add_document", summary="Add a document", **added)
     async def add_document(request: Request) -> Any:
-        """Adds a file (multipart, field `file`) or a text (JSON). When this answers, it can be asked.
+        """Adds a text; or a file, as `POST /documents/file` does. When this answers, it can be asked.
+
+        403 where documents cannot be added to this server.
+        """
+        name, content, replace = await _document(request, most_upload)
+        return await run_in_threadpool(service.add_document, name, content, replace=replace)
+
+    @app.post("/documents/file", operation_id="upload_document", summary="Upload a document", **added)
+    async def upload_document(request: Request) -> Any:
+        """Adds a file (multipart, field `file`). When this answers, it can be asked.
 
         403 where documents cannot be added to this server.
         """
@@ -280,7 +289,8 @@ async def _document(request: Request, most: int) -> tuple[str, bytes, bool]:
 def _describe(app: FastAPI) -> None:
     """Says in the OpenAPI description what FastAPI cannot be told.
 
-    A document is added as a file or as a text; and errors are JSON where what is asked for is not.
+    What a document is added as: one path for each kind, since generators of clients do not know two kinds for one. And
+    that errors are JSON where what is asked for is not.
     """
     made = app.openapi
 
@@ -290,13 +300,12 @@ def _describe(app: FastAPI) -> None:
             shape = TextToAdd.model_json_schema(ref_template="#/components/schemas/{model}")
             schema["components"]["schemas"]["TextToAdd"] = shape
             schema["components"]["schemas"]["FileToAdd"] = _FILE
-            schema["paths"]["/documents"]["post"]["requestBody"] = {
-                "required": True,
-                "content": {
-                    "multipart/form-data": {"schema": {"$ref": "#/components/schemas/FileToAdd"}},
-                    "application/json": {"schema": {"$ref": "#/components/schemas/TextToAdd"}},
-                },
-            }
+            for path, kind, name in (
+                ("/documents", "application/json", "TextToAdd"),
+                ("/documents/file", "multipart/form-data", "FileToAdd"),
+            ):
+                content = {kind: {"schema": {"$ref": f"#/components/schemas/{name}"}}}
+                schema["paths"][path]["post"]["requestBody"] = {"required": True, "content": content}
             for operation in (one for path in schema["paths"].values() for one in path.values()):
                 for status, response in operation["responses"].items():
                     if not status.startswith("2"):

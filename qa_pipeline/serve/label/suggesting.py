@@ -94,6 +94,11 @@ class Suggester:
         with self._lock:
             return len(self._made)
 
+    def check(self) -> None:
+        """Looks at the settings before anything is made. Raises ConfigError with every fault."""
+        if self._settings.questions:
+            _ = self._generator
+
     def start(self) -> None:
         """Begins to make suggestions; returns at once."""
         self._thread = threading.Thread(target=self._run, name="suggestions", daemon=True)

@@ -91,7 +91,7 @@ def test_documents_are_added_as_files_and_texts_listed_and_removed(client):
     assert (listed["total"], [one["name"] for one in listed["documents"]]) == (3, ["dogs.md", "parking.txt"])
     assert "is there already" in detail(client.post("/documents", json={"name": "dogs.md", "text": "No."}), 409)
     other = client.post(
-        "/documents", files={"file": ("x.md", b"Cats may run.")}, data={"name": "dogs.md", "replace": "true"}
+        "/documents/file", files={"file": ("x.md", b"Cats may run.")}, data={"name": "dogs.md", "replace": "true"}
     )
     assert (other.status_code, other.json()["characters"]) == (201, 13)
     removed = client.delete("/documents/dogs.md")

@@ -22,6 +22,7 @@ OPERATIONS = {
     "verify": ("post", "/verify"),
     "list_documents": ("get", "/documents"),
     "add_document": ("post", "/documents"),
+    "upload_document": ("post", "/documents/file"),
     "remove_document": ("delete", "/documents/{name}"),
     "health": ("get", "/health"),
     "metrics": ("get", "/metrics"),
@@ -62,14 +63,13 @@ def test_every_field_is_described(schema):
     assert undescribed == []
 
 
-def test_a_document_is_described_as_a_file_or_a_text(schema):
-    assert schema["paths"]["/documents"]["post"]["requestBody"] == {
-        "required": True,
-        "content": {
-            "multipart/form-data": {"schema": {"$ref": "#/components/schemas/FileToAdd"}},
-            "application/json": {"schema": {"$ref": "#/components/schemas/TextToAdd"}},
-        },
-    }
+@pytest.mark.parametrize(
+    ("path", "kind", "name"),
+    [("/documents", "application/json", "TextToAdd"), ("/documents/file", "multipart/form-data", "FileToAdd")],
+)
+def test_a_document_is_described_as_a_text_and_as_a_file(schema, path, kind, name):
+    content = {kind: {"schema": {"$ref": f"#/components/schemas/{name}"}}}
+    assert schema["paths"][path]["post"]["requestBody"] == {"required": True, "content": content}
 
 
 def test_a_key_is_described_where_there_is_one(connect, schema):
