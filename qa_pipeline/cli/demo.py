@@ -92,10 +92,10 @@ def parse(argv: list[str]) -> DemoArguments:
 
 def run(arguments: DemoArguments) -> int:
     """Loads the models and serves the page. What can be refused at once is refused before anything is loaded."""
-    from qa_pipeline.serve import build_demo, serve_demo, uploads_of_this_run
-    from qa_pipeline.serve.demo import load_gradio
-    from qa_pipeline.serve.examples import model_folder
-    from qa_pipeline.serve.server import SHARED, free_port
+    from qa_pipeline.serve.demo import build_demo, serve_demo, uploads_of_this_run
+    from qa_pipeline.serve.demo.examples import model_folder
+    from qa_pipeline.serve.demo.page import load_gradio
+    from qa_pipeline.serve.demo.server import SHARED, free_port
 
     free_port(arguments.port)
     if arguments.share:

@@ -142,7 +142,7 @@ def parse(argv: list[str]) -> ExportSettings:
 def run(arguments: ExportSettings) -> int:
     """Exports, and says what became of it and how it is asked."""
     from qa_pipeline.export import export
-    from qa_pipeline.serve.examples import model_folder
+    from qa_pipeline.serve.demo.examples import model_folder
 
     logging.getLogger("qa_pipeline.export").setLevel(logging.INFO)
     report = export(

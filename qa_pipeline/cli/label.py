@@ -140,7 +140,7 @@ def _with_flag(argv: list[str]) -> list[str]:
 
 def run(arguments: LabelArguments) -> int:
     """Reads the documents and serves the page. What can be refused at once is refused before a model is loaded."""
-    from qa_pipeline.serve.server import free_port
+    from qa_pipeline.serve.demo.server import free_port
     from qa_pipeline.serve.web import LOCAL, check_web, listen
     from qa_pipeline.serve.web import run as serve
 

@@ -20,9 +20,9 @@ from qa_pipeline.console import run_in_terminal
 from qa_pipeline.documents.reading import KINDS
 from qa_pipeline.serve.access import KEY_VARIABLE, LOCAL, access_faults, is_local
 from qa_pipeline.serve.asking import MOST_MEGABYTES
-from qa_pipeline.serve.checking import ServiceLimits
-from qa_pipeline.serve.label_studio import MOST_BODY_OF, add_label_studio
-from qa_pipeline.serve.label_studio import PREFIX as LABEL_STUDIO
+from qa_pipeline.serve.label_studio.backend import MOST_BODY_OF, add_label_studio
+from qa_pipeline.serve.label_studio.backend import PREFIX as LABEL_STUDIO
+from qa_pipeline.serve.service.checking import ServiceLimits
 from qa_pipeline.text.encoding import encoding_fault
 from qa_pipeline.wording import counted
 
@@ -208,7 +208,7 @@ def run(arguments: AllServeArguments) -> int:
     from qa_pipeline.serve.web import check_web, checked_access, listen, run
 
     if arguments.mcp:
-        from qa_pipeline.serve.mcp import serve_mcp
+        from qa_pipeline.serve.mcp.stdio import serve_mcp
 
         serve_mcp(lambda: open_service(arguments))
     check_web()
@@ -249,9 +249,9 @@ _BYTES_OF_A_CHARACTER = 6
 
 def open_service(arguments: AllServeArguments) -> Service:
     """The model and the documents, ready to be asked: the first question takes no longer than others."""
-    from qa_pipeline.serve.examples import model_folder
+    from qa_pipeline.serve.demo.examples import model_folder
     from qa_pipeline.serve.service import Service
-    from qa_pipeline.serve.store import DocumentStore
+    from qa_pipeline.serve.service.store import DocumentStore
 
     store = DocumentStore.open(
         arguments.paths,

@@ -1,12 +1,6 @@
-"""The page to try a model.
+"""A model for other programs and other people: an HTTP API, assistants, Label Studio, and pages to try it and to label.
 
-In reading order: `asking` (a question to findings), `answers` (findings to HTML), `examples` (questions of the model's
-own test data), `demo` (the page), `server` (its address, from start to Ctrl-C).
-
-Importing it imports neither gradio nor torch.
+What all share is here: `web` (address, start and stop), `access` (who may call), `refusals` (why not), `asking` (a
+question to findings). `service` answers many at once and knows no HTTP; `api`, `mcp` and `label_studio` hand it on;
+`demo` and `label` are pages.
 """
-
-from qa_pipeline.serve.demo import build_demo
-from qa_pipeline.serve.server import serve_demo, uploads_of_this_run
-
-__all__ = ["build_demo", "serve_demo", "uploads_of_this_run"]

@@ -5,8 +5,8 @@ from contextlib import contextmanager
 
 import pytest
 
-from qa_pipeline.serve import build_demo, uploads_of_this_run
-from qa_pipeline.serve.server import free_port
+from qa_pipeline.serve.demo import build_demo, uploads_of_this_run
+from qa_pipeline.serve.demo.server import free_port
 
 
 @pytest.fixture(autouse=True, scope="session")

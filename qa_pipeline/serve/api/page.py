@@ -175,4 +175,4 @@ def _words(text: str) -> str:
 
 
 def _asset(name: str) -> str:
-    return resources.files("qa_pipeline.serve").joinpath("assets", name).read_text(encoding="utf-8")
+    return resources.files(__package__).joinpath("assets", name).read_text(encoding="utf-8")

@@ -4,9 +4,9 @@ import pytest
 
 from qa_pipeline.serve.access import checked_access
 from qa_pipeline.serve.api import build_app
-from qa_pipeline.serve.checking import ServiceLimits
 from qa_pipeline.serve.service import Service
-from qa_pipeline.serve.store import DocumentStore
+from qa_pipeline.serve.service.checking import ServiceLimits
+from qa_pipeline.serve.service.store import DocumentStore
 from tests.serve.fakes import LEAVE, PhraseFinder
 
 

@@ -12,8 +12,8 @@ import pytest
 
 import qa_pipeline
 from qa_pipeline.serve.api.app import answered
-from qa_pipeline.serve.checking import ServiceLimits
 from qa_pipeline.serve.refusals import OutOfTimeError
+from qa_pipeline.serve.service.checking import ServiceLimits
 from tests.predictor.made import lookup
 from tests.serve.fakes import LEAVE, PhraseFinder
 

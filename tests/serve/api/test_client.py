@@ -13,7 +13,7 @@ import pytest
 from qa_pipeline.serve.access import checked_access
 from qa_pipeline.serve.api import build_app
 from qa_pipeline.serve.service import Service
-from qa_pipeline.serve.store import DocumentStore
+from qa_pipeline.serve.service.store import DocumentStore
 from tests.predictor.made import lookup
 
 pytestmark = pytest.mark.slow

@@ -8,7 +8,7 @@ from qa_pipeline.documents.reading import Document
 from qa_pipeline.errors import ConfigError, DataError
 from qa_pipeline.retrieval.index import Index
 from qa_pipeline.serve.refusals import NameTakenError, NoSuchDocumentError, NotAllowedError
-from qa_pipeline.serve.store import DocumentStore, document_name
+from qa_pipeline.serve.service.store import DocumentStore, document_name
 
 LEAVE = b"Every employee has 28 days of leave a year."
 

@@ -14,7 +14,7 @@ from qa_pipeline.arguments.limits import checked_bounds
 from qa_pipeline.errors import ConfigError, DataError
 from qa_pipeline.predictor.questions import QuestionError, check_rows, read_call
 from qa_pipeline.serve.asking import MOST_QUESTION
-from qa_pipeline.serve.batching import LINGER, MOST_WAITING
+from qa_pipeline.serve.service.batching import LINGER, MOST_WAITING
 from qa_pipeline.wording import describe, in_short
 
 READER_OPTIONS = (

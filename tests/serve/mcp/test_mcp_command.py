@@ -14,7 +14,7 @@ import pytest
 from mcp import Client, StdioServerParameters
 from mcp.client.stdio import stdio_client
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 MODEL = "package:qa_pipeline/warm_starts/all_minilm_l6_v2"
 COMMAND = ["-m", "qa_pipeline", "serve", "--mcp", "--model", MODEL]
 GREETING = {

@@ -109,7 +109,7 @@ def serve_mcp(open_service: Callable[[], Service]) -> NoReturn:
     check_mcp()
     import anyio
 
-    from qa_pipeline.serve.mcp_tools import build_mcp_server
+    from qa_pipeline.serve.mcp.tools import build_mcp_server
 
     background = BackgroundService(open_service)
     server = build_mcp_server(background)

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from qa_pipeline.documents.reading import Document, Page
-from qa_pipeline.serve.answers import (
+from qa_pipeline.serve.asking import ask_models
+from qa_pipeline.serve.demo.answers import (
     AROUND,
     MOST_NAMES,
     documents_html,
@@ -21,7 +22,6 @@ from qa_pipeline.serve.answers import (
     problem_html,
     sureness,
 )
-from qa_pipeline.serve.asking import ask_models
 from tests.serve.fakes import HOSTILE, LEAVE, PhraseFinder
 
 

@@ -11,7 +11,7 @@ from fastapi.testclient import TestClient
 from qa_pipeline.errors import DataError
 from qa_pipeline.serve.access import Guard, checked_access
 from qa_pipeline.serve.api import build_app
-from qa_pipeline.serve.label_studio import (
+from qa_pipeline.serve.label_studio.backend import (
     MOST_BODY_OF,
     MOST_TASKS,
     PREFIX,
@@ -170,7 +170,7 @@ def test_too_many_tasks_are_refused(backend):
 
 
 def test_tasks_that_take_longer_than_label_studio_waits_are_given_up(backend, reader, monkeypatch):
-    monkeypatch.setattr("qa_pipeline.serve.label_studio.MOST_SECONDS", -1.0)
+    monkeypatch.setattr("qa_pipeline.serve.label_studio.backend.MOST_SECONDS", -1.0)
     with pytest.raises(OutOfTimeError):
         backend.predict(request(task(1, "It is 30.", "What is 30?")))
     assert reader.asked == []

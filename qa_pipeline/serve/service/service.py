@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 from qa_pipeline.arguments.limits import check_limits
 from qa_pipeline.predictor.sources import NUM_PASSAGES
 from qa_pipeline.serve.asking import LEAST, MOST_ANSWERS
-from qa_pipeline.serve.batching import Batcher, wait_for
-from qa_pipeline.serve.checking import (
+from qa_pipeline.serve.service.batching import Batcher, wait_for
+from qa_pipeline.serve.service.checking import (
     HIGHLIGHT_OPTIONS,
     READER_OPTIONS,
     ServiceLimits,
@@ -27,7 +27,7 @@ from qa_pipeline.serve.checking import (
     checked_rows,
     checked_share,
 )
-from qa_pipeline.serve.computing import (
+from qa_pipeline.serve.service.computing import (
     AnswerItem,
     AnswerKey,
     AskItem,
@@ -39,8 +39,8 @@ from qa_pipeline.serve.computing import (
     VerifyItem,
     VerifyKey,
 )
-from qa_pipeline.serve.results import ServedHighlight, ServedReply, ServedSpan, ServiceHealth
-from qa_pipeline.serve.store import DocumentEntry, DocumentPage, DocumentStore
+from qa_pipeline.serve.service.results import ServedHighlight, ServedReply, ServedSpan, ServiceHealth
+from qa_pipeline.serve.service.store import DocumentEntry, DocumentPage, DocumentStore
 
 if TYPE_CHECKING:
     from qa_pipeline.predictor import QAPredictor

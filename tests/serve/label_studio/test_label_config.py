@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from qa_pipeline.errors import DataError
-from qa_pipeline.serve.label_config import LabelConfig
+from qa_pipeline.serve.label_studio.label_config import LabelConfig
 
 LABELS = '<Labels name="answer" toName="text"><Label value="Answer" maxUsages="1"/></Labels>'
 TEXT = '<Text name="text" value="$text" granularity="word"/>'

@@ -18,7 +18,7 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from qa_pipeline.errors import DataError
-from qa_pipeline.serve.label_config import LabelConfig
+from qa_pipeline.serve.label_studio.label_config import LabelConfig
 from qa_pipeline.serve.refusals import OutOfTimeError
 from qa_pipeline.wording import counted, in_short
 

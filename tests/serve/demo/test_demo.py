@@ -10,9 +10,9 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from qa_pipeline.errors import ConfigError, DataError, ModelError
-from qa_pipeline.serve import build_demo
 from qa_pipeline.serve.asking import MOST_QUESTION
-from qa_pipeline.serve.demo import FILES, FOLDER, TEXT, load_gradio
+from qa_pipeline.serve.demo import build_demo
+from qa_pipeline.serve.demo.page import FILES, FOLDER, TEXT, load_gradio
 from tests.serve.conftest import serving
 from tests.serve.fakes import LEAVE, PhraseFinder
 
@@ -131,8 +131,8 @@ def test_visitors_at_once_get_their_own_answers_one_after_the_other(client, mode
 def built(folder, tmp_path_factory):
     """The page's own object, whose methods answer what a visitor does."""
     pytest.importorskip("gradio", reason="the gradio package is not installed")
-    from qa_pipeline.serve.demo import _Page
-    from qa_pipeline.serve.examples import find_questions
+    from qa_pipeline.serve.demo.examples import find_questions
+    from qa_pipeline.serve.demo.page import _Page
 
     qas = [
         {"id": "1", "question": "Which: 14 days", "answers": [{"text": "28 days", "answer_start": LEAVE.index("28")}]},

@@ -10,10 +10,10 @@ import pytest
 from qa_pipeline.errors import ConfigError, DataError, ModelError
 from qa_pipeline.predictor import QuestionAnsweringPipeline
 from qa_pipeline.quotes import verify
-from qa_pipeline.serve.checking import ServiceLimits
 from qa_pipeline.serve.refusals import BusyError, NothingToAskError, OutOfTimeError, StoppingError
-from qa_pipeline.serve.service import Service
-from qa_pipeline.serve.store import DocumentStore
+from qa_pipeline.serve.service.checking import ServiceLimits
+from qa_pipeline.serve.service.service import Service
+from qa_pipeline.serve.service.store import DocumentStore
 from tests.predictor.made import lookup
 from tests.serve.fakes import LEAVE, PhraseFinder
 
@@ -278,6 +278,6 @@ def test_importing_a_service_imports_neither_torch_nor_fastapi():
     import subprocess
     import sys
 
-    code = "import sys, qa_pipeline.serve.service as _, qa_pipeline.cli.serve as _; print([name for name in ('torch', "
+    code = "import sys, qa_pipeline.serve.service, qa_pipeline.cli.serve as _; print([name for name in ('torch', "
     code += "'transformers', 'fastapi', 'pydantic', 'prometheus_client', 'uvicorn') if name in sys.modules])"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"

@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from qa_pipeline.serve.asking import find_many
 from qa_pipeline.serve.refusals import NothingToAskError
-from qa_pipeline.serve.results import ServedHighlight, ServedReply, has_words, served_highlight, served_reply
+from qa_pipeline.serve.service.results import ServedHighlight, ServedReply, has_words, served_highlight, served_reply
 
 if TYPE_CHECKING:
     from qa_pipeline.predictor import QAPredictor, QuestionAnsweringPipeline
     from qa_pipeline.retrieval.hits import PassageIndex
-    from qa_pipeline.serve.store import DocumentStore
+    from qa_pipeline.serve.service.store import DocumentStore
 
 
 class Observer(Protocol):

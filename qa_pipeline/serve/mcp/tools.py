@@ -21,8 +21,7 @@ from pydantic import Field, ValidationError
 
 import qa_pipeline
 from qa_pipeline.errors import QAError
-from qa_pipeline.serve.mcp import BackgroundService
-from qa_pipeline.serve.mcp_results import (
+from qa_pipeline.serve.mcp.results import (
     ToolAnswer,
     ToolChecks,
     ToolEvidence,
@@ -31,6 +30,7 @@ from qa_pipeline.serve.mcp_results import (
     verify_result,
     verify_text,
 )
+from qa_pipeline.serve.mcp.stdio import BackgroundService
 from qa_pipeline.wording import in_short
 
 NAME = "qa-pipeline"

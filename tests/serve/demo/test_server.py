@@ -14,9 +14,9 @@ import pytest
 
 from qa_pipeline.cli.demo import main, parse
 from qa_pipeline.errors import ConfigError
-from qa_pipeline.serve.server import FIRST_PORT, PORTS, free_port, serve_demo, uploads_of_this_run
+from qa_pipeline.serve.demo.server import FIRST_PORT, PORTS, free_port, serve_demo, uploads_of_this_run
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 
 _ALONE = """
 import signal, socket, sys
@@ -123,9 +123,9 @@ def test_a_port_in_use_is_said_before_anything_is_loaded(taken, monkeypatch):
 
 def test_without_a_port_the_first_that_is_free_is_taken(taken, monkeypatch):
     assert FIRST_PORT <= free_port(None) < FIRST_PORT + PORTS
-    monkeypatch.setattr("qa_pipeline.serve.server.FIRST_PORT", taken)
+    monkeypatch.setattr("qa_pipeline.serve.demo.server.FIRST_PORT", taken)
     assert free_port(None) > taken
-    monkeypatch.setattr("qa_pipeline.serve.server.PORTS", 1)
+    monkeypatch.setattr("qa_pipeline.serve.demo.server.PORTS", 1)
     with pytest.raises(ConfigError, match="all from .* are in use"):
         free_port(None)
 
@@ -185,5 +185,5 @@ def test_ctrl_c_while_the_model_loads_ends_quietly(monkeypatch):
         raise KeyboardInterrupt
 
     monkeypatch.setattr("qa_pipeline.cli.demo.load_predictor", interrupted)
-    monkeypatch.setattr("qa_pipeline.serve.demo.load_gradio", lambda: None)
+    monkeypatch.setattr("qa_pipeline.serve.demo.page.load_gradio", lambda: None)
     assert main(["runs/any", "--port", str(free_port(None))]) == 0

@@ -15,8 +15,8 @@ from qa_pipeline.documents.reading import Document
 from qa_pipeline.errors import ConfigError, ModelError
 from qa_pipeline.predictor.excerpts import Excerpt, Highlight
 from qa_pipeline.retrieval import Index
-from qa_pipeline.serve.mcp import BackgroundService
-from qa_pipeline.serve.mcp_tools import build_mcp_server
+from qa_pipeline.serve.mcp.stdio import BackgroundService
+from qa_pipeline.serve.mcp.tools import build_mcp_server
 from qa_pipeline.serve.service import Service
 from tests.serve.fakes import LEAVE, PhraseFinder
 
@@ -188,7 +188,7 @@ def test_the_tools_say_what_they_take_and_give_and_that_they_only_read(service):
 
 
 def test_a_call_waits_for_the_model_and_reports_progress(service, monkeypatch):
-    monkeypatch.setattr("qa_pipeline.serve.mcp_tools._REPORT_SECONDS", 0.0)
+    monkeypatch.setattr("qa_pipeline.serve.mcp.tools._REPORT_SECONDS", 0.0)
     enough = threading.Event()
 
     def opening():
@@ -228,7 +228,7 @@ def test_a_model_that_cannot_be_opened_is_said_in_the_reply_and_is_tried_again(s
 
 
 def test_the_package_that_is_missing_is_named(monkeypatch):
-    from qa_pipeline.serve.mcp import check_mcp
+    from qa_pipeline.serve.mcp.stdio import check_mcp
 
     monkeypatch.setitem(sys.modules, "mcp.server.mcpserver", None)
     with pytest.raises(ConfigError, match=r'pip install "qa-pipeline\[mcp\]"'):

@@ -8,8 +8,8 @@ from concurrent.futures import CancelledError, ThreadPoolExecutor
 
 import pytest
 
-from qa_pipeline.serve.batching import Batcher, wait_for
 from qa_pipeline.serve.refusals import BusyError, OutOfTimeError, StoppingError
+from qa_pipeline.serve.service.batching import Batcher, wait_for
 
 
 class Gate:

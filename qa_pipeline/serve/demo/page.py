@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, Any, TypedDict, get_type_hints
 
 from qa_pipeline.documents.reading import KINDS, SUFFIXES
 from qa_pipeline.errors import ConfigError, DataError, QAError
-from qa_pipeline.serve.answers import HINT, documents_html, findings_html, head_html, limits_html, problem_html
 from qa_pipeline.serve.asking import (
     MOST_FILES,
     MOST_MEGABYTES,
@@ -31,7 +30,8 @@ from qa_pipeline.serve.asking import (
     reply_of,
     text_document,
 )
-from qa_pipeline.serve.examples import QuestionsToTry, find_questions, model_folder
+from qa_pipeline.serve.demo.answers import HINT, documents_html, findings_html, head_html, limits_html, problem_html
+from qa_pipeline.serve.demo.examples import QuestionsToTry, find_questions, model_folder
 from qa_pipeline.wording import error_in_short, in_short
 
 if TYPE_CHECKING:

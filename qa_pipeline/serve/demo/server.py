@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from qa_pipeline.errors import ConfigError
-from qa_pipeline.serve.demo import HOST
+from qa_pipeline.serve.demo.page import HOST
 
 logger = logging.getLogger(__name__)
 
