@@ -19,8 +19,11 @@ from typing import TYPE_CHECKING, Any
 
 from qa_pipeline import artifacts
 from qa_pipeline.errors import ConfigError, ModelError
+from qa_pipeline.export.encoder import encoder_at_hand, write_encoder
 from qa_pipeline.export.gate import MOST_LOST_F1, Cost
 from qa_pipeline.modeling.exported import EXPORT_FILE, FORMATS, OUTPUTS, ExportRecord, read_export, sha256, write_export
+from qa_pipeline.modeling.paths import EMBEDDED_MODEL
+from qa_pipeline.retrieval.embeddings import SEARCH_ENCODER
 
 if TYPE_CHECKING:
     from qa_pipeline.data import Example
@@ -71,6 +74,7 @@ def export(
     max_eval_samples: int | None = None,
     most_lost_f1: float = MOST_LOST_F1,
     force: bool = False,
+    search_encoder: str | None = EMBEDDED_MODEL,
     base_model: str | None = None,
     allow_new_head: bool = False,
     token: str | None = None,
@@ -93,6 +97,9 @@ def export(
         max_eval_samples: measure on at most so many questions, the first.
         most_lost_f1: more points of F1 lost by int8 are an error.
         force: write an int8 export that loses more, or that nothing could be measured on; its card says so.
+        search_encoder: goes along, so that documents are searched by meaning without torch too: Hub id, folder or
+            package:MODULE/FOLDER; None: none. The weights of the package, 45 MB, are for English; they are left out,
+            with a warning, where they are not installed.
         base_model: base of an adapter, where it is no longer where the adapter's configuration says.
         allow_new_head: accept a model whose head was never trained (it answers at random).
         token, cache_dir, revision, trust_remote_code: of the Hub.
@@ -114,6 +121,7 @@ def export(
     _check_arguments(format, int8, validation_data, calibration_data, calibration_windows, most_lost_f1)
     check_output(folder)
     require_packages(format, int8)
+    search_encoder = encoder_at_hand(search_encoder)
     source = load_source(
         str(model),
         base_model=base_model,
@@ -129,6 +137,8 @@ def export(
         cost = None
         if int8:
             record, cost = _round(source, record, made, questions, calibration_windows, most_lost_f1, force)
+        if search_encoder is not None:
+            write_encoder(made / SEARCH_ENCODER, format, search_encoder)
         record = replace(record, files=_hashes(made, record))
         write_export(record, made)
         size = sum((made / name).stat().st_size for name in record.files) / 1e6
@@ -153,6 +163,9 @@ def check_output(folder: Path) -> None:
     except ModelError:
         earlier = None
     own = set() if earlier is None else {*earlier.files, *_COMPANIONS}
+    with contextlib.suppress(ModelError):
+        if earlier is not None and (encoder := read_export(folder / SEARCH_ENCODER)) is not None:
+            own |= {f"{SEARCH_ENCODER}/{name}" for name in (*encoder.files, *_COMPANIONS)}
     if others := sorted(content - own):
         raise ConfigError(
             "output_dir",

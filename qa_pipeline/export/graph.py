@@ -15,7 +15,7 @@ import io
 import logging
 import sys
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -65,8 +65,17 @@ def load_openvino() -> Any:
     return openvino
 
 
-def write_graph(model: nn.Module, inputs: Mapping[str, torch.Tensor], form: Format, path: Path, name: str) -> list[str]:
-    """Writes the graph of a model, its weights in float32.
+def write_graph(
+    model: nn.Module,
+    inputs: Mapping[str, torch.Tensor],
+    form: Format,
+    path: Path,
+    name: str,
+    *,
+    outputs: Sequence[str] = OUTPUTS,
+    half: bool = False,
+) -> list[str]:
+    """Writes the graph of a model, which computes in float32.
 
     Args:
         model: in float32 on the CPU, adapters merged.
@@ -75,6 +84,8 @@ def write_graph(model: nn.Module, inputs: Mapping[str, torch.Tensor], form: Form
         form: "openvino" or "onnx".
         path: the file, in a folder that is there; OpenVINO writes a .bin beside its .xml.
         name: of the model, for messages.
+        outputs: what of the model's output the graph gives.
+        half: keep the weights in float16, in half the room; of OpenVINO only.
 
     Returns:
         The names of the inputs that the graph takes.
@@ -82,11 +93,11 @@ def write_graph(model: nn.Module, inputs: Mapping[str, torch.Tensor], form: Form
     Raises:
         ModelError: a model of this kind cannot be exported to this format.
     """
-    wrapped = _Logits(model).eval()
+    wrapped = _Outputs(model, outputs).eval()
     try:
         if form == "onnx":
             return _write_onnx(wrapped, inputs, path)
-        return _write_openvino(wrapped, inputs, path)
+        return _write_openvino(wrapped, inputs, path, half)
     except ModelError:
         raise
     except Exception as error:  # exporters raise their own errors, and whatever the model's code does while traced
@@ -104,23 +115,23 @@ def _root(error: BaseException) -> BaseException:
     return error
 
 
-class _Logits(nn.Module):
-    """A model that gives two tensors in place of an output object, which no graph can."""
+class _Outputs(nn.Module):
+    """A model that gives tensors in place of an output object, which no graph can."""
 
-    def __init__(self, model: nn.Module):
+    def __init__(self, model: nn.Module, names: Sequence[str]):
         super().__init__()
-        self.model = model
+        self.model, self.names = model, tuple(names)
 
     def forward(
         self, input_ids: torch.Tensor, attention_mask: torch.Tensor, token_type_ids: torch.Tensor | None = None
-    ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Start and end logits, (batch, seq_len) each."""
+    ) -> tuple[torch.Tensor, ...]:
+        """The tensors of these names, (batch, seq_len, ...) each."""
         types = {} if token_type_ids is None else {"token_type_ids": token_type_ids}
         outputs = self.model(input_ids=input_ids, attention_mask=attention_mask, **types)
-        return outputs.start_logits, outputs.end_logits
+        return tuple(outputs[name] for name in self.names)
 
 
-def _write_onnx(wrapped: nn.Module, inputs: Mapping[str, torch.Tensor], path: Path) -> list[str]:
+def _write_onnx(wrapped: _Outputs, inputs: Mapping[str, torch.Tensor], path: Path) -> list[str]:
     size = sum(tensor.nbytes for tensor in (*wrapped.parameters(), *wrapped.buffers()))
     if size > _LARGEST_ONNX * 0.95:
         raise ModelError(
@@ -133,7 +144,7 @@ def _write_onnx(wrapped: nn.Module, inputs: Mapping[str, torch.Tensor], path: Pa
             kwargs=dict(inputs),
             f=str(path),
             input_names=list(inputs),
-            output_names=list(OUTPUTS),
+            output_names=list(wrapped.names),
             dynamic_shapes={name: either for name in inputs},
             dynamo=True,
             external_data=False,
@@ -144,7 +155,7 @@ def _write_onnx(wrapped: nn.Module, inputs: Mapping[str, torch.Tensor], path: Pa
     return [one.name for one in onnx.load(str(path), load_external_data=False).graph.input]
 
 
-def _write_openvino(wrapped: nn.Module, inputs: Mapping[str, torch.Tensor], path: Path) -> list[str]:
+def _write_openvino(wrapped: _Outputs, inputs: Mapping[str, torch.Tensor], path: Path, half: bool) -> list[str]:
     openvino = load_openvino()
     try:
         with quiet_exporters():
@@ -164,9 +175,9 @@ def _write_openvino(wrapped: nn.Module, inputs: Mapping[str, torch.Tensor], path
             graph = openvino.convert_model(through)
         finally:
             through.unlink(missing_ok=True)
-    for port, name in zip(graph.outputs, OUTPUTS, strict=True):
+    for port, name in zip(graph.outputs, wrapped.names, strict=True):
         port.get_tensor().set_names({name})
-    openvino.save_model(graph, str(path), compress_to_fp16=False)
+    openvino.save_model(graph, str(path), compress_to_fp16=half)
     return [port.get_any_name() for port in graph.inputs]
 
 
