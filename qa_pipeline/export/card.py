@@ -13,7 +13,7 @@ import yaml
 from qa_pipeline.modeling.exported import ExportRecord
 
 _RUNTIMES = {"openvino": "OpenVINO", "onnx": "ONNX Runtime"}
-_KEPT = ("license", "license_name", "license_link", "language", "base_model", "datasets")
+KEPT = ("license", "license_name", "license_link", "language", "base_model", "datasets")
 """What of the header of the source model's card is true of the export too."""
 
 
@@ -74,7 +74,7 @@ def _header(record: ExportRecord, source: dict[str, Any]) -> dict[str, Any]:
             *([record.precision] * (record.precision == "int8")),
         ],
     }
-    return header | {name: source[name] for name in _KEPT if name in source}
+    return header | {name: source[name] for name in KEPT if name in source}
 
 
 def _warnings(record: ExportRecord, most_lost_f1: float) -> list[str]:

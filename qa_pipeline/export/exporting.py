@@ -19,8 +19,10 @@ from typing import TYPE_CHECKING, Any
 
 from qa_pipeline import artifacts
 from qa_pipeline.errors import ConfigError, ModelError
+from qa_pipeline.export.encoder import encoder_at_hand, write_encoder
 from qa_pipeline.export.gate import MOST_LOST_F1, Cost
-from qa_pipeline.modeling.exported import EXPORT_FILE, FORMATS, OUTPUTS, ExportRecord, read_export, write_export
+from qa_pipeline.modeling.exported import EXPORT_FILE, FORMATS, OUTPUTS, ExportRecord, read_export, sha256, write_export
+from qa_pipeline.modeling.paths import EMBEDDED_MODEL
 from qa_pipeline.retrieval.embeddings import SEARCH_ENCODER
 
 if TYPE_CHECKING:
@@ -72,7 +74,7 @@ def export(
     max_eval_samples: int | None = None,
     most_lost_f1: float = MOST_LOST_F1,
     force: bool = False,
-    search_encoder: bool = False,
+    search_encoder: str | None = EMBEDDED_MODEL,
     base_model: str | None = None,
     allow_new_head: bool = False,
     token: str | None = None,
@@ -95,8 +97,9 @@ def export(
         max_eval_samples: measure on at most so many questions, the first.
         most_lost_f1: more points of F1 lost by int8 are an error.
         force: write an int8 export that loses more, or that nothing could be measured on; its card says so.
-        search_encoder: also write the encoder that the search of documents compares meanings with (the weights of the
-            package, for English), so that folders are searched by meaning without torch too.
+        search_encoder: goes along, so that documents are searched by meaning without torch too: Hub id, folder or
+            package:MODULE/FOLDER; None: none. The weights of the package, 45 MB, are for English; they are left out,
+            with a warning, where they are not installed.
         base_model: base of an adapter, where it is no longer where the adapter's configuration says.
         allow_new_head: accept a model whose head was never trained (it answers at random).
         token, cache_dir, revision, trust_remote_code: of the Hub.
@@ -111,14 +114,14 @@ def export(
         >>> QAPredictor.from_pretrained(report.folder).ask("How high is the fee?", text).text  # doctest: +SKIP
         '25 euros'
     """
-    from qa_pipeline.export.encoder import write_search_encoder
-    from qa_pipeline.export.graph import graph_hashes, require_packages
+    from qa_pipeline.export.graph import require_packages
     from qa_pipeline.export.source import load_source
 
     folder = Path(output_dir)
     _check_arguments(format, int8, validation_data, calibration_data, calibration_windows, most_lost_f1)
     check_output(folder)
     require_packages(format, int8)
+    search_encoder = encoder_at_hand(search_encoder)
     source = load_source(
         str(model),
         base_model=base_model,
@@ -134,11 +137,11 @@ def export(
         cost = None
         if int8:
             record, cost = _round(source, record, made, questions, calibration_windows, most_lost_f1, force)
-        record = replace(record, files=graph_hashes(made, record.model_file))
+        if search_encoder is not None:
+            write_encoder(made / SEARCH_ENCODER, format, search_encoder)
+        record = replace(record, files=_hashes(made, record))
         write_export(record, made)
         size = sum((made / name).stat().st_size for name in record.files) / 1e6
-        if search_encoder:
-            write_search_encoder(made / SEARCH_ENCODER, format, record.versions)
         _write_card(made, record, source, size, folder.name, most_lost_f1)
         _put_in_place(made, folder)
     return ExportReport(folder, record, size, difference, cost)
@@ -159,20 +162,16 @@ def check_output(folder: Path) -> None:
         earlier = read_export(folder)
     except ModelError:
         earlier = None
-    own = set() if earlier is None else _files_of_export(folder, earlier)
+    own = set() if earlier is None else {*earlier.files, *_COMPANIONS}
+    with contextlib.suppress(ModelError):
+        if earlier is not None and (encoder := read_export(folder / SEARCH_ENCODER)) is not None:
+            own |= {f"{SEARCH_ENCODER}/{name}" for name in (*encoder.files, *_COMPANIONS)}
     if others := sorted(content - own):
         raise ConfigError(
             "output_dir",
             f"{folder} holds what no export wrote (found {', '.join(others[:3])}); give another output_dir, or an "
             "empty one",
         )
-
-
-def _files_of_export(folder: Path, record: ExportRecord) -> set[str]:
-    """What may lie in an exported folder, its encoder for the search included."""
-    own = {*record.files, *_COMPANIONS}
-    encoder = read_export(folder / SEARCH_ENCODER)
-    return own if encoder is None else own | {f"{SEARCH_ENCODER}/{name}" for name in {*encoder.files, *_COMPANIONS}}
 
 
 @dataclass(frozen=True)
@@ -282,7 +281,6 @@ def _round(
     """Puts the int8 graph in the place of the float32 one, and measures what that costs."""
     from qa_pipeline.export.checking import check_logits
     from qa_pipeline.export.gate import cost_of, require_little_lost
-    from qa_pipeline.export.graph import graph_hashes
     from qa_pipeline.predictor import QAPredictor
 
     record = _quantize(source, record, made, questions.calibration, windows)
@@ -291,7 +289,7 @@ def _round(
         logger.warning("%s: nothing was measured, so that nobody knows what int8 costs.", source.name)
         return record, None
     logger.info("Asking %s questions before and after.", f"{len(questions.validation.rows):,}")
-    write_export(replace(record, files=graph_hashes(made, record.model_file)), made)
+    write_export(replace(record, files=_hashes(made, record)), made)
     after = QAPredictor.from_pretrained(made)
     cost = cost_of(source.predictor, after, questions.validation)
     if not force:
@@ -373,6 +371,12 @@ def _put_in_place(made: Path, folder: Path) -> None:
             os.replace(earlier, folder)
         raise
     shutil.rmtree(earlier, ignore_errors=True)
+
+
+def _hashes(made: Path, record: ExportRecord) -> dict[str, str]:
+    """SHA-256 of the files of the graph: OpenVINO has its weights in a .bin beside the .xml."""
+    graph = made / record.model_file
+    return {path.relative_to(made).as_posix(): sha256(path) for path in sorted(graph.parent.glob(f"{graph.stem}.*"))}
 
 
 def _versions(form: str) -> dict[str, str]:

@@ -19,7 +19,7 @@ from qa_pipeline.wording import in_short
 EXPORT_FILE = "export.json"
 FORMAT_VERSION = 1
 FORMATS = ("openvino", "onnx")
-PRECISIONS = ("float32", "int8")
+PRECISIONS = ("float32", "float16", "int8")
 INPUTS = ("input_ids", "attention_mask", "token_type_ids")
 """What a reader may be given, each (batch, seq_len) int64."""
 OUTPUTS = ("start_logits", "end_logits")
@@ -32,7 +32,7 @@ class ExportRecord:
 
     Attributes:
         format: the runtime that opens it, "openvino" or "onnx".
-        precision: of its weights, "float32" or "int8".
+        precision: of its weights, "float32" or "int8", of an encoder "float16" too.
         model_file: the file that the runtime opens, relative to the folder.
         inputs: names of the inputs in their order, of INPUTS.
         outputs: names of the outputs in their order: OUTPUTS of a reader, else of the kind.

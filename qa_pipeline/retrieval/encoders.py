@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 MAX_TOKENS = 256
 """Of one text; what is longer is cut off. The weights of the package were made for no more."""
+_STEP = 16
+"""Lengths are padded to multiples of it for a runtime, which prepares itself for each length that it has not met."""
 
 
 class Encoder(Protocol):
@@ -42,6 +44,10 @@ class TorchEncoder:
     Args:
         name: Hub id, folder, or package:MODULE/FOLDER.
 
+    Attributes:
+        tokenizer, model: as transformers loads them, in float32.
+        longest: tokens that are read of a text at most.
+
     Raises:
         ModelError: torch or transformers is not installed, there is no such model, or it cannot be loaded.
     """
@@ -57,6 +63,7 @@ class TorchEncoder:
                 "pip install torch transformers, or name an exported encoder: the folder search_encoder that "
                 "qa-pipeline export writes"
             ) from error
+        from qa_pipeline.modeling.checks import positions
         from qa_pipeline.modeling.paths import at_hand, resolve_model_path
 
         path = at_hand(resolve_model_path(name))
@@ -71,6 +78,8 @@ class TorchEncoder:
             if bar:
                 logging.enable_progress_bar()
         self.model: Any = model.eval()
+        known = (MAX_TOKENS, self.tokenizer.model_max_length, *positions(self.model))
+        self.longest = int(min(one for one in known if one))
 
     @property
     def dim(self) -> int:
@@ -81,7 +90,7 @@ class TorchEncoder:
         """As of Encoder; bfloat16 only where the processor computes it natively."""
         import torch
 
-        batch = self.tokenizer(list(texts), padding=True, truncation=True, max_length=MAX_TOKENS, return_tensors="pt")
+        batch = self.tokenizer(list(texts), padding=True, truncation=True, max_length=self.longest, return_tensors="pt")
         with torch.inference_mode():
             hidden = (self._fast_model if fast else self.model)(**batch).last_hidden_state.float()
             mask = batch["attention_mask"].unsqueeze(-1).to(hidden.dtype)
@@ -124,6 +133,7 @@ class RuntimeEncoder:
             pad_id=tokenizer.pad_token_id,
             pad_type_id=tokenizer.pad_token_type_id,
             pad_token=self._tokenizer.id_to_token(tokenizer.pad_token_id),
+            pad_to_multiple_of=_STEP if longest % _STEP == 0 else None,
         )
         self._runtime = Runtime(folder, record)
 

@@ -15,6 +15,14 @@ CONTEXTS = [
 ]
 
 
+@pytest.fixture(autouse=True)
+def no_search_encoder(monkeypatch):
+    """Exports of tests leave out the encoder of the search, which takes seconds; test_encoder.py tests it."""
+    from qa_pipeline.export import exporting
+
+    monkeypatch.setattr(exporting, "encoder_at_hand", lambda name: None)
+
+
 @pytest.fixture(scope="session")
 def labelled(tmp_path_factory) -> Path:
     """A file of 16 labelled questions."""

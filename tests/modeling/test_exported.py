@@ -49,7 +49,7 @@ def test_a_record_is_read_as_it_was_written(folder, tmp_path_factory):
     [
         ({"format_version": 2}, "expected format_version 1 or lower, found 2; upgrade"),
         ({"format": "tflite"}, "format: expected openvino or onnx, found 'tflite'"),
-        ({"precision": "int4"}, "precision: expected float32 or int8"),
+        ({"precision": "int4"}, "precision: expected float32 or float16 or int8"),
         ({"inputs": "input_ids"}, "inputs: expected a list of names"),
         ({"files": []}, "files, model_file: expected names of files"),
         ({"model_file": "../x.onnx"}, "expected names inside the folder"),
