@@ -93,11 +93,12 @@ class ModelToExport:
     def write_companions(self, folder: Path) -> None:
         """Writes what stands beside the graph: configuration, tokenizer and decoding settings."""
         from qa_pipeline.modeling import write_settings
+        from qa_pipeline.modeling.plain_tokenizer import save_tokenizer
 
         self.model.config.save_pretrained(folder)
         self.tokenizer.backend_tokenizer.no_truncation()
         self.tokenizer.backend_tokenizer.no_padding()
-        self.tokenizer.save_pretrained(folder)
+        save_tokenizer(self.tokenizer, folder)
         write_settings(self.settings, folder)
 
 

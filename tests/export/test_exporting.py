@@ -246,16 +246,3 @@ def test_the_graph_alone_runs_as_the_card_says(exported, form):
     code += f"print({run}.shape == (1, len(ids.ids)))\n"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.stdout.strip() == "True", done.stderr
-
-
-def test_the_encoder_of_the_search_is_exported_beside_the_reader(tmp_path, reader):
-    from qa_pipeline.retrieval.embeddings import Embedder, exported_embedder
-
-    texts = ["annual leave", "holidays of employees", "a recipe for soup"]
-    report = export(reader(), tmp_path / "export", search_encoder=True)
-    embedder = exported_embedder(report.folder)
-    assert embedder is not None and not embedder.needs_torch
-    cosines = (embedder.embed(texts) * Embedder().embed(texts)).sum(axis=1)
-    assert cosines == pytest.approx(1, abs=1e-3)
-    export(reader(), tmp_path / "export")  # an export with an encoder is an export, which is replaced
-    assert not (tmp_path / "export" / "search_encoder").exists()
