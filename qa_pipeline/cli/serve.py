@@ -59,7 +59,9 @@ class ServeArguments:
         None,
         "Folder for documents that callers add, which stay there; None: a temporary one, gone when the server ends.",
     )
-    dense: bool = setting(True, "Search the documents by meaning beside words; --no_dense: by words alone.")
+    dense: bool = setting(
+        True, "Search documents, and score evidence, by meaning beside words; --no_dense: by words alone."
+    )
     encoding: str | None = setting(None, "Of documents that are text or HTML (gbk, cp1251 ...); None: found out.")
 
 
@@ -262,7 +264,7 @@ def open_service(arguments: AllServeArguments) -> Service:
     )
     try:
         predictor = load_predictor(model_folder(str(arguments.model)), arguments)
-        service = Service(predictor, store, limits=arguments.service_limits)
+        service = Service(predictor, store, limits=arguments.service_limits, dense=arguments.dense)
     except BaseException:
         store.close()
         raise

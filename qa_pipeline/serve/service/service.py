@@ -62,6 +62,7 @@ class Service:
         index: the documents: an index, or a `DocumentStore`, to which documents can be added; None: there are none.
         limits: see `ServiceLimits`.
         observer: see `Observer`.
+        dense: whether evidence is scored by meaning too, unless a request says otherwise.
 
     Raises (all methods):
         DataError: a text is blank, too long or no text; or there is nothing to ask.
@@ -82,8 +83,9 @@ class Service:
         *,
         limits: ServiceLimits | None = None,
         observer: Observer | None = None,
+        dense: bool = True,
     ):
-        self.predictor, self.limits = predictor, limits or ServiceLimits()
+        self.predictor, self.limits, self.dense = predictor, limits or ServiceLimits(), dense
         self.store = index if isinstance(index, DocumentStore) else DocumentStore(index)
         self._computer = Computer(predictor, self.store)
         self._computer.observer = observer
@@ -184,7 +186,7 @@ class Service:
         item = HighlightItem(
             checked_question(question, self.limits),
             checked_context(context, self.limits),
-            given | {"num_passages": passages},
+            {"dense": self.dense} | given | {"num_passages": passages},
         )
         return self._submit(HighlightKey(), item, self._tokens(item.question, item.context, passages))
 

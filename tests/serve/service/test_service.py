@@ -112,6 +112,21 @@ def test_evidence_of_the_documents_names_them(serve):
     assert {piece["document"] for piece in found["pieces"]} == {"two.md"}
 
 
+def test_a_service_without_meaning_scores_evidence_by_words_unless_a_request_says_otherwise(serve, monkeypatch):
+    model, asked = lookup({"Ostermann": 9.0}), []
+    highlight = model.highlight
+
+    def noting(question, source, *, dense, **options):
+        asked.append(dense)
+        return highlight(question, source, dense=False, **options)
+
+    monkeypatch.setattr(model, "highlight", noting)
+    service = serve(model, documents=False, dense=False)
+    service.highlight("Who built it?", LIGHT)
+    service.highlight("Who built it?", LIGHT, dense=True)
+    assert asked == [False, True]
+
+
 def test_quotations_are_verified_against_the_documents_or_a_text(serve):
     service = serve()
     rows = service.verify(
