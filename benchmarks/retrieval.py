@@ -2,6 +2,7 @@
 
     python benchmarks/retrieval.py quality --data DIR [--languages en de zh] [--sets NAME ...] [--max_words N]
     python benchmarks/retrieval.py scale [--passages 100000] [--embed 5000] [--searches 200] [--index DIR]
+        [--encoder DIR]
 
 quality: the folders docs/examples/workshop and docs/examples/town_library with what people asked of them; then DIR's
 xquad/xquad.LANGUAGE.json (1,190 questions on 240 paragraphs of 48 articles in each language) and policyqa/train.json
@@ -21,7 +22,8 @@ embeddings, what one file's change takes, the most memory that a process had, th
 its own, the seconds until an index is open and its model loaded, and the milliseconds of a search (median, 95th
 percentile): by words, by both, and by both without the embedding of the question. With --embed N only N passages are
 embedded and the others get vectors drawn at random; the seconds of all are then N's, times passages / N. What vectors
-are does not change the time of a search.
+are does not change the time of a search. With --encoder an exported encoder, or that of an exported reader, embeds, and
+the process that searches has no torch.
 
 The last line is JSON.
 """
@@ -71,11 +73,13 @@ def main(argv: Sequence[str] | None = None) -> None:
     scale.add_argument("--searches", type=int, default=200)
     scale.add_argument("--seed", type=int, default=0)
     scale.add_argument("--index", type=Path, default=None, help="folder for documents and index; else a temporary one")
+    scale.add_argument("--encoder", default=None, help="folder of an exported encoder or reader; else torch embeds")
     search = parts.add_parser("search", help="a part of scale, in a process of its own")
     search.add_argument("index", type=Path)
+    search.add_argument("--encoder", default=None)
     arguments = parser.parse_args(argv)
     if arguments.part == "search":
-        results: Any = measure_searches(arguments.index)
+        results: Any = measure_searches(arguments.index, arguments.encoder)
     else:
         results = measure_quality(arguments) if arguments.part == "quality" else measure_scale(arguments)
     print(json.dumps(results))
@@ -196,7 +200,7 @@ def measure_scale(arguments: argparse.Namespace) -> dict[str, Any]:
         folder = arguments.index or Path(temporary)
         documents, index_folder = folder / "documents", folder / "index"
         questions = write_documents(documents, arguments.passages, arguments.searches, arguments.seed)
-        embedder = PartEmbedder(arguments.embed)
+        embedder = PartEmbedder(arguments.embed, arguments.encoder)
         embeddings.shared_embedder = lambda model: embedder  # type: ignore[assignment]
         began = time.perf_counter()
         index = Index.build(documents, index_folder)
@@ -219,6 +223,7 @@ def measure_scale(arguments: argparse.Namespace) -> dict[str, Any]:
         result |= {"update of one file seconds": report.seconds, "update embedded": report.embedded}
         lines = "\n".join(questions)
         command = [sys.executable, __file__, "search", str(index_folder)]
+        command += [] if arguments.encoder is None else ["--encoder", arguments.encoder]
         done = subprocess.run(command, input=lines, capture_output=True, text=True, check=True)
         result |= json.loads(done.stdout.splitlines()[-1])
     for name, value in result.items():
@@ -226,18 +231,18 @@ def measure_scale(arguments: argparse.Namespace) -> dict[str, Any]:
     return result
 
 
-def measure_searches(folder: Path) -> dict[str, Any]:
+def measure_searches(folder: Path, encoder: str | None) -> dict[str, Any]:
     """Opens an index and asks it the questions of stdin, a line each."""
     questions = sys.stdin.read().splitlines()
     began = time.perf_counter()
-    index = Index.open(folder)
+    embedder = embeddings.shared_embedder(encoder)
+    index = Index.open(folder, embedder)
     opened = time.perf_counter() - began
     index.search(questions[0])  # loads the model and maps the files
     ready = time.perf_counter() - began
     result: dict[str, Any] = {"open seconds": opened, "first search done after seconds": ready}
     vectors: Any = index._generation.vectors
     result |= _milliseconds("search by both", index, questions)
-    embedder = embeddings.shared_embedder(None)
     embedded = {question: vectors.of_question(question, embedder) for question in questions}
     vectors.of_question = lambda question, embedder: embedded[question]
     result |= _milliseconds("search by both, question embedded before", index, questions)
@@ -265,8 +270,8 @@ class PartEmbedder(Embedder):
         count, seconds: texts that were embedded, and what it took.
     """
 
-    def __init__(self, most: int | None):
-        super().__init__()
+    def __init__(self, most: int | None, encoder: str | None):
+        super().__init__(encoder)
         self._most = sys.maxsize if most is None else most
         self._rng = np.random.default_rng(0)
         self.count, self.seconds = 0, 0.0
