@@ -198,7 +198,9 @@ def check_web() -> None:
         import uvicorn  # noqa: F401
     except ImportError as error:
         raise ConfigError(
-            "command line", f'serving needs {error.name}, which is not installed; run: pip install "qa-pipeline[serve]"'
+            "command line",
+            f"serving needs {error.name}, which is not installed; run: "
+            "pip install fastapi uvicorn prometheus-client python-multipart",
         ) from None
 
 

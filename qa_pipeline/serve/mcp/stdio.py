@@ -140,5 +140,5 @@ def check_mcp() -> None:
         import mcp.server.mcpserver  # noqa: F401
     except ImportError as error:
         raise ConfigError(
-            "--mcp", f'needs mcp 2, which cannot be imported ({error}); run: pip install "qa-pipeline[mcp]"'
+            "--mcp", f'needs mcp 2, which cannot be imported ({error}); run: pip install "mcp>=2"'
         ) from None
