@@ -231,5 +231,5 @@ def test_the_package_that_is_missing_is_named(monkeypatch):
     from qa_pipeline.serve.mcp.stdio import check_mcp
 
     monkeypatch.setitem(sys.modules, "mcp.server.mcpserver", None)
-    with pytest.raises(ConfigError, match=r'pip install "qa-pipeline\[mcp\]"'):
+    with pytest.raises(ConfigError, match='pip install "mcp>=2"'):
         check_mcp()
