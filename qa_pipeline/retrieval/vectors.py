@@ -2,7 +2,7 @@
 
 bfloat16 has the range of float32 and half its size. NumPy multiplies it as float32, a block that fits into the cache of
 a core at a time: the same numbers come out whether torch is there or not, and the cosines of 100,000 texts take some
-milliseconds. torch multiplies bfloat16 itself, in about two thirds of that time, which is not worth a second way.
+milliseconds. torch multiplies bfloat16 itself, in about half of that time, which is not worth a second way.
 """
 
 from __future__ import annotations
