@@ -53,7 +53,8 @@ def require_packages(form: Format, int8: bool) -> None:
     missing = [name for name in needed if importlib.util.find_spec(name) is None]
     if missing:
         raise ModelError(
-            f"export to {form} needs {' and '.join(missing)}, which is not installed; run: pip install {' '.join(missing)}"
+            f"export to {form} needs {' and '.join(missing)}, which is not installed; run: pip install "
+            + " ".join(missing)
         )
 
 
