@@ -52,10 +52,8 @@ def require_packages(form: Format, int8: bool) -> None:
     needed += ["onnxscript", "onnxruntime"] if form == "onnx" else []
     missing = [name for name in needed if importlib.util.find_spec(name) is None]
     if missing:
-        raise ModelError(
-            f"export to {form} needs {' and '.join(missing)}, which is not installed; run: pip install "
-            + " ".join(missing)
-        )
+        named, wanted = " and ".join(missing), " ".join(missing)
+        raise ModelError(f"export to {form} needs {named}, which is not installed; run: pip install {wanted}")
 
 
 def load_openvino() -> Any:
