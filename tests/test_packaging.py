@@ -100,7 +100,7 @@ def test_what_is_to_be_installed_is_on_an_index_or_here(path):
     known = {*PINS, *OTHER_PACKAGES, *(Requirement(one).name for extra in EXTRAS.values() for one in extra)}
     for flags, rest in _INSTALL.findall(text):
         if "-r " in flags:
-            assert re.match(r"requirements(?:-dev)?\.txt", rest), rest
+            assert re.match(r"requirements(?:-dev|-serving)?\.txt", rest), rest
             continue
         assert "qa-pipeline" not in rest.split()[0]
         if rest.startswith((".", '".')):
