@@ -23,7 +23,7 @@ import torch
 from torch import nn
 
 from qa_pipeline.errors import ModelError
-from qa_pipeline.modeling.exported import OUTPUTS, sha256
+from qa_pipeline.modeling.exported import OUTPUTS
 from qa_pipeline.wording import error_in_short
 
 logger = logging.getLogger(__name__)
@@ -70,9 +70,11 @@ def write_graph(
     form: Format,
     path: Path,
     name: str,
+    *,
     outputs: Sequence[str] = OUTPUTS,
+    half: bool = False,
 ) -> list[str]:
-    """Writes the graph of a model, its weights in float32.
+    """Writes the graph of a model, which computes in float32.
 
     Args:
         model: in float32 on the CPU, adapters merged.
@@ -81,7 +83,8 @@ def write_graph(
         form: "openvino" or "onnx".
         path: the file, in a folder that is there; OpenVINO writes a .bin beside its .xml.
         name: of the model, for messages.
-        outputs: which of what the model gives are the outputs of the graph.
+        outputs: what of the model's output the graph gives.
+        half: keep the weights in float16, in half the room; of OpenVINO only.
 
     Returns:
         The names of the inputs that the graph takes.
@@ -89,11 +92,11 @@ def write_graph(
     Raises:
         ModelError: a model of this kind cannot be exported to this format.
     """
-    wrapped = _Tensors(model, outputs).eval()
+    wrapped = _Outputs(model, outputs).eval()
     try:
         if form == "onnx":
             return _write_onnx(wrapped, inputs, path)
-        return _write_openvino(wrapped, inputs, path)
+        return _write_openvino(wrapped, inputs, path, half)
     except ModelError:
         raise
     except Exception as error:  # exporters raise their own errors, and whatever the model's code does while traced
@@ -111,29 +114,23 @@ def _root(error: BaseException) -> BaseException:
     return error
 
 
-def graph_hashes(folder: Path, model_file: str) -> dict[str, str]:
-    """SHA-256 of the files of a graph, by their names in the folder: OpenVINO has a .bin beside the .xml."""
-    graph = folder / model_file
-    return {path.relative_to(folder).as_posix(): sha256(path) for path in sorted(graph.parent.glob(f"{graph.stem}.*"))}
+class _Outputs(nn.Module):
+    """A model that gives tensors in place of an output object, which no graph can."""
 
-
-class _Tensors(nn.Module):
-    """A model that gives some tensors in place of an output object, which no graph can."""
-
-    def __init__(self, model: nn.Module, outputs: Sequence[str]):
+    def __init__(self, model: nn.Module, names: Sequence[str]):
         super().__init__()
-        self.model, self.outputs = model, tuple(outputs)
+        self.model, self.names = model, tuple(names)
 
     def forward(
         self, input_ids: torch.Tensor, attention_mask: torch.Tensor, token_type_ids: torch.Tensor | None = None
     ) -> tuple[torch.Tensor, ...]:
-        """The outputs in their order."""
+        """The tensors of these names, (batch, seq_len, ...) each."""
         types = {} if token_type_ids is None else {"token_type_ids": token_type_ids}
-        given = self.model(input_ids=input_ids, attention_mask=attention_mask, **types)
-        return tuple(getattr(given, name) for name in self.outputs)
+        outputs = self.model(input_ids=input_ids, attention_mask=attention_mask, **types)
+        return tuple(outputs[name] for name in self.names)
 
 
-def _write_onnx(wrapped: _Tensors, inputs: Mapping[str, torch.Tensor], path: Path) -> list[str]:
+def _write_onnx(wrapped: _Outputs, inputs: Mapping[str, torch.Tensor], path: Path) -> list[str]:
     size = sum(tensor.nbytes for tensor in (*wrapped.parameters(), *wrapped.buffers()))
     if size > _LARGEST_ONNX * 0.95:
         raise ModelError(
@@ -146,7 +143,7 @@ def _write_onnx(wrapped: _Tensors, inputs: Mapping[str, torch.Tensor], path: Pat
             kwargs=dict(inputs),
             f=str(path),
             input_names=list(inputs),
-            output_names=list(wrapped.outputs),
+            output_names=list(wrapped.names),
             dynamic_shapes={name: either for name in inputs},
             dynamo=True,
             external_data=False,
@@ -157,7 +154,7 @@ def _write_onnx(wrapped: _Tensors, inputs: Mapping[str, torch.Tensor], path: Pat
     return [one.name for one in onnx.load(str(path), load_external_data=False).graph.input]
 
 
-def _write_openvino(wrapped: _Tensors, inputs: Mapping[str, torch.Tensor], path: Path) -> list[str]:
+def _write_openvino(wrapped: _Outputs, inputs: Mapping[str, torch.Tensor], path: Path, half: bool) -> list[str]:
     openvino = load_openvino()
     try:
         with quiet_exporters():
@@ -177,9 +174,9 @@ def _write_openvino(wrapped: _Tensors, inputs: Mapping[str, torch.Tensor], path:
             graph = openvino.convert_model(through)
         finally:
             through.unlink(missing_ok=True)
-    for port, name in zip(graph.outputs, wrapped.outputs, strict=True):
+    for port, name in zip(graph.outputs, wrapped.names, strict=True):
         port.get_tensor().set_names({name})
-    openvino.save_model(graph, str(path), compress_to_fp16=False)
+    openvino.save_model(graph, str(path), compress_to_fp16=half)
     return [port.get_any_name() for port in graph.inputs]
 
 
