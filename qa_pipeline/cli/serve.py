@@ -251,19 +251,22 @@ _BYTES_OF_A_CHARACTER = 6
 
 def open_service(arguments: AllServeArguments) -> Service:
     """The model and the documents, ready to be asked: the first question takes no longer than others."""
+    from qa_pipeline.retrieval.embeddings import exported_embedder
     from qa_pipeline.serve.demo.examples import model_folder
     from qa_pipeline.serve.service import Service
     from qa_pipeline.serve.service.store import DocumentStore
 
+    model = model_folder(str(arguments.model))
     store = DocumentStore.open(
         arguments.paths,
         arguments.index,
         arguments.uploads,
         dense=arguments.dense,
         encoding=arguments.encoding,
+        embedder=exported_embedder(model) if arguments.dense else None,
     )
     try:
-        predictor = load_predictor(model_folder(str(arguments.model)), arguments)
+        predictor = load_predictor(model, arguments)
         service = Service(predictor, store, limits=arguments.service_limits, dense=arguments.dense)
     except BaseException:
         store.close()

@@ -24,6 +24,7 @@ from qa_pipeline.wording import in_short
 if TYPE_CHECKING:
     from qa_pipeline.predictor import QAPredictor
     from qa_pipeline.predictor.documents import Documents
+    from qa_pipeline.retrieval.embeddings import Embedder
     from qa_pipeline.retrieval.index import Index
 
 logger = logging.getLogger(__name__)
@@ -193,15 +194,19 @@ def file_documents(files: Sequence[Path], names: Sequence[str]) -> list[Document
     return documents
 
 
-def folder_index(folder: str | Path) -> Index:
+def folder_index(folder: str | Path, embedder: Embedder | None = None) -> Index:
     """The documents of a folder, or one file, as an index in the user's cache; what cannot be read is left out.
+
+    Args:
+        folder: or a file.
+        embedder: `QAPredictor.embedder` of the model that is asked.
 
     Raises:
         DataError: there is no such folder, or no document in it that can be read.
     """
     from qa_pipeline.retrieval.opening import open_index
 
-    index = open_index(folder)
+    index = open_index(folder, model=embedder)
     for note in index.report.notes:
         logger.warning("%s", note)
     return index

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, TypedDict, get_type_hints
 
 from qa_pipeline.documents.reading import KINDS, SUFFIXES
 from qa_pipeline.errors import ConfigError, DataError, QAError
+from qa_pipeline.retrieval.embeddings import exported_embedder
 from qa_pipeline.serve.asking import (
     MOST_FILES,
     MOST_MEGABYTES,
@@ -86,8 +87,9 @@ def build_demo(
         DataError: the documents or the examples cannot be read.
     """
     load_gradio()
-    folder = None if documents is None else folder_index(documents)
-    questions = find_questions(model_folder(model if isinstance(model, str) else model.name), examples)
+    named = model_folder(model if isinstance(model, str) else model.name)
+    folder = None if documents is None else folder_index(documents, exported_embedder(named))
+    questions = find_questions(named, examples)
     models = [_loaded(model)] + ([] if base is None else [_loaded(base, allow_new_head=True)])
     return _Page(models, folder, questions).build()
 

@@ -20,11 +20,13 @@ from typing import TYPE_CHECKING, Any, TypedDict
 from qa_pipeline import artifacts
 from qa_pipeline.documents.reading import KINDS, SUFFIXES, Document, read_document
 from qa_pipeline.errors import ConfigError, DataError
+from qa_pipeline.modeling.paths import EMBEDDED_MODEL
 from qa_pipeline.serve.refusals import NameTakenError, NoSuchDocumentError, NotAllowedError
 from qa_pipeline.wording import describe, in_short, plain
 
 if TYPE_CHECKING:
     from qa_pipeline.quotes.sources import QuoteSources
+    from qa_pipeline.retrieval.embeddings import Embedder
     from qa_pipeline.retrieval.hits import PassageIndex
     from qa_pipeline.retrieval.index import Index
 
@@ -61,6 +63,7 @@ class DocumentStore:
         index: of the documents of its owner; None: there are none.
         uploads: a folder for documents that are added, and for the index of all; None: none can be added.
         temporary: removes the folder in the end.
+        embedder: as of `open`.
 
     Example:
         >>> store = DocumentStore.open(["policies"], uploads="added")  # doctest: +SKIP
@@ -74,8 +77,9 @@ class DocumentStore:
         uploads: str | Path | None = None,
         *,
         temporary: tempfile.TemporaryDirectory[str] | None = None,
+        embedder: Embedder | None = None,
     ):
-        self._base = index
+        self._base, self._embedder = index, embedder
         self._uploads = None if uploads is None else Path(uploads)
         self._temporary = temporary
         self._changing = threading.Lock()
@@ -98,6 +102,7 @@ class DocumentStore:
         *,
         dense: bool = True,
         encoding: str | None = None,
+        embedder: Embedder | None = None,
     ) -> DocumentStore:
         """Indexes documents, and opens a store of them.
 
@@ -107,6 +112,7 @@ class DocumentStore:
             uploads: folder for documents that are added, which stay in it; None: a temporary one.
             dense: search by meaning too.
             encoding: of text and HTML; None: found out.
+            embedder: an exported encoder that embeds without torch; None: torch, where it is.
 
         Raises:
             DataError: a source is not there or none can be read, or a folder cannot be written.
@@ -115,13 +121,13 @@ class DocumentStore:
 
         base = None
         if documents or index is not None:
-            base = open_index(list(documents) or None, index, dense=dense, encoding=encoding)
+            base = open_index(list(documents) or None, index, dense=dense, encoding=encoding, model=embedder)
             for note in base.report.notes:
                 logger.warning("%s", note)
         if uploads is not None:
-            return cls(base, uploads)
+            return cls(base, uploads, embedder=embedder)
         temporary = tempfile.TemporaryDirectory(prefix="qa_pipeline_uploads_", ignore_cleanup_errors=True)
-        return cls(base, temporary.name, temporary=temporary)
+        return cls(base, temporary.name, temporary=temporary, embedder=embedder)
 
     # What there is
 
@@ -263,14 +269,14 @@ class DocumentStore:
             shutil.rmtree(own, ignore_errors=True)
             self.index, self._seen = self._base, None
             return
-        options: dict[str, Any] = {}
+        options: dict[str, Any] = {"model": self._embedder}
         paths: list[str] = []
         if self._base is not None:
             base, paths = self._of_files()
             settings = base.settings
-            options = {
-                name: getattr(settings, name) for name in ("language", "dense", "model", "max_words", "encoding")
-            }
+            options = {name: getattr(settings, name) for name in ("language", "dense", "max_words", "encoding")}
+            fits = self._embedder is not None and self._embedder.name == (settings.model or EMBEDDED_MODEL)
+            options["model"] = self._embedder if fits else settings.model
             if not own.exists():
                 _copy(base.folder, own)
         self.index = Index.build([*paths, str(folder)], own, **options)
@@ -284,7 +290,7 @@ class DocumentStore:
 
         state = self._state()
         try:
-            self.index = self._base if state is None else Index.open(self._folder() / _OWN_INDEX)
+            self.index = self._base if state is None else Index.open(self._folder() / _OWN_INDEX, self._embedder)
         except DataError as error:
             logger.warning("the index of another process cannot be opened, the one before stays: %s", error)
         self._seen = state
