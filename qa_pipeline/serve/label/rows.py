@@ -18,7 +18,7 @@ MARK = "labelled_with"
 def example_of(state: LabelState, passage: Passage) -> Example | None:
     """The row of a question; None where what holds makes none.
 
-    Its metadata: document, passage, page, headings, document_start and document_end (characters of the answer in the
+    Its metadata: document, passage, page (that the passage begins on), headings, document_start and document_end (characters of the answer in the
     document's own text, end exclusive), label (accepted, corrected, own), labelled_by, labelled_at, suggested (what was
     suggested, by what, how sure), and disputed where people disagree. What is not known is left out.
     """
