@@ -16,7 +16,7 @@ from qa_pipeline.data import load_examples
 from qa_pipeline.data.example import fingerprint
 from qa_pipeline.errors import ConfigError, DataError, run_script
 from qa_pipeline.metrics import resampling_of, score_rows
-from qa_pipeline.predictor import answer_files
+from qa_pipeline.predictor.files import answer_files
 from qa_predict import main
 from tests.predictor.fakes import CONTEXT, data_file
 
