@@ -84,16 +84,8 @@ def test_an_installed_package_names_the_package_that_is_missing(monkeypatch, tmp
 
 
 # What may stand behind "pip install" beside the names of our own requirements: packages that only some settings need.
-OTHER_PACKAGES = {
-    "vllm",
-    "haystack-ai",
-    "openapi-python-client",
-    "kernels",
-    "liger-kernel",
-    "pypdf[crypto]",
-    "{package}",
-    "{wanted}{other}",
-}
+OTHER_PACKAGES = {"vllm", "kernels", "liger-kernel", "pypdf[crypto]", "haystack-ai", "openapi-python-client"}
+OTHER_PACKAGES |= {"{package}", "{wanted}", "{wanted}{other}"}
 _INSTALL = re.compile(r"pip install ((?:-[\w-]+ )*)(.+)")
 TEXTS = [
     path
