@@ -18,9 +18,10 @@ MARK = "labelled_with"
 def example_of(state: LabelState, passage: Passage) -> Example | None:
     """The row of a question; None where what holds makes none.
 
-    Its metadata: document, passage, page (that the passage begins on), headings, document_start and document_end (characters of the answer in the
-    document's own text, end exclusive), label (accepted, corrected, own), labelled_by, labelled_at, suggested (what was
-    suggested, by what, how sure), and disputed where people disagree. What is not known is left out.
+    Its metadata: document, passage, page (the one that the passage begins on), headings, document_start and
+    document_end (characters of the answer in the document's own text, end exclusive), label (accepted, corrected, own),
+    labelled_by, labelled_at, suggested (what was suggested, by what, how sure), and disputed where people disagree.
+    What is not known is left out.
     """
     decision = state.current
     if decision is None or not decision.is_label:
