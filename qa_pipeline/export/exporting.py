@@ -87,7 +87,7 @@ def export(
     Args:
         model: run folder, adapter, merged model, Hub id or package:MODULE/FOLDER: what `QAPredictor` loads.
         output_dir: the folder to write; an earlier export there is replaced, anything else is refused.
-        format: "openvino" (fastest on CPUs of Intel and AMD) or "onnx" (everywhere, browsers too).
+        format: "openvino" (made for CPUs of Intel and AMD) or "onnx" (everywhere, browsers too).
         int8: round weights and activations to 8 bits; measured on `validation_data`.
         validation_data: labelled questions that int8 is measured on: a file in any format, or examples; None: the
             validation file of the model's own run.
