@@ -44,8 +44,8 @@ class ExportArguments:
     )
     search_encoder: bool = setting(
         True,
-        "Take along the encoder that documents are searched with by meaning, 45 MB (onnx: 90 MB). Without it and "
-        "without torch they are searched by their words alone.",
+        "Take along the encoder that documents are searched with by meaning, 45 MB (onnx: 90 MB). --no_search_encoder: "
+        "leave it out; without torch they are then searched by their words alone.",
     )
     search_encoder_model: str | None = setting(
         None,
