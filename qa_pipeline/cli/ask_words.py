@@ -46,6 +46,16 @@ def as_flags(argv: Sequence[str], settings: Mapping[str, Setting]) -> list[str]:
     return [*words, "--question", *questions] if questions else words
 
 
+def model_first(argv: Sequence[str]) -> list[str]:
+    """The words with a model that stands first behind `--model`; a configuration file stays first.
+
+    >>> model_first(["runs/m", "--port", "8000"]), model_first(["m.yaml"])
+    (['--model', 'runs/m', '--port', '8000'], ['m.yaml'])
+    """
+    named = bool(argv) and not argv[0].startswith("-") and not argv[0].lower().endswith(_CONFIGS)
+    return ["--model", *argv] if named else list(argv)
+
+
 def is_whole(words: str) -> bool:
     """Whether what a shell gave as one looks like a question, and not like one word of an unquoted one."""
     return " " in words.strip() or words.rstrip().endswith(QUESTION_MARKS)

@@ -12,6 +12,7 @@ from qa_pipeline.arguments.help import PRECEDENCE, help_text
 from qa_pipeline.arguments.resolver import Resolution
 from qa_pipeline.arguments.settings import setting
 from qa_pipeline.cli.ask_arguments import LoadArguments
+from qa_pipeline.cli.ask_words import model_first
 from qa_pipeline.cli.loading import load_predictor
 from qa_pipeline.console import run_in_terminal
 from qa_pipeline.documents.reading import KINDS
@@ -73,9 +74,7 @@ def parse(argv: list[str]) -> DemoArguments:
         usage = f"{PROGRAM} MODEL [--base MODEL] [--documents DIR] [--key value ...]"
         print(help_text(GROUPS, usage=usage, description=f"Opens a page to try a model. {PRECEDENCE}"), end="")
         raise SystemExit(0)
-    if argv and not argv[0].startswith("-") and not argv[0].lower().endswith((".json", ".yaml", ".yml")):
-        argv = ["--model", *argv]
-    resolution = Resolution.read(argv, GROUPS)
+    resolution = Resolution.read(model_first(argv), GROUPS)
     resolution.check_declared()
     values = resolution.make(DemoArguments)
     if not values.model:
@@ -92,8 +91,8 @@ def parse(argv: list[str]) -> DemoArguments:
 
 def run(arguments: DemoArguments) -> int:
     """Loads the models and serves the page. What can be refused at once is refused before anything is loaded."""
+    from qa_pipeline.modeling.paths import model_folder
     from qa_pipeline.serve.demo import build_demo, serve_demo, uploads_of_this_run
-    from qa_pipeline.serve.demo.examples import model_folder
     from qa_pipeline.serve.demo.page import load_gradio
     from qa_pipeline.serve.demo.server import SHARED, free_port
 

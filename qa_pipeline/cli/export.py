@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 from qa_pipeline.arguments.help import PRECEDENCE, help_text
 from qa_pipeline.arguments.resolver import Resolution
 from qa_pipeline.arguments.settings import setting
+from qa_pipeline.cli.ask_words import model_first
 from qa_pipeline.console import run_in_terminal
 from qa_pipeline.wording import plain
 
@@ -125,9 +126,7 @@ def parse(argv: list[str]) -> ExportSettings:
         about = "Writes a folder that answers as the model does, with OpenVINO or ONNX Runtime in place of torch. "
         print(help_text(GROUPS, usage=usage, description=about + PRECEDENCE), end="")
         raise SystemExit(0)
-    if argv and not argv[0].startswith("-") and not argv[0].lower().endswith((".json", ".yaml", ".yml")):
-        argv = ["--model", *argv]
-    resolution = Resolution.read(argv, GROUPS)
+    resolution = Resolution.read(model_first(argv), GROUPS)
     resolution.check_declared()
     values = resolution.make(ExportSettings)
     if not values.model:
@@ -147,8 +146,7 @@ def parse(argv: list[str]) -> ExportSettings:
 def run(arguments: ExportSettings) -> int:
     """Exports, and says what became of it and how it is asked."""
     from qa_pipeline.export import export
-    from qa_pipeline.modeling.paths import EMBEDDED_MODEL
-    from qa_pipeline.serve.demo.examples import model_folder
+    from qa_pipeline.modeling.paths import EMBEDDED_MODEL, model_folder
 
     logging.getLogger("qa_pipeline.export").setLevel(logging.INFO)
     report = export(

@@ -15,6 +15,7 @@ from qa_pipeline.arguments.help import PRECEDENCE, help_text
 from qa_pipeline.arguments.resolver import Resolution
 from qa_pipeline.arguments.settings import setting
 from qa_pipeline.cli.ask_arguments import LoadArguments
+from qa_pipeline.cli.ask_words import model_first
 from qa_pipeline.cli.loading import load_predictor
 from qa_pipeline.console import run_in_terminal
 from qa_pipeline.documents.reading import KINDS
@@ -171,9 +172,7 @@ def parse(argv: list[str]) -> AllServeArguments:
         epilog = f"The key that callers give comes from the environment: {KEY_VARIABLE}."
         print(help_text(GROUPS, usage=usage, description=description, epilog=epilog), end="")
         raise SystemExit(0)
-    if argv and not argv[0].startswith("-") and not argv[0].lower().endswith((".json", ".yaml", ".yml")):
-        argv = ["--model", *argv]
-    resolution = Resolution.read(argv, GROUPS)
+    resolution = Resolution.read(model_first(argv), GROUPS)
     resolution.check_declared()
     values = resolution.make(AllServeArguments)
     _check(values, resolution)
@@ -251,8 +250,8 @@ _BYTES_OF_A_CHARACTER = 6
 
 def open_service(arguments: AllServeArguments) -> Service:
     """The model and the documents, ready to be asked: the first question takes no longer than others."""
+    from qa_pipeline.modeling.paths import model_folder
     from qa_pipeline.retrieval.embeddings import exported_embedder
-    from qa_pipeline.serve.demo.examples import model_folder
     from qa_pipeline.serve.service import Service
     from qa_pipeline.serve.service.store import DocumentStore
 

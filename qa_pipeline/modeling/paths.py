@@ -25,6 +25,8 @@ KNOWN_WEIGHTS = {EMBEDDED_MODEL: "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114
 
 ADAPTER_CONFIG = "adapter_config.json"
 MODEL_CONFIG = "config.json"
+JOURNEY_MODEL = "model"
+"""Where `qa-pipeline prompt2model` puts its model, in its output folder."""
 
 
 def resolve_model_path(name: str) -> str:
@@ -54,6 +56,14 @@ def resolve_model_path(name: str) -> str:
         near = near_model_folder(name)
         hint = f'; did you mean "{near}"?' if near else ""
         raise ModelError(f"model folder {name} does not exist (looked from {Path.cwd()}){hint}")
+    return name
+
+
+def model_folder(name: str) -> str:
+    """The name of a model; of an output folder of `qa-pipeline prompt2model`, that of the model in it."""
+    folder = Path(name).expanduser()
+    if folder.is_dir() and not _holds_model(folder) and _holds_model(folder / JOURNEY_MODEL):
+        return str(folder / JOURNEY_MODEL)
     return name
 
 

@@ -12,16 +12,15 @@ from typing import Any
 from qa_pipeline import artifacts
 from qa_pipeline.data import Example, load_examples
 from qa_pipeline.errors import QAError
+from qa_pipeline.modeling.paths import JOURNEY_MODEL
 from qa_pipeline.serve.asking import MOST_QUESTION, MOST_TEXT
 from qa_pipeline.wording import first_line
 
 logger = logging.getLogger(__name__)
 
 MOST_EXAMPLES = 8
-JOURNEY_MODEL = "model"
-"""Where `qa-pipeline prompt2model` puts its model, in its output folder."""
 JOURNEY_TEST = Path("process", "test.json")
-"""Its test split."""
+"""The test split in an output folder of `qa-pipeline prompt2model`."""
 
 
 @dataclass(frozen=True)
@@ -36,20 +35,6 @@ class QuestionsToTry:
     def title(self) -> str:
         """What stands above them."""
         return f"Questions of {self.split} ({self.source})"
-
-
-def model_folder(name: str) -> str:
-    """The name of a model; of an output folder of prompt2model, that of the model in it."""
-    folder = Path(name).expanduser()
-    if folder.is_dir() and not _holds_model(folder) and _holds_model(folder / JOURNEY_MODEL):
-        return str(folder / JOURNEY_MODEL)
-    return name
-
-
-def _holds_model(folder: Path) -> bool:
-    from qa_pipeline.modeling.paths import ADAPTER_CONFIG, MODEL_CONFIG  # here, since its room imports torch
-
-    return any((folder / file).is_file() for file in (MODEL_CONFIG, ADAPTER_CONFIG))
 
 
 def find_questions(name: str, examples: str | None = None) -> QuestionsToTry | None:

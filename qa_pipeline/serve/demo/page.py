@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, TypedDict, get_type_hints
 
 from qa_pipeline.documents.reading import KINDS, SUFFIXES
 from qa_pipeline.errors import ConfigError, DataError, QAError
+from qa_pipeline.modeling.paths import model_folder
 from qa_pipeline.retrieval.embeddings import exported_embedder
 from qa_pipeline.serve.asking import (
     MOST_FILES,
@@ -32,7 +33,7 @@ from qa_pipeline.serve.asking import (
     text_document,
 )
 from qa_pipeline.serve.demo.answers import HINT, documents_html, findings_html, head_html, limits_html, problem_html
-from qa_pipeline.serve.demo.examples import QuestionsToTry, find_questions, model_folder
+from qa_pipeline.serve.demo.examples import QuestionsToTry, find_questions
 from qa_pipeline.wording import error_in_short, in_short
 
 if TYPE_CHECKING:

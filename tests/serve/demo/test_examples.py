@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from qa_pipeline.errors import DataError
+from qa_pipeline.modeling.paths import model_folder
 from qa_pipeline.serve.asking import MOST_QUESTION
-from qa_pipeline.serve.demo.examples import MOST_EXAMPLES, choose_questions, find_questions, model_folder
+from qa_pipeline.serve.demo.examples import MOST_EXAMPLES, choose_questions, find_questions
 
 
 def row(number, context="text", answered=True):
