@@ -84,6 +84,24 @@ def test_threads_and_pickles_get_the_same_answers(exported, kind):
     assert [answer.text for answer in again.predict(ROWS)] == expected
 
 
+def test_windows_of_any_length_and_number_have_the_logits_that_each_has_alone(exported, monkeypatch):
+    """They are padded to rounded lengths, and a batch is computed in parts."""
+    runtime = QAPredictor.from_pretrained(exported("openvino"), dtype="float32").reader.model
+    assert runtime.record.longest_window is not None
+    monkeypatch.setattr(runtime._infer, "_most_parts", lambda: 3)  # as on a processor of more cores
+    runtime._infer._parallel = runtime._infer._compiled("THROUGHPUT")
+    rng = np.random.default_rng(0)
+    for windows, length in [(1, 1), (2, 15), (7, 16), (5, 17), (4, runtime.record.longest_window)]:
+        ids = rng.integers(5, 60, (windows, length))
+        batch = {"input_ids": ids, "attention_mask": np.ones_like(ids), "token_type_ids": np.zeros_like(ids)}
+        together = runtime.run(batch)
+        for row in range(windows):
+            alone = runtime.run({name: array[row : row + 1] for name, array in batch.items()})
+            for whole, part in zip(together, alone, strict=True):
+                assert whole.shape == (windows, length) and whole.dtype == np.float32
+                np.testing.assert_allclose(whole[row], part[0], atol=1e-4)
+
+
 _FORKED = {}
 
 
