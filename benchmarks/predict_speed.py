@@ -63,6 +63,7 @@ def main() -> None:
     parser.add_argument("--exports", default="runs/exports", help="where the exports of the model are, or are made")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--questions", type=int, help="at most so many of each set, for a quick look")
+    parser.add_argument("--sets", nargs="+", choices=["policyqa", "xquad", "long"], help="only these")
     parser.add_argument("--old_env", default=".venv-transformers-4.57.6")
     parser.add_argument("--old_dtype", default="float32")
     parser.add_argument("--disagreements")
@@ -80,6 +81,8 @@ def main() -> None:
     if "QA_REAL_DATA" not in os.environ:
         raise SystemExit("set QA_REAL_DATA to the folder that holds policyqa/validation.json and xquad/xquad.en.json")
     sets = read_sets(Path(os.environ["QA_REAL_DATA"]))
+    if arguments.sets:
+        sets = {name: sets[name] for name in arguments.sets}
     if arguments.questions:
         sets = {name: rows[: 1 if name == "long" else arguments.questions] for name, rows in sets.items()}
     summary: dict[str, Any] = {"benchmark": "predict_speed", "old_dtype": arguments.old_dtype, "sets": {}}

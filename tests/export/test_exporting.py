@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import shutil
@@ -69,7 +70,7 @@ def test_int8_is_smaller_and_its_cost_is_in_the_record(exported, labelled):
         assert low <= scores["lost_f1"] <= high
         assert len(answers(report.folder)) == len(QUESTIONS)
     assert exported("openvino", True).record.calibration["windows"] == 16
-    assert exported("onnx", True).record.calibration["method"].endswith("per channel")
+    assert exported("onnx", True).record.calibration["method"].endswith("per channel, head in float")
 
 
 def test_the_head_stays_in_float(exported):
@@ -79,6 +80,28 @@ def test_the_head_stays_in_float(exported):
     nodes = onnx.load(str(folder / "onnx" / "model_quantized.onnx")).graph.node
     products = [node.op_type for node in nodes if node.op_type in ("MatMul", "Gemm", "MatMulInteger")]
     assert "MatMulInteger" in products and products[-1] != "MatMulInteger"
+
+
+@pytest.mark.parametrize("form", ["openvino", "onnx"])
+def test_where_int8_costs_too_much_the_products_that_rounding_harms_most_stay_in_float(
+    tmp_path, exported, reader, labelled, monkeypatch, form
+):
+    from qa_pipeline.export import gate
+
+    true_cost, costs = gate.cost_of, iter([0.51, 0.5])
+    monkeypatch.setattr(gate, "cost_of", lambda *given: dataclasses.replace(true_cost(*given), lost_f1=next(costs)))
+    report = export(
+        reader(),
+        tmp_path / "export",
+        form,
+        int8=True,
+        validation_data=labelled,
+        calibration_data=labelled if form == "openvino" else None,
+    )
+    assert report.cost.lost_f1 == 0.5 and next(costs, None) is None
+    assert "second feed-forward products in float" in report.record.calibration["method"]
+    assert exported(form, True).size_mb < report.size_mb < exported(form).size_mb
+    assert not list(report.folder.rglob("exact.*"))
 
 
 @pytest.mark.slow
@@ -140,7 +163,8 @@ def test_too_much_f1_lost_is_an_error_and_nothing_is_left(tmp_path, reader, labe
     from qa_pipeline.export import gate
 
     right = {str(row): f"{20 + row // 2} euros" for row in range(16)}
-    texts = iter([right, dict.fromkeys(right, "by post")])
+    wrong = dict.fromkeys(right, "by post")
+    texts = iter([right, wrong, right, wrong])  # made twice
     monkeypatch.setattr(gate, "_answers", lambda predictor, questions: next(texts))
     options = {"int8": True, "validation_data": labelled}
     with pytest.raises(ModelError, match=r"int8 costs 100\.00 points of F1, more than the 0\.5 that are allowed"):
