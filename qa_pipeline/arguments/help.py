@@ -92,9 +92,10 @@ def _add(section: Any, setting: Setting) -> None:
 
 
 def _metavar(setting: Setting) -> str:
-    if setting.choices:
-        return "{" + ",".join(setting.choices) + "}"
     names = {bool: "true|false", int: "N", float: "X", str: "TEXT"}
+    if setting.choices:
+        numbers = [names[kind] for kind in setting.kinds if kind in (int, float)]
+        return "{" + ",".join([*numbers, *setting.choices]) + "}"
     kinds = [kind for kind in setting.kinds if kind in names or get_origin(kind) not in (dict, list)]
     return names.get(kinds[0], "VALUE") if kinds else "TEXT"
 

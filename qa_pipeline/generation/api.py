@@ -37,6 +37,7 @@ from qa_pipeline.generation.outputs import (
 )
 from qa_pipeline.generation.questions.llm.generator import LLMGenerator
 from qa_pipeline.generation.questions.llm.passages import passages_from_prompt, placeholder_passages, plan_requests
+from qa_pipeline.generation.questions.llm.prompt_files import recipe_of_settings
 from qa_pipeline.generation.questions.llm.setup import (
     PlanBackend,
     language_model_engine,
@@ -45,6 +46,7 @@ from qa_pipeline.generation.questions.llm.setup import (
     passages_wanted,
     prices_of,
     prompt_identity,
+    unheeded,
 )
 from qa_pipeline.generation.run import make_rows
 from qa_pipeline.generation.shards import Shard, find_shards, join, read_shard, write_shard
@@ -200,8 +202,10 @@ def prepare(settings: Settings, backend: Backend | None = None) -> Job:
     identity: dict[str, str] = {}
     if backend is not None:
         examples = _few_shot(settings, specification)
-        identity = prompt_identity(specification, examples)
-        engine = language_model_engine(settings, backend, specification, examples, language, fraction)
+        recipe = recipe_of_settings(settings.backend.prompt_file, settings.backend.prompt_number)
+        identity = prompt_identity(specification, examples, recipe)
+        engine = language_model_engine(settings, backend, specification, examples, language, fraction, recipe)
+        notes += unheeded(recipe, settings, specification, examples)
         if not passages and not general.plan:
             assert specification is not None  # the arguments were checked: there are documents or a prompt
             passages, more = passages_from_prompt(settings, backend, specification, language)

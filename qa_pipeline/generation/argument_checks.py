@@ -12,6 +12,7 @@ from qa_pipeline.arguments.config_files import nearest
 from qa_pipeline.arguments.resolver import Resolution
 from qa_pipeline.generation.questions.cloze.plugins import plugin_faults
 from qa_pipeline.generation.questions.cloze.spans import GROUPS, TYPES
+from qa_pipeline.generation.questions.llm.prompt_files import take_prompt_file
 from qa_pipeline.text.encoding import encoding_fault
 
 FILTERS = ("length", "leaked", "deictic", "overlap", "near_duplicate", "round_trip")
@@ -44,6 +45,8 @@ def check(resolution: Resolution, of_models: Mapping[str, Any], of_documents: Ma
     if not values["list_prompts"]:
         _check_needs(values, fault)
         _check_backend(values, of_models, of_documents, fault)
+        if values["backend"] != "cloze":
+            take_prompt_file(resolution)
 
 
 def _check_values(values: Mapping[str, Any], fault: Callable[..., None]) -> None:

@@ -19,6 +19,7 @@ from qa_pipeline.errors import ConfigError
 from qa_pipeline.generation.argument_checks import FILTERS, check, parse_shard
 from qa_pipeline.generation.legacy import FORMER
 from qa_pipeline.generation.questions.cloze.spans import GROUPS as ANSWER_GROUPS
+from qa_pipeline.generation.questions.llm.prompt_files import BEST, SEARCH_FOLDER
 from qa_pipeline.generation.types import MOST_UNANSWERABLE
 from qa_pipeline.mock import DOMAINS
 
@@ -116,7 +117,18 @@ class BackendArguments:
         "The others write questions that read like those of people.",
     )
     model: str | None = setting(None, "Short name, Hub id, path, or the server's name of the model.")
-    prompt_number: int = setting(1, "Which prompt template; --list_prompts lists them.", least=1)
+    prompt_number: int | str = setting(  # a word stands among choices: HfArgumentParser takes no other union
+        1,
+        "Which prompt template; --list_prompts lists them. best: the winner of `qa-pipeline optimize-prompt`, from the "
+        f"folder that prompt_file names, else {SEARCH_FOLDER}.",
+        least=1,
+        choices=(BEST,),
+    )
+    prompt_file: str | None = setting(
+        None,
+        "A prompt of your own as YAML, or the folder of a finished `qa-pipeline optimize-prompt`: its best prompt. It "
+        "decides rephrase and temperature, too.",
+    )
     rephrase: bool = setting(False, "Ask a second time to put each question in other words.")
     temperature: float = setting(0.7, "Of sampling; 0 always takes the likeliest word.", least=0)
     max_completion_tokens: int | None = setting(

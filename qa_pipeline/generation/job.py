@@ -24,6 +24,8 @@ SPECIFICATION = "prompt_spec.yaml"
 WORK = "work"
 """Folder in the output folder for the journal and the completions; may be deleted when the run is done."""
 SHARDS = "shards"
+PROMPT_HASH = "prompt_hash"
+"""In identities and reports: the hash of the recipe in a prompt file, where there is one."""
 
 
 @dataclass
@@ -56,7 +58,8 @@ class Job:
         facts: what is known of the sources, numbers only.
         notes: for the report.
         reader: a trained reader for the round trip, or None.
-        prompt_identity: what a language model reads beyond the settings (task, few-shot examples, template versions).
+        prompt_identity: what a language model reads beyond the settings (task, few-shot examples, template
+            versions, hash of a prompt file).
         specification: of the prompt, where there is one.
     """
 
@@ -112,8 +115,10 @@ def identity_of(job: Job) -> dict[str, Any]:
     """What a journal must have been made with to be gone on from."""
     values = _without_secrets(job.settings)
     digest = hashlib.sha256("".join(passage.id for passage in job.passages).encode()).hexdigest()[:16]
+    # What a prompt file says counts, not where it lies or which number it stands in place of.
+    content = [name for name in _CONTENT if name != "prompt_number" or PROMPT_HASH not in job.prompt_identity]
     return {
-        **{name: values[name] for name in _CONTENT},
+        **{name: values[name] for name in content},
         "language": job.language,
         "unanswerable_fraction": job.unanswerable_fraction,
         "prompt": values["prompt"],
@@ -134,6 +139,8 @@ def public_settings(job: Job) -> dict[str, Any]:
     values |= {"language": job.language, "unanswerable_fraction": job.unanswerable_fraction}
     if job.settings.backend.base_url:
         values["base_url"] = without_credentials(job.settings.backend.base_url)
+    if PROMPT_HASH in job.prompt_identity:
+        values |= {PROMPT_HASH: job.prompt_identity[PROMPT_HASH], "prompt_number": None}
     return _as_json({name: value for name, value in values.items() if name not in _NOT_SHOWN})
 
 

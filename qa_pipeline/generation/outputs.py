@@ -25,7 +25,7 @@ from qa_pipeline.data.loading import squad_bytes
 from qa_pipeline.documents.reading import SUFFIXES
 from qa_pipeline.errors import ConfigError, DataError
 from qa_pipeline.generation.dataset import SPLITS, choose_dataset
-from qa_pipeline.generation.job import CARD, REPORT, SPECIFICATION, WORK, choice_of
+from qa_pipeline.generation.job import CARD, PROMPT_HASH, REPORT, SPECIFICATION, WORK, choice_of
 from qa_pipeline.generation.report import make_report, meaning, refusals_text, usage_text
 from qa_pipeline.generation.shards import STOPPED_SHARDS, Shard
 from qa_pipeline.generation.specification.specification import Specification
@@ -244,7 +244,7 @@ def dataset_card(report: Mapping[str, Any], language: str) -> str:
         _counts({**report["rejected"], **report["left_out"]}),
         "## Fields",
         "Each question's `metadata` says where it comes from: `document`, `passage`, `generator`, `filters_passed`, "
-        "and, where they apply, `answer_type`, `model`, and number and version of the prompt.",
+        "and, where they apply, `answer_type`, `model`, and number, version and hash of the prompt.",
         "## Use",
         _use(present),
         "## Limits",
@@ -275,7 +275,10 @@ def _how(settings: Mapping[str, Any]) -> str:
             "The questions were made by rules (cloze), without a language model. They are rough by design: rules make "
             "them of the words of the text; they are for training, not for reading."
         )
-    return f"The questions were written by the language model `{settings.get('model')}`."
+    text = f"The questions were written by the language model `{settings.get('model')}`"
+    if settings.get(PROMPT_HASH):
+        text += f", asked by the prompt file `{settings.get('prompt_file')}` (hash `{settings[PROMPT_HASH]}`)"
+    return f"{text}."
 
 
 def _sources(report: Mapping[str, Any]) -> str:

@@ -138,7 +138,7 @@ class GenerateStage(Stage):
 
     name = "generate"
     needs = ("parse", "retrieve_data")
-    sources = ("documents", "contexts_from", "few_shot_file")
+    sources = ("documents", "contexts_from", "few_shot_file", "prompt_file")
 
     def hangs_on(self, settings: JourneySettings) -> Sequence[str]:
         """All settings of a generation but those of its speed."""

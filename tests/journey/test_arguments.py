@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from types import SimpleNamespace
+
 import pytest
 
 from qa_pipeline.errors import ConfigError
 from qa_pipeline.generation.arguments import BackendArguments
+from qa_pipeline.generation.questions.llm.recipes import recipe_of_number, write_recipe
 from qa_pipeline.journey.arguments import (
     folder_name,
     help_of_journey,
@@ -14,6 +18,9 @@ from qa_pipeline.journey.arguments import (
     parse_journey_arguments,
     without_quotes,
 )
+from qa_pipeline.journey.data_stages import GenerateStage
+from qa_pipeline.journey.engine import sources_of
+from qa_pipeline.journey.record import hash_of
 
 PROMPT = "--prompt=Answer questions about our museum"
 
@@ -140,3 +147,15 @@ def test_help_names_every_setting_once_and_none_that_is_refused():
 def test_examples_that_are_not_there_are_named_before_anything_is_done():
     with pytest.raises(ConfigError, match='examples: no such file: "questions.csv"'):
         parse_journey_arguments([PROMPT, "--examples", "questions.csv"])
+
+
+def test_a_prompt_file_decides_in_a_journey_what_it_decides_in_a_generation(tmp_path):
+    path = write_recipe(tmp_path / "p.yaml", replace(recipe_of_number(2), rephrase=True, temperature=0.2))
+    words = [PROMPT, "--backend=openai", "--model=m", f"--documents={tmp_path}", f"--prompt_file={path}"]
+    settings = parse_journey_arguments(words)
+    assert (settings["rephrase"], settings["temperature"]) == (True, 0.2)
+    work = SimpleNamespace(settings=settings, folder=tmp_path / "generate", file=lambda *names: None)
+    backend = GenerateStage().generation(work).backend
+    assert (backend.prompt_file, backend.rephrase, backend.temperature) == (str(path), True, 0.2)
+    assert sources_of(settings, ["prompt_file"]) == {f"prompt_file: {path}": hash_of(path)}
+    assert "prompt_file" in GenerateStage.sources and "prompt_file" in GenerateStage().hangs_on(settings)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Generator as Steps
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -19,8 +19,10 @@ from qa_pipeline.documents.passage import Passage
 from qa_pipeline.errors import ConfigError
 from qa_pipeline.generation.backends.budget import Estimate, Prices, estimate
 from qa_pipeline.generation.backends.protocol import Backend, Completion, Request
+from qa_pipeline.generation.questions.llm.evidence import with_sentences
 from qa_pipeline.generation.questions.llm.parsing import ParseError
-from qa_pipeline.generation.questions.llm.prompts import Prompt, Slots, get_prompt, load_prompts, prompt_of_kind
+from qa_pipeline.generation.questions.llm.prompts import Prompt, Slots, prompt_of_kind
+from qa_pipeline.generation.questions.llm.recipes import Recipe, recipe_of_number
 from qa_pipeline.generation.questions.llm.requests import (
     NoAnswerError,
     Requests,
@@ -53,6 +55,7 @@ class LLMOptions:
         temperature, seed: of sampling.
         questions_per_request: at most so many questions in one request; further ones see the earlier.
         max_tokens: of one completion; None: enough for the questions asked.
+        recipe: how it is asked; in place of prompt_number, rephrase, temperature and examples_per_request.
     """
 
     questions_per_passage: int = 5
@@ -68,6 +71,7 @@ class LLMOptions:
     seed: int = 0
     questions_per_request: int = 5
     max_tokens: int | None = None
+    recipe: Recipe | None = None
 
     def problems(self) -> list[str]:
         """One line for each option that cannot be meant."""
@@ -81,7 +85,21 @@ class LLMOptions:
             found.append(f"unanswerable_fraction: {expected}")
         if self.temperature < 0:
             found.append(f"temperature: expected 0 or more, found {self.temperature}")
+        if self.recipe is not None:
+            found += [f"recipe {self.recipe.name}: {text}" for text in self.recipe.problems()]
         return found
+
+    def resolved_recipe(self) -> Recipe:
+        """The recipe, or what the options say in its place.
+
+        Raises:
+            ConfigError: prompt_number begins no run.
+        """
+        if self.recipe is not None:
+            return self.recipe
+        numbered = recipe_of_number(self.prompt_number)
+        few_shot = self.examples_per_request
+        return replace(numbered, rephrase=self.rephrase, few_shot=few_shot, temperature=self.temperature)
 
 
 class LLMGenerator:
@@ -98,16 +116,18 @@ class LLMGenerator:
         if problems := options.problems():
             raise ConfigError("generator", problems)
         self.backend = backend
-        self.prompt = get_prompt(options.prompt_number)
+        self.recipe = options.resolved_recipe()
+        self.prompt = self.recipe.prompt()
+        self._hash = self.recipe.hash
         self._options = options
         self._slots = Slots(
             options.answer_types,
             language_name(options.language),
             options.task,
             options.examples,
-            options.examples_per_request,
+            self.recipe.few_shot,
         )
-        self._requests = Requests(options.temperature, options.seed, options.max_tokens)
+        self._requests = Requests(self.recipe.temperature, options.seed, options.max_tokens)
 
     def drafts(self, passages: Sequence[Passage]) -> Iterator[Draft | Rejected]:
         """Asks about passages; those of one passage come together, as soon as they are there.
@@ -178,16 +198,17 @@ class LLMGenerator:
         unanswerable = int(self._options.questions_per_passage * self._options.unanswerable_fraction + rng.random())
         answerable = self._options.questions_per_passage - unanswerable
         chosen = self._slots.choices(rng)
+        prompt = self._prompt_for(passage)
         sample = 0
         while answerable > 0:
             number = min(answerable, self._options.questions_per_request)
             step = self._answers_first if self.prompt.kind == "answers" else self._questions
-            new, bad = yield from step(passage, number, sample, drafts, chosen)
+            new, bad = yield from step(passage, prompt, number, sample, drafts, chosen)
             drafts += new[:number]
             rejected += bad
             answerable -= number
             sample += 1
-        if self._options.rephrase and drafts:
+        if self.recipe.rephrase and drafts:
             drafts[:] = yield from self._rephrase(passage, drafts)
         while unanswerable > 0:
             number = min(unanswerable, self._options.questions_per_request)
@@ -197,27 +218,47 @@ class LLMGenerator:
             unanswerable -= number
             sample += 1
 
+    def _prompt_for(self, passage: Passage) -> Prompt:
+        """The template of the first request, its evidence one of the passage's sentences where the recipe says so."""
+        if self.recipe.evidence == "free":
+            return self.prompt
+        assert self.prompt.schema is not None
+        return replace(self.prompt, schema=with_sentences(self.prompt.schema, passage.text, self._options.language))
+
     def _questions(
-        self, passage: Passage, number: int, sample: int, earlier: Sequence[Draft], chosen: dict[str, str]
+        self,
+        passage: Passage,
+        prompt: Prompt,
+        number: int,
+        sample: int,
+        earlier: Sequence[Draft],
+        chosen: dict[str, str],
     ) -> Steps[Request, Result, tuple[list[Draft], list[Rejected]]]:
         """Questions with their answers in one request."""
         values = self._slots.values(passage, number, earlier, chosen)
-        items, rejected, details = yield from self._ask(passage, self.prompt, values, sample, number)
+        items, rejected, details = yield from self._ask(passage, prompt, values, sample, number)
         drafts = [
             self._draft(passage, item["question"], item["answer"], item["evidence"] or None, details) for item in items
         ]
         return drafts, rejected
 
     def _answers_first(
-        self, passage: Passage, number: int, sample: int, earlier: Sequence[Draft], chosen: dict[str, str]
+        self,
+        passage: Passage,
+        prompt: Prompt,
+        number: int,
+        sample: int,
+        earlier: Sequence[Draft],
+        chosen: dict[str, str],
     ) -> Steps[Request, Result, tuple[list[Draft], list[Rejected]]]:
         """Answers in one request, questions to them in the next."""
         values = self._slots.values(passage, number, earlier, chosen, answers=True)
-        answers, rejected, details = yield from self._ask(passage, self.prompt, values, sample, number)
+        answers, rejected, details = yield from self._ask(passage, prompt, values, sample, number)
         answers = answers[:number]
         if not answers:
             return [], rejected
-        following = load_prompts()[self.prompt.next or 0]
+        following = self.recipe.following
+        assert following is not None
         listed = "\n".join(f'{i}. "{item["answer"]}" (in: {item["evidence"]})' for i, item in enumerate(answers, 1))
         values = {
             **self._slots.values(passage, number, (), chosen),
@@ -287,12 +328,12 @@ class LLMGenerator:
             NoAnswerError: see there.
         """
         assert prompt.schema is not None
-        request = self._requests.make(f"{passage.id}/{prompt.name}/{sample}", prompt, values, number)
+        request = self._requests.make(f"{passage.id}/{prompt.step or prompt.name}/{sample}", prompt, values, number)
         details = {
             "model": self.backend.model,
             "prompt": prompt.name,
-            "prompt_number": prompt.number,
-            "prompt_version": prompt.version,
+            **({"prompt_number": prompt.number, "prompt_version": prompt.version} if prompt.number else {}),
+            "prompt_hash": self._hash,
             "sample": sample,
             "repaired": False,
         }

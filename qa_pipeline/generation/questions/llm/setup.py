@@ -8,11 +8,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from qa_pipeline.arguments.resolver import log_once
 from qa_pipeline.data import Example
 from qa_pipeline.generation.arguments import BackendArguments, Settings
 from qa_pipeline.generation.backends.protocol import Backend, Completion, Failure, Request, UsageTotals
-from qa_pipeline.generation.job import Engine
+from qa_pipeline.generation.job import PROMPT_HASH, Engine
 from qa_pipeline.generation.questions.llm.prompts import load_prompts
+from qa_pipeline.generation.questions.llm.recipes import Recipe
 from qa_pipeline.generation.specification.specification import Specification
 
 ANSWER_KINDS = (
@@ -108,8 +110,9 @@ def language_model_engine(
     examples: Sequence[Example],
     language: str,
     unanswerable_fraction: float,
+    recipe: Recipe | None = None,
 ) -> Engine:
-    """The engine that asks a backend.
+    """The engine that asks a backend, by the recipe of a prompt file where there is one.
 
     Raises:
         ConfigError: the prompt number begins no run, or another setting cannot be meant.
@@ -124,23 +127,52 @@ def language_model_engine(
         language=language,
         task=specification.wish if specification else "",
         examples=examples,
-        prompt_number=arguments.prompt_number,
+        prompt_number=1 if recipe else int(arguments.prompt_number),
         rephrase=arguments.rephrase,
         temperature=arguments.temperature,
         seed=general.seed,
         max_tokens=arguments.max_completion_tokens,
+        recipe=recipe,
     )
     return Engine(LLMGenerator(backend, options), backend, block_size=_block_size(settings))
 
 
-def prompt_identity(specification: Specification | None, examples: Sequence[Example]) -> dict[str, str]:
+def prompt_identity(
+    specification: Specification | None, examples: Sequence[Example], recipe: Recipe | None = None
+) -> dict[str, str]:
     """What the model reads beyond the settings, as a journal notes it: a run goes on only where it is the same."""
     shown = json.dumps([[row["context"], row["question"], row["answers"]] for row in examples], sort_keys=True)
     return {
         "task": specification.wish if specification else "",
         "examples": f"{len(examples)}, {hashlib.sha256(shown.encode()).hexdigest()[:12]}",
         "prompt_versions": " ".join(f"{number}.{prompt.version}" for number, prompt in load_prompts().items()),
+        **({PROMPT_HASH: recipe.hash} if recipe else {}),
     }
+
+
+def unheeded(
+    recipe: Recipe | None, settings: Settings, specification: Specification | None, examples: Sequence[Example]
+) -> list[str]:
+    """What is given and does not reach the model, since a prompt file has no slot for it; notes, which are logged."""
+    if recipe is None:
+        return []
+    general = settings.generation
+    given = {
+        "answer_types": ("which types of answers are wanted", bool(general.answer_types)),
+        "task": ("what the prompt asks for", bool(specification and specification.wish)),
+        "language": ("which language the questions should be in", (general.language or "en") != "en"),
+        "examples": ("any example", any(row["answers"]["text"] for row in examples)),
+    }
+    notes = [
+        f"the prompt file has no slot ${slot}, so the model was not told {what}"
+        for slot, (what, is_given) in given.items()
+        if is_given and slot not in recipe.slots
+    ]
+    if examples and not recipe.few_shot:
+        notes.append("the prompt file says few_shot: 0, so the model was shown none of the examples")
+    for note in notes:
+        log_once("%s", note)
+    return notes
 
 
 def passages_wanted(settings: Settings) -> int:

@@ -3,15 +3,19 @@ from __future__ import annotations
 import json
 import re
 import threading
+from dataclasses import replace
 
 import pytest
 
 from qa_pipeline.documents.passage import Passage, passage_id
 from qa_pipeline.errors import BackendError, ConfigError
 from qa_pipeline.generation.backends import Prices
+from qa_pipeline.generation.backends.cache import digest_of
 from qa_pipeline.generation.questions.llm.generator import LLMGenerator, LLMOptions
 from qa_pipeline.generation.questions.llm.passages import invent_passages
-from qa_pipeline.generation.questions.llm.prompts import get_prompt
+from qa_pipeline.generation.questions.llm.prompts import SCHEMAS, examples_text, get_prompt
+from qa_pipeline.generation.questions.llm.recipes import FACTOR_VALUES, Factors, Recipe, recipe_of, recipe_of_number
+from qa_pipeline.generation.questions.llm.setup import PlanBackend
 from qa_pipeline.generation.types import Draft, Rejected
 from tests.generation.backends.made import backend
 from tests.generation.server import Reply, ScriptedServer, Status, like_a_model
@@ -210,3 +214,63 @@ def test_settings_that_cannot_be_meant_are_named_together():
         LLMGenerator(None, LLMOptions(questions_per_passage=0, unanswerable_fraction=2))
     with pytest.raises(ConfigError, match="expected one of 1 .question-first., 2 .answer-first., 9"):
         LLMGenerator(None, LLMOptions(prompt_number=4))
+
+
+def asked_by(options: LLMOptions, number: int = 2):
+    return list(LLMGenerator(PlanBackend("m"), options).plan_requests(passages(number)))
+
+
+def test_the_baseline_recipe_asks_word_for_word_what_template_1_asks():
+    options = LLMOptions(examples=[EXAMPLE], answer_types=["a date"], unanswerable_fraction=0.4)
+    requests = asked_by(replace(options, recipe=recipe_of(Factors())))
+    assert [digest_of("m", request) for request in requests] == [digest_of("m", one) for one in asked_by(options)]
+    first, passage = requests[0], passages(1)[0]
+    values = {"task": "", "title": f' from "{passage.title}"', "passage": passage.text, "language": "English"}
+    values |= {"examples": examples_text([EXAMPLE]), "answer_types": "\n- Prefer answers of these kinds: a date."}
+    assert first.messages == get_prompt(1).messages(**values, number="3", asked="")
+    assert (first.key, first.schema) == (f"{passage.id}/question-first/0", SCHEMAS["pairs"])
+    assert (first.temperature, first.max_tokens) == (0.7, 128 + 160 * 3)
+
+
+@pytest.mark.parametrize(("number", "factors"), [(2, Factors("answer_first")), (9, Factors("short", few_shot=1))])
+def test_other_templates_as_recipes_ask_what_their_numbers_ask(number, factors):
+    options = LLMOptions(prompt_number=number, rephrase=True, temperature=0.3, examples_per_request=factors.few_shot)
+    recipe = recipe_of(replace(factors, rephrase=True, temperature=0.3))
+    assert asked_by(replace(options, examples=[EXAMPLE])) == asked_by(LLMOptions(recipe=recipe, examples=[EXAMPLE]))
+
+
+def test_a_recipe_decides_how_many_examples_are_shown():
+    examples = [EXAMPLE | {"question": f"When {i}?"} for i in range(5)]
+    for few_shot in FACTOR_VALUES["few_shot"]:
+        [request, *_] = asked_by(LLMOptions(examples=examples, recipe=recipe_of(Factors(few_shot=few_shot))))
+        assert request.messages[-1].content.count("Example reply") == few_shot
+
+
+def test_a_recipe_with_sentences_gives_each_passage_its_own_schema():
+    requests = asked_by(LLMOptions(recipe=recipe_of(Factors("answer_first", evidence="sentence"))))
+    firsts = [request for request in requests if "answer-first" in request.key]
+    for request, passage in zip(firsts, passages(2), strict=True):
+        fields = request.schema["properties"]["answers"]["items"]["properties"]
+        assert fields["evidence"]["enum"] == [passage.text] and "enum" not in fields["answer"]
+    assert len(requests) == 4 and all("enum" not in str(one.schema) for one in requests if one not in firsts)
+
+
+def test_an_unreadable_answer_is_repaired_under_the_same_schema():
+    with ScriptedServer(lambda number, body: Reply("no json")) as server:
+        run(server, 1, recipe=recipe_of(Factors(evidence="sentence")))
+        first, second = (entry.body["response_format"]["json_schema"]["schema"] for entry in server.log)
+    assert first == second and "enum" in str(first)
+
+
+def test_a_second_request_of_ones_own_is_asked():
+    recipe = replace(recipe_of_number(2), name="own", following_user='Write $number of\n$answers\nas "number"')
+    with ScriptedServer() as server:
+        drafts = run(server, 1, recipe=recipe, questions_per_passage=2)
+        second = server.log[1].body["messages"][-1]["content"]
+    assert second.startswith("Write 2 of\n1. ") and len(drafts) == 2
+    assert drafts[0].details["prompt_hash"] == recipe.hash != recipe_of_number(2).hash
+
+
+def test_a_recipe_that_cannot_be_asked_is_refused_before_anything_is():
+    with pytest.raises(ConfigError, match=r"recipe bad: user: the slot \$number is missing"):
+        LLMGenerator(None, LLMOptions(recipe=Recipe("bad", "", "$passage", "questions")))

@@ -64,6 +64,7 @@ class Prompt:
         system, user: templates of the two turns; an empty system turn is left out.
         schema: JSON Schema of the answer; None: none is wanted.
         next: number of the prompt that goes on with its answers.
+        step: what the keys of requests call it, on which their seeds hang; "": its name.
     """
 
     number: int
@@ -75,6 +76,7 @@ class Prompt:
     user: str
     schema: dict[str, Any] | None
     next: int | None = None
+    step: str = ""
 
     def messages(self, **values: str) -> tuple[Message, ...]:
         """Puts values into the slots.
