@@ -54,7 +54,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import numpy as np
 from finished_cells import FinishedCells
-from small_reader import Passes, Reader
+
+from qa_pipeline.arguments import QASettings
+from qa_pipeline.run.small_reader import Passes, SmallReader
 
 CLOZE = ("cloze", "human+cloze", "tenth+cloze")
 CHANGES: dict[str, dict[str, Any]] = {
@@ -225,7 +227,7 @@ def run_cell(
     made = generated(dataset, cell, seed, train, arguments)[: arguments.limit] if "cloze" in cell else []
     human = human_rows(cell, seed, train)
     longest, rate = LONGEST_ANSWER[KIND[dataset]], arguments.learning_rate
-    reader = Reader(max_answer_length=longest, learning_rate=rate, seed=seed)
+    reader = SmallReader(learning_rate=rate, seed=seed, settings=QASettings(max_answer_length=longest))
     if human or made:
         reader.train(*((human, made) if human else (made, [])), passes_of(dataset, cell, arguments))
     scores = reader.score(score)

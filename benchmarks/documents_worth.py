@@ -45,7 +45,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import numpy as np
 from finished_cells import FinishedCells
-from small_reader import MODEL, Passes, Reader
+
+from qa_pipeline.arguments import QASettings
+from qa_pipeline.modeling.paths import EMBEDDED_MODEL
+from qa_pipeline.run.small_reader import Passes, SmallReader
 
 ROOT = Path(__file__).resolve().parents[1]
 LIBRARY = ROOT / "docs" / "examples" / "town_library"
@@ -161,8 +164,8 @@ def run_cell(cell: Cell, arguments: argparse.Namespace) -> dict[str, Any]:
         options[name] = json.loads(value)
     passes, rate = options.pop("passes", recipe.passes), options.pop("rate", recipe.rate)
     rows, generated = training_rows(cell, options) if recipe.passes else ([], 0)
-    reader = Reader(
-        max_answer_length=LONGEST_ANSWER[cell.kind],
+    reader = SmallReader(
+        settings=QASettings(max_answer_length=LONGEST_ANSWER[cell.kind]),
         learning_rate=rate,
         seed=cell.seed,
         model=start_of(recipe.start, cell.seed, arguments),
@@ -177,7 +180,7 @@ def run_cell(cell: Cell, arguments: argparse.Namespace) -> dict[str, Any]:
     }
 
 
-def scores(reader: Reader, examples: list[Any]) -> dict[str, Any]:
+def scores(reader: SmallReader, examples: list[Any]) -> dict[str, Any]:
     """EM and F1 of each question, and the best span's score there and in a text that does not belong to it."""
     from qa_pipeline.metrics import score_rows
 
@@ -206,10 +209,10 @@ def area(right: list[float], wrong: list[float]) -> float:
 def start_of(start: str, seed: int, arguments: argparse.Namespace) -> str:
     """The weights to start from; a model of mock rows is made once for each seed, beside the results."""
     if start != "mock":
-        return str(arguments.warm) if start == "warm" else MODEL
+        return str(arguments.warm) if start == "warm" else EMBEDDED_MODEL
     folder: Path = arguments.results.with_suffix("") / f"mock_seed{seed}"
     if not (folder / "config.json").exists():
-        reader = Reader(max_answer_length=30, learning_rate=3e-4, seed=seed)
+        reader = SmallReader(learning_rate=3e-4, seed=seed)
         reader.train(mock_rows(MOCK_ROWS, seed), [], Passes(3))
         reader.save(folder)
     return str(folder)

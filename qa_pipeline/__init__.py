@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from qa_pipeline.generation.api import generate
     from qa_pipeline.generation.outputs import GeneratedDataset
     from qa_pipeline.journey.prompt2model import Prompt2Model
+    from qa_pipeline.optimisation.api import OptimizationResult, infer_prompts, optimize_prompt
     from qa_pipeline.postprocess import Postprocess
     from qa_pipeline.predictor import Answer, QAPredictor, QuestionAnsweringPipeline
     from qa_pipeline.predictor.files.answering import answer_file
@@ -53,6 +54,9 @@ _HOMES = {
     "GeneratedDataset": "generation.outputs",
     "generate": "generation.api",
     "Prompt2Model": "journey.prompt2model",
+    "OptimizationResult": "optimisation.api",
+    "infer_prompts": "optimisation.api",
+    "optimize_prompt": "optimisation.api",
     "Postprocess": "postprocess",
     "Preprocess": "preprocess",
     "Process": "process",
@@ -75,6 +79,7 @@ __all__ = [
     "LoRAArguments",
     "ModelArguments",
     "ModelError",
+    "OptimizationResult",
     "Postprocess",
     "Preprocess",
     "Process",
@@ -86,7 +91,9 @@ __all__ = [
     "TrainingArguments",
     "answer_file",
     "generate",
+    "infer_prompts",
     "load_examples",
+    "optimize_prompt",
     "parse_arguments",
     "pipeline",
     "run_qa",

@@ -88,7 +88,7 @@ class Interrupted(KeyboardInterrupt):
 _PACKAGES = (
     *("torch", "transformers", "tokenizers", "safetensors", "huggingface_hub", "accelerate", "peft", "datasets"),
     *("evaluate", "numpy", "pyarrow", "yaml", "jsonschema", "regex", "pysbd", "datasketch", "bm25s", "rapidfuzz"),
-    *("filelock", "charset_normalizer", "tqdm", "optuna", "snowballstemmer", "py3langid", "array_api_compat"),
+    *("scipy", "filelock", "charset_normalizer", "tqdm", "optuna", "snowballstemmer", "py3langid", "array_api_compat"),
 )
 """The modules that the package cannot do without. Others are asked for where they are needed, with a message there."""
 _DISTRIBUTIONS = {

@@ -32,6 +32,7 @@ ORDER = [
     {"compare", "generation", "quotes", "export"},
     {"discovery", "tuning"},
     {"journey", "serve"},
+    {"optimisation"},
     {"cli"},
     {"__init__", "__main__"},
 ]
@@ -110,6 +111,7 @@ LIGHT = [
     "predictor",
     "compare",
     "generation",
+    "optimisation",
     "serve",
     "retrieval",
     "quotes",

@@ -41,6 +41,9 @@ COMMANDS = {
     "tune": Command("qa_pipeline.cli.tune", "main", "choose hyper-parameters on validation questions"),
     "export": Command("qa_pipeline.cli.export", "main", "write a model as a folder that answers without torch"),
     "prompt2model": Command("qa_pipeline.cli.prompt2model", "main", "make a model of a prompt and documents, in one"),
+    "optimize-prompt": Command(
+        "qa_pipeline.cli.optimize_prompt", "main", "find the prompt whose questions train the best reader"
+    ),
     "demo": Command("qa_pipeline.cli.demo", "main", "open a page to try a model"),
     "label": Command("qa_pipeline.cli.label", "main", "open a page to mark answers in documents by hand"),
     "serve": Command("qa_pipeline.cli.serve", "main", "answer other programs over HTTP"),

@@ -8,7 +8,7 @@ every colour also has its own shape, so that no chart needs colour to be read.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
 
 WIDTH = 340
@@ -128,6 +128,29 @@ def svg(height: float, parts: Sequence[str], description: str) -> str:
         f'<svg class="chart" viewBox="0 0 {WIDTH} {height:g}" role="img" aria-label="{escape(description)}">'
         f"{''.join(parts)}</svg>"
     )
+
+
+def bars_chart(values: Mapping[str, float], figures: Mapping[str, str], said: str, place: int = 1) -> str:
+    """One bar for each name, with its figure at the right.
+
+    Args:
+        values: lengths of the bars, at least 0.
+        figures: what stands beside each.
+        said: the chart in words.
+        place: its colour.
+    """
+    longest = max(values.values()) or 1.0
+    parts, y = [], 0.0
+    for name, value in values.items():
+        parts.append(text(0, y + 12, cut(name, 42), "label"))
+        parts.append(text(WIDTH, y + 12, figures[name], "value", "end"))
+        width = max(WIDTH * value / longest, 1.5 if value else 0.0)
+        parts.append(f'<rect class="track" x="0" y="{y + 19:.1f}" width="{WIDTH}" height="7" rx="3.5"/>')
+        parts.append(
+            f'<rect class="bar m{place % COLOURS}" x="0" y="{y + 19:.1f}" width="{width:.1f}" height="7" rx="3.5"/>'
+        )
+        y += 40
+    return svg(y - 10, parts, said)
 
 
 def text(x: float, y: float, text: str, style: str, anchor: str = "start") -> str:

@@ -23,7 +23,7 @@ def filled(template: str, slots: Mapping[str, str]) -> str:
 
 
 def asset(name: str) -> str:
-    """A file of `assets`, among them the style sheet of all pages, report.css."""
+    """A file of `assets`: report.css is the style sheet of all pages, pages.css goes on top of it in other rooms."""
     return resources.files(__package__).joinpath("assets", name).read_text(encoding="utf-8")
 
 

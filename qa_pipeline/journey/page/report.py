@@ -13,20 +13,11 @@ from importlib import resources
 from typing import Any
 
 from qa_pipeline.compare import drawing, page
+from qa_pipeline.compare.page_parts import facts_list, get, opened, rows_of, section, words
 from qa_pipeline.compare.table import parameters_words
-from qa_pipeline.journey.page.curves import bars_chart
 from qa_pipeline.journey.page.report_data import dataset_section, found_section, made_section, prompt_section
 from qa_pipeline.journey.page.report_model import base_section, training_section, trials_section
-from qa_pipeline.journey.page.report_parts import (
-    facts_list,
-    get,
-    made_by_tag,
-    opened,
-    rows_of,
-    seconds_words,
-    section,
-    words,
-)
+from qa_pipeline.journey.page.report_parts import made_by_tag, seconds_words
 from qa_pipeline.journey.page.report_results import examples_section, results_section
 from qa_pipeline.journey.results.evaluation import MADE_BY
 from qa_pipeline.wording import counted, short
@@ -128,7 +119,7 @@ def report_html(record: Mapping[str, Mapping[str, Any]], outline: JourneyOutline
     headline = _headline(record, metrics)
     slots = {
         "title": words(short(headline, 120)),
-        "style": page.asset("report.css") + _asset("journey.css"),
+        "style": page.asset("report.css") + page.asset("pages.css") + _asset("journey.css"),
         "symbols": drawing.symbols(),
         "about": words(_about(outline.created)),
         "prompt": f'<p class="wish" dir="auto">{words(prompt)}</p>' if prompt else "",
@@ -319,7 +310,9 @@ def _costs(record: Mapping[str, Any], outline: JourneyOutline) -> str:
         figures = {name: seconds_words(value) for name, value in seconds.items()}
         said = "Time of each stage: " + "; ".join(f"{name} {figure}" for name, figure in figures.items())
         total = f"{seconds_words(sum(filter(None, seconds.values())))} in all"
-        chart = page.panel("Time", bars_chart({k: v or 0.0 for k, v in seconds.items()}, figures, said, 5), total)
+        chart = page.panel(
+            "Time", drawing.bars_chart({k: v or 0.0 for k, v in seconds.items()}, figures, said, 5), total
+        )
     return f'<div class="pairs">{chart}<div>{_asked(record)}</div></div>'
 
 

@@ -9,20 +9,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from qa_pipeline.compare import drawing, page
-from qa_pipeline.journey.page.curves import bars_chart, shares_chart
-from qa_pipeline.journey.page.report_parts import (
-    Markup,
-    bullets,
-    facts_list,
-    get,
-    gold_marks,
-    made_by_tag,
-    opened,
-    passage,
-    rows_of,
-    tag,
-    words,
-)
+from qa_pipeline.compare.page_parts import Markup, bullets, facts_list, get, opened, rows_of, tag, words
+from qa_pipeline.journey.page.curves import shares_chart
+from qa_pipeline.journey.page.report_parts import gold_marks, made_by_tag, passage
 from qa_pipeline.journey.results.evaluation import MADE_BY
 from qa_pipeline.text.languages import language_name
 from qa_pipeline.wording import counted, plain
@@ -175,7 +164,7 @@ def _reasons(counts: Mapping[str, int], meanings: Mapping[str, str], title: str,
     figures = {reason.replace("_", " "): f"{count:,}" for reason, count in ordered.items()}
     said = f"{title}: " + "; ".join(f"{name} {figure}" for name, figure in figures.items())
     explained = bullets(f"{reason.replace('_', ' ')}: {meanings[reason]}" for reason in ordered if reason in meanings)
-    return page.panel(words(title), bars_chart(named, figures, said, place=0), note).replace(
+    return page.panel(words(title), drawing.bars_chart(named, figures, said, place=0), note).replace(
         "</figure>", f"{opened('What the words mean', explained)}</figure>"
     )
 

@@ -9,19 +9,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from qa_pipeline.compare import drawing, page
+from qa_pipeline.compare.page_parts import bullets, facts_list, get, opened, rows_of, tag, words
 from qa_pipeline.compare.table import parameters_words
 from qa_pipeline.journey.page.curves import CurvePoint, TrialPoint, learning_curve, trials_chart
 from qa_pipeline.journey.page.report_data import candidate, listed
-from qa_pipeline.journey.page.report_parts import (
-    bullets,
-    facts_list,
-    get,
-    opened,
-    rows_of,
-    seconds_words,
-    tag,
-    words,
-)
+from qa_pipeline.journey.page.report_parts import seconds_words
 from qa_pipeline.text.languages import language_name
 from qa_pipeline.wording import counted
 

@@ -9,20 +9,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from qa_pipeline.compare import charts, drawing, page
+from qa_pipeline.compare.page_parts import bullets, facts_list, get, rows_of, words
 from qa_pipeline.compare.results import Difference, Score
 from qa_pipeline.compare.table import KINDS, TITLES, parameters_words
 from qa_pipeline.compare.verdict import p_words
-from qa_pipeline.journey.page.report_parts import (
-    bullets,
-    facts_list,
-    get,
-    gold_marks,
-    made_by_tag,
-    passage,
-    rows_of,
-    said_mark,
-    words,
-)
+from qa_pipeline.journey.page.report_parts import gold_marks, made_by_tag, passage, said_mark
 from qa_pipeline.journey.results.evaluation import LABELS
 from qa_pipeline.wording import counted, plain
 

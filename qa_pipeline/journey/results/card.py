@@ -13,7 +13,7 @@ from typing import Any
 
 import yaml
 
-from qa_pipeline.journey.page.report_parts import get, rows_of
+from qa_pipeline.compare.page_parts import get, rows_of
 from qa_pipeline.journey.results.evaluation import LABELS, MADE_BY
 from qa_pipeline.run.publishing import base_header
 from qa_pipeline.wording import counted, plain, short

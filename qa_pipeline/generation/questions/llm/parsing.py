@@ -160,7 +160,7 @@ def _records(value: Any, item: Mapping[str, Any]) -> list[Any] | None:
     return None
 
 
-_OPTIONAL = {"evidence", "type", "title", "tempting", "missing"}
+_OPTIONAL = {"evidence", "type", "title", "tempting", "missing", "why"}
 """Fields that a record can do without; they come out empty."""
 
 

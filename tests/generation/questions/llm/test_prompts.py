@@ -15,6 +15,7 @@ VALUES = {
     for name in (
         *("task", "examples", "title", "passage", "number", "language", "answer_types", "asked", "answers"),
         *("questions", "topic", "words", "problem", "form", "prompt", "fields"),
+        *("instructions", "place", "findings", "keep"),
     )
 }
 

@@ -40,6 +40,7 @@ SCHEMAS: dict[str, dict[str, Any]] = {
     "unanswerable": _list("questions", _object(tempting=_TEXT, question=_TEXT, missing=_TEXT)),
     "topics": _list("topics", _TEXT),
     "passage": _object(title=_TEXT, passage=_TEXT),
+    "proposals": _list("proposals", _object(why=_TEXT, instructions=_TEXT)),
 }
 """JSON Schemas of what the prompts ask for, in the strict form that servers take: all fields required, no others.
 
