@@ -12,7 +12,8 @@ with a real model.
 
 - search: domains in turn, a world of documents for each seed. The search and random search get as many tokens each; the
   prompt that each ends with makes questions about other documents of the domain, and what readers are expected to reach
-  with them is compared, paired by seed. The server's own count of tokens is held against `max_tokens`.
+  with them is compared, paired by seed. The server's own count of tokens is held against `max_tokens`. `--guided`: also a
+  search that begins with what a prompt model of the other domains proposes.
 - killed: the command is killed again and again, between requests and in trainings, and started again; its tables are
   compared with those of a run that was let be, byte for byte.
 - rungs: how well each rung ranks prompts by chance: rank correlation with the truth.
@@ -72,7 +73,7 @@ if TYPE_CHECKING:
 
 TOKENS = 1_400_000
 """Of the search and of random search together."""
-SEARCH = {"num_candidates": 12, "rounds": 4}
+SEARCH = {"num_candidates": 12}
 KILLED = {"num_candidates": 6, "rounds": 2, "baselines": ["random", "cloze"]}
 KILLED_TOKENS = 700_000
 RecipeWorth = tuple[list[float], list[float], list[float]]
@@ -85,6 +86,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--part", choices=("search", "killed", "rungs", "ranker"), help="only this one")
     parser.add_argument("--seeds", type=int, default=12)
+    parser.add_argument(
+        "--first_seed", type=int, default=0, help="of the search; others than those that it was made with"
+    )
+    parser.add_argument("--guided", action="store_true", help="search also with a prompt model of the other domains")
     parser.add_argument("--workers", type=int, default=2, help="processes that search side by side")
     parser.add_argument("--tokens", type=int, default=TOKENS, help="of the search and of random search together")
     parser.add_argument("--child", nargs=3, help=argparse.SUPPRESS)  # settings, seed, trainings before it is killed
@@ -95,7 +100,7 @@ def main() -> None:
         return
     line: dict[str, Any] = {"benchmark": "optimise_worth", "seeds": arguments.seeds, "tokens": arguments.tokens}
     parts: dict[str, Callable[[], dict[str, Any]]] = {
-        "search": lambda: search_part(arguments.seeds, arguments.tokens, arguments.workers),
+        "search": lambda: search_part(arguments),
         "killed": killed_part,
         "rungs": lambda: rungs_part(arguments.workers),
         "ranker": lambda: ranker_part(arguments.workers),
@@ -111,16 +116,20 @@ def main() -> None:
 # --- the search against random search --------------------------------------------------------------------------------
 
 
-def search_part(seeds: int, tokens: int, workers: int) -> dict[str, Any]:
+def search_part(arguments: argparse.Namespace) -> dict[str, Any]:
     """Searches minus random search in points of expected F1, over seeds; and the server's count of tokens."""
-    with ProcessPoolExecutor(workers) as pool:
-        worth = list(pool.map(worth_of_recipes, [(0, number) for number in range(len(DOMAINS))]))
+    seeds = range(arguments.first_seed, arguments.first_seed + arguments.seeds)
+    with ProcessPoolExecutor(arguments.workers) as pool:
+        worth = None
+        if arguments.guided:
+            worth = list(pool.map(worth_of_recipes, [(0, number) for number in range(len(DOMAINS))]))
         runs = []
-        for run in pool.map(one_seed, range(seeds), [tokens] * seeds, [worth] * seeds):
+        for run in pool.map(one_seed, seeds, [arguments.tokens] * len(seeds), [worth] * len(seeds)):
             print(json.dumps(run), flush=True)
             runs.append(run)
-    means = {name: np.array([run[name] for run in runs]) for name in ("baseline", "search", "guided", "random")}
-    pairs = [("random", "search"), ("random", "guided"), ("baseline", "search"), ("baseline", "guided")]
+    searches = ("search", "guided") if arguments.guided else ("search",)
+    means = {name: np.array([run[name] for run in runs]) for name in ("baseline", *searches, "random")}
+    pairs = [(other, name) for name in searches for other in ("random", "baseline")]
     return {
         **{name: round(float(values.mean()), 2) for name, values in means.items()},
         **{f"{second}_minus_{first}": difference(means[first], means[second]) for first, second in pairs},
@@ -128,7 +137,7 @@ def search_part(seeds: int, tokens: int, workers: int) -> dict[str, Any]:
             f"{name}_better_same_worse_than_random": [
                 int(np.sum(np.sign(means[name] - means["random"]) == sign)) for sign in (1, 0, -1)
             ]
-            for name in ("search", "guided")
+            for name in searches
         },
         "gains_called": sum(run["gains"] for run in runs),
         "gains_called_that_are_none": sum(run["false_gains"] for run in runs),
@@ -143,30 +152,33 @@ def search_part(seeds: int, tokens: int, workers: int) -> dict[str, Any]:
     }
 
 
-def one_seed(seed: int, tokens: int, worth: Sequence[RecipeWorth]) -> dict[str, Any]:
+def one_seed(seed: int, tokens: int, worth: Sequence[RecipeWorth] | None) -> dict[str, Any]:
     """One seed: what the prompts that each search ends with are truly worth.
 
     Args:
         seed: of world and searches.
         tokens: of the search and random search together; the guided search has half of them.
-        worth: what was measured on each of DOMAINS, for the prompt model of the guided search.
+        worth: what was measured on each of DOMAINS, for the prompt model of the guided search; None: there is none.
     """
-    plain = one_search(seed, tokens, {"baselines": ["random"]})
-    others = [number for number in range(len(DOMAINS)) if number != seed % len(DOMAINS)]
-    guided = one_search(seed, tokens // 2, {"baselines": []}, model_of_domains(others, 0, worth))
+    runs = {"search": one_search(seed, tokens, {"baselines": ["random"]})}
+    if worth is not None:
+        others = [number for number in range(len(DOMAINS)) if number != seed % len(DOMAINS)]
+        model = model_of_domains(others, 0, worth)
+        runs["guided"] = one_search(seed, tokens // 2, {"baselines": []}, model)
+    plain = runs["search"]
     return {
         "seed": seed,
         "domain": DOMAINS[seed % len(DOMAINS)].name,
-        **{name: plain["worth"][name] for name in ("baseline", "search", "random")},
-        "guided": guided["worth"]["search"],
-        "found": plain["found"],
-        "found_guided": guided["found"],
-        "tried": [plain["tried"], guided["tried"]],
-        "tokens": [plain["tokens"], guided["tokens"]],
-        "gains": plain["gain"] + guided["gain"],
-        "false_gains": plain["false_gain"] + guided["false_gain"],
-        "server_share": max(plain["server_share"], guided["server_share"]),
-        "asked_twice": plain["asked_twice"] + guided["asked_twice"],
+        "baseline": plain["worth"]["baseline"],
+        "random": plain["worth"]["random"],
+        **{name: run["worth"]["winner"] for name, run in runs.items()},
+        "found": [run["found"] for run in runs.values()],
+        "tried": [run["tried"] for run in runs.values()],
+        "tokens": [run["tokens"] for run in runs.values()],
+        "gains": sum(run["gain"] for run in runs.values()),
+        "false_gains": sum(run["false_gain"] for run in runs.values()),
+        "server_share": max(run["server_share"] for run in runs.values()),
+        "asked_twice": sum(run["asked_twice"] for run in runs.values()),
         "correlations": plain["correlations"],
     }
 
@@ -183,7 +195,8 @@ def one_search(seed: int, tokens: int, arguments: dict[str, Any], model: PromptM
         found = stages.synthesize(job, model)
         job.backend.close()  # type: ignore[attr-defined]
         asked = bodies(server)
-    named = {"baseline": job.baseline, "search": found.result.best, "winner": found.winner}
+    # The winner, and not the baseline where its lead may be chance: random search has no such rule either.
+    named = {"baseline": job.baseline, "winner": found.winner}
     named |= {name: candidate for name, (candidate, _) in found.others.items()}
     worth = {name: round(true_worth(seed, candidate), 2) for name, candidate in named.items()}
     gain = found.result.gain.is_gain

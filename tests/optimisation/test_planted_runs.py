@@ -13,6 +13,7 @@ from tests.optimisation.planted_domains import DOMAINS
 from tests.optimisation.planted_runs import PASSAGES, rungs_of, settings_of, trainer, world_of, write_sources
 from tests.optimisation.planted_world import World, expected_f1
 
+pytestmark = pytest.mark.slow  # half a minute
 TOKENS = 500_000
 
 

@@ -79,7 +79,7 @@ class Recipe:
     parent: str | None = None
     made_by: str = ""
 
-    @property
+    @functools.cached_property
     def hash(self) -> str:
         """16 hexadecimal digits that name what is asked; name and lineage change nothing in it."""
         following = self.following
