@@ -12,8 +12,8 @@ with a real model.
 
 - search: domains in turn, a world of documents for each seed. The search and random search get as many tokens each; the
   prompt that each ends with makes questions about other documents of the domain, and what readers are expected to reach
-  with them is compared, paired by seed. The server's own count of tokens is held against `max_tokens`. `--guided`: also a
-  search that begins with what a prompt model of the other domains proposes.
+  with them is compared, paired by seed. The server's own count of tokens is held against `max_tokens`. `--guided`: a
+  search as well that begins with what a prompt model of the other domains proposes.
 - killed: the command is killed again and again, between requests and in trainings, and started again; its tables are
   compared with those of a run that was let be, byte for byte.
 - rungs: how well each rung ranks prompts by chance: rank correlation with the truth.
