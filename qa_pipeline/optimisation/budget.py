@@ -48,6 +48,13 @@ class TokenBudget:
         """Whether so many more may be used."""
         return tokens <= self.left
 
+    def why_not(self, work: str, tokens: int) -> str:
+        """In words that a piece of work does not fit, which likely needs so many tokens."""
+        return (
+            f"the budget: {self.spent:,} of {self.total:,} tokens are used, and the next evaluation ({work}) needs "
+            f"about {tokens:,}"
+        )
+
     def charge(self, name: Hashable, tokens: int) -> None:
         """Notes what a piece of work used. What is charged again under its name counts with the larger number."""
         self._charges[name] = max(tokens, self._charges.get(name, 0))

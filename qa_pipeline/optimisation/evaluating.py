@@ -52,10 +52,7 @@ class KeptEvaluator:
         """
         needed = self.forecast(candidate, rung)
         if not self.budget.fits(needed):
-            raise BudgetError(
-                f"the budget: {self.budget.spent:,} of {self.budget.total:,} tokens are used, and the next evaluation "
-                f"({RUNG_NAMES[rung]}) needs about {needed:,}"
-            )
+            raise BudgetError(self.budget.why_not(RUNG_NAMES[rung], needed))
         return self(candidate, rung)
 
     def passages(self, rung: int) -> list[Passage]:

@@ -288,10 +288,7 @@ class Climb:
         """
         needed = self._forecast(candidate, rung)
         if not self.budget.fits(needed):
-            raise NoRoomError(
-                f"the budget: {self.budget.spent:,} of {self.budget.total:,} tokens are used, and the next evaluation "
-                f"({RUNG_NAMES[rung]}) needs about {needed:,}"
-            )
+            raise NoRoomError(self.budget.why_not(RUNG_NAMES[rung], needed))
         found = self._evaluate(candidate, rung)
         self.budget.charge((candidate.hash, rung), found.tokens)
         self.candidates.setdefault(candidate.hash, candidate)
